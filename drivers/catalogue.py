@@ -1,0 +1,87 @@
+"""Opens a camera, reader or indicator by its URL; importing this loads no device library, opening loads just the one needed.
+
+Example:
+    >>> check_indicator_url("gpio:?green=17&red=17")
+    Traceback (most recent call last):
+    drivers.errors.BadUrl: 'gpio:?green=17&red=17': red='17' is not allowed, pin 17 is already given to green: give each part its own pin
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from drivers import schemes, urls
+
+if TYPE_CHECKING:  # camera.py needs numpy, which a mere check of the settings does not
+    from drivers.camera import Camera
+    from drivers.indicator import Indicator
+    from drivers.line_reader import LineReader
+
+
+def check_camera_url(url: str) -> urls.DriverUrl:
+    """Understands a camera URL without touching any hardware.
+
+    Raises:
+        BadUrl: something in it is wrong; the message names everything that is.
+    """
+    return urls.parse(url, schemes.CAMERAS, "camera")
+
+
+def check_reader_url(url: str) -> urls.DriverUrl:
+    """Understands a reader URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
+    return urls.parse(url, schemes.READERS, "reader")
+
+
+def check_indicator_url(url: str) -> urls.DriverUrl:
+    """Understands an indicator URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
+    return urls.parse(url, schemes.INDICATORS, "indicator")
+
+
+def open_camera(url: str) -> Camera:
+    """Opens a camera.
+
+    Raises:
+        BadUrl: the URL is wrong; retrying cannot help.
+        Unavailable: the device or its library is not there now.
+    """
+    return cast("Camera", _open(check_camera_url(url)))
+
+
+def open_reader(url: str) -> LineReader:
+    """Opens a barcode reader; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    return cast("LineReader", _open(check_reader_url(url)))
+
+
+def open_indicator(url: str) -> Indicator:
+    """Opens a light and sound; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    return cast("Indicator", _open(check_indicator_url(url)))
+
+
+def describe() -> str:
+    """Every scheme with its options, as plain text for `--help` and the docs."""
+    blocks: list[str] = []
+    for title, group in (("Cameras", schemes.CAMERAS), ("Readers", schemes.READERS), ("Indicators", schemes.INDICATORS)):
+        blocks.append(f"{title}\n" + "\n".join(_describe_scheme(scheme) for scheme in group))
+    return "\n\n".join(blocks)
+
+
+def _describe_scheme(scheme: urls.Scheme) -> str:
+    lines = [f"  {scheme.example}", f"      {scheme.doc}"]
+    for option in scheme.options:
+        lines.append(f"      {option.name:<12} {option.doc}")
+        lines.append(f"      {'':<12} {option.allowed()} (default {_as_written(option.default)})")
+    return "\n".join(lines)
+
+
+def _as_written(value: urls.Value) -> str:
+    if isinstance(value, tuple):
+        return f"{value[0]}x{value[1]}"
+    if isinstance(value, bool):
+        return str(int(value))
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _open(url: urls.DriverUrl) -> Any:
+    module, _, factory = url.scheme.factory.partition(":")
+    return getattr(import_module(module), factory)(**url.arguments)

@@ -1,0 +1,85 @@
+"""Signals as words and shapes on the terminal, for machines that have no pins.
+
+Wiring: none. Each signal is one line: the time, a shape in colour, Vietnamese and English. The shapes differ as well, so
+nothing hangs on colour.
+
+Example:
+    >>> import io
+    >>> terminal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    >>> ConsoleIndicator(colour="never", stream=terminal).show(Signal.ACCEPTED)
+    >>> terminal.seek(9), terminal.read().strip()
+    (9, '[✔] MỜI QUA · accepted')
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from typing import TextIO
+
+from drivers.indicator import Signal
+
+_log = logging.getLogger(__name__)
+_GREEN, _RED, _AMBER, _PLAIN = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
+_WORDS = {
+    Signal.STARTING: (_AMBER, "…", "Đang khởi động · starting"),
+    Signal.READY: (_GREEN, "○", "Sẵn sàng, mời đưa mã · ready"),
+    Signal.ATTENTION: (_AMBER, "▲", "Vẫn quét được, cần người xem máy · attention"),
+    Signal.FAULT: (_RED, "■", "Máy hỏng, chưa quét được · fault"),
+    Signal.FULL: (_RED, "█", "Bộ nhớ đầy, ngừng quét · full"),
+    Signal.CLOSED: (_PLAIN, "—", "Cổng đóng · closed"),
+    Signal.ACCEPTED: (_GREEN, "✔", "MỜI QUA · accepted"),
+    Signal.ALREADY: (_GREEN, "↺", "Vừa quét rồi, mời qua · already"),
+    Signal.NOT_A_PERSON_CODE: (_AMBER, "?", "Không phải mã QR cá nhân · not a person code"),
+    Signal.UNREADABLE: (_AMBER, "≈", "Không đọc được, đưa lại mã · unreadable"),
+    Signal.REFUSED: (_RED, "✘", "Không ghi được, xin chờ · refused"),
+    Signal.IDENTIFY: (_AMBER, "◎", "Máy này đây · identify"),
+}
+
+
+class ConsoleIndicator:
+    """One line a signal.
+
+    Args:
+        colour: `always`, `never`, or `auto` to write colours on a terminal only.
+        stream: where to write; None is standard output as it is when the indicator is made.
+    """
+
+    def __init__(self, colour: str = "auto", *, stream: TextIO | None = None) -> None:
+        self._stream: TextIO | None = stream or sys.stdout
+        self._colour = colour == "always" or (colour == "auto" and self._stream.isatty() and "NO_COLOR" not in os.environ)
+
+    def show(self, signal: Signal) -> None:
+        """Writes the signal's line; when nobody reads the terminal any more, does nothing."""
+        colour, shape, words = _WORDS[signal]
+        mark = f"{colour}[{shape}]{_PLAIN}" if self._colour else f"[{shape}]"
+        self._write(f"{time.strftime('%H:%M:%S')} {mark} {words}\n")
+
+    def close(self) -> None:
+        """Writes nothing more; the stream stays open, it is not ours."""
+        self._stream = None
+
+    def _write(self, line: str) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        encoding = stream.encoding or "utf-8"
+        try:
+            stream.write(line.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except (BrokenPipeError, ValueError) as problem:  # ValueError: the stream was closed in this process
+            self._stream = None
+            _log.info("terminal closed, signals are no longer written", extra={"device": "console:"})
+            if isinstance(problem, BrokenPipeError):
+                _send_the_rest_nowhere(stream)
+
+
+def _send_the_rest_nowhere(stream: TextIO) -> None:
+    """Points the broken stream at /dev/null, or Python would complain about what is still in its buffer when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    finally:
+        os.close(nowhere)

@@ -1,0 +1,93 @@
+"""What each signal looks and sounds like: one table, in which rhythm alone, light alone and sound alone tell signals apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from drivers.indicator import Signal
+
+
+class Lamp(StrEnum):
+    """The lamps of a gate."""
+
+    GREEN = "green"
+    RED = "red"
+    AMBER = "amber"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stretch of time in which nothing changes.
+
+    Attributes:
+        lamps: the lamps lit.
+        sound: whether the buzzer sounds.
+        duration_ms: how long, above 0.
+    """
+
+    lamps: frozenset[Lamp]
+    sound: bool
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Steps to play.
+
+    Attributes:
+        steps: one round.
+        repeats: rounds of an answer; a state ignores it.
+        is_state: a state plays until the next state, an answer plays once and the state returns.
+    """
+
+    steps: tuple[Step, ...]
+    repeats: int = 1
+    is_state: bool = False
+
+    @property
+    def duration_ms(self) -> int:
+        """How long an answer takes, or one round of a state."""
+        return sum(step.duration_ms for step in self.steps) * (1 if self.is_state else self.repeats)
+
+
+_GREEN, _RED, _AMBER = frozenset({Lamp.GREEN}), frozenset({Lamp.RED}), frozenset({Lamp.AMBER})
+_ALL, _DARK = frozenset(Lamp), frozenset[Lamp]()
+
+
+def _light(lamps: frozenset[Lamp], duration_ms: int) -> Step:
+    return Step(lamps, sound=False, duration_ms=duration_ms)
+
+
+def _beep(lamps: frozenset[Lamp], duration_ms: int) -> Step:
+    return Step(lamps, sound=True, duration_ms=duration_ms)
+
+
+def _off(duration_ms: int) -> Step:
+    return _light(_DARK, duration_ms)
+
+
+def _state(*steps: Step) -> Pattern:
+    return Pattern(steps, is_state=True)
+
+
+PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
+    {
+        # States are silent: they last for hours.
+        Signal.STARTING: _state(_light(_AMBER, 500), _off(500)),
+        Signal.READY: _state(_light(_GREEN, 100), _off(2900)),  # a calm wink that also proves it is alive
+        Signal.ATTENTION: _state(_light(_GREEN, 100), _off(200), _light(_AMBER, 100), _off(2600)),
+        Signal.FAULT: _state(_light(_RED, 200), _off(200)),
+        Signal.FULL: _state(_light(_RED, 1000)),
+        Signal.CLOSED: _state(_off(1000)),
+        # Answers are short: the next person is already there.
+        Signal.ACCEPTED: Pattern((_beep(_GREEN, 200), _light(_GREEN, 600))),
+        Signal.ALREADY: Pattern((_beep(_GREEN, 50), _light(_GREEN, 100), _off(100), _light(_GREEN, 250))),
+        Signal.NOT_A_PERSON_CODE: Pattern((_beep(_AMBER, 150), _off(150)), repeats=2),
+        Signal.UNREADABLE: Pattern((_beep(_AMBER, 50), _off(100)), repeats=3),
+        Signal.REFUSED: Pattern((_beep(_RED, 600), _off(150), _beep(_RED, 150), _light(_RED, 200))),
+        Signal.IDENTIFY: Pattern((_beep(_ALL, 150), _off(150)), repeats=4),
+    }
+)

@@ -1,0 +1,191 @@
+"""The Raspberry Pi's own camera through picamera2, as grey frames without a conversion.
+
+Wiring: a Camera Module (best a Module 3, which focuses on near phones) on the CSI connector by its ribbon, 3.3 V from the
+connector, contacts as the board's print shows; power off before plugging. `rpicam-hello --list-cameras` must list it.
+picamera2 comes from Raspberry Pi OS, not from PyPI: `apt install python3-picamera2`, and the virtual environment is made
+with `--system-site-packages` by /usr/bin/python3.
+
+The one stream asked for is `main` in YUV420, whose first plane is the grey picture: `lores` gives the same plane but must
+not be larger than `main` (picamera2 `check_camera_config`), so it would only add a second stream to fill.
+
+Example:
+    >>> from drivers.catalogue import open_camera                                          # doctest: +SKIP
+    >>> for frame in open_camera("picamera2:?camera=0&size=1280x720").frames():            # doctest: +SKIP
+    ...     print(frame.grey.shape)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from drivers.camera import Frame, GreyFrame
+from drivers.errors import Stalled, Unavailable
+from drivers.latest import Latest
+
+_PLANAR = frozenset({"YUV420", "YVU420", "NV12", "NV21"})  # formats that begin with the whole grey plane
+_BUFFERS = 4  # one waits for the consumer, one is being copied, two stay with the camera so that it never pauses
+_CLOCK_SKEW_S = 2.0
+
+
+class Picamera2Camera:
+    """Frames from the CSI camera, the newest each time one is asked for.
+
+    Args:
+        camera: its number, as `rpicam-hello --list-cameras` counts.
+        size: width and height in pixels, both even.
+        fps: frames a second.
+        exposure_us: fixed exposure in microseconds; 0 lets the camera choose, favouring short ones against blur.
+        gain: fixed analogue gain; 0 lets the camera choose.
+        autofocus: `continuous` or `off`; modules without a focus motor ignore it.
+        stall_s: seconds without a frame after which it counts as stalled.
+
+    Raises:
+        Unavailable: picamera2 is not installed, or the camera is absent or in use.
+    """
+
+    def __init__(
+        self,
+        camera: int = 0,
+        size: tuple[int, int] = (1280, 720),
+        fps: int = 30,
+        exposure_us: int = 0,
+        gain: float = 0.0,
+        autofocus: str = "continuous",
+        stall_s: float = 3.0,
+    ) -> None:
+        self._name = f"picamera2:?camera={camera}"
+        self._stall_s = stall_s
+        self._newest = Latest[Any]()
+        self._using = Lock()  # held while a buffer is copied, so that the camera is not closed under it
+        self._is_open = True
+        self._last_s = 0.0
+        self._device = _find(self._name, camera)
+        try:
+            controls = _controls(self._device.camera_controls, fps, exposure_us, gain, autofocus)
+            self._device.configure(
+                self._device.create_video_configuration(
+                    main={"format": "YUV420", "size": size},
+                    raw=None,
+                    buffer_count=_BUFFERS,
+                    queue=False,
+                    display=None,
+                    encode=None,
+                    controls=controls,
+                )
+            )
+            self._stream = _planar(self._device.stream_configuration("main"))
+            self._device.post_callback = self._arrived
+            self._device.start()
+        except Exception as problem:
+            self.close()
+            raise Unavailable(f"{self._name!r} cannot be started ({problem}). Check the size and that nothing else films.") from problem
+
+    def _arrived(self, request: Any) -> None:
+        """Runs in picamera2's thread for each frame: keeps a hold on the newest and lets go of the one it replaces."""
+        request.acquire()
+        displaced = self._newest.put(request)
+        if displaced is not None:
+            displaced.release()
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields the newest frame each time one is asked for.
+
+        Raises:
+            Stalled: no frame came for `stall_s` seconds.
+        """
+        while True:
+            try:
+                request = self._newest.take(self._stall_s)
+            except TimeoutError as problem:
+                raise Stalled(
+                    f"{self._name!r} gave no frame for {self._stall_s:g} s. It is opened anew; if this returns, check the ribbon."
+                ) from problem
+            frame = None if request is None else self._copy(request)
+            if frame is None:
+                return
+            yield frame
+
+    def _copy(self, request: Any) -> Frame | None:
+        with self._using:
+            if not self._is_open:
+                return None  # the buffers went with the camera, there is nothing left to give back
+            try:
+                now_s = time.monotonic()
+                at_s = request.get_metadata().get("SensorTimestamp", 0) / 1e9
+                # The sensor's clock counts since boot as ours does, unless the machine ever slept.
+                at_s = at_s if now_s - _CLOCK_SKEW_S < at_s <= now_s else now_s
+                self._last_s = max(self._last_s, at_s)
+                return Frame(self._grey(request), self._last_s)
+            finally:
+                request.release()
+
+    def _grey(self, request: Any) -> GreyFrame:
+        from picamera2 import MappedArray  # noqa: PLC0415 - see _find
+
+        width, height = self._stream["size"]
+        stride = self._stream["stride"]
+        with MappedArray(request, "main", reshape=False) as mapped:
+            rows = mapped.array.reshape(-1)[: stride * height].reshape(height, stride)
+            return np.array(rows[:, :width], dtype=np.uint8, order="C")  # a copy: the buffer goes back to the camera now
+
+    def close(self) -> None:
+        """Ends `frames` and releases the camera."""
+        left_over = self._newest.close()
+        with self._using:
+            if left_over is not None:
+                left_over.release()
+            if self._is_open:
+                self._is_open = False
+                self._device.post_callback = None
+                self._device.close()  # stops its thread and the camera first
+
+
+def _find(name: str, camera: int) -> Any:
+    try:
+        from picamera2 import Picamera2  # noqa: PLC0415 - exists on Raspberry Pi OS only
+    except ImportError as problem:
+        raise Unavailable(
+            f"{name!r} needs picamera2 ({problem}). On the Raspberry Pi: apt install python3-picamera2, "
+            "and the venv needs --system-site-packages; it cannot come from PyPI."
+        ) from problem
+    cure = "Check the ribbon with the power off, that `rpicam-hello --list-cameras` lists the camera, and that nothing else films."
+    found = len(Picamera2.global_camera_info())
+    if camera >= found:  # asked first: an attempt that fails leaves picamera2 with a half-open camera
+        raise Unavailable(f"{name!r} cannot be opened ({found} cameras found, counted from 0). {cure}")
+    try:
+        return Picamera2(camera)
+    except Exception as problem:
+        raise Unavailable(f"{name!r} cannot be opened ({problem}). {cure}") from problem
+
+
+def _planar(stream: dict[str, Any]) -> dict[str, Any]:
+    if stream["format"] not in _PLANAR:
+        raise RuntimeError(f"it gives {stream['format']}, not a planar YUV picture")
+    return dict(stream)
+
+
+def _controls(has: Any, fps: int, exposure_us: int, gain: float, autofocus: str) -> dict[str, Any]:
+    """What to ask of the camera, limited to what this module has: picamera2 refuses the rest with an error.
+
+    A given exposure or gain switches its own automatic off inside picamera2; `AeEnable` is left alone, since libcamera 0.5
+    no longer handles it on the Pi (picamera2 issue 1269).
+    """
+    from libcamera import controls as names  # noqa: PLC0415 - comes with picamera2
+
+    frame_us = round(1_000_000 / fps)
+    wanted: dict[str, Any] = {"FrameDurationLimits": (frame_us, frame_us)}
+    if exposure_us:
+        wanted["ExposureTime"] = min(exposure_us, frame_us)
+    else:
+        wanted["AeExposureMode"] = names.AeExposureModeEnum.Short  # a phone is bright and its holder moves
+    if gain:
+        wanted["AnalogueGain"] = gain
+    if autofocus == "continuous":
+        wanted["AfMode"] = names.AfModeEnum.Continuous
+        wanted["AfSpeed"] = names.AfSpeedEnum.Fast
+    return {name: value for name, value in wanted.items() if name in has}

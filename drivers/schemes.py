@@ -1,0 +1,126 @@
+"""The table of every driver URL: what each scheme is called, which options it has and what they may be; imports no driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from drivers.urls import Option, Scheme, Value
+
+_SIZE = Option("size", "size", (1280, 720), "Size of the frames in pixels.", 160, 4608)
+_FPS = Option("fps", "integer", 30, "Frames a second.", 1, 120)
+_STALL = Option("stall_s", "number", 3.0, "Seconds without a frame after which the camera counts as stalled.", 0.2, 60)
+
+CAMERAS = (
+    Scheme(
+        "picamera2",
+        "The Raspberry Pi's own camera on the CSI ribbon.",
+        "drivers.picamera2_camera:Picamera2Camera",
+        (
+            Option("camera", "integer", 0, "Number of the camera, as `rpicam-hello --list-cameras` counts.", 0, 3),
+            _SIZE,
+            _FPS,
+            Option("exposure_us", "integer", 0, "Fixed exposure in microseconds; 0 lets the camera choose a short one.", 0, 200_000),
+            Option("gain", "number", 0.0, "Fixed analogue gain; 0 lets the camera choose.", 0, 64),
+            Option(
+                "autofocus",
+                "choice",
+                "continuous",
+                "Focus of modules that have a motor; others ignore it.",
+                choices=("continuous", "off"),
+            ),
+            _STALL,
+        ),
+        example="picamera2:?size=1280x720&fps=30",
+    ),
+    Scheme(
+        "v4l2",
+        "A USB webcam.",
+        "drivers.v4l2_camera:V4l2Camera",
+        (_SIZE, _FPS, _STALL),
+        path="device",
+        example="v4l2:/dev/video0?size=1280x720&fps=30",
+    ),
+    Scheme(
+        "images",
+        "A picture, or a folder of pictures in the order of their names, for tests and measurements.",
+        "drivers.image_camera:ImageCamera",
+        (
+            Option("fps", "number", 30.0, "Pictures a second.", 0.1, 1000),
+            Option("loop", "flag", False, "1 begins again after the last picture."),
+        ),
+        path="path",
+        example="images:/srv/pictures?fps=5&loop=1",
+    ),
+    Scheme(
+        "simulated",
+        "The simulated gate: each line written to the FIFO is a code somebody now holds up, an empty line is nobody.",
+        "drivers.simulated_camera:SimulatedCamera",
+        (_FPS, Option("seed", "integer", 1, "The same seed shows the same pictures.", 0, 2**31 - 1), _SIZE),
+        path="path",
+        example="simulated:/run/gate-scanner/gate.fifo?seed=1",
+    ),
+)
+
+READERS = (
+    Scheme(
+        "serial",
+        "A barcode reader on a serial port or in USB virtual COM mode.",
+        "drivers.serial_reader:SerialReader",
+        (
+            Option("baud", "integer", 9600, "Speed in bits a second, 8 data bits, no parity, 1 stop bit.", 300, 4_000_000),
+            Option("max_bytes", "integer", 4096, "Longest line taken; longer ones are refused and counted.", 16, 65_536),
+        ),
+        path="port",
+        example="serial:/dev/ttyACM0?baud=9600",
+    ),
+)
+
+
+def _gpio_agrees(values: Mapping[str, Value]) -> list[str]:
+    problems: list[str] = []
+    used: dict[Value, str] = {}
+    for part in ("green", "red", "amber", "buzzer"):
+        pin = values[part]
+        if pin is None:
+            continue
+        if pin in used:
+            problems.append(f"{part}={str(pin)!r} is not allowed, pin {pin} is already given to {used[pin]}: give each part its own pin")
+        used.setdefault(pin, part)
+    if all(values[lamp] is None for lamp in ("green", "red", "amber")):
+        problems.append("no lamp is named, give at least one of green, red, amber, for example gpio:?green=17&red=27")
+    if 0 < int(str(values["buzzer_hz"])) < _LOWEST_TONE_HZ:
+        problems.append(f"buzzer_hz={str(values['buzzer_hz'])!r} is not allowed, give 0 or a whole number from {_LOWEST_TONE_HZ} to 10000")
+    return problems
+
+
+_LOWEST_TONE_HZ = 100
+
+
+def _pin(name: str, doc: str) -> Option:
+    return Option(name, "integer", None, doc, 0, 27)
+
+
+INDICATORS = (
+    Scheme(
+        "gpio",
+        "Lamps and a buzzer on the Raspberry Pi's header; pins by BCM number.",
+        "drivers.gpio_indicator:GpioIndicator",
+        (
+            _pin("green", "Pin of the green lamp."),
+            _pin("red", "Pin of the red lamp."),
+            _pin("amber", "Pin of the amber lamp."),
+            _pin("buzzer", "Pin of the buzzer."),
+            Option("buzzer_hz", "integer", 0, "Tone of a passive buzzer; 0 is an active one that sounds by itself.", 0, 10_000),
+            Option("active_low", "flag", False, "1 when the lamps and buzzer work on a low level, as many relay boards do."),
+        ),
+        example="gpio:?green=17&red=27&amber=22&buzzer=18",
+        agree=_gpio_agrees,
+    ),
+    Scheme(
+        "console",
+        "Words and coloured shapes on the terminal, for machines without pins.",
+        "drivers.console_indicator:ConsoleIndicator",
+        (Option("colour", "choice", "auto", "Whether to write colours; auto does on a terminal.", choices=("auto", "always", "never")),),
+        example="console:",
+    ),
+)

@@ -1,0 +1,224 @@
+"""Keeps one MQTT connection to the broker alive: mutual TLS, persistent session, jittered back-off, errors in plain words.
+
+Used by the device's agent and by the province's collector, so that both ends behave alike (decision 0005). paho-mqtt does the
+protocol; its own reconnecting is off because it hides why a connection failed and has no jitter.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+_CONNECT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the broker is and how we prove who we are to it (PEM files)."""
+
+    host: str
+    port: int
+    authority_file: Path
+    certificate_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker accepted us and our subscriptions were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """No connection now; `why` is for people, and says what to check."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message came in; with manual acknowledgement call `acknowledge` with its handle."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    handle: tuple[int, int]
+
+
+Event: TypeAlias = Connected | Disconnected | Arrived
+
+
+def explain(error: OSError, endpoint: Endpoint) -> str:
+    """Says in plain words why a connection failed and what to check."""
+    where = f"broker {endpoint.host}:{endpoint.port}"
+    match error:
+        case ssl.SSLCertVerificationError():
+            return (
+                f"{where}: its certificate is not one of this province for this host name ({error.verify_message}): check host and bundle"
+            )
+        case ssl.SSLError():
+            return f"{where}: TLS failed ({error.reason or error}): check that this is the province's TLS port and the clock is right"
+        case ConnectionRefusedError():
+            return f"{where}: nothing listens there: check that the broker runs and the port is right"
+        case socket.gaierror():
+            return f"{where}: the name cannot be resolved: check the network and the host name"
+        case TimeoutError():
+            return f"{where}: no answer within {_CONNECT_S:g} s: check the network"
+        case _:
+            return f"{where}: {error.strerror or error}"
+
+
+class BrokerLink:
+    """One connection, kept alive in a thread of its own until `stop`.
+
+    Args:
+        endpoint: the broker and our certificate.
+        client_id: our name there; equal to the certificate's common name.
+        subscriptions: topics read with QoS 1.
+        on_event: called in the link's thread for each event; must return soon and not raise.
+        will: what the broker says for us when we vanish.
+        manual_ack: acknowledge each message only when `acknowledge` is called for it.
+        keepalive_s: the broker misses us after one and a half times this.
+        clean_session: False keeps our subscriptions and undelivered messages at the broker while we are away.
+
+    Raises:
+        OSError, ssl.SSLError: certificate or key files cannot be read.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        client_id: str,
+        subscriptions: Sequence[str],
+        on_event: Callable[[Event], None],
+        *,
+        will: Message | None = None,
+        manual_ack: bool = False,
+        keepalive_s: int = 30,
+        clean_session: bool = False,
+    ) -> None:
+        self._endpoint = endpoint
+        self._subscriptions = [(topic, 1) for topic in subscriptions]
+        self._on_event = on_event
+        self._keepalive_s = keepalive_s
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._accepted = False
+        self._why = ""
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean_session, manual_ack=manual_ack, reconnect_on_failure=False
+        )
+        context = ssl.create_default_context(cafile=str(endpoint.authority_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(str(endpoint.certificate_file), str(endpoint.key_file))
+        self._client.tls_set_context(context)
+        self._client.connect_timeout = _CONNECT_S
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, will.qos, will.retain)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_message = self._arrived
+        self._thread = threading.Thread(target=self._run, name="broker-link", daemon=True)
+
+    def start(self) -> None:
+        """Begins to connect; returns at once."""
+        self._thread.start()
+
+    def publish(self, message: Message) -> None:
+        """Hands a message to the connection; what is not acknowledged when it breaks may be lost, so keep your own."""
+        self._client.publish(message.topic, message.payload, message.qos, message.retain)
+
+    def publish_and_wait(self, message: Message, timeout_s: float) -> bool:
+        """Publishes and waits until the broker has it; False when it has not within the time."""
+        info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        try:
+            info.wait_for_publish(timeout_s)
+        except (RuntimeError, ValueError):
+            return False
+        return bool(info.is_published())
+
+    def acknowledge(self, handle: tuple[int, int]) -> None:
+        """Tells the broker that a message is safe with us."""
+        self._client.ack(*handle)
+
+    def stop(self) -> None:
+        """Disconnects cleanly and waits for the thread to end."""
+        self._stopping.set()
+        self._client.disconnect()
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(_CONNECT_S + 1)
+
+    def _run(self) -> None:
+        wait_s = _FIRST_WAIT_S
+        while True:
+            self._ended.clear()
+            if self._stopping.is_set():
+                return
+            self._accepted, self._why = False, ""
+            try:
+                self._client.connect(self._endpoint.host, self._endpoint.port, self._keepalive_s)
+                self._client.loop_start()  # paho's own thread: only then is publishing from other threads safe
+                self._ended.wait()
+                self._client.loop_stop()
+                self._why = self._why or self._why_ended()
+            except OSError as error:
+                self._why = explain(error, self._endpoint)
+            if self._stopping.is_set():
+                return
+            if self._accepted:
+                wait_s = _FIRST_WAIT_S
+            self._on_event(Disconnected(self._why))
+            # "Decorrelated jitter": a thousand scanners that lost one broker must not come back in one beat.
+            wait_s = min(_LONGEST_WAIT_S, random.uniform(_FIRST_WAIT_S, wait_s * 3))  # noqa: S311 - spreading load, not a secret
+            self._stopping.wait(wait_s)
+
+    def _why_ended(self) -> str:
+        where = f"broker {self._endpoint.host}:{self._endpoint.port}"
+        if not self._accepted:
+            return (
+                f"{where}: it closed the connection during sign-in: it does not accept our certificate "
+                "(revoked, expired, of another province), or another client uses our name"
+            )
+        return f"{where}: the connection was lost"
+
+    def _connected(
+        self, client: mqtt.Client, _userdata: object, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._why = f"broker {self._endpoint.host}:{self._endpoint.port}: refused us ({reason}): check that this device is registered"
+            return
+        self._accepted = True
+        if self._subscriptions:
+            client.subscribe(self._subscriptions)
+        self._on_event(Connected())
+
+    def _disconnected(
+        self, _client: mqtt.Client, _userdata: object, _flags: mqtt.DisconnectFlags, _reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._ended.set()
+
+    def _arrived(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        self._on_event(Arrived(message.topic, bytes(message.payload), message.retain, (message.mid, message.qos)))

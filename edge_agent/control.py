@@ -1,0 +1,109 @@
+"""The words between gate-firmware and those who listen to it, over a local socket: bounded JSON messages, no waiting.
+
+Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
+`counters` and `passage` messages and never waits for a reader: one who is slow misses messages. Readers send requests.
+Nothing of this touches a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+SOCKET_NAME = "control.sock"
+MAX_MESSAGE_BYTES = 32 * 1024
+
+
+class BadMessage(ValueError):
+    """Not a message: too long, not JSON, or without a type."""
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """A message's bytes.
+
+    Raises:
+        BadMessage: longer than 32 kB.
+    """
+    data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise BadMessage(f"a message of {len(data)} bytes, at most {MAX_MESSAGE_BYTES} fit")
+    return data
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """A message from its bytes.
+
+    Raises:
+        BadMessage: not a message.
+    """
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise BadMessage("longer than a message may be")
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadMessage("not JSON") from None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise BadMessage("a message is an object with a type")
+    return message
+
+
+class ControlClient:
+    """A connection to firmware's control socket.
+
+    Args:
+        runtime: the runtime folder.
+        timeout_s: how long `receive` waits.
+
+    Raises:
+        OSError: firmware is not running, or does not let us in.
+    """
+
+    def __init__(self, runtime: Path, timeout_s: float | None = None) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket.settimeout(timeout_s)
+            self._socket.connect(str(runtime / SOCKET_NAME))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Sends a request."""
+        self._socket.send(encode(message))
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next message, or None when firmware closed the connection.
+
+        Raises:
+            TimeoutError: nothing came in time.
+            BadMessage: what came is not a message.
+        """
+        data = self._socket.recv(MAX_MESSAGE_BYTES + 1)
+        return decode(data) if data else None
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """All messages until firmware closes the connection."""
+        while (message := self.receive()) is not None:
+            yield message
+
+    def shut(self) -> None:
+        """Ends `messages` and `receive` in another thread."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._socket.close()
+
+
+def ask_counters(runtime: Path, timeout_s: float = 2.0) -> dict[str, Any] | None:
+    """Firmware's counters now, None when it is not running or does not answer."""
+    try:
+        with closing(ControlClient(runtime, timeout_s)) as client:
+            client.send({"type": "counters"})
+            return next((message for message in client.messages() if message["type"] == "counters"), None)
+    except (OSError, BadMessage):
+        return None

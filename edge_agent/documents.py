@@ -1,0 +1,112 @@
+"""The device's small documents (enrolment, keyring, counters): TinyDB over a storage that a power cut cannot tear.
+
+TinyDB's own JSON storage rewrites its file in place: a torn write leaves a file that no longer opens, and a file cut to nothing
+opens as empty without a word. This one writes a new file, fsyncs it, keeps the previous version and renames.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tinydb import TinyDB, where
+from tinydb.storages import Storage
+
+FILE_NAME = "documents.json"
+
+
+class DocumentsDamaged(Exception):
+    """Neither the file nor its previous version is whole."""
+
+
+class AtomicStorage(Storage):
+    """A TinyDB storage that is always either the old or the new version, never between.
+
+    Args:
+        path: the file; its previous version lies beside it with the suffix `.previous`.
+
+    Raises:
+        DocumentsDamaged: on read, when both versions are torn.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._previous = path.with_name(path.name + ".previous")
+
+    def read(self) -> dict[str, dict[str, Any]] | None:
+        """The documents of the newest whole version, or None when there never was one."""
+        found = [file.read_bytes() for file in (self._path, self._previous) if file.exists()]
+        for data in found:
+            if (documents := _unwrap(data)) is not None:
+                return documents
+        if found:
+            raise DocumentsDamaged(f"{self._path}: neither it nor its previous version is whole; enrol this device again")
+        return None
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        """Replaces the documents; on disk to stay when it returns."""
+        new = self._path.with_name(self._path.name + ".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_wrap(data))
+            file.flush()
+            os.fsync(file.fileno())
+        if self._path.exists() and _unwrap(self._path.read_bytes()) is not None:
+            self._previous.unlink(missing_ok=True)
+            os.link(self._path, self._previous)
+        new.rename(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _wrap(data: Mapping[str, Any]) -> bytes:
+    text = json.dumps(data, ensure_ascii=False, sort_keys=True)
+    return json.dumps({"sha256": sha256(text.encode()).hexdigest(), "documents": text}, ensure_ascii=False).encode()
+
+
+def _unwrap(data: bytes) -> dict[str, dict[str, Any]] | None:
+    """The documents, or None when the file is torn or changed."""
+    try:
+        outer = json.loads(data)
+        text = outer["documents"]
+        whole = sha256(text.encode()).hexdigest() == outer["sha256"]
+        documents = json.loads(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return documents if whole and isinstance(documents, dict) else None
+
+
+class Documents:
+    """Named documents of one device, each a JSON object.
+
+    Args:
+        folder: the device's state folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._database = TinyDB(self.path, storage=AtomicStorage)
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """A document by name, None when there is none.
+
+        Raises:
+            DocumentsDamaged: both versions of the file are torn.
+        """
+        found = self._database.get(where("name") == name)
+        return None if found is None or isinstance(found, list) else found["value"]
+
+    def put(self, name: str, value: Mapping[str, Any]) -> None:
+        """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
+        self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._database.close()

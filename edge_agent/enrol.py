@@ -1,0 +1,124 @@
+"""Makes this device a member of a province: checks a bundle whole, then writes identity, keyring and enrolment.
+
+The bundle is made by `gate-province device add` and holds the device's private keys: carry it by hand, then destroy it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
+
+from edge_agent import identity, keyring, stored_keyring
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.documents import Documents
+from edge_agent.topics import DeviceName
+
+FORMAT = "gate-scanner-bundle/1"
+_TEXTS = ("org", "device", "site", "gate", "root", "signing_key_pem", "tls_key_pem", "tls_certificate_pem", "broker_ca_pem", "keyring")
+
+
+class BadBundle(Exception):
+    """The bundle cannot be used; the message says which part and what to do."""
+
+
+class AlreadyEnrolled(Exception):
+    """The device has an identity; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A checked bundle."""
+
+    name: DeviceName
+    fields: dict[str, Any]
+    keyring_message: bytes
+    root: Ed25519PublicKey
+
+
+def read_bundle(file: Path) -> Bundle:
+    """Reads a bundle and checks that its parts fit together.
+
+    Raises:
+        BadBundle: it cannot be read, or a part is wrong.
+    """
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadBundle(f"{file}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise BadBundle(f"{file}: not a bundle (not JSON). Make one: gate-province device add") from None
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise BadBundle(f"{file}: not a bundle of format {FORMAT!r}. Make one: gate-province device add")
+    wrong = [key for key in _TEXTS if not isinstance(fields.get(key), str) or not fields[key]]
+    broker = fields.get("broker")
+    if not isinstance(broker, dict) or not isinstance(broker.get("host"), str) or type(broker.get("port")) is not int:
+        wrong.append("broker")
+    if wrong:
+        raise BadBundle(f"{file}: missing or wrong: {', '.join(wrong)}. Ask the province for a new bundle")
+    try:
+        name = DeviceName(fields["org"], fields["device"])
+        root = Ed25519PublicKey.from_public_bytes(base64.b64decode(fields["root"], validate=True))
+        message = base64.b64decode(fields["keyring"], validate=True)
+        keyring.verify(message, root)
+        identity.load_signing_key(fields["signing_key_pem"].encode())
+        _check_tls(fields, name)
+    except (Malformed, Forged, binascii.Error, ValueError, TypeError) as error:
+        raise BadBundle(f"{file}: {error}. Ask the province for a new bundle") from None
+    return Bundle(name, fields, message, root)
+
+
+def _check_tls(fields: dict[str, Any], name: DeviceName) -> None:
+    certificate = x509.load_pem_x509_certificate(fields["tls_certificate_pem"].encode())
+    common_names = [str(part.value) for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if common_names != [str(name)]:
+        raise ValueError(f"the TLS certificate is for {', '.join(common_names)!r}, not for {str(name)!r}")
+    key = load_pem_private_key(fields["tls_key_pem"].encode(), password=None)
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        raise ValueError("the TLS key and the TLS certificate do not belong together")
+    try:
+        ssl.create_default_context(cadata=fields["broker_ca_pem"])
+    except ssl.SSLError:
+        raise ValueError("the broker's authority certificate cannot be read") from None
+
+
+def install(bundle: Bundle, state: Path) -> None:
+    """Writes a bundle's identity into the state folder. The enrolment document comes last: before it, nothing has changed.
+
+    Raises:
+        AlreadyEnrolled: as another device; as the same one it is renewed.
+        OSError: the folder cannot be written.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    documents = Documents(state)
+    try:
+        now = documents.get(identity.ENROLMENT)
+        if now is not None and (now["org"], now["device"]) != (bundle.name.org, bundle.name.device):
+            raise AlreadyEnrolled(f"{state}: this device is enrolled as {now['org']}/{now['device']}; use another state folder")
+        folder = state / identity.FOLDER
+        folder.mkdir(mode=0o700, exist_ok=True)
+        identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
+        identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())
+        identity.write_private(folder / identity.TLS_CERTIFICATE, bundle.fields["tls_certificate_pem"].encode())
+        identity.write_private(folder / identity.BROKER_CA, bundle.fields["broker_ca_pem"].encode())
+        stored_keyring.accept(state, bundle.root, bundle.keyring_message)
+        documents.put(
+            identity.ENROLMENT,
+            {
+                "org": bundle.name.org, "device": bundle.name.device, "site": bundle.fields["site"], "gate": bundle.fields["gate"],
+                "root": bundle.fields["root"], "host": bundle.fields["broker"]["host"], "port": bundle.fields["broker"]["port"],
+            },
+        )  # fmt: skip
+    finally:
+        documents.close()

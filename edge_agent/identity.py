@@ -1,0 +1,101 @@
+"""Who this device is: its name, its place, its keys and the root it trusts, as enrolment left them in the state folder."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from edge_agent.broker_link import Endpoint
+from edge_agent.documents import Documents
+from edge_agent.topics import DeviceName
+
+ENROLMENT = "enrolment"
+FOLDER = "identity"
+SIGNING_KEY, TLS_KEY, TLS_CERTIFICATE, BROKER_CA = "signing.key", "tls.key", "tls.crt", "broker-ca.crt"
+
+
+class NotEnrolled(Exception):
+    """This device does not belong to a province yet."""
+
+
+class BadIdentity(Exception):
+    """What enrolment left is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this device is.
+
+    Attributes:
+        signer: signs every entry; never leaves the device.
+        root: the province's root public key, pinned at enrolment.
+        endpoint: the broker and our TLS files.
+    """
+
+    name: DeviceName
+    site: str
+    gate: str
+    signer: Ed25519PrivateKey = field(repr=False)
+    root: Ed25519PublicKey
+    endpoint: Endpoint
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file that only its owner may read; on disk to stay when it returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
+    """An Ed25519 private key from its PEM.
+
+    Raises:
+        ValueError: not an Ed25519 private key.
+    """
+    key = load_pem_private_key(pem, password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("not an Ed25519 private key")  # noqa: TRY004 - the caller handles one kind of "bad file"
+    return key
+
+
+def _from_documents(enrolment: Mapping[str, Any], folder: Path) -> Identity:
+    return Identity(
+        name=DeviceName(enrolment["org"], enrolment["device"]),
+        site=enrolment["site"],
+        gate=enrolment["gate"],
+        signer=load_signing_key((folder / SIGNING_KEY).read_bytes()),
+        root=Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])),
+        endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, folder / TLS_KEY),
+    )
+
+
+def load(state: Path) -> Identity:
+    """The identity in a state folder.
+
+    Raises:
+        NotEnrolled: there is none.
+        BadIdentity: it is damaged.
+    """
+    if not state.is_dir():
+        raise NotEnrolled(f"{state}: no such folder. Enrol this device first: gate-agent enrol BUNDLE")
+    documents = Documents(state)
+    try:
+        enrolment = documents.get(ENROLMENT)
+    finally:
+        documents.close()
+    if enrolment is None:
+        raise NotEnrolled(f"{state}: this device is not enrolled. Get a bundle from the province and run: gate-agent enrol BUNDLE")
+    try:
+        return _from_documents(enrolment, state / FOLDER)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadIdentity(f"{state / FOLDER}: the identity is damaged ({type(error).__name__}: {error}). Enrol this device again") from None

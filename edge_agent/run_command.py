@@ -1,0 +1,112 @@
+"""`gate-agent run`: carries entries to the province until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import queue
+import signal
+import threading
+from pathlib import Path
+
+from edge_agent import identity as identities
+from edge_agent import settings as settings_of
+from edge_agent.broker_link import BrokerLink
+from edge_agent.control import BadMessage, ControlClient
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.settings import Settings
+from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
+
+log = logging.getLogger(__name__)
+STATUS_FILE = "agent.json"
+_REOPEN_S = 1.0
+_GOODBYE_S = 3.0
+
+
+def _listen(runtime: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
+    """Turns firmware's passage messages into work, reconnecting for as long as the agent lives."""
+    while not stopping.is_set():
+        with contextlib.suppress(OSError, BadMessage):
+            client = ControlClient(runtime)
+            try:
+                work.put(Recorded())
+                for message in client.messages():
+                    if message["type"] == "passage":
+                        work.put(Recorded())
+            finally:
+                client.close()
+        stopping.wait(_REOPEN_S)
+
+
+class _StatusFile:
+    """What `gate-agent status` shows of the running agent, in the runtime folder (memory)."""
+
+    def __init__(self, runtime: Path) -> None:
+        self._path = runtime / STATUS_FILE
+
+    def write(self, uplink: Uplink) -> None:
+        status = {
+            "connected": uplink.connected,
+            "trouble": uplink.trouble,
+            "last_receipt_ms": uplink.last_receipt_ms,
+            "counters": dict(uplink.counters),
+        }
+        new = self._path.with_suffix(".new")
+        try:
+            new.write_text(json.dumps(status), encoding="utf-8")
+            new.rename(self._path)
+        except OSError as error:
+            log.warning("%s: cannot be written (%s)", self._path, error.strerror)
+
+
+def _work_until_stopped(settings: Settings, identity: identities.Identity) -> None:
+    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    stopping = threading.Event()
+    link: BrokerLink = connect(identity, settings.agent, work)
+    status = _StatusFile(settings.device.runtime)
+    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: work.put(Stop()))
+    threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
+    log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
+    link.start()
+    try:
+        uplink.run()
+    finally:
+        stopping.set()
+        if uplink.connected:
+            link.publish_and_wait(status_message(identity, "offline"), _GOODBYE_S)
+        link.stop()
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = subparsers.add_parser("run", help="carry entries to the province", description=__doc__)
+    parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the agent; 0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error."""
+    try:
+        settings = settings_of.load(args.config)
+        identity = identities.load(settings.device.state)
+    except (settings_of.ConfigError, identities.NotEnrolled, identities.BadIdentity) as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 2
+    try:
+        settings.device.runtime.mkdir(parents=True, exist_ok=True)
+        lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
+    except (AlreadyRunning, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        _work_until_stopped(settings, identity)
+    except OSError as error:
+        log.error("%s: its files cannot be used (%s)", settings.device.state, error)  # noqa: TRY400 - the same
+        return 1
+    finally:
+        lock.release()
+    return 0

@@ -1,0 +1,104 @@
+"""Decides which waiting entries to send when: oldest first, so many at once, again when no receipt comes. Pure: time is passed in.
+
+It walks the outbox in passes. An entry is in the window from its sending until its receipt or its time-out; a timed-out entry
+leaves the window (so that one the province never receipts blocks nobody) and is met again by the next pass. While nothing at
+all is receipted the time-out doubles, so that a province that is away is not flooded.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+LONGEST_TIMEOUT_S = 600.0
+
+
+class SendWindow:
+    """What is under way between the outbox and the province. Memory is bounded by `size`.
+
+    Args:
+        size: entries sent and not yet receipted at most, above 0.
+        timeout_s: seconds without a receipt after which an entry leaves the window, above 0.
+
+    Raises:
+        ValueError: size or timeout_s is not above 0.
+
+    Example:
+        >>> window = SendWindow(size=2, timeout_s=10)
+        >>> window.room(), window.after
+        (2, 0)
+        >>> window.sent(1, now_s=0.0), window.sent(2, now_s=0.0), window.room()
+        (None, None, 0)
+        >>> window.settled(1, 2), window.room(), window.after
+        (None, 2, 2)
+    """
+
+    def __init__(self, size: int, timeout_s: float) -> None:
+        if size <= 0 or timeout_s <= 0:
+            raise ValueError(f"size and timeout_s must be above 0, got {size} and {timeout_s}")
+        self._size = size
+        self._base_timeout_s = timeout_s
+        self._timeout_s = timeout_s
+        self._sent_s: OrderedDict[int, float] = OrderedDict()  # ordinal → when it was sent, oldest first
+        self.after = 0  # the pass has sent everything up to this ordinal
+        self._left_behind = False  # the pass has passed an entry that timed out
+        self._next_pass_s: float | None = None
+
+    def restart(self) -> None:
+        """Begins a new pass from the oldest entry: the connection is new, and what was under way may be lost."""
+        self._sent_s.clear()
+        self.after = 0
+        self._left_behind = False
+        self._next_pass_s = None
+
+    def room(self) -> int:
+        """How many more entries may be sent now."""
+        return self._size - len(self._sent_s)
+
+    def under_way(self, ordinal: int) -> bool:
+        """Tells whether an entry is in the window."""
+        return ordinal in self._sent_s
+
+    def sent(self, ordinal: int, now_s: float) -> None:
+        """Notes that the entry with this ordinal was handed to the connection."""
+        self._sent_s[ordinal] = now_s
+        self.after = max(self.after, ordinal)
+
+    def passed(self, ordinal: int) -> None:
+        """Notes that the pass has met an entry that is still under way and need not be sent now."""
+        self.after = max(self.after, ordinal)
+
+    def settled(self, first: int, last: int) -> None:
+        """Notes that the outbox has forgotten ordinals `first` to `last`: the province is there, time-outs are short again."""
+        if last - first >= len(self._sent_s):
+            for ordinal in [ordinal for ordinal in self._sent_s if first <= ordinal <= last]:
+                del self._sent_s[ordinal]
+        else:
+            for ordinal in range(first, last + 1):
+                self._sent_s.pop(ordinal, None)
+        self._timeout_s = self._base_timeout_s
+
+    def reached_end(self, now_s: float) -> None:
+        """Notes that the pass has met the end of the outbox: what timed out on the way is due again after a time-out."""
+        if self._left_behind and self._next_pass_s is None:
+            self._next_pass_s = now_s + self._timeout_s
+
+    def tick(self, now_s: float) -> None:
+        """Lets time-outs happen, and starts the next pass when it is due."""
+        expired = False
+        while self._sent_s and next(iter(self._sent_s.values())) + self._timeout_s <= now_s:
+            self._sent_s.popitem(last=False)
+            expired = True
+        if expired:
+            self._left_behind = True
+            self._timeout_s = min(self._timeout_s * 2, LONGEST_TIMEOUT_S)
+        if self._next_pass_s is not None and self._next_pass_s <= now_s:
+            self.after = 0
+            self._left_behind = False
+            self._next_pass_s = None
+
+    def next_due_s(self) -> float | None:
+        """When `tick` has something to do next, None when only an event can bring work."""
+        dues = [next(iter(self._sent_s.values())) + self._timeout_s] if self._sent_s else []
+        if self._next_pass_s is not None:
+            dues.append(self._next_pass_s)
+        return min(dues, default=None)

@@ -1,0 +1,99 @@
+"""`gate-agent status`: how this scanner is: enrolment, outbox, connection, firmware's counters."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from edge_agent import identity as identities
+from edge_agent import settings as settings_of
+from edge_agent.control import ask_counters
+from edge_agent.envelope import peek
+from edge_agent.outbox import FILE_NAME, Forwarder, OutboxError
+from edge_agent.run_command import STATUS_FILE
+from edge_agent.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def _outbox(state: Path) -> dict[str, Any]:
+    try:
+        with closing(Forwarder(state / FILE_NAME)) as outbox:
+            backlog, oldest = outbox.backlog(), outbox.page(outbox.first_ordinal() - 1, 1)
+    except (FileNotFoundError, OutboxError) as error:
+        return {"trouble": str(error)}
+    age_s = max(0, time.time() - peek(oldest[0].envelope).header.wall_ms / 1000) if oldest else 0
+    head = {"log": backlog.head.log.hex(), "seq": backlog.head.seq, "hash": backlog.head.hash.hex()}
+    return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
+
+
+def _agent(runtime: Path) -> dict[str, Any] | None:
+    try:
+        status: dict[str, Any] = json.loads((runtime / STATUS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return status
+
+
+def collect(settings: Settings) -> dict[str, Any]:
+    """Everything the command shows."""
+    try:
+        enrolled: str | None = str(identities.load(settings.device.state).name)
+        enrolment_trouble = ""
+    except (identities.NotEnrolled, identities.BadIdentity) as error:
+        enrolled, enrolment_trouble = None, str(error)
+    return {
+        "device": enrolled,
+        "enrolment_trouble": enrolment_trouble,
+        "outbox": _outbox(settings.device.state),
+        "agent": _agent(settings.device.runtime),
+        "firmware": ask_counters(settings.device.runtime),
+    }
+
+
+def _lines(status: dict[str, Any]) -> list[str]:
+    outbox, agent, firmware = status["outbox"], status["agent"], status["firmware"]
+    lines = [f"device    {status['device'] or status['enrolment_trouble']}"]
+    if "trouble" in outbox:
+        lines.append(f"outbox    {outbox['trouble']}")
+    else:
+        lines.append(f"outbox    {outbox['waiting']} waiting ({outbox['bytes']} bytes), oldest {outbox['oldest_age_s']} s")
+        lines.append(f"log       {outbox['head']['log']} at number {outbox['head']['seq']}")
+    if agent is None:
+        lines.append("agent     not running: start it with `gate-agent run`")
+    else:
+        lines.append(f"agent     {'connected' if agent['connected'] else agent['trouble']}")
+        lines.extend(f"          {name} {count}" for name, count in sorted(agent["counters"].items()))
+    if firmware is None:
+        lines.append("firmware  not running: start it with `gate-firmware run`")
+    else:
+        lines.append(f"firmware  running, clock {firmware.get('clock')}")
+        lines.extend(f"          {name} {count}" for name, count in sorted(firmware.get("answers", {}).items()))
+        lines.extend(f"          lane {name}: {state}" for name, state in sorted(firmware.get("sources", {}).items()))
+    return lines
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = subparsers.add_parser("status", help="show how this scanner is", description=__doc__)
+    parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Shows the status; 0 when both processes run and the device is enrolled, 1 otherwise, 2 for a configuration error."""
+    try:
+        settings = settings_of.load(args.config)
+    except settings_of.ConfigError as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 2
+    status = collect(settings)
+    print(json.dumps(status) if args.json else "\n".join(_lines(status)))
+    well = status["device"] and status["agent"] and status["agent"]["connected"] and status["firmware"]
+    return 0 if well else 1

@@ -1,0 +1,102 @@
+"""The keyring as this device last accepted it: read by firmware, replaced by the agent, never by an older one."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge_agent import keyring
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.documents import FILE_NAME, Documents
+from edge_agent.keyring import Keyring
+
+DOCUMENT = "keyring"
+
+
+class NoKeyring(Exception):
+    """There is no keyring that can be believed."""
+
+
+class OlderKeyring(Exception):
+    """An offered keyring's counter is below the one in use: a replay."""
+
+
+def read(folder: Path, root: Ed25519PublicKey) -> Keyring:
+    """The stored keyring, checked again from the root down.
+
+    Raises:
+        NoKeyring: none is stored, or what is stored does not verify.
+    """
+    documents = Documents(folder)
+    try:
+        stored = documents.get(DOCUMENT)
+    finally:
+        documents.close()
+    if stored is None:
+        raise NoKeyring(f"{folder / FILE_NAME}: holds no keyring. Enrol this device: gate-agent enrol BUNDLE")
+    try:
+        return keyring.verify(base64.b64decode(stored["message"]), root)
+    except (Malformed, Forged, KeyError, TypeError, ValueError) as error:
+        raise NoKeyring(f"{folder / FILE_NAME}: its keyring cannot be believed ({error}). Enrol this device again") from None
+
+
+def accept(folder: Path, root: Ed25519PublicKey, message: bytes) -> Keyring:
+    """Stores a keyring offered by the broker, if it is genuine and newer; the same one again changes nothing.
+
+    Raises:
+        Malformed, Forged: not genuine.
+        OlderKeyring: older than the one in use.
+    """
+    offered = keyring.verify(message, root)
+    try:
+        in_use = read(folder, root)
+    except NoKeyring:
+        in_use = None
+    if in_use is not None and offered.counter < in_use.counter:
+        raise OlderKeyring(f"keyring {offered.counter} offered, {in_use.counter} is in use: refused as a replay")
+    if in_use is None or offered.counter > in_use.counter:
+        documents = Documents(folder)
+        try:
+            documents.put(DOCUMENT, {"counter": offered.counter, "message": base64.b64encode(message).decode()})
+        finally:
+            documents.close()
+    return offered
+
+
+class WatchedKeyring:
+    """The stored keyring, read again when its file has changed.
+
+    Args:
+        folder: the device's state folder.
+        root: the pinned root key.
+
+    Raises:
+        NoKeyring: none can be believed at the start. Later a bad file is ignored and the one in memory goes on.
+    """
+
+    def __init__(self, folder: Path, root: Ed25519PublicKey) -> None:
+        self._folder = folder
+        self._root = root
+        self._stamp = self._look()
+        self._keyring = read(folder, root)
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            status = (self._folder / FILE_NAME).stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (status.st_ino, status.st_mtime_ns)
+
+    def current(self) -> Keyring:
+        """The newest keyring this device has accepted; one stat() when nothing changed."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._keyring = read(self._folder, self._root)
+            except NoKeyring:
+                return self._keyring
+        return self._keyring

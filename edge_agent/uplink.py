@@ -1,0 +1,237 @@
+"""Carries sealed entries to the province and lets the outbox forget them when their receipts come.
+
+One thread runs it; everything from outside (broker, firmware's socket) arrives on one queue. Source: design.md second promise.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from edge_agent import broker_link, receipt, stored_keyring, topics
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.identity import Identity
+from edge_agent.outbox import FILE_NAME, Forwarder, OutboxError
+from edge_agent.send_window import SendWindow
+from edge_agent.settings import AgentSettings
+from edge_agent.stored_keyring import OlderKeyring
+from edge_agent.topics import Leaf
+
+log = logging.getLogger(__name__)
+_LOOK_S = 0.5  # how often the outbox is looked at when firmware's socket is silent
+_RETRY_OUTBOX_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Firmware has appended an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the uplink."""
+
+
+Work: TypeAlias = broker_link.Event | Recorded | Stop
+
+
+def status_message(identity: Identity, state: str) -> Message:
+    """The retained birth (`online`) or last will (`offline`)."""
+    return Message(identity.name.topic(Leaf.STATUS), json.dumps({"state": state}).encode(), retain=True)
+
+
+class Uplink:
+    """The way from the outbox to the broker and of receipts back.
+
+    Args:
+        identity: who we are.
+        settings: window and time-outs.
+        state: the device's state folder.
+        work: where events arrive; others may put `Recorded` and `Stop` there.
+        publish: hands a message to the connection.
+        on_change: called when something worth telling has happened (for the status file).
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        settings: AgentSettings,
+        state: Path,
+        work: queue.SimpleQueue[Work],
+        publish: Callable[[Message], None],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._identity = identity
+        self._state = state
+        self._work = work
+        self._publish = publish
+        self._on_change = on_change
+        self._window = SendWindow(settings.window, settings.receipt_timeout_s)
+        self._page_size = settings.window * 2
+        self._outbox: Forwarder | None = None
+        self._outbox_trouble = ""
+        self._seen_changes = -1
+        self._retry_outbox_s = 0.0
+        self.connected = False
+        self.trouble = "not connected yet"
+        self.counters: Counter[str] = Counter()
+        self.last_receipt_ms = 0
+
+    def run(self) -> None:
+        """Works until a `Stop` arrives."""
+        while True:
+            try:
+                work = self._work.get(timeout=self._wait_s())
+            except queue.Empty:
+                work = None
+            if isinstance(work, Stop):
+                break
+            if work is not None:
+                self._handle(work)
+            if self._work.empty():
+                self._send_what_waits()
+        if self._outbox is not None:
+            self._outbox.close()
+
+    def _wait_s(self) -> float:
+        due_s = self._window.next_due_s()
+        return _LOOK_S if due_s is None else min(_LOOK_S, max(0.0, due_s - time.monotonic()))
+
+    def _handle(self, work: Work) -> None:
+        match work:
+            case Connected():
+                self.connected, self.trouble = True, ""
+                log.info("connected to the broker")
+                self._window.restart()
+                self._publish(status_message(self._identity, "online"))
+            case Disconnected(why):
+                if self.connected or why != self.trouble:
+                    log.warning("%s", why)
+                self.connected, self.trouble = False, why
+                self._window.restart()
+            case Arrived(topic, payload):
+                self._arrived(topic, payload)
+            case Recorded() | Stop():
+                return
+        self._on_change()
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        try:
+            if topic == topics.KEYRING:
+                kept = stored_keyring.accept(self._state, self._identity.root, payload)
+                log.info("keyring %d in use", kept.counter)
+            elif topic == self._identity.name.topic(Leaf.RECEIPTS):
+                self._receipted(receipt.verify(payload, self._identity.root, self._identity.name))
+            else:
+                self.counters["unexpected_messages"] += 1
+        except (Malformed, Forged, OlderKeyring) as error:
+            self.counters["refused_messages"] += 1
+            log.warning("refused a message on %s: %s", topic, error)
+        except OSError as error:
+            log.error("%s: cannot be stored (%s); it comes again with the next connection", topic, error)  # noqa: TRY400
+
+    def _receipted(self, given: receipt.Receipt) -> None:
+        outbox = self._open_outbox()
+        if outbox is None:
+            return
+        for part in given.ranges:
+            try:
+                done = outbox.forget(given.log, part)
+            except OutboxError as error:
+                self._lose_outbox(error)
+                return
+            if done.mismatch:
+                self.counters["receipts_of_other_bytes"] += 1
+                log.warning("a receipt names other bytes than ours for number %d of log %s", part.last, given.log.hex())
+            if part.forked:
+                self.counters["forks"] += 1
+                log.warning("the province holds other entries under our numbers: firmware will start a new log")
+            if done.last >= done.first:
+                self._window.settled(done.first, done.last)
+                self.counters[f"receipted_{part.status}"] += done.last - done.first + 1
+        self.last_receipt_ms = max(self.last_receipt_ms, given.committed_ms)
+
+    def _open_outbox(self) -> Forwarder | None:
+        if self._outbox is not None and self._outbox.replaced():
+            self._outbox.close()
+            self._outbox = None
+            self._window.restart()
+        if self._outbox is None and time.monotonic() >= self._retry_outbox_s:
+            self._retry_outbox_s = time.monotonic() + _RETRY_OUTBOX_S
+            try:
+                self._outbox = Forwarder(self._state / FILE_NAME)
+            except (FileNotFoundError, OutboxError) as error:
+                if str(error) != self._outbox_trouble:
+                    log.warning("%s", error)
+                self._outbox_trouble = str(error)
+            else:
+                self._outbox_trouble = ""
+                self._seen_changes = -1
+                self._window.restart()
+        return self._outbox
+
+    def _lose_outbox(self, error: OutboxError) -> None:
+        log.warning("%s", error)
+        if self._outbox is not None:
+            self._outbox.close()
+        self._outbox = None
+
+    def _send_what_waits(self) -> None:
+        now_s = time.monotonic()
+        self._window.tick(now_s)
+        outbox = self._open_outbox()
+        if outbox is None or not self.connected:
+            return
+        try:
+            self._send_pages(outbox, now_s)
+        except OutboxError as error:
+            self._lose_outbox(error)
+
+    def _send_pages(self, outbox: Forwarder, now_s: float) -> None:
+        while self._window.room() > 0:
+            page = outbox.page(self._window.after, self._page_size)
+            for waiting in page:
+                if self._window.under_way(waiting.ordinal):
+                    self._window.passed(waiting.ordinal)
+                    continue
+                if self._window.room() <= 0:
+                    return
+                self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
+                self._window.sent(waiting.ordinal, now_s)
+                self.counters["sent"] += 1
+            if len(page) < self._page_size:
+                self._window.reached_end(now_s)
+                self._checkpoint_when_changed(outbox)
+                return
+
+    def _checkpoint_when_changed(self, outbox: Forwarder) -> None:
+        """Folds the write-ahead log when all is sent and receipted, once after each change, so that an idle card is not worn."""
+        changes = outbox.changes() + self.counters["receipted_registered"]
+        if changes != self._seen_changes and self._window.next_due_s() is None:
+            self._seen_changes = changes
+            outbox.checkpoint()
+
+
+def connect(identity: Identity, settings: AgentSettings, work: queue.SimpleQueue[Work]) -> BrokerLink:
+    """The device's link to the broker, its events going to `work`; not started yet.
+
+    Raises:
+        OSError: the TLS files cannot be read.
+    """
+    return BrokerLink(
+        identity.endpoint,
+        str(identity.name),
+        [topics.KEYRING, identity.name.topic(Leaf.RECEIPTS)],
+        work.put,
+        will=status_message(identity, "offline"),
+        keepalive_s=settings.keepalive_s,
+    )

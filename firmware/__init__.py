@@ -1,0 +1,1 @@
+"""What runs at the gate: read, understand, decide, record, answer."""

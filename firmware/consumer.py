@@ -1,0 +1,185 @@
+"""The heart of the gate: takes what the lanes report, one at a time, and answers each person after their entry is on disk.
+
+Source: design.md "The way of a record". One thread, one bounded queue; nothing here waits for the network.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drivers.indicator import Signal
+from edge_agent.entry import Clock, Direction, Kind, Known, Method
+from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
+from edge_agent.settings import Settings
+from firmware.feedback import Feedback
+from firmware.gate import Gate, Verdict
+from firmware.person_codes import NotAPersonCode, Person, read_person_bytes
+from firmware.reading import Reading, Report, SourceChanged, Unread
+from firmware.recording import Kept, Recording
+from firmware.repeat_window import RepeatWindow
+from firmware.time_sense import TimeSense
+
+log = logging.getLogger(__name__)
+_TICK_S = 1.0
+
+
+class Consumer:
+    """Answers people, one reading at a time.
+
+    Args:
+        settings: lanes, times and limits.
+        reports: what the lanes report.
+        recording: records.
+        feedback: answers.
+        time_sense: the clock, watched for becoming known.
+        repair: called when the outbox is damaged: sets it aside and makes `recording` use a new one.
+        tell: publishes live passages; must return at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reports: queue.Queue[Report],
+        recording: Recording,
+        feedback: Feedback,
+        time_sense: TimeSense,
+        repair: Callable[[], None],
+        tell: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._directions = {lane.name: Direction(lane.direction) for lane in settings.lanes}
+        self._held = {lane.name: RepeatWindow(settings.gate.held_s) for lane in settings.lanes}
+        self._reports = reports
+        self._gate = Gate(settings.gate.repeat_s)
+        self._recording = recording
+        self._feedback = feedback
+        self._time_sense = time_sense
+        self._note_at = settings.outbox.note_percent / 100
+        self._repair = repair
+        self._tell = tell
+        self._full = self._broken = False
+        self._clock = time_sense.now().clock
+        self._next_tick_s = 0.0
+        self.answers: Counter[str] = Counter()
+
+    def take_one(self) -> bool:
+        """Handles the next report, or the passing of time when none comes, and says whether a second has passed."""
+        try:
+            report = self._reports.get(timeout=max(0.0, self._next_tick_s - time.monotonic()))
+        except queue.Empty:
+            report = None
+        match report:
+            case Reading():
+                self._read(report)
+            case Unread(lane):
+                self._answer(lane, Signal.UNREADABLE)
+            case SourceChanged(lane, state, why):
+                log.log(logging.WARNING if why else logging.INFO, "lane %s: %s %s", lane, state, why)
+                self._feedback.source_is(lane, state)
+                self._settle()
+            case None:
+                self._recording.recorder.checkpoint_if_large()  # nobody waits at the gate
+        if time.monotonic() < self._next_tick_s:
+            return False
+        self._tick()
+        return True
+
+    def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
+        """Records something about the device; when that fails the gate goes on and shows it."""
+        try:
+            self._recording.note(kind, facts)
+        except OutboxError as error:
+            self._could_not_record(error)
+
+    def counters(self) -> dict[str, Any]:
+        """How the gate is, for the agent and for tools: counts only, never a person."""
+        return {
+            "type": "counters",
+            "answers": dict(self.answers),
+            "sources": self._feedback.sources(),
+            "clock": str(self._clock),
+            "outbox_fullness": round(self._recording.recorder.fullness, 4),
+            "queue": self._reports.qsize(),
+        }
+
+    def _tick(self) -> None:
+        self._next_tick_s = time.monotonic() + _TICK_S
+        before, self._clock = self._clock, self._time_sense.now().clock
+        if before is Clock.UNKNOWN and self._clock is not Clock.UNKNOWN:
+            self.note(Kind.CLOCK, {"clock": str(self._clock)})
+        self._try_again()
+        self._settle()
+
+    def _try_again(self) -> None:
+        """After a refusal, sees whether the outbox takes entries again, so that the light tells the truth to the next person."""
+        if not (self._full or self._broken):
+            return
+        try:
+            self._recording.recorder.probe()
+        except OutboxError as error:
+            self._could_not_record(error)
+        else:
+            self._full = self._broken = False
+            log.info("the outbox takes entries again")
+
+    def _settle(self) -> None:
+        self._feedback.settle(full=self._full, broken=self._broken, note=self._recording.recorder.fullness >= self._note_at)
+
+    def _answer(self, lane: str, signal: Signal) -> None:
+        self._feedback.answer(lane, signal)
+        self.answers[str(signal)] += 1
+
+    def _read(self, reading: Reading) -> None:
+        if self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
+            return  # the same code, still held up: it has had its answer
+        try:
+            person = read_person_bytes(reading.data)
+        except NotAPersonCode as refusal:
+            log.info("lane %s: not a person code (%s)", reading.lane, refusal.reason)
+            self._answer(reading.lane, Signal.NOT_A_PERSON_CODE)
+            return
+        direction = self._directions[reading.lane]
+        if self._gate.judge(person, direction, reading.at_s) is Verdict.ALREADY:
+            self._answer(reading.lane, Signal.ALREADY)
+            return
+        self._record(reading, person, direction)
+
+    def _record(self, reading: Reading, person: Person, direction: Direction) -> None:
+        try:
+            kept = self._recording.passage(person, direction, Known.LANE, Method(reading.method))
+        except OutboxError as error:
+            self._could_not_record(error)
+            self._answer(reading.lane, Signal.REFUSED)
+            return
+        self._answer(reading.lane, Signal.ACCEPTED)  # recorded before green: the entry is on disk
+        scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
+        self._gate.recorded(person, direction, reading.at_s)
+        if self._full or self._broken:
+            self._full = self._broken = False
+            self._settle()
+        self._tell(_passage(reading.lane, direction, kept, scan_to_green_ms))
+
+    def _could_not_record(self, error: OutboxError) -> None:
+        if not (self._full or self._broken):
+            log.error("not recorded: %s", error)
+        self._full = isinstance(error, OutboxFull)
+        self._broken = not self._full
+        self._settle()
+        if isinstance(error, OutboxDamaged):
+            self._repair()
+
+
+def _passage(lane: str, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
+    return {
+        "type": "passage",
+        "lane": lane,
+        "direction": str(direction),
+        "log": kept.recorded.log.hex(),
+        "seq": kept.recorded.seq,
+        "green_ms": time.time_ns() // 1_000_000,
+        "scan_to_green_ms": round(scan_to_green_ms, 3),
+    }

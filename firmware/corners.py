@@ -1,0 +1,46 @@
+"""Where a code is in a frame: four corners, and the few sums the decoders need of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# Top left, top right, bottom right, bottom left of the symbol itself (clockwise, however it is turned), in pixels.
+# A damaged code's corners may lie outside the frame.
+Point = tuple[int, int]
+Corners = tuple[Point, Point, Point, Point]
+
+
+class Box(NamedTuple):
+    """An upright rectangle of pixels: `frame[top:bottom, left:right]`."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def holds(self, point: Point) -> bool:
+        """Says whether a point lies in it."""
+        return self.left <= point[0] < self.right and self.top <= point[1] < self.bottom
+
+
+def centre(corners: Corners) -> Point:
+    """Returns the middle of the four corners."""
+    return sum(x for x, _ in corners) // 4, sum(y for _, y in corners) // 4
+
+
+def neighbourhood(corners: Corners, *, margin: float, width: int, height: int) -> Box:
+    """Returns the box around the corners, widened on each side by `margin` of its size and cut to the frame; it may be empty.
+
+    Example:
+        >>> neighbourhood(((10, 10), (30, 10), (30, 30), (10, 30)), margin=0.5, width=100, height=35)
+        Box(left=0, top=0, right=40, bottom=35)
+    """
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    across, down = int(margin * (max(xs) - min(xs))), int(margin * (max(ys) - min(ys)))
+    return Box(max(0, min(xs) - across), max(0, min(ys) - down), min(width, max(xs) + across), min(height, max(ys) + down))
+
+
+def moved(corners: Corners, left: int, top: int) -> Corners:
+    """Returns the corners as seen from a frame of which theirs begins at (left, top)."""
+    one, two, three, four = ((x + left, y + top) for x, y in corners)
+    return one, two, three, four

@@ -1,0 +1,150 @@
+"""Puts the gate together and keeps it going: sources, consumer, lights, outbox and control socket."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.metadata import version
+from typing import Any
+
+from drivers import system_clock
+from drivers.indicator import Signal
+from edge_agent.entry import Kind
+from edge_agent.identity import Identity
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError, Recorder
+from edge_agent.salvage import Salvaged, salvage, unfinished
+from edge_agent.settings import Settings
+from edge_agent.stored_keyring import WatchedKeyring
+from firmware.consumer import Consumer
+from firmware.control_server import ControlServer
+from firmware.feedback import Feedback
+from firmware.reading import Report, SourceState
+from firmware.recording import Recording
+from firmware.sources import QUEUE_SIZE, Source
+from firmware.time_sense import TimeSense
+
+log = logging.getLogger(__name__)
+_JOIN_S = 2.0
+_MB = 1_000_000
+
+
+def open_recorder(settings: Settings) -> tuple[Recorder, Salvaged | None]:
+    """Opens the outbox, setting a damaged one aside first.
+
+    Raises:
+        OutboxError: it cannot be opened or made.
+        OSError: the same.
+    """
+    path = settings.device.state / FILE_NAME
+    limits = (settings.outbox.capacity_mb * _MB, settings.outbox.keep_free_mb * _MB)
+    if unfinished(path) is None:
+        try:
+            return Recorder(path, *limits), None
+        except OutboxDamaged as error:
+            log.error("%s: setting it aside", error)  # noqa: TRY400 - a message for people
+    recorder, salvaged = salvage(path, *limits, system_clock.wall_ms())
+    log.warning("salvaged %d entries, %d unreadable; the damaged file is in %s", salvaged.kept, salvaged.unreadable, salvaged.folder)
+    return recorder, salvaged
+
+
+class Gatehouse:
+    """The running gate.
+
+    Args:
+        settings: the configuration.
+        identity: who we are.
+
+    Raises:
+        drivers.errors.DriverError: an indicator cannot be opened.
+        stored_keyring.NoKeyring: there is no keyring to seal to.
+        OutboxError, OSError: the outbox or the control socket cannot be made.
+    """
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
+        self._identify = threading.Event()
+        keyring = WatchedKeyring(settings.device.state, identity.root)
+        time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: keyring.current().issued_ms)
+        with ExitStack() as undo:
+            self._feedback = Feedback(settings.gate, settings.lanes)
+            undo.callback(self._feedback.close)
+            self._feedback.everywhere(Signal.STARTING)
+            recorder, self._salvaged = open_recorder(settings)
+            undo.callback(recorder.close)
+            self._recording = Recording(identity, recorder, keyring, time_sense, system_clock.boot_id())
+            self._control = ControlServer(settings.device.runtime, self._request)
+            undo.pop_all()
+        self._consumer = Consumer(settings, self._reports, self._recording, self._feedback, time_sense, self._repair, self._control.tell)
+        self._sources = [Source(lane, self._reports) for lane in settings.lanes]
+
+    def run(self) -> None:
+        """Works until `stop` is called, or until every source has come to its end (pictures instead of a camera)."""
+        self._control.start()
+        self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
+        if self._salvaged is not None:
+            self._note_salvage(self._salvaged)
+        for source in self._sources:
+            source.start()
+        try:
+            while not self._stopping.is_set() and not self._all_ended():
+                if self._consumer.take_one():
+                    self._control.tell(self._counters())
+                if self._identify.is_set():
+                    self._identify.clear()
+                    self._feedback.everywhere(Signal.IDENTIFY)
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        """Ends `run` within a second; may be called from a signal handler."""
+        self._stopping.set()  # nothing else: a signal handler must not wait for a lock
+
+    def _all_ended(self) -> bool:
+        return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
+
+    def _close(self) -> None:
+        for source in self._sources:
+            source.stop()
+        for source in self._sources:
+            source.join(_JOIN_S)
+        self._consumer.note(Kind.CLOSE, {"reason": "stop" if self._stopping.is_set() else "sources-ended"})
+        self._control.tell(self._counters())
+        self._control.stop()
+        self._feedback.close()
+        self._recording.recorder.close()
+
+    def _repair(self) -> None:
+        """Replaces a damaged outbox while the gate is open."""
+        try:
+            self._recording.recorder.close()
+            recorder, salvaged = open_recorder(self._settings)
+        except (OutboxError, OSError) as error:
+            log.error("the outbox cannot be repaired now: %s", error)  # noqa: TRY400 - tried again with the next tick
+            return
+        self._recording.use(recorder)
+        if salvaged is not None:
+            self._note_salvage(salvaged)
+
+    def _note_salvage(self, salvaged: Salvaged) -> None:
+        self._consumer.note(Kind.SALVAGE, {"kept": salvaged.kept, "unreadable": salvaged.unreadable})
+
+    def _counters(self) -> dict[str, Any]:
+        counters = self._consumer.counters()
+        counters["lanes"] = {source.lane.name: {**source.counters, "look_ms": round(source.look_ms, 2)} for source in self._sources}
+        return counters
+
+    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
+        """Answers a listener's request, in the control server's thread."""
+        match request["type"]:
+            case "counters":
+                return self._counters()
+            case "identify":
+                self._identify.set()
+                return {"type": "done"}
+            case _:
+                return {"type": "refused", "why": "not a request this firmware knows"}

@@ -1,0 +1,54 @@
+"""What the lanes report to the one consumer: a code that was read, one that stays unread, and how a source is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Method: TypeAlias = Literal["camera", "serial"]
+
+
+class SourceState(StrEnum):
+    """How a camera or reader is."""
+
+    OPENING = "opening"
+    WORKING = "working"
+    FAULT = "fault"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A code that was read.
+
+    Attributes:
+        lane: the lane's name.
+        data: the code's bytes, somebody's: kept out of `repr`.
+        method: how it was read.
+        at_s: when the frame was taken or the line was complete, `time.monotonic()` seconds.
+    """
+
+    lane: str
+    data: bytes = field(repr=False)
+    method: Method
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A code has been held up for a while and cannot be read."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """A source works now, or does not; `why` is for people."""
+
+    lane: str
+    state: SourceState
+    why: str = ""
+
+
+Report: TypeAlias = Reading | Unread | SourceChanged

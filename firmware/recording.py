@@ -1,0 +1,99 @@
+"""Turns what happened at the gate into a sealed entry on disk: seal, sign, commit with fsync, and only then return.
+
+Source: design.md first promise, "recorded before green".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from edge_agent import envelope
+from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note, Passage, RecordedPerson
+from edge_agent.envelope import SealingKey
+from edge_agent.identity import Identity
+from edge_agent.keyring import EpochKey
+from edge_agent.outbox import Recorded, Recorder, Spot
+from edge_agent.stored_keyring import WatchedKeyring
+from firmware.person_codes import Person
+from firmware.time_sense import Now, TimeSense
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry that is on disk, and when it was made."""
+
+    recorded: Recorded
+    now: Now
+
+
+def recorded_person(person: Person) -> RecordedPerson:
+    """The part of a person's code that goes into the record."""
+    return RecordedPerson(
+        scheme=str(person.scheme),
+        id_number=person.id_number,
+        name=person.name,
+        old_id=person.old_id,
+        birth_date=person.birth_date,
+        sex=person.sex,
+        phone=person.phone,
+        card_number=person.card_number,
+    )
+
+
+class Recording:
+    """Appends entries to the outbox.
+
+    Args:
+        identity: whose entries they are.
+        recorder: the outbox.
+        keyring: the province's sealing keys.
+        time_sense: the clock.
+        boot: the kernel's boot id, 16 bytes.
+
+    Every method raises `outbox.OutboxFull`, `outbox.OutboxDamaged` or `outbox.OutboxError` when nothing could be recorded.
+    """
+
+    def __init__(self, identity: Identity, recorder: Recorder, keyring: WatchedKeyring, time_sense: TimeSense, boot: bytes) -> None:
+        self.recorder = recorder
+        self._identity = identity
+        self._keyring = keyring
+        self._time_sense = time_sense
+        self._boot = boot
+        self._epoch_key: EpochKey | None = None
+        self._sealing_key: SealingKey | None = None
+
+    def use(self, recorder: Recorder) -> None:
+        """Goes on with another outbox; the one before is closed."""
+        self.recorder.close()
+        self.recorder = recorder
+
+    def passage(self, person: Person, direction: Direction, known: Known, method: Method) -> Kept:
+        """Records a person's passage."""
+        body = Passage(recorded_person(person), direction, known, method, warnings=tuple(map(str, person.warnings)))
+        return self._append(Kind.PASSAGE, body)
+
+    def note(self, kind: Kind, facts: Mapping[str, str | int]) -> Kept:
+        """Records something about the device itself."""
+        return self._append(kind, Note(facts))
+
+    def _key_of(self, day: date | None) -> SealingKey:
+        epoch_key = self._keyring.current().key_for(day)
+        if self._sealing_key is None or epoch_key != self._epoch_key:
+            self._epoch_key, self._sealing_key = epoch_key, epoch_key.sealing_key()
+        return self._sealing_key
+
+    def _append(self, kind: Kind, body: Body) -> Kept:
+        now = self._time_sense.now()
+        key = self._key_of(now.day)
+
+        def build(spot: Spot) -> bytes:
+            header = Header(
+                name=self._identity.name, site=self._identity.site, gate=self._identity.gate, log=spot.log, seq=spot.seq, prev=spot.prev,
+                kind=kind, boot=self._boot, wall_ms=now.wall_ms, boottime_ms=now.boottime_ms, clock=now.clock, key_id=key.key_id,
+                predecessor=spot.predecessor,
+            )  # fmt: skip
+            return envelope.make(header, body, key, self._identity.signer)
+
+        return Kept(self.recorder.append(build), now)

@@ -1,0 +1,97 @@
+"""`gate-firmware run`: opens the gate and keeps it open until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+from pathlib import Path
+
+from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
+from drivers.errors import BadUrl, DriverError
+from edge_agent import identity as identities
+from edge_agent import logs
+from edge_agent import settings as settings_of
+from edge_agent.identity import Identity
+from edge_agent.outbox import OutboxError
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.settings import ConfigError, Settings
+from edge_agent.stored_keyring import NoKeyring
+
+log = logging.getLogger(__name__)
+_EPILOG = """\
+examples:
+  gate-firmware run                              with /etc/gate-scanner/gate.toml
+  gate-firmware run --config gate.toml           with another configuration
+"""
+
+
+def load_settings(path: Path) -> Settings:
+    """The configuration, its driver URLs checked too.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    settings = settings_of.load(path)
+    urls = [("gate.indicator", settings.gate.indicator, check_indicator_url)]
+    for place, lane in enumerate(settings.lanes):
+        urls.append((f"lane[{place}].camera", lane.camera, check_camera_url))
+        urls.append((f"lane[{place}].reader", lane.reader, check_reader_url))
+        urls.append((f"lane[{place}].indicator", lane.indicator, check_indicator_url))
+    problems = []
+    for key, url, check in urls:
+        try:
+            if url:
+                check(url)
+        except BadUrl as error:
+            problems.append(f"{path}: {key}: {error}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return settings
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = subparsers.add_parser(
+        "run",
+        help="open the gate",
+        description="Opens the gate: reads codes, records passages, answers with light and sound, until it is told to stop.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--verbose", action="store_true", help="log more")
+
+
+def _open_the_gate(settings: Settings, identity: Identity) -> None:
+    from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
+
+    gatehouse = Gatehouse(settings, identity)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: gatehouse.stop())
+    gatehouse.run()
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the gate; 0 after a stop, 1 when a device or the disk refuses, 2 for a configuration error."""
+    logs.configure(verbose=args.verbose)
+    try:
+        settings = load_settings(args.config)
+        identity = identities.load(settings.device.state)
+    except (ConfigError, identities.NotEnrolled, identities.BadIdentity) as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 2
+    try:
+        settings.device.runtime.mkdir(parents=True, exist_ok=True)
+        lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
+    except (AlreadyRunning, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        _open_the_gate(settings, identity)
+    except (DriverError, OutboxError, NoKeyring, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
+    finally:
+        lock.release()
+    return 0

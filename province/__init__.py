@@ -1,0 +1,1 @@
+"""The receiving end: keys, collector, register, and the demonstration of the whole chain."""

@@ -1,0 +1,100 @@
+"""Opens the register's file: durable, private, and with errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from province.errors import NotAProvince, ProvinceError
+from province.files import SECRET
+from province.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+
+
+class RegisterBusy(ProvinceError):
+    """The database cannot take this now (locked, disk full, disk error): nothing of it was stored; try again."""
+
+
+def explain(error: sqlite3.Error, path: Path) -> RegisterBusy:
+    """Says what is wrong with the database and what to do; never which values were written."""
+    code = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    advice = {
+        "SQLITE_BUSY": "another program holds it locked: look for an open sqlite3 shell or a running backup",
+        "SQLITE_FULL": "its disk is full: make room",
+        "SQLITE_READONLY": "it is read-only: check the owner and the mount",
+        "SQLITE_CORRUPT": "it is damaged: stop the collector and restore it from a backup; devices keep what has no receipt",
+        "SQLITE_NOTADB": "it is no database: restore it from a backup; devices keep what has no receipt",
+    }
+    return RegisterBusy(f"{path}: {advice.get(code, 'the database refuses: check its disk')} ({code})")
+
+
+def create(path: Path) -> None:
+    """Makes an empty register, 0600.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, SECRET))  # the -wal and -shm files take their mode from it
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in TABLES:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def connect(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
+    """Opens a register for use in this thread.
+
+    Args:
+        path: the database file.
+        wait_s: how long to wait for another program's lock.
+
+    Raises:
+        NotAProvince: there is none, or another program's or version's.
+        RegisterBusy: it cannot be opened now.
+    """
+    if not path.exists():
+        raise NotAProvince(f"{path}: the register is missing. Restore it from a backup.")
+    try:
+        connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
+    except sqlite3.Error as error:
+        raise explain(error, path) from None
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous = FULL")  # a receipt is a promise: what it names must survive a power cut
+        connection.execute("PRAGMA foreign_keys = ON")
+        identity = (connection.execute("PRAGMA application_id").fetchone()[0], connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from None
+    if identity != (APPLICATION_ID, SCHEMA_VERSION):
+        connection.close()
+        raise NotAProvince(f"{path}: not a register of version {SCHEMA_VERSION}. Use the release that made it, or restore it.")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """All or nothing.
+
+    Raises:
+        RegisterBusy: nothing was stored.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise explain(error, path) from None
+        raise

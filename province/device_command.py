@@ -1,0 +1,107 @@
+"""`gate-province device`: adds scanners and lists them."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from edge_agent.topics import DeviceName
+from province import database, devices
+from province.clock import now_ms, shown
+from province.console import print_json, print_line, print_table
+from province.enrolling import Place, add_device
+from province.errors import NotAProvince
+from province.layout import Layout
+
+_EPILOG = """\
+examples:
+  gate-province device add /srv/gate --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
+  gate-province device list /srv/gate
+"""
+
+_ADD_EPILOG = """\
+examples:
+  gate-province device add /srv/gate --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
+  gate-province device add /srv/gate --org xe-buyt --device so-8 --site "Tuyến 8" --gate "Cửa trước" --out /media/usb/so-8.json
+
+Carry the file to the device by hand and run there: gate-agent enrol FILE. Then delete it: it holds the device's private keys,
+of which the province keeps no copy.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `device` to the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = subparsers.add_parser(
+        "device", help="add scanners, list them", description="Adds scanners and lists them.", epilog=_EPILOG, formatter_class=raw
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add = actions.add_parser(
+        "add",
+        help="register a scanner and write its bundle",
+        description="Makes a scanner's keys, registers it, and writes the one file it needs to join.",
+        epilog=_ADD_EPILOG,
+        formatter_class=raw,
+    )
+    add.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    add.add_argument("--org", required=True, help="whose it is: lower-case letters, digits, hyphens")
+    add.add_argument("--device", required=True, metavar="NAME", help="its name in that organisation: the same letters")
+    add.add_argument("--site", required=True, help='the place, such as "Chợ Đông Ba"')
+    add.add_argument("--gate", required=True, help='the door of that place, such as "Cổng chính"')
+    add.add_argument("--broker-host", metavar="HOST", help="how it reaches the broker (default: the first --host of init)")
+    add.add_argument("--broker-port", type=int, metavar="PORT", help="the broker's TLS port (default: that of init)")
+    add.add_argument("--out", type=Path, metavar="FILE", help="the bundle file (default: ./ORG-NAME.bundle.json)")
+    listing = actions.add_parser(
+        "list", help="list the scanners", description="Lists the registered scanners.", epilog=_EPILOG, formatter_class=raw
+    )
+    listing.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    listing.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Adds or lists."""
+    layout = Layout(args.folder.absolute())
+    if args.action == "add":
+        return _add(layout, args)
+    return _list(layout, as_json=args.json)
+
+
+def _add(layout: Layout, args: argparse.Namespace) -> int:
+    settings = layout.read_settings()
+    try:
+        name, place = DeviceName(args.org, args.device), Place(args.site, args.gate)
+    except ValueError as error:
+        raise NotAProvince(f"{error}.") from None
+    port = settings.port if args.broker_port is None else args.broker_port
+    if not 1 <= port <= 65535:
+        raise NotAProvince(f"--broker-port {port}: must be 1 to 65535.")
+    out = args.out or Path(f"{name.org}-{name.device}.bundle.json")
+    add_device(layout, name, place, (args.broker_host or settings.hosts[0], port), out.absolute(), now_ms())
+    print_line(f"Registered {name}. On the device: gate-agent enrol {out}")
+    print_line("The file holds the device's private keys: carry it by hand and delete it once enrolled.")
+    return 0
+
+
+def _list(layout: Layout, *, as_json: bool) -> int:
+    layout.read_settings()
+    with closing(database.connect(layout.register)) as connection:
+        known = devices.every(connection)
+    if as_json:
+        for device in known:
+            print_json(
+                {
+                    "org": device.name.org,
+                    "device": device.name.device,
+                    "site": device.site,
+                    "gate": device.gate,
+                    "status": device.status,
+                    "public_key": device.public_key.public_bytes_raw().hex(),
+                    "certificate_serial": device.certificate_serial,
+                    "added_ms": device.added_ms,
+                }
+            )
+        return 0
+    rows = [(str(device.name), device.site, device.gate, device.status, shown(device.added_ms)) for device in known]
+    print_table(("device", "site", "gate", "status", "added"), rows)
+    return 0

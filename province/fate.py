@@ -1,0 +1,107 @@
+"""Decides what becomes of an entry whose signature holds: registered, held or expired. Pure: keys and the day are passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from edge_agent.cbor import Malformed
+from edge_agent.entry import Body
+from edge_agent.envelope import SealedEntry, open_body
+from edge_agent.keyring import UNDATED
+from edge_agent.receipt import Status
+from edge_agent.sealing import CannotOpen
+from province.keystore import DayKeys, KeyDamaged
+
+RETENTION_DAYS = 21
+
+
+class Held(StrEnum):
+    """Why an entry is stored whole instead of opened."""
+
+    UNDATED = "undated"  # sealed to the key whose private half is offline
+    KEY_UNKNOWN = "key-unknown"
+    KEY_DAMAGED = "key-damaged"
+    CANNOT_OPEN = "cannot-open"
+    BODY_NOT_UNDERSTOOD = "body-not-understood"
+    NEWER_VERSION = "newer-version"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A body and the keys of its day."""
+
+    body: Body = field(repr=False)
+    keys: DayKeys = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of an entry.
+
+    Attributes:
+        status: what its receipt will say.
+        epoch: the day whose keys it needs, None when not known.
+        reason: why held.
+        opened: what it says, when registered.
+    """
+
+    status: Status
+    epoch: str | None = None
+    reason: Held | None = None
+    opened: Opened | None = None
+
+
+def epoch_of(key_id: str) -> str | None:
+    """The day a key id names, or None.
+
+    Example:
+        >>> epoch_of("2021-10-05/00112233aabbccdd"), epoch_of("undated/00112233aabbccdd"), epoch_of("20211005/x")
+        ('2021-10-05', None, None)
+    """
+    epoch = key_id.partition("/")[0]
+    try:
+        return epoch if date.fromisoformat(epoch).isoformat() == epoch else None
+    except ValueError:
+        return None
+
+
+def decide(
+    entry: SealedEntry, keys_of: Callable[[str], DayKeys | None], today: date, retention_days: int = RETENTION_DAYS
+) -> Fate:
+    """Decides about one entry.
+
+    Args:
+        entry: verified.
+        keys_of: finds a day's keys; None when there are none.
+        today: the day at the province, in Vietnam.
+        retention_days: a day further back than this has had its keys destroyed.
+
+    Raises:
+        KeystoreAway: nothing can be said now; ask again later.
+    """
+    key_id = entry.header.key_id
+    if key_id.partition("/")[0] == UNDATED:
+        return Fate(Status.HELD, None, Held.UNDATED)
+    epoch = epoch_of(key_id)
+    if epoch is None:
+        return Fate(Status.HELD, None, Held.KEY_UNKNOWN)
+    try:
+        keys = keys_of(epoch)
+    except KeyDamaged:
+        return Fate(Status.HELD, epoch, Held.KEY_DAMAGED)
+    if keys is None:
+        if date.fromisoformat(epoch) < today - timedelta(days=retention_days):
+            return Fate(Status.EXPIRED, epoch)
+        return Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
+    if keys.public.key_id != key_id:
+        return Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
+    try:
+        body = open_body(entry, keys.pair.suite, keys.private())
+    except CannotOpen:
+        return Fate(Status.HELD, epoch, Held.CANNOT_OPEN)
+    except Malformed:
+        return Fate(Status.HELD, epoch, Held.BODY_NOT_UNDERSTOOD)
+    return Fate(Status.REGISTERED, epoch, None, Opened(body, keys))

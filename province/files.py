@@ -1,0 +1,51 @@
+"""Writes files whole or not at all, with their mode right from the first byte."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+SECRET = 0o600
+PUBLIC = 0o644
+FOLDER = 0o700
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, data: bytes, mode: int = SECRET) -> None:
+    """Writes a file so that after a power cut it is the old one or the new one, never a part.
+
+    Args:
+        path: the file; its folder exists.
+        data: all of its content.
+        mode: its permissions, set before the first byte is written.
+
+    Raises:
+        OSError: the disk is full, or the folder may not be written.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder that only its owner may enter, whatever the umask."""
+    path.mkdir(mode=FOLDER)
+    path.chmod(FOLDER)

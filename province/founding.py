@@ -1,0 +1,100 @@
+"""Makes a new province: its root, officers, certificate authority, day keys, register and broker configuration."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent import keyring, sealing
+from edge_agent.authority import Power
+from edge_agent.keyring import UNDATED, EpochKey
+from province import broker_config, database, officers
+from province.errors import AlreadyThere, ProvinceError
+from province.files import FOLDER, PUBLIC, make_folder, sync_folder, write_atomically
+from province.keyring_office import compose
+from province.keystore import Keystore, write_pair
+from province.layout import COLLECTOR, Layout, Settings
+from province.tls_authority import TlsAuthority, TlsIdentity
+
+AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
+_OFFICERS_LIFE = _AUTHORITY_LIFE = timedelta(days=3652)
+_BROKER_LIFE = _COLLECTOR_LIFE = timedelta(days=731)
+_COMMON_NAME_CHARACTERS = 64
+
+
+def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
+    """Makes a province in a new folder, whole or not at all.
+
+    Args:
+        folder: must not exist, or be empty; its parent exists.
+        settings: the choices made.
+        now_ms: the time, milliseconds since 1970 UTC.
+
+    Raises:
+        AlreadyThere: the folder holds something.
+        ProvinceError: the folder cannot be made.
+    """
+    folder = Path(folder).absolute()
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise AlreadyThere(f"{folder}: exists and is not empty; a province is never overwritten. Choose another folder.")
+    try:
+        making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise ProvinceError(f"{folder}: cannot be made ({error.strerror}). Check that {folder.parent} exists and is yours.") from None
+    try:
+        _fill(Layout(making), Layout(folder), settings, now_ms)
+        making.chmod(FOLDER)
+        making.replace(folder)  # an empty folder of that name is replaced, anything else refuses
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise ProvinceError(f"{folder}: cannot be written ({error.strerror}). Check the disk and the rights.") from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Layout(folder)
+
+
+def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int) -> None:
+    for folder in (
+        layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store, layout.collector, layout.keystore,
+        layout.offline,
+    ):  # fmt: skip
+        make_folder(folder)
+    layout.write_settings(settings)
+    _found_signatures(layout, settings, now_ms)
+    _found_tls(layout, settings, datetime.fromtimestamp(now_ms / 1000, UTC))
+    database.create(layout.register)
+    write_atomically(layout.broker_rules, broker_config.rules().encode())
+    write_atomically(layout.broker_config, broker_config.config(final, settings).encode())
+
+
+def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
+    root = Ed25519PrivateKey.generate()
+    officers.write_root(layout, root)
+    # From yesterday on: a device whose clock is a little slow must not refuse a new province.
+    before_ms, after_ms = now_ms - 86_400_000, now_ms + int(_OFFICERS_LIFE.total_seconds() * 1000)
+    clerk = officers.appoint(layout, Power.KEYRING, root, before_ms, after_ms)
+    officers.appoint(layout, Power.RECEIPTS, root, before_ms, after_ms)
+    pair = sealing.generate(settings.suite)
+    write_pair(layout.undated_key, pair)
+    undated = EpochKey(UNDATED, pair.suite, pair.public)
+    first = compose(Keystore(layout.keystore), settings, undated, counter=1, now_ms=now_ms)
+    write_atomically(layout.keyring, keyring.issue(first, clerk), PUBLIC)
+
+
+def _write_identity(folder: Path, name: str, identity: TlsIdentity) -> None:
+    write_atomically(folder / f"{name}.key", identity.key_pem)
+    write_atomically(folder / f"{name}.crt", identity.certificate_pem, PUBLIC)
+
+
+def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
+    authority = TlsAuthority.create(f"gate-scanner {settings.name}"[:_COMMON_NAME_CHARACTERS], now, _AUTHORITY_LIFE)
+    write_atomically(layout.authority_key, authority.key_pem())
+    write_atomically(layout.authority_certificate, authority.certificate_pem(), PUBLIC)
+    # As long-lived as the authority: when a list runs out, the broker refuses everyone.
+    write_atomically(layout.revocations, authority.revocation_list(now, _AUTHORITY_LIFE), PUBLIC)
+    _write_identity(layout.broker, "server", authority.server(settings.hosts, now, _BROKER_LIFE))
+    _write_identity(layout.collector, "client", authority.client(COLLECTOR, now, _COLLECTOR_LIFE))

@@ -1,0 +1,108 @@
+"""Keeps the published keyring long enough: new day keys every day, the counter one higher, signed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, timedelta
+
+from edge_agent import cose, keyring
+from edge_agent.authority import Officer
+from edge_agent.cbor import Malformed
+from edge_agent.keyring import EpochKey, Keyring, day_of
+from province.errors import NotAProvince
+from province.files import write_atomically
+from province.keystore import Keystore
+from province.layout import Layout, Settings
+from province.officers import read_root_public
+
+_log = logging.getLogger(__name__)
+
+
+def days_wanted(today: date, ahead: int) -> list[date]:
+    """The days a keyring should hold: yesterday, for clocks that are a little slow at midnight, to `ahead` days from today.
+
+    Example:
+        >>> [day.isoformat() for day in days_wanted(date(2021, 10, 5), 1)]
+        ['2021-10-04', '2021-10-05', '2021-10-06']
+    """
+    return [today + timedelta(days=offset) for offset in range(-1, ahead + 1)]
+
+
+def compose(keystore: Keystore, settings: Settings, undated: EpochKey, counter: int, now_ms: int) -> Keyring:
+    """A keyring for now, making the day keys that are missing.
+
+    Raises:
+        OSError, KeystoreAway, KeyDamaged: keys cannot be read or written.
+    """
+    keys = [keystore.ensure(day, settings.suite).public for day in days_wanted(day_of(now_ms), settings.days)]
+    return Keyring(counter, now_ms, (*keys, undated))
+
+
+class KeyringOffice:
+    """The keyring of a province as it stands on disk.
+
+    Args:
+        layout: the province.
+        settings: its settings.
+        officer: the key with the power of keyrings.
+
+    Raises:
+        NotAProvince: the keyring is missing or not of this province.
+    """
+
+    def __init__(self, layout: Layout, settings: Settings, officer: Officer) -> None:
+        self._layout = layout
+        self._settings = settings
+        self._officer = officer
+        self._keystore = Keystore(layout.keystore)
+        self.signed = read_signed(layout)
+        self._current = check(layout, self.signed)
+
+    @property
+    def last_day(self) -> str:
+        """The last day that has a key, YYYY-MM-DD."""
+        return max(key.epoch for key in self._current.keys if key.epoch != keyring.UNDATED)
+
+    def extend(self, now_ms: int) -> bool:
+        """Makes and signs a longer keyring if the days ahead have become too few.
+
+        Returns:
+            Whether there is a new one, in `signed`, to publish.
+
+        Raises:
+            OSError, KeystoreAway, KeyDamaged: it cannot be made now; the old one goes on being valid.
+        """
+        wanted = {day.isoformat() for day in days_wanted(day_of(now_ms), self._settings.days)[1:]}
+        if wanted <= {key.epoch for key in self._current.keys}:
+            return False
+        undated = next(key for key in self._current.keys if key.epoch == keyring.UNDATED)
+        longer = compose(self._keystore, self._settings, undated, self._current.counter + 1, now_ms)
+        signed = keyring.issue(longer, self._officer)
+        write_atomically(self._layout.keyring, signed)  # the private halves are on disk before the public ones are
+        self.signed, self._current = signed, longer
+        _log.info("keyring extended counter=%d last_day=%s", longer.counter, self.last_day)
+        return True
+
+
+def read_signed(layout: Layout) -> bytes:
+    """The signed keyring's bytes.
+
+    Raises:
+        NotAProvince: it is missing.
+    """
+    try:
+        return layout.keyring.read_bytes()
+    except OSError as error:
+        raise NotAProvince(f"{layout.keyring}: the signed keyring cannot be read ({error.strerror}). Restore it from a backup.") from None
+
+
+def check(layout: Layout, signed: bytes) -> Keyring:
+    """The keyring, checked against the root.
+
+    Raises:
+        NotAProvince: damaged, or of another province.
+    """
+    try:
+        return keyring.verify(signed, read_root_public(layout))
+    except (Malformed, cose.Forged) as error:
+        raise NotAProvince(f"{layout.keyring}: not this province's keyring ({error}). Restore it from a backup.") from None

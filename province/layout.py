@@ -1,0 +1,171 @@
+"""Where everything of a province lies: one folder, every path named once, and its settings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge_agent.sealing import Suite
+from province.errors import NotAProvince
+from province.files import write_atomically
+
+FORMAT = "gate-scanner-province/1"
+COLLECTOR = "province/collector"  # the collector's common name, user name and client id at the broker
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `gate-province init` was told.
+
+    Attributes:
+        name: the province's name, for people.
+        hosts: the broker's names and addresses; devices connect to the first.
+        port: the broker's TLS port.
+        bind: the address the broker listens on, or None for all.
+        suite: how the day keys seal.
+        days: how many days ahead day keys are published.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    port: int
+    bind: str | None
+    suite: Suite
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of a province in its folder.
+
+    Example:
+        >>> Layout(Path("/srv/gate")).register
+        PosixPath('/srv/gate/register.sqlite')
+    """
+
+    root: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """What `init` was told, JSON."""
+        return self.root / "province.json"
+
+    @property
+    def root_folder(self) -> Path:
+        """Holds the root's private key; belongs offline after `init`."""
+        return self.root / "root"
+
+    @property
+    def root_key(self) -> Path:
+        """The root's private key, PEM."""
+        return self.root_folder / "root.key"
+
+    @property
+    def root_public(self) -> Path:
+        """The root's public key, PEM: what every device pins."""
+        return self.root / "root.pub"
+
+    @property
+    def officers(self) -> Path:
+        """Keys and certificates of each power."""
+        return self.root / "officers"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate authority for MQTT."""
+        return self.root / "authority"
+
+    @property
+    def authority_key(self) -> Path:
+        """The authority's private key, PEM."""
+        return self.authority / "ca.key"
+
+    @property
+    def authority_certificate(self) -> Path:
+        """The authority's certificate, PEM."""
+        return self.authority / "ca.crt"
+
+    @property
+    def revocations(self) -> Path:
+        """The list of revoked certificates, PEM."""
+        return self.authority / "ca.crl"
+
+    @property
+    def broker(self) -> Path:
+        """The broker's own key and certificate."""
+        return self.root / "broker"
+
+    @property
+    def broker_store(self) -> Path:
+        """What the broker keeps over a restart; only ciphertext."""
+        return self.broker / "store"
+
+    @property
+    def broker_config(self) -> Path:
+        """Mosquitto's configuration."""
+        return self.root / "mosquitto.conf"
+
+    @property
+    def broker_rules(self) -> Path:
+        """Mosquitto's access rules."""
+        return self.root / "mosquitto.acl"
+
+    @property
+    def collector(self) -> Path:
+        """The collector's key and certificate at the broker."""
+        return self.root / "collector"
+
+    @property
+    def keystore(self) -> Path:
+        """The day keys: one file a day, outside the database and outside every backup."""
+        return self.root / "keystore"
+
+    @property
+    def offline(self) -> Path:
+        """What belongs on a stick in a safe."""
+        return self.root / "offline"
+
+    @property
+    def undated_key(self) -> Path:
+        """The private half of the undated key."""
+        return self.offline / "undated.key"
+
+    @property
+    def keyring(self) -> Path:
+        """The signed public keyring, as published."""
+        return self.root / "keyring.cose"
+
+    @property
+    def register(self) -> Path:
+        """The database."""
+        return self.root / "register.sqlite"
+
+    @property
+    def collector_lock(self) -> Path:
+        """Held by the one collector that runs."""
+        return self.root / "collector.lock"
+
+    def write_settings(self, settings: Settings) -> None:
+        """Writes the settings."""
+        text = json.dumps({"format": FORMAT, **asdict(settings)}, ensure_ascii=False, indent=2) + "\n"
+        write_atomically(self.settings_file, text.encode())
+
+    def read_settings(self) -> Settings:
+        """Reads the settings.
+
+        Raises:
+            NotAProvince: there is none, or it cannot be read.
+        """
+        advice = f"Name the folder that `gate-province init` made, or make one: `gate-province init {self.root}`."
+        try:
+            fields = json.loads(self.settings_file.read_text("utf-8"))
+            if fields.pop("format", None) != FORMAT:
+                raise NotAProvince(f"{self.settings_file}: not of format {FORMAT!r}. {advice}")
+            return Settings(**{**fields, "hosts": tuple(fields["hosts"]), "suite": Suite(fields["suite"])})
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotAProvince(f"{self.root}: not a province's folder ({self.settings_file.name} is missing). {advice}") from None
+        except PermissionError:
+            raise NotAProvince(f"{self.root}: may not be read. Run this as the user who made it.") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NotAProvince(f"{self.settings_file}: damaged ({type(error).__name__}). Restore it from a backup.") from None

@@ -1,0 +1,50 @@
+"""The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
+
+Source: design.md "The register at rest". Later issues move these to PostgreSQL; the SQL is in this file, `register.py`,
+`register_views.py` and `devices.py` only.
+"""
+
+APPLICATION_ID = 0x67505256  # "gPRV"
+SCHEMA_VERSION = 1
+
+TABLES = (
+    """CREATE TABLE device(
+        org TEXT NOT NULL, device TEXT NOT NULL, site TEXT NOT NULL, gate TEXT NOT NULL,
+        public_key BLOB NOT NULL, kid BLOB NOT NULL, certificate_serial TEXT NOT NULL,
+        status TEXT NOT NULL DEFAULT 'active', added_ms INTEGER NOT NULL,
+        PRIMARY KEY(org, device)) WITHOUT ROWID""",
+    # hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
+    # body: registered: nonce and AES-256-GCM under the day's data key; held: the whole envelope; expired: NULL.
+    """CREATE TABLE entry(
+        id INTEGER PRIMARY KEY,
+        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, prev BLOB NOT NULL,
+        kind TEXT, site TEXT, gate TEXT, direction TEXT, trip TEXT,
+        wall_ms INTEGER, corrected_ms INTEGER, boot BLOB, boottime_ms INTEGER, clock TEXT,
+        key_id TEXT, epoch TEXT, status TEXT NOT NULL, reason TEXT, forked INTEGER NOT NULL, registered_ms INTEGER NOT NULL,
+        body BLOB,
+        UNIQUE(org, device, log, seq, hash))""",
+    "CREATE INDEX entry_by_time ON entry(wall_ms)",
+    "CREATE INDEX entry_by_epoch ON entry(epoch)",
+    """CREATE TABLE token(
+        token BLOB NOT NULL, kind TEXT NOT NULL, entry_id INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE,
+        PRIMARY KEY(token, kind, entry_id)) WITHOUT ROWID""",
+    "CREATE INDEX token_by_entry ON token(entry_id)",
+    # Ranges without a hole whose links hold. Never partitioned, never cleared: it outlives the entries.
+    """CREATE TABLE ledger(
+        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
+        first_seq INTEGER NOT NULL, first_prev BLOB NOT NULL, last_seq INTEGER NOT NULL, last_hash BLOB NOT NULL,
+        PRIMARY KEY(org, device, log, first_seq)) WITHOUT ROWID""",
+    # Heads of earlier logs, as a new log's first entry names them: how far the earlier log must reach.
+    """CREATE TABLE announced(
+        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, by_log BLOB NOT NULL,
+        PRIMARY KEY(org, device, log, seq, hash, by_log)) WITHOUT ROWID""",
+    """CREATE TABLE alert(
+        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL,
+        hash BLOB NOT NULL, raised_ms INTEGER NOT NULL, resolved_ms INTEGER,
+        UNIQUE(org, device, log, seq, hash, kind))""",
+    """CREATE TABLE quarantine(
+        id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+        size INTEGER NOT NULL, head BLOB NOT NULL, received_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL,
+        UNIQUE(sha256, topic, reason))""",
+    "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+)

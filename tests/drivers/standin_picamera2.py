@@ -1,0 +1,164 @@
+"""A stand-in for picamera2 and libcamera that behaves as their documentation and source say: padded rows, requests with counts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from enum import IntEnum
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pytest
+
+STRIDE_PADDING = 64
+CAMERA_CONTROLS = ("FrameDurationLimits", "ExposureTime", "AnalogueGain", "AeExposureMode", "NoiseReductionMode")
+
+
+class AeExposureModeEnum(IntEnum):
+    Normal = 0
+    Short = 1
+
+
+class AfModeEnum(IntEnum):
+    Continuous = 2
+
+
+class AfSpeedEnum(IntEnum):
+    Fast = 1
+
+
+class Request:
+    """CompletedRequest: counts who holds it, and goes back to the camera at zero."""
+
+    def __init__(self, camera: Picamera2, number: int) -> None:
+        self.camera = camera
+        self.ref_count = 1
+        self.number = number
+        self.sensor_ns = time.monotonic_ns()
+
+    def acquire(self) -> None:
+        with self.camera.request_lock:
+            assert self.ref_count > 0
+            self.ref_count += 1
+
+    def release(self) -> None:
+        with self.camera.request_lock:
+            self.ref_count -= 1
+            assert self.ref_count >= 0
+            if self.ref_count == 0:
+                self.camera.free += 1
+
+    def get_metadata(self) -> dict[str, Any]:
+        return {"SensorTimestamp": self.sensor_ns}
+
+
+class MappedArray:
+    def __init__(self, request: Request, stream: str, reshape: bool = True) -> None:
+        assert stream == "main"
+        assert not reshape
+        assert request.ref_count > 0
+        self.request = request
+        self.array = np.empty(0, np.uint8)
+
+    def __enter__(self) -> Self:
+        width, height = self.request.camera.config["main"]["size"]
+        assert self.request.camera.is_open, "the buffers are gone"
+        grey = np.full((height, width + STRIDE_PADDING), 255, np.uint8)
+        grey[:, :width] = np.arange(width) % 200
+        grey[0, 0] = self.request.number % 256
+        colours = np.full(grey.size // 2, 128, np.uint8)
+        self.array = np.concatenate([grey.ravel(), colours])
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.array = np.empty(0, np.uint8)
+
+
+class Picamera2:
+    cameras = 1
+    has_autofocus = False
+    output_format = "YUV420"
+    frames_before_stall: int | None = None
+    fail_at_start = False
+    made: list[Picamera2]
+
+    def __init__(self, camera_num: int = 0) -> None:
+        self.camera_num = camera_num
+        names = CAMERA_CONTROLS + (("AfMode", "AfSpeed") if self.has_autofocus else ())
+        self.camera_controls = dict.fromkeys(names, (0, 1, 0))
+        self.request_lock = threading.Lock()
+        self.post_callback: Any = None
+        self.config: dict[str, Any] = {}
+        self.is_open = True
+        self.free = 0
+        self.delivered = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        type(self).made.append(self)
+
+    @staticmethod
+    def global_camera_info() -> list[dict[str, Any]]:
+        return [{"Model": "imx708"}] * Picamera2.cameras
+
+    def create_video_configuration(self, **given: Any) -> dict[str, Any]:
+        assert all(side % 2 == 0 for side in given["main"]["size"])
+        return given
+
+    def configure(self, config: dict[str, Any]) -> None:
+        for name in config["controls"]:
+            if name not in self.camera_controls:
+                raise RuntimeError(f"Control {name} is not advertised by libcamera")
+        width, _height = config["main"]["size"]
+        config["main"] |= {"stride": width + STRIDE_PADDING, "format": self.output_format}
+        self.config = config
+        self.free = config["buffer_count"]
+
+    def stream_configuration(self, name: str = "main") -> dict[str, Any]:
+        stream: dict[str, Any] = self.config[name]
+        return stream
+
+    def start(self) -> None:
+        if self.fail_at_start:
+            raise RuntimeError("Failed to start camera: Device or resource busy")
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        limits = self.config["controls"]["FrameDurationLimits"]
+        while not self._stop.wait(limits[0] / 1e6):
+            if self.frames_before_stall is not None and self.delivered >= self.frames_before_stall:
+                continue
+            with self.request_lock:
+                if self.free == 0:
+                    continue  # every buffer is held by somebody: the camera waits
+                self.free -= 1
+            self.delivered += 1
+            request = Request(self, self.delivered)
+            callback = self.post_callback
+            if callback:
+                callback(request)
+            request.release()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        # One may be in the hands of a consumer that close() overtook.
+        assert not self.config or self.free >= self.config["buffer_count"] - 1, "requests were not released"
+        self.is_open = False
+
+
+def install(monkeypatch: pytest.MonkeyPatch, **behaviour: Any) -> type[Picamera2]:
+    """Puts the stand-in where `import picamera2` finds it, for one test."""
+    fresh = type("Picamera2", (Picamera2,), {"made": [], **behaviour})
+    picamera2, libcamera, controls = ModuleType("picamera2"), ModuleType("libcamera"), ModuleType("libcamera.controls")
+    for module, names in (
+        (picamera2, {"Picamera2": fresh, "MappedArray": MappedArray}),
+        (controls, {"AeExposureModeEnum": AeExposureModeEnum, "AfModeEnum": AfModeEnum, "AfSpeedEnum": AfSpeedEnum}),
+        (libcamera, {"controls": controls}),
+    ):
+        for name, value in names.items():
+            setattr(module, name, value)
+        monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
+    return fresh
