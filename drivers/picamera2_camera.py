@@ -5,8 +5,8 @@ connector, contacts as the board's print shows; power off before plugging. `rpic
 picamera2 comes from Raspberry Pi OS, not from PyPI: `apt install python3-picamera2`, and the virtual environment is made
 with `--system-site-packages` by /usr/bin/python3.
 
-The one stream asked for is `main` in YUV420, whose first plane is the grey picture: `lores` gives the same plane but must
-not be larger than `main` (picamera2 `check_camera_config`), so it would only add a second stream to fill.
+Frames come from the `lores` stream in YUV420, whose first plane is the grey picture; rows are padded to the stride. picamera2
+wants a `main` stream at least as large beside it (`check_camera_config`), so `main` has the same size and nobody reads it.
 
 Example:
     >>> from drivers.catalogue import open_camera                                          # doctest: +SKIP
@@ -28,6 +28,7 @@ from drivers.errors import Stalled, Unavailable
 from drivers.latest import Latest
 
 _PLANAR = frozenset({"YUV420", "YVU420", "NV12", "NV21"})  # formats that begin with the whole grey plane
+_STREAM = "lores"
 _BUFFERS = 4  # one waits for the consumer, one is being copied, two stay with the camera so that it never pauses
 _CLOCK_SKEW_S = 2.0
 
@@ -70,6 +71,7 @@ class Picamera2Camera:
             self._device.configure(
                 self._device.create_video_configuration(
                     main={"format": "YUV420", "size": size},
+                    lores={"format": "YUV420", "size": size},
                     raw=None,
                     buffer_count=_BUFFERS,
                     queue=False,
@@ -78,7 +80,7 @@ class Picamera2Camera:
                     controls=controls,
                 )
             )
-            self._stream = _planar(self._device.stream_configuration("main"))
+            self._stream = _planar(self._device.stream_configuration(_STREAM))
             self._device.post_callback = self._arrived
             self._device.start()
         except Exception as problem:
@@ -129,7 +131,7 @@ class Picamera2Camera:
 
         width, height = self._stream["size"]
         stride = self._stream["stride"]
-        with MappedArray(request, "main", reshape=False) as mapped:
+        with MappedArray(request, _STREAM, reshape=False) as mapped:
             rows = mapped.array.reshape(-1)[: stride * height].reshape(height, stride)
             return np.array(rows[:, :width], dtype=np.uint8, order="C")  # a copy: the buffer goes back to the camera now
 

@@ -1,7 +1,7 @@
 """The simulated gate: shows the codes written to a FIFO as a camera would see phones held up to it.
 
 Wiring: none. Each UTF-8 line written to the FIFO is the text of a code that somebody now holds up, until the next line; an
-empty line means nobody is there. Needs segno, from the extra `gate-scanner[province]`.
+empty line means nobody is there. Needs segno, from the extra `gate-scanner[simulated]`.
 
 Example:
     >>> from drivers.catalogue import open_camera                                    # doctest: +SKIP
@@ -50,7 +50,7 @@ class SimulatedCamera:
         try:
             from drivers import simulated_view  # noqa: PLC0415 - its libraries are for the demonstration only
         except ImportError as problem:
-            raise Unavailable(f"{self._name!r} needs {problem.name}. Install it: pip install 'gate-scanner[province]'.") from problem
+            raise Unavailable(f"{self._name!r} needs {problem.name}. Install it: pip install 'gate-scanner[simulated]'.") from problem
         self._view = simulated_view
         self._fps = fps
         self._rng = np.random.default_rng(seed)

@@ -55,14 +55,14 @@ class Request:
 
 class MappedArray:
     def __init__(self, request: Request, stream: str, reshape: bool = True) -> None:
-        assert stream == "main"
+        assert stream == "lores"
         assert not reshape
         assert request.ref_count > 0
         self.request = request
         self.array = np.empty(0, np.uint8)
 
     def __enter__(self) -> Self:
-        width, height = self.request.camera.config["main"]["size"]
+        width, height = self.request.camera.config["lores"]["size"]
         assert self.request.camera.is_open, "the buffers are gone"
         grey = np.full((height, width + STRIDE_PADDING), 255, np.uint8)
         grey[:, :width] = np.arange(width) % 200
@@ -109,8 +109,11 @@ class Picamera2:
         for name in config["controls"]:
             if name not in self.camera_controls:
                 raise RuntimeError(f"Control {name} is not advertised by libcamera")
-        width, _height = config["main"]["size"]
-        config["main"] |= {"stride": width + STRIDE_PADDING, "format": self.output_format}
+        main, lores = config["main"], config["lores"]
+        if lores["size"][0] > main["size"][0] or lores["size"][1] > main["size"][1]:
+            raise RuntimeError("lores stream dimensions may not exceed main stream")
+        main |= {"stride": main["size"][0], "format": "YUV420"}
+        lores |= {"stride": lores["size"][0] + STRIDE_PADDING, "format": self.output_format}
         self.config = config
         self.free = config["buffer_count"]
 

@@ -1,0 +1,34 @@
+# Everything is one command; each sets up what it needs by itself (system packages with sudo only when you are not root).
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help run test lint bench format docs
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+
+.venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare
+	@.ci/prepare
+
+run: .venv/.ready  ## the whole chain on this machine: people at a gate, a real broker, the province's register
+	@$(BIN)/gate-province demo $(ARGS)
+
+test: .venv/.ready  ## all tests, with real broker, real processes, real pseudo-terminals (ARGS="-k outbox" for some)
+	@$(BIN)/pytest $(ARGS)
+
+lint: .venv/.ready  ## style, types, import rules, generated parts of the docs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q -p no:randomly tests/test_import_rules.py
+	@$(BIN)/python hw_docs/generate.py --check
+
+bench: .venv/.ready  ## measured figures, each a ratio against a reference in the same run; writes bench.json
+	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+format: .venv/.ready  ## put the code into the house's form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: .venv/.ready  ## write the generated parts of the docs anew
+	@$(BIN)/python hw_docs/generate.py

@@ -1,0 +1,86 @@
+"""Keeps design.md's arrows: which part of the house may import which."""
+
+from __future__ import annotations
+
+import grimp
+import pytest
+
+# The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
+WIRE = {
+    "authority", "broker_link", "cbor", "cose", "entry", "envelope", "fields", "keyring", "logs", "receipt", "sealing", "topics",
+}  # fmt: skip
+DEVICE = {"control", "documents", "identity", "outbox", "process_lock", "salvage", "settings", "stored_keyring"}
+MAY = {
+    "drivers": {"drivers"},
+    "person codes": {"person codes"},
+    "wire": {"wire"},
+    "device": {"device", "wire"},
+    "firmware": {"firmware", "drivers", "device", "wire", "person codes"},
+    "edge_agent": {"edge_agent", "drivers", "device", "wire", "person codes"},
+    "province": {"province", "wire", "person codes"},
+    "demo": {"demo", "province", "wire", "person codes"},
+}
+
+
+def floor(module: str) -> str:
+    """Which part of the house a module belongs to."""
+    package, *rest = module.split(".")
+    match package, rest:
+        case "edge_agent", []:
+            return "wire"  # the package's own file, which imports nothing
+        case "edge_agent", [name, *_] if name in WIRE:
+            return "wire"
+        case "edge_agent", [name, *_] if name in DEVICE:
+            return "device"
+        case "firmware", ["person_codes", *_]:
+            return "person codes"
+        case "province", [name, *_] if name.startswith("demo"):
+            return "demo"
+        case _:
+            return package
+
+
+def allowed(importer: str, imported: str) -> bool:
+    """Tells whether one module may import another."""
+    if imported.endswith("__main__"):
+        return False
+    if floor(importer) == "demo" and imported == "edge_agent.control":
+        return True  # the demonstration plays all parts, and listens to the gate as the agent does
+    return floor(imported) in MAY[floor(importer)]
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("drivers", "firmware", "edge_agent", "province", cache_dir=None)
+
+
+def test_imports_run_one_way(graph: grimp.ImportGraph) -> None:
+    wrong = [
+        f"{importer} imports {imported}"
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if not allowed(importer, imported)
+    ]
+    assert wrong == []
+
+
+def test_every_ground_floor_module_exists(graph: grimp.ImportGraph) -> None:
+    assert {f"edge_agent.{name}" for name in WIRE | DEVICE} <= graph.modules
+
+
+@pytest.mark.parametrize(
+    "importer,imported",
+    [
+        ("drivers.gpio_indicator", "firmware.gate"),
+        ("edge_agent.outbox", "edge_agent.uplink"),
+        ("edge_agent.uplink", "firmware.gate"),
+        ("firmware.gate", "edge_agent.uplink"),
+        ("firmware.gate", "province.register"),
+        ("firmware.person_codes.cccd", "firmware.gate"),
+        ("province.register", "edge_agent.outbox"),
+        ("province.collector", "drivers.camera"),
+        ("province.__main__", "firmware.__main__"),
+    ],
+)
+def test_the_rules_forbid_what_they_should(importer: str, imported: str) -> None:
+    assert not allowed(importer, imported)
