@@ -1,4 +1,4 @@
-"""Writes the parts of the docs that the code knows best: configuration, driver URLs, pins, signals, commands.
+"""Writes the parts of the docs that the code knows best: configuration, driver URLs, pins, signals, commands, pictures.
 
 `python hw_docs/generate.py` writes them between their marks; `--check` only says which are stale. Both also check that every
 relative link in the docs leads somewhere. Used by `make docs` and `make lint`.
@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -143,6 +144,12 @@ def renewed(text: str) -> str:
     return _MARK.sub(lambda found: found[1] + "\n".join(_PARTS[found["name"]]()) + found[3], text)
 
 
+def pictures() -> Iterator[tuple[Path, str]]:
+    """Every picture drawn by code, with what it should be."""
+    for script in sorted((ROOT / "hw_docs" / "pictures").glob("*.py")):
+        yield script.with_suffix(".svg"), runpy.run_path(str(script))["draw"]()
+
+
 def broken_links(page: Path, text: str) -> list[str]:
     """The relative links of a page that lead nowhere."""
     return [
@@ -156,10 +163,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
     problems = []
-    for page in documents():
-        text = page.read_text(encoding="utf-8")
-        new = renewed(text)
-        problems += broken_links(page, new)
+    for page, new in [*pictures(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        if page.suffix == ".md":
+            problems += broken_links(page, new)
         if new != text and check:
             problems.append(f"{page.relative_to(ROOT)}: a generated part is stale: run `make docs`")
         elif new != text:

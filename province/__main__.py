@@ -16,6 +16,7 @@ from province.errors import AlreadyThere, NotAProvince, ProvinceError
 
 # A command `name` lives in `province/name_command.py`, imported only when it is asked for.
 _COMMANDS = {
+    "demo": "the whole chain on this machine, with invented people",
     "init": "make a province: keys, register and broker configuration",
     "device": "add scanners, list them",
     "collect": "receive entries, register them, send receipts",
@@ -27,6 +28,7 @@ _COMMANDS = {
 
 _EPILOG = """\
 examples:
+  gate-province demo                               see everything work, on this machine
   gate-province init ./trial                       a new province
   gate-province device add ./trial --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
   mosquitto -c ./trial/mosquitto.conf              its broker

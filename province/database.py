@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from province.errors import NotAProvince, ProvinceError
@@ -94,7 +94,8 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
         connection.execute("COMMIT")
     except BaseException as error:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
+            with suppress(sqlite3.Error):  # what went wrong first is what to tell; the next attempt rolls back again
+                connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:  # its other kinds are faults of ours
             raise explain(error, path) from None
         raise

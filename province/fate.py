@@ -68,9 +68,7 @@ def epoch_of(key_id: str) -> str | None:
         return None
 
 
-def decide(
-    entry: SealedEntry, keys_of: Callable[[str], DayKeys | None], today: date, retention_days: int = RETENTION_DAYS
-) -> Fate:
+def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | None], today: date, retention_days: int = RETENTION_DAYS) -> Fate:
     """Decides about one entry.
 
     Args:
@@ -86,22 +84,22 @@ def decide(
     if key_id.partition("/")[0] == UNDATED:
         return Fate(Status.HELD, None, Held.UNDATED)
     epoch = epoch_of(key_id)
-    if epoch is None:
-        return Fate(Status.HELD, None, Held.KEY_UNKNOWN)
     try:
-        keys = keys_of(epoch)
+        keys = None if epoch is None else keys_of(epoch)
     except KeyDamaged:
         return Fate(Status.HELD, epoch, Held.KEY_DAMAGED)
-    if keys is None:
-        if date.fromisoformat(epoch) < today - timedelta(days=retention_days):
-            return Fate(Status.EXPIRED, epoch)
-        return Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
-    if keys.public.key_id != key_id:
-        return Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
+    if keys is not None and keys.public.key_id == key_id:
+        return _opened(entry, keys)
+    if keys is None and epoch is not None and date.fromisoformat(epoch) < today - timedelta(days=retention_days):
+        return Fate(Status.EXPIRED, epoch)
+    return Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
+
+
+def _opened(entry: SealedEntry, keys: DayKeys) -> Fate:
     try:
         body = open_body(entry, keys.pair.suite, keys.private())
     except CannotOpen:
-        return Fate(Status.HELD, epoch, Held.CANNOT_OPEN)
+        return Fate(Status.HELD, keys.epoch, Held.CANNOT_OPEN)
     except Malformed:
-        return Fate(Status.HELD, epoch, Held.BODY_NOT_UNDERSTOOD)
-    return Fate(Status.REGISTERED, epoch, None, Opened(body, keys))
+        return Fate(Status.HELD, keys.epoch, Held.BODY_NOT_UNDERSTOOD)
+    return Fate(Status.REGISTERED, keys.epoch, None, Opened(body, keys))

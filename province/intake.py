@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge_agent import cose, envelope, topics
 from edge_agent.cbor import Malformed, decode
 from edge_agent.entry import HASH_BYTES, LOG_BYTES, MAX_HEADER_BYTES, Header, UnknownVersion
-from edge_agent.fields import INT64_MAX, Fields
+from edge_agent.fields import Fields
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
 from province import devices
@@ -31,6 +31,14 @@ class Reason(StrEnum):
     FORGED = "forged"
     ANOTHER_DEVICE = "another-device"
     INTERNAL_ERROR = "internal-error"
+
+
+class _Refusal(Exception):
+    """Ends the examination of a message."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +100,13 @@ class Intake:
         """Checks one message; topic, header and registered key must agree.
 
         Raises:
-            KeystoreAway, sqlite3.Error: it cannot be told now; ask again later.
+            KeystoreAway, RegisterBusy: it cannot be told now; ask again later.
         """
-        parsed = topics.parse(topic)
-        if parsed is None or parsed[1] is not topics.Leaf.ENTRIES:
-            return Refused(topic, payload, Reason.NOT_AN_ENTRY_TOPIC, "no device writes entries here")
-        name = parsed[0]
-        if len(payload) > envelope.MAX_ENVELOPE_BYTES:
-            return Refused(topic, payload, Reason.OVERSIZE, f"at most {envelope.MAX_ENVELOPE_BYTES} bytes are allowed")
-        device = self._device_of(name)
-        if device is None:
-            return Refused(topic, payload, Reason.UNKNOWN_DEVICE, "not registered: gate-province device add")
-        if device.status != devices.ACTIVE:
-            return Refused(topic, payload, Reason.DEVICE_NOT_ACTIVE, f"its status is {device.status}")
         try:
-            taken = self._take(payload, device.public_key)
+            name, key = self._sender(topic)
+            taken = self._take(payload, key)
+        except _Refusal as refusal:
+            return Refused(topic, payload, refusal.reason, str(refusal))
         except Malformed as error:
             return Refused(topic, payload, Reason.MALFORMED, str(error))
         except cose.Forged as error:
@@ -115,14 +115,25 @@ class Intake:
             return Refused(topic, payload, Reason.ANOTHER_DEVICE, "the header names another device than the topic")
         return taken
 
+    def _sender(self, topic: str) -> tuple[DeviceName, Ed25519PublicKey]:
+        parsed = topics.parse(topic)
+        if parsed is None or parsed[1] is not topics.Leaf.ENTRIES:
+            raise _Refusal(Reason.NOT_AN_ENTRY_TOPIC, "no device writes entries here")
+        device = self._device_of(parsed[0])
+        if device is None:
+            raise _Refusal(Reason.UNKNOWN_DEVICE, "not registered: gate-province device add")
+        if device.status != devices.ACTIVE:
+            raise _Refusal(Reason.DEVICE_NOT_ACTIVE, f"its status is {device.status}")
+        return device.name, device.public_key
+
     def _take(self, payload: bytes, key: Ed25519PublicKey) -> Taken:
+        if len(payload) > envelope.MAX_ENVELOPE_BYTES:
+            raise _Refusal(Reason.OVERSIZE, f"at most {envelope.MAX_ENVELOPE_BYTES} bytes are allowed")
         try:
             entry = envelope.verify(payload, key)
         except UnknownVersion:
             return _newer(payload, key)
         header = entry.header
-        if header.predecessor is not None and header.predecessor.seq > INT64_MAX:
-            raise Malformed("header: field 'predecessor' names an impossible number")
         fate = decide(entry, self._keys_of, self._today, self._retention_days)
         return Taken(header.name, header.log, header.seq, header.prev, entry.hash, header, payload, fate)
 

@@ -1,7 +1,7 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
-Source: design.md "The register at rest". Later issues move these to PostgreSQL; the SQL is in this file, `register.py`,
-`register_views.py` and `devices.py` only.
+Source: design.md "The register at rest". A later issue moves this to PostgreSQL; SQL stands in this file, `database.py`, `devices.py`,
+`register.py`, `quarantine.py` and `views.py` only.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"

@@ -1,0 +1,186 @@
+"""`gate-province collect`: the collector, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_agent import logs, topics
+from edge_agent.authority import Power
+from edge_agent.broker_link import BrokerLink, Endpoint
+from province.collector import Collector
+from province.console import print_json
+from province.errors import NotAProvince, ProvinceError
+from province.intake import Refused
+from province.keyring_office import KeyringOffice
+from province.keystore import Keystore
+from province.layout import COLLECTOR, Layout
+from province.officers import load_officer
+from province.register import Register, Stored
+
+_log = logging.getLogger(__name__)
+
+_EPILOG = """\
+examples:
+  gate-province collect /srv/gate                               the broker on this machine
+  gate-province collect /srv/gate --broker mqtt.example.vn:8883
+  gate-province collect /srv/gate --events | jq -c .            follow each entry; no person's data
+
+Stops on Ctrl-C or SIGTERM. Entries that come meanwhile wait at the broker, and in any case at their device.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `collect` to the command line."""
+    parser = subparsers.add_parser(
+        "collect",
+        help="receive entries, register them, send receipts",
+        description="Receives entries from the broker, commits them to the register, and sends each device its signed receipt.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    parser.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
+    parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
+    parser.add_argument("--verbose", action="store_true", help="log each batch too")
+
+
+def broker_address(text: str | None, default: tuple[str, int]) -> tuple[str, int]:
+    """Takes HOST:PORT apart.
+
+    Raises:
+        NotAProvince: it is not of that form.
+
+    Example:
+        >>> broker_address("[::1]:8883", ("localhost", 1)), broker_address(None, ("localhost", 8883))
+        (('::1', 8883), ('localhost', 8883))
+    """
+    if text is None:
+        return default
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise NotAProvince(f"--broker {text!r}: write it as HOST:PORT, such as mqtt.example.vn:8883.")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def endpoint(layout: Layout, address: tuple[str, int]) -> Endpoint:
+    """The broker as the collector reaches it, with the collector's certificate."""
+    return Endpoint(*address, layout.authority_certificate, layout.collector / "client.crt", layout.collector / "client.key")
+
+
+@contextmanager
+def _the_only_one(layout: Layout) -> Iterator[None]:
+    """Two collectors of one name would throw each other out of the broker for ever."""
+    descriptor = os.open(layout.collector_lock, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ProvinceError(f"{layout.root}: another collector runs here already. Stop that one first.") from None
+    finally:
+        os.close(descriptor)
+
+
+class EventPrinter:
+    """Prints one JSON line for each message; when nobody reads any more, the collector goes on without."""
+
+    def __init__(self) -> None:
+        self._open = True
+
+    def __call__(self, item: Stored | Refused, committed_ms: int) -> None:
+        """Prints one message's fate."""
+        if not self._open:
+            return
+        try:
+            print_json(_event(item, committed_ms))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self._open = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _log.warning("nobody reads the events any more; going on without them")
+
+
+def _event(item: Stored | Refused, committed_ms: int) -> dict[str, object]:
+    if isinstance(item, Refused):
+        return {"event": "quarantined", "topic": item.topic[:200], "reason": str(item.reason), "committed_ms": committed_ms}
+    return {
+        "event": "repeated" if item.repeated else "registered",
+        "org": item.name.org,
+        "device": item.name.device,
+        "log": item.log.hex(),
+        "seq": item.outcome.seq,
+        "kind": item.kind,
+        "status": str(item.outcome.status),
+        "reason": item.outcome.reason,
+        "forked": item.outcome.forked,
+        "committed_ms": committed_ms,
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    """Collects until SIGTERM or SIGINT."""
+    layout = Layout(args.folder.absolute())
+    settings = layout.read_settings()
+    address = broker_address(args.broker, (settings.hosts[0], settings.port))
+    logs.configure(verbose=args.verbose)
+    with _the_only_one(layout):
+        return collect(layout, address, report=EventPrinter() if args.events else lambda _item, _committed_ms: None)
+
+
+def collect(
+    layout: Layout,
+    address: tuple[str, int],
+    report: Callable[[Stored | Refused, int], None],
+    make_link: type[BrokerLink] = BrokerLink,
+) -> int:
+    """Runs the collector in this process until SIGTERM or SIGINT; call it from the main thread.
+
+    Args:
+        layout: the province.
+        address: the broker's host and port.
+        report: see `Collector`.
+        make_link: makes the connection.
+
+    Raises:
+        NotAProvince: keys are missing.
+    """
+    settings, keystore = layout.read_settings(), Keystore(layout.keystore)
+    office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
+    officer = load_officer(layout, Power.RECEIPTS)
+    if not keystore.epochs():
+        raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
+    with Register(layout.register, wait_s=1.0) as register:
+        collector = Collector(register, keystore, office, officer, report)
+        try:
+            link = make_link(endpoint(layout, address), COLLECTOR, [topics.ALL_ENTRIES], collector.on_event, manual_ack=True)
+        except OSError as error:  # ssl.SSLError is one
+            raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error.strerror}). Restore it.") from None
+        _stop_at_the_end(collector)
+        _log.info("collecting broker=%s:%d keyring_until=%s", *address, office.last_day)
+        link.start()
+        try:
+            collector.work(link)
+        finally:
+            link.stop()
+    _log.info("stopped")
+    return 0
+
+
+def _stop_at_the_end(collector: Collector) -> None:
+    """Stops the collector between two batches when the process is asked to end."""
+    ending = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # every thread from here on inherits it: only the waiting one sees the signal
+
+    def wait() -> None:
+        signal.sigwait(ending)
+        collector.stop()
+
+    threading.Thread(target=wait, name="ending", daemon=True).start()

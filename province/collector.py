@@ -1,0 +1,230 @@
+"""Receives entries: verifies, opens, commits a batch, and only then sends receipts and acknowledges to the broker.
+
+One worker does all of it in order, so that nothing is ever receipted that is not committed. Whatever goes wrong outside (broker,
+disk, keystore) is waited out; whatever is wrong with a message puts that message into quarantine.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent import receipt, topics
+from edge_agent.authority import Officer
+from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
+from edge_agent.keyring import day_of
+from edge_agent.receipt import MAX_RANGES, Receipt
+from edge_agent.topics import DeviceName, Leaf
+from province.clock import now_ms
+from province.database import RegisterBusy
+from province.errors import ProvinceError
+from province.intake import Intake, Reason, Refused, Taken
+from province.keyring_office import KeyringOffice
+from province.keystore import Keystore, KeystoreAway
+from province.receipt_ranges import Outcome, build
+from province.register import Register, Stored
+
+_log = logging.getLogger(__name__)
+_BATCH_MOST = 200
+_WAITING_MOST = 2000
+_KEYRING_CHECK_S = 60.0
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
+
+
+class Link(Protocol):
+    """The part of `BrokerLink` the collector uses."""
+
+    def publish(self, message: Message) -> None:
+        """Hands a message over for sending."""
+
+    def acknowledge(self, handle: tuple[int, int]) -> None:
+        """Tells the broker that a message is safe with us."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A message and the connection it came by: its handle means nothing on a later one."""
+
+    arrived: Arrived
+    connection: int
+
+
+class Collector:
+    """The worker behind a broker link.
+
+    Args:
+        register: opened in the thread that calls `work`.
+        keystore: the day keys.
+        office: extends the keyring.
+        officer: signs receipts.
+        report: called for each message after its batch is committed and receipted, with the time of the commit.
+
+    Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        keystore: Keystore,
+        office: KeyringOffice,
+        officer: Officer,
+        report: Callable[[Stored | Refused, int], None] = lambda _item, _committed_ms: None,
+    ) -> None:
+        self._register = register
+        self._keystore = keystore
+        self._office = office
+        self._officer = officer
+        self._report = report
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._connection = 0
+        self._flooded = 0
+        self._publish_keyring = threading.Event()
+        self._stopping = threading.Event()
+
+    def on_event(self, event: Event) -> None:
+        """Takes what the link tells, in the link's thread."""
+        match event:
+            case Connected():
+                _log.info("connected to the broker")
+                self._publish_keyring.set()  # at every connection: the broker may have lost its store
+                self._queue.put(None)
+            case Disconnected(why):
+                self._connection += 1
+                _log.warning("not connected: %s; trying again", why)
+            case Arrived() as arrived:
+                self._enqueue(arrived)
+
+    def _enqueue(self, arrived: Arrived) -> None:
+        # The broker keeps to its limit of unacknowledged messages with QoS 1; QoS 0 knows no limit, and no entry is sent so.
+        if arrived.handle[1] == 0 and self._queue.qsize() >= _WAITING_MOST:
+            self._flooded += 1
+            if self._flooded.bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
+                _log.warning("dropped %d messages sent with QoS 0 while the queue was full", self._flooded)
+            return
+        self._queue.put(_Waiting(arrived, self._connection))
+
+    def stop(self) -> None:
+        """Ends `work` after the batch in hand; may be called from any thread."""
+        self._stopping.set()
+        self._queue.put(None)
+
+    def work(self, link: Link) -> None:
+        """Handles what arrives until `stop`."""
+        checked_s = float("-inf")
+        while not self._stopping.is_set():
+            batch = self._take()
+            if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
+                checked_s = time.monotonic()
+                self._extend_keyring()
+            if self._publish_keyring.is_set():
+                self._publish_keyring.clear()
+                link.publish(Message(topics.KEYRING, self._office.signed, retain=True))
+            if batch:
+                self._handle(batch, link)
+
+    def _take(self) -> list[_Waiting]:
+        """What has arrived, waiting for the first."""
+        try:
+            first = self._queue.get(timeout=_KEYRING_CHECK_S)
+        except queue.Empty:
+            return []
+        batch = [] if first is None else [first]
+        while len(batch) < _BATCH_MOST:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is not None:
+                batch.append(item)
+        return batch
+
+    def _extend_keyring(self) -> None:
+        try:
+            if self._office.extend(now_ms()):
+                self._publish_keyring.set()
+        except (OSError, ProvinceError, ValueError) as error:
+            _log.error("keyring not extended: %s; it ends on %s", error, self._office.last_day)
+
+    def _handle(self, batch: Sequence[_Waiting], link: Link) -> None:
+        """Carries a batch all the way: commit, receipts, acknowledgements."""
+        began_s = time.monotonic()
+        results = self._commit_at_last([item.arrived for item in batch])
+        committed_ms = now_ms()
+        for message in receipts(results, committed_ms, self._officer):
+            link.publish(message)
+        for item in batch if results else ():
+            if item.connection == self._connection:
+                link.acknowledge(item.arrived.handle)
+        self._tell(results, committed_ms, time.monotonic() - began_s)
+
+    def _commit_at_last(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
+        """Commits a batch however long it takes; nothing when told to stop, then the broker and the devices deliver it again."""
+        retry_s = _FIRST_RETRY_S
+        while True:
+            try:
+                return self._commit(batch)
+            except (RegisterBusy, KeystoreAway) as error:
+                reason = str(error)
+            _log.error("not stored, %d entries wait: %s; trying again in %.1f s", len(batch), reason, retry_s)
+            if self._stopping.wait(retry_s):
+                return []
+            retry_s = min(_LONGEST_RETRY_S, retry_s * 2)
+
+    def _commit(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
+        try:
+            return self._register.store(self._examine(batch), now_ms)
+        except (RegisterBusy, KeystoreAway):
+            raise
+        except Exception as error:  # noqa: BLE001 - a message that meets a fault of ours must stop neither the others nor the process
+            _log.error("internal error with %d messages: %s", len(batch), _where(error))  # no trace: an error's text may hold data
+            if len(batch) > 1:
+                return [result for one in batch for result in self._commit([one])]
+            refused = Refused(batch[0].topic, batch[0].payload, Reason.INTERNAL_ERROR, type(error).__name__)
+            return self._register.store([refused], now_ms)
+
+    def _examine(self, batch: Sequence[Arrived]) -> list[Taken | Refused]:
+        # Caches live for one batch: a device added or a day destroyed counts from the next on.
+        intake = Intake(lru_cache(self._register.device), lru_cache(self._keystore.load), day_of(now_ms()))
+        return [intake.examine(item.topic, item.payload) for item in batch]
+
+    def _tell(self, results: Sequence[Stored | Refused], committed_ms: int, took_s: float) -> None:
+        stored = [item for item in results if isinstance(item, Stored)]
+        for item in results:
+            if isinstance(item, Refused):
+                _log.warning("quarantined topic=%r reason=%s size=%d: %s", item.topic[:200], item.reason, len(item.payload), item.detail)
+            elif item.outcome.forked:
+                _log.warning("fork device=%s log=%s seq=%d", item.name, item.log.hex(), item.outcome.seq)
+            self._report(item, committed_ms)
+        repeated = sum(item.repeated for item in stored)
+        _log.debug(
+            "committed new=%d repeated=%d refused=%d ms=%d", len(stored) - repeated, repeated, len(results) - len(stored), took_s * 1000
+        )
+
+
+def _where(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+
+
+def receipts(results: Sequence[Stored | Refused], committed_ms: int, officer: Officer) -> list[Message]:
+    """The receipts for what was committed: one for each log, more when there are very many ranges."""
+    outcomes: dict[tuple[DeviceName, bytes], list[Outcome]] = defaultdict(list)
+    for item in results:
+        if isinstance(item, Stored):
+            outcomes[item.name, item.log].append(item.outcome)
+    messages = []
+    for (name, log), parts in outcomes.items():
+        ranges = build(parts)
+        for start in range(0, len(ranges), MAX_RANGES):
+            signed = receipt.issue(Receipt(name, log, tuple(ranges[start : start + MAX_RANGES]), committed_ms), officer)
+            messages.append(Message(name.topic(Leaf.RECEIPTS), signed))
+    return messages

@@ -1,0 +1,237 @@
+"""Reads the register for people: passages masked, logs with their gaps, one person's passages by token."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from edge_agent.cbor import Malformed
+from edge_agent.entry import Kind, Passage, decode_body
+from edge_agent.keyring import VIETNAM
+from edge_agent.sealing import CannotOpen
+from edge_agent.topics import DeviceName
+from firmware.person_codes.masking import mask_name, mask_number
+from province import wrapping
+from province.alerts import Alert, AlertKind
+from province.errors import NotAProvince
+from province.identifiers import Identifier, token
+from province.keystore import DayKeys, KeyDamaged, Keystore
+from province.ledger import Span, gaps
+
+_DAY_MS = 86_400_000
+_SHOWN_COLUMNS = "id, org, device, log, seq, hash, kind, site, gate, direction, trip, wall_ms, clock, epoch, status, reason, forked, body"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """An entry as it may be shown: who it was, masked, or why nobody can say.
+
+    Attributes:
+        person: masked name and number, None when there is none or it cannot be opened now.
+        note: why held or not shown, else empty.
+    """
+
+    name: DeviceName
+    log: bytes
+    seq: int
+    kind: str | None
+    site: str | None
+    gate: str | None
+    direction: str | None
+    wall_ms: int | None
+    status: str
+    forked: bool
+    person: tuple[str, str] | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage of a person who was looked up."""
+
+    name: DeviceName
+    site: str
+    gate: str
+    direction: str
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """What has come of one log.
+
+    Attributes:
+        count: envelopes kept, forks counted apart.
+        first: lowest number that came.
+        last: highest number that came.
+        gaps: first and last of each hole, as far as the log is known to reach.
+        forks: numbers that came with more than one envelope.
+        alerts: what was found, open and resolved.
+    """
+
+    name: DeviceName
+    log: bytes
+    count: int
+    first: int
+    last: int
+    gaps: tuple[tuple[int, int], ...]
+    forks: int
+    alerts: tuple[Alert, ...]
+
+
+class _Keys:
+    """Day keys for one look at the register."""
+
+    def __init__(self, keystore: Keystore) -> None:
+        self._keystore = keystore
+        self._loaded: dict[str, DayKeys | None] = {}
+
+    def get(self, epoch: str | None) -> DayKeys | None:
+        if epoch is None:
+            return None
+        if epoch not in self._loaded:
+            try:
+                self._loaded[epoch] = self._keystore.load(epoch)
+            except KeyDamaged:
+                self._loaded[epoch] = None
+        return self._loaded[epoch]
+
+
+def day_bounds_ms(day: date) -> tuple[int, int]:
+    """First and one past the last millisecond of a day in Vietnam."""
+    start_ms = int(datetime(day.year, day.month, day.day, tzinfo=VIETNAM).timestamp() * 1000)
+    return start_ms, start_ms + _DAY_MS
+
+
+def entries(
+    connection: sqlite3.Connection, keystore: Keystore, limit: int, device: DeviceName | None = None, day: date | None = None
+) -> list[ShownEntry]:
+    """The latest passages and held entries, newest last, masked; only the rows shown are opened.
+
+    Raises:
+        KeystoreAway: the keystore cannot be read.
+    """
+    where, values = ["(kind = ? OR kind IS NULL)"], [str(Kind.PASSAGE)]
+    parameters: list[object] = list(values)
+    if device is not None:
+        where.append("org = ? AND device = ?")
+        parameters += [device.org, device.device]
+    if day is not None:
+        where.append("wall_ms >= ? AND wall_ms < ?")
+        parameters += day_bounds_ms(day)
+    query = f"SELECT {_SHOWN_COLUMNS} FROM entry WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
+    keys = _Keys(keystore)
+    return [_shown(row, keys) for row in connection.execute(query, (*parameters, limit)).fetchall()[::-1]]
+
+
+def _shown(row: sqlite3.Row, keys: _Keys) -> ShownEntry:
+    person, note = None, row["reason"] or ""
+    if row["status"] == "registered":
+        person = _masked(row, keys.get(row["epoch"]))
+        note = "" if person else "its day's keys are destroyed or damaged"
+    return ShownEntry(
+        DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["kind"], row["site"], row["gate"], row["direction"],
+        row["wall_ms"], row["status"], bool(row["forked"]), person, note,
+    )  # fmt: skip
+
+
+def _masked(row: sqlite3.Row, keys: DayKeys | None) -> tuple[str, str] | None:
+    if keys is None:
+        return None
+    about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
+    try:
+        body = decode_body(Kind(row["kind"]), wrapping.unwrap(row["body"], about, keys.data_key))
+    except (CannotOpen, Malformed):
+        return None
+    return (mask_name(body.person.name), mask_number(body.person.id_number)) if isinstance(body, Passage) else None
+
+
+def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = tuple(Identifier)) -> list[Found]:
+    """Where and when an identifier passed, on every day that still has keys, by claimed time.
+
+    Args:
+        connection: the register.
+        keystore: each day's token key is needed.
+        value: an id number, old id, phone or card number, as written on it.
+        kinds: what it may be.
+
+    Raises:
+        NotAProvince: there is no keystore.
+    """
+    keys = [found for found in (_Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
+    marks = {(str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds}
+    rows: dict[int, sqlite3.Row] = {}
+    query = "SELECT entry.* FROM token JOIN entry ON entry.id = token.entry_id WHERE token.token = ? AND token.kind = ?"
+    for kind, mark in marks:
+        rows |= {row["id"]: row for row in connection.execute(query, (mark, kind))}
+    found = [
+        Found(DeviceName(row["org"], row["device"]), row["site"], row["gate"], row["direction"], row["wall_ms"]) for row in rows.values()
+    ]
+    return sorted(found, key=lambda passage: passage.wall_ms)
+
+
+def count_passages(connection: sqlite3.Connection, keystore: Keystore, id_number: str) -> int:
+    """How often the person of an id number passed, found by token alone."""
+    return len(find(connection, keystore, id_number, (Identifier.ID_NUMBER,)))
+
+
+def alerts(connection: sqlite3.Connection) -> list[Alert]:
+    """All alerts, oldest first."""
+    return [
+        Alert(
+            AlertKind(row["kind"]), DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"], row["raised_ms"],
+            row["resolved_ms"],
+        )
+        for row in connection.execute("SELECT * FROM alert ORDER BY id")
+    ]  # fmt: skip
+
+
+def spans(connection: sqlite3.Connection) -> dict[tuple[DeviceName, bytes], list[Span]]:
+    """The ledger: every log's spans, in order."""
+    found: dict[tuple[DeviceName, bytes], list[Span]] = defaultdict(list)
+    for row in connection.execute("SELECT * FROM ledger ORDER BY org, device, log, first_seq"):
+        name = DeviceName(row["org"], row["device"])
+        found[name, row["log"]].append(Span(row["first_seq"], row["first_prev"], row["last_seq"], row["last_hash"]))
+    return dict(found)
+
+
+def logs(connection: sqlite3.Connection) -> list[LogState]:
+    """Every log of every device, also those only announced by a later one."""
+    ledger = spans(connection)
+    announced: dict[tuple[DeviceName, bytes], int] = {
+        (DeviceName(row["org"], row["device"]), row["log"]): row["most"]
+        for row in connection.execute("SELECT org, device, log, max(seq) AS most FROM announced GROUP BY org, device, log")
+    }
+    counts: dict[tuple[DeviceName, bytes], tuple[int, int]] = {
+        (DeviceName(row["org"], row["device"]), row["log"]): (row["entries"], row["forks"])
+        for row in connection.execute(
+            "SELECT org, device, log, count(*) AS entries, count(DISTINCT CASE WHEN forked THEN seq END) AS forks "
+            "FROM entry GROUP BY org, device, log"
+        )
+    }
+    told = alerts(connection)
+    return [
+        _log_state(key, ledger.get(key, []), announced.get(key, 0), counts.get(key, (0, 0)), told)
+        for key in sorted({*ledger, *announced}, key=lambda key: (str(key[0]), key[1]))
+    ]
+
+
+def _log_state(
+    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, counts: tuple[int, int], told: Sequence[Alert]
+) -> LogState:
+    first, last = (found[0].first, max(span.last for span in found)) if found else (0, 0)
+    about = tuple(alert for alert in told if (alert.name, alert.log) == key)
+    return LogState(key[0], key[1], counts[0], first, last, tuple(gaps(found, announced)), counts[1], about)
+
+
+def check_registered(connection: sqlite3.Connection, name: DeviceName) -> None:
+    """Makes sure that a device is known.
+
+    Raises:
+        NotAProvince: it is not.
+    """
+    if connection.execute("SELECT 1 FROM device WHERE org = ? AND device = ?", (name.org, name.device)).fetchone() is None:
+        raise NotAProvince(f"no device {name} is registered. `gate-province device list` shows them.")

@@ -1,0 +1,227 @@
+"""A whole chain of real processes to test: broker, collector, agent, firmware with a serial reader on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from province_world import ROOT, Broker, Collecting, founded, free_port
+from pty_port import PtyPort
+
+from edge_agent.topics import DeviceName
+from firmware.person_codes import Person, write_person
+from province import database, views
+from province.clock import now_ms
+from province.enrolling import Place, add_device
+from province.keystore import Keystore
+from province.layout import Layout
+
+WAIT_S = 30.0
+ANSWERS = ("accepted", "already", "not-a-person-code", "refused", "unreadable")
+_GATE_TOML = """\
+[device]
+state = "{state}"
+runtime = "{runtime}"
+clock = "system"
+
+[gate]
+indicator = "console:?colour=never"
+held_s = 0.2
+
+[outbox]
+keep_free_mb = 0
+
+[agent]
+receipt_timeout_s = 1.0
+
+[[lane]]
+name = "in"
+direction = "in"
+reader = "serial:{port}"
+"""
+
+
+class Process:
+    """One of our commands as a process that can be killed and started again."""
+
+    def __init__(self, log: Path, *command: str) -> None:
+        self._log = log
+        self._command = (sys.executable, "-m", *command)
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        with self._log.open("a") as log:
+            process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+        self._process = process
+        self._reader = threading.Thread(target=self._read, args=(process,))
+        self._reader.start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.put(line.strip())
+
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int | None:
+        """Ends the process with a signal and returns its exit code; None when it does not run."""
+        process, self._process = self._process, None
+        if process is None or self._reader is None:
+            return None
+        process.send_signal(how)
+        code = process.wait(WAIT_S)
+        self._reader.join(WAIT_S)
+        assert process.stdout is not None
+        process.stdout.close()
+        return code
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+class Gate:
+    """A scanner: its state folder, its serial port, its two processes."""
+
+    def __init__(self, folder: Path, layout: Layout, name: DeviceName) -> None:
+        self.name = name
+        self.state = folder / "state"
+        self.runtime = folder / "run"
+        self.runtime.mkdir(parents=True)
+        self.port = PtyPort()
+        self.config = folder / "gate.toml"
+        self.config.write_text(_GATE_TOML.format(state=self.state, runtime=self.runtime, port=self.port.path))
+        bundle = folder / "bundle.json"
+        add_device(layout, name, Place("Chợ", "Cổng"), ("127.0.0.1", layout.read_settings().port), bundle, now_ms())
+        subprocess.run(
+            [sys.executable, "-m", "edge_agent", "enrol", str(bundle), "--config", str(self.config)],
+            check=True,
+            cwd=ROOT,
+            capture_output=True,
+        )
+        bundle.unlink()
+        self.firmware = Process(folder / "firmware.log", "firmware", "run", "--config", str(self.config))
+        self.agent = Process(folder / "agent.log", "edge_agent", "run", "--config", str(self.config))
+
+    def open(self) -> None:
+        """Starts firmware and waits until it reads."""
+        self.firmware.start()
+        self._await_line("ready")
+
+    def _await_line(self, *words: str) -> str:
+        while True:
+            line = self.firmware.lines.get(timeout=WAIT_S)
+            if any(line.endswith(word) for word in words):
+                return line.rsplit(" ", 1)[-1]
+
+    def present(self, person: Person, patience_s: float = WAIT_S) -> str | None:
+        """Holds a person's code to the reader and returns the answer, None when the gate died instead."""
+        while not self.firmware.lines.empty():
+            self.firmware.lines.get()
+        self.port.send(write_person(person).encode() + b"\r\n")
+        waited_s = 0.0
+        while waited_s < patience_s:
+            try:
+                line = self.firmware.lines.get(timeout=0.1)
+            except queue.Empty:
+                if not self.firmware.runs():
+                    return None
+                waited_s += 0.1
+                continue
+            answer = line.rsplit(" ", 1)[-1]
+            if answer in ANSWERS:
+                return answer
+        raise AssertionError(f"no answer within {patience_s} s: {self.firmware.log()}")
+
+    def pass_by(self, people: list[Person]) -> None:
+        """Lets people pass who all get a green light."""
+        for person in people:
+            assert self.present(person) == "accepted", self.firmware.log()
+
+    def waiting(self) -> int:
+        """How many entries have no receipt yet."""
+        asked = subprocess.run(
+            [sys.executable, "-m", "edge_agent", "status", "--json", "--config", str(self.config)],
+            capture_output=True, text=True, check=False, cwd=ROOT,
+        )  # fmt: skip
+        return int(json.loads(asked.stdout)["outbox"]["waiting"])
+
+    def close(self) -> None:
+        self.firmware.end()
+        self.agent.end()
+        self.port.unplug()
+
+
+@dataclass
+class Chain:
+    """Everything, the gate not yet started."""
+
+    folder: Path
+    layout: Layout
+    broker: Broker
+    gate: Gate
+    stack: ExitStack
+    collecting: Collecting | None = None
+
+    def collect(self) -> None:
+        """Starts the collector."""
+        self.collecting = Collecting(self.layout)
+        self.collecting.__enter__()
+
+    def stop_collecting(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.collecting is not None:
+            self.collecting.process.send_signal(how)
+            self.collecting.__exit__()
+            self.collecting = None
+
+    def wait_until_receipted(self) -> None:
+        """Waits until the gate keeps nothing any more."""
+        assert self.collecting is not None
+        deadline = threading.Event()
+        timer = threading.Timer(2 * WAIT_S, deadline.set)
+        timer.start()
+        while (waiting := self.gate.waiting()) and not deadline.is_set():
+            pass  # asking takes a third of a second: another process's state offers no event
+        timer.cancel()
+        assert waiting == 0, f"{waiting} never receipted\n{self.gate.agent.log()[-2000:]}\n{self.collecting.log()[-2000:]}"
+
+    def passages_of(self, people: list[Person]) -> list[int]:
+        """How often the register holds each person."""
+        keystore = Keystore(self.layout.keystore)
+        with closing(database.connect(self.layout.register)) as connection:
+            return [views.count_passages(connection, keystore, person.id_number) for person in people]
+
+    def count_passages(self) -> int:
+        with closing(database.connect(self.layout.register)) as connection:
+            return int(connection.execute("SELECT count(*) FROM entry WHERE kind = 'passage'").fetchone()[0])
+
+    def logs(self) -> list[views.LogState]:
+        with closing(database.connect(self.layout.register)) as connection:
+            return views.logs(connection)
+
+    def alerts(self) -> list[Any]:
+        with closing(database.connect(self.layout.register)) as connection:
+            return list(views.alerts(connection))
+
+
+@contextmanager
+def chain(folder: Path) -> Iterator[Chain]:
+    """A founded province with a broker object and an enrolled gate; nothing runs yet."""
+    layout = founded(folder / "province", free_port())
+    with ExitStack() as stack:
+        world = Chain(folder, layout, Broker(layout), Gate(folder / "gate", layout, DeviceName("bus-co", "gate-1")), stack)
+        stack.callback(world.broker.stop)
+        stack.callback(world.stop_collecting)
+        stack.callback(world.gate.close)
+        yield world
