@@ -109,9 +109,11 @@ class Stage:
         enrol = self.python("edge_agent", "enrol", str(bundle), "--config", str(config))
         subprocess.run(enrol, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
         self.collector = self._start("collector", *self.python("province", "collect", str(self.layout.root), "--events"))
+        self._await("collector", lambda: "connected to the broker" in self._log("collector"))
         self.gate = self._start("gate", *self.python("firmware", "run", "--config", str(config)))
         self._start("agent", *self.python("edge_agent", "run", "--config", str(config)))
         self._await("gate", self._gate_answers)
+        self._await("agent", lambda: "connected to the broker" in self._log("agent"))
 
     @staticmethod
     def python(package: str, *arguments: str) -> list[str]:
@@ -134,9 +136,11 @@ class Stage:
         deadline_s = time.monotonic() + _READY_S
         while not ready():
             if time.monotonic() > deadline_s:
-                tail = (self.root / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-1500:]
-                raise StageError(f"the {name} did not start within {_READY_S:g} s. The end of its log:\n{tail}")
+                raise StageError(f"the {name} did not start within {_READY_S:g} s. The end of its log:\n{self._log(name)[-1500:]}")
             time.sleep(_POLL_S)  # another process offers no event for "now I listen"
+
+    def _log(self, name: str) -> str:
+        return (self.root / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
     def _gate_answers(self) -> bool:
         if not self.view.is_fifo():
