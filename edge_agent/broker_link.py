@@ -12,7 +12,6 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import paho.mqtt.client as mqtt
@@ -20,20 +19,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.endpoint import Endpoint
+
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
 _STOP_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the broker is and how we prove who we are to it (PEM files)."""
-
-    host: str
-    port: int
-    authority_file: Path
-    certificate_file: Path
-    key_file: Path
 
 
 @dataclass(frozen=True, slots=True)

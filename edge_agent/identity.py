@@ -13,8 +13,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_agent.broker_link import Endpoint
 from edge_agent.documents import Documents, DocumentsDamaged
+from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
 
 ENROLMENT = "enrolment"

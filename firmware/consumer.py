@@ -20,6 +20,7 @@ from edge_agent.settings import Settings
 from firmware.feedback import Feedback
 from firmware.gate import Gate, Verdict
 from firmware.person_codes import NotAPersonCode, Person, read_person_bytes
+from firmware.person_codes.masking import mask_name, mask_number
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.recording import Kept, Recording
 from firmware.repeat_window import RepeatWindow
@@ -212,7 +213,7 @@ class Consumer:
         scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
         self._gate.recorded(person, direction, reading.at_s)
         self._works_again()
-        self._tell(_passage(reading.lane, direction, kept, scan_to_green_ms))
+        self._tell(_passage(reading.lane, person, direction, kept, scan_to_green_ms))
 
     def _record_owed(self) -> None:
         while self._owed:
@@ -229,13 +230,15 @@ class Consumer:
         self._settle()
 
 
-def _passage(lane: str, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
+def _passage(lane: str, person: Person, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
+    """What listeners on this device learn of a passage: masked, and in memory only."""
     return {
         "type": "passage",
         "lane": lane,
         "direction": str(direction),
         "log": kept.recorded.log.hex(),
         "seq": kept.recorded.seq,
+        "masked": {"name": mask_name(person.name), "number": mask_number(person.id_number)},
         "green_ms": time.time_ns() // 1_000_000,
         "scan_to_green_ms": round(scan_to_green_ms, 3),
     }

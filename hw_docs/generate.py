@@ -25,6 +25,7 @@ from edge_agent import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 # BCM number → pin of the 40-pin header. Source: Raspberry Pi documentation, "GPIO and the 40-pin header".
 _HEADER_PIN = {
@@ -152,8 +153,11 @@ def pictures() -> Iterator[tuple[Path, str]]:
 
 def broken_links(page: Path, text: str) -> list[str]:
     """The relative links of a page that lead nowhere."""
+    prose = _CODE.sub("", text)
     return [
-        f"{page.relative_to(ROOT)}: link to {target} leads nowhere" for target in _LINK.findall(text) if not (page.parent / target).exists()
+        f"{page.relative_to(ROOT)}: link to {target} leads nowhere"
+        for target in _LINK.findall(prose)
+        if not (page.parent / target).exists()
     ]
 
 

@@ -7,7 +7,8 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "cose", "entry", "envelope", "fields", "keyring", "logs", "receipt", "sealing", "topics",
+    "authority", "broker_link", "cbor", "cose", "endpoint", "entry", "envelope",
+    "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
 DEVICE = {"control", "documents", "identity", "outbox", "process_lock", "salvage", "settings", "stored_keyring"}
 MAY = {

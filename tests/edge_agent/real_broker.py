@@ -25,7 +25,8 @@ from cryptography.x509.oid import NameOID
 from sealed_examples import DEVICE, KEYRING_7, KEYRING_OFFICER, NAME, ROOT_PUBLIC, WAIT_S
 
 from edge_agent import keyring
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Endpoint, Event, Message
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.endpoint import Endpoint
 from edge_agent.topics import ALL_ENTRIES
 
 Found = TypeVar("Found")

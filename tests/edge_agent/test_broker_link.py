@@ -16,7 +16,8 @@ from real_broker import Authority, Broker, Events, Listener, break_off, free_por
 from sealed_examples import NAME, WAIT_S
 
 from edge_agent import broker_link
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Endpoint, Message, explain
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message, explain
+from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
 
 # paho leaves the socket of a handshake that failed to the garbage collector
