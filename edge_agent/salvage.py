@@ -16,7 +16,8 @@ from pathlib import Path
 
 from edge_agent.cbor import Malformed
 from edge_agent.envelope import peek
-from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged, Recorder
+from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged
+from edge_agent.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
 from edge_agent.control import ask_counters
 from edge_agent.envelope import peek
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxError
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.run_command import STATUS_FILE
 from edge_agent.settings import Settings
 

@@ -20,8 +20,9 @@ from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected,
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
+from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxError
+from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.send_window import SendWindow
 from edge_agent.settings import AgentSettings
 from edge_agent.stored_keyring import OlderKeyring

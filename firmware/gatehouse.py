@@ -14,7 +14,8 @@ from drivers import system_clock
 from drivers.indicator import Signal
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull, Recorder
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull
+from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring

@@ -14,7 +14,8 @@ from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note,
 from edge_agent.envelope import SealingKey
 from edge_agent.identity import Identity
 from edge_agent.keyring import EpochKey
-from edge_agent.outbox import OutboxDamaged, Recorded, Recorder, Spot
+from edge_agent.outbox import OutboxDamaged, Recorded, Spot
+from edge_agent.recorder import Recorder
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.person_codes import Person
 from firmware.time_sense import Now, TimeSense

@@ -17,9 +17,11 @@ from edge_agent import identity as identities
 from edge_agent import stored_keyring
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.entry import Clock
+from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
 from edge_agent.keyring import UNDATED, Keyring, day_of
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxDamaged, OutboxError, Recorder, Spot
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError, Spot
+from edge_agent.recorder import Recorder
 from edge_agent.settings import OutboxSettings, Settings
 from firmware.time_sense import TimeSense
 from firmware.verdict import Finding, fault, ok, skipped

@@ -10,7 +10,9 @@ WIRE = {
     "authority", "broker_link", "cbor", "cose", "endpoint", "entry", "envelope",
     "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
-DEVICE = {"control", "documents", "identity", "outbox", "process_lock", "salvage", "settings", "stored_keyring"}
+DEVICE = {
+    "control", "documents", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage", "settings", "stored_keyring",
+}  # fmt: skip
 MAY = {
     "drivers": {"drivers"},
     "person codes": {"person codes"},

@@ -12,7 +12,8 @@ from chain_world import WAIT_S, Chain, chain
 
 from edge_agent import identity as identities
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.outbox import FILE_NAME, Forwarder
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME
 from edge_agent.topics import Leaf
 from province.alerts import AlertKind
 from province.collect_command import endpoint

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from edge_agent.entry import NO_PREVIOUS
 from edge_agent.envelope import envelope_hash
-from edge_agent.outbox import Forwarder, Recorder, Spot
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import Spot
 from edge_agent.receipt import Range, Status
+from edge_agent.recorder import Recorder
 
 
 def envelope_of(spot: Spot) -> bytes:

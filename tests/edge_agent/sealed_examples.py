@@ -35,7 +35,8 @@ from edge_agent.entry import (
 )
 from edge_agent.envelope import SealingKey
 from edge_agent.keyring import UNDATED, EpochKey, Keyring
-from edge_agent.outbox import Recorder, Spot
+from edge_agent.outbox import Spot
+from edge_agent.recorder import Recorder
 from edge_agent.sealing import KeyPair, Suite
 from edge_agent.topics import DeviceName
 

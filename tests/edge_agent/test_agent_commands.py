@@ -19,7 +19,8 @@ from sealed_examples import NAME, RECEIPTS_OFFICER, WAIT_S, filled
 from edge_agent import envelope, receipt
 from edge_agent.control import SOCKET_NAME
 from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.outbox import FILE_NAME, Forwarder
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME
 from edge_agent.receipt import Range, Receipt, Status
 from edge_agent.topics import Leaf
 

@@ -17,18 +17,10 @@ from sealed_examples import filled, scribbled_at, sealed_at
 
 from edge_agent.entry import NO_PREVIOUS, LogHead
 from edge_agent.envelope import envelope_hash, peek
-from edge_agent.outbox import (
-    CHECKPOINT_BYTES,
-    FILE_NAME,
-    Forgotten,
-    Forwarder,
-    OutboxError,
-    OutboxFull,
-    Recorded,
-    Recorder,
-    Spot,
-)
+from edge_agent.forwarder import Forgotten, Forwarder
+from edge_agent.outbox import FILE_NAME, OutboxError, OutboxFull, Recorded, Spot
 from edge_agent.receipt import Range, Status
+from edge_agent.recorder import CHECKPOINT_BYTES, Recorder
 
 ROOMY = 10**9
 

@@ -22,8 +22,10 @@ from sealed_examples import WAIT_S, brief, filled, scribbled_at, sealed_at
 from edge_agent import salvage as salvage_module
 from edge_agent.entry import NO_PREVIOUS
 from edge_agent.envelope import envelope_hash, peek
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxDamaged, OutboxError, OutboxFull, Recorder
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError, OutboxFull
 from edge_agent.receipt import Range, Status
+from edge_agent.recorder import Recorder
 from edge_agent.salvage import salvage, unfinished
 
 ROOT = Path(__file__).parents[2]

@@ -31,9 +31,11 @@ from edge_agent import broker_link, enrol, envelope, identity, keyring, receipt,
 from edge_agent.authority import Power
 from edge_agent.broker_link import Connected, Disconnected, Message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
+from edge_agent.forwarder import Forwarder
 from edge_agent.keyring import Keyring
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxDamaged, Recorder
+from edge_agent.outbox import FILE_NAME, OutboxDamaged
 from edge_agent.receipt import Range, Receipt, Status
+from edge_agent.recorder import Recorder
 from edge_agent.salvage import salvage
 from edge_agent.settings import AgentSettings
 from edge_agent.topics import DeviceName, Leaf

@@ -27,8 +27,9 @@ from edge_agent import authority, envelope, identity, keyring, sealing, stored_k
 from edge_agent.authority import Certificate, Officer, Power
 from edge_agent.documents import Documents
 from edge_agent.entry import Body, Header, Kind, Passage
+from edge_agent.forwarder import Forwarder
 from edge_agent.keyring import UNDATED, EpochKey, Keyring, day_of
-from edge_agent.outbox import FILE_NAME, Forwarder
+from edge_agent.outbox import FILE_NAME
 from edge_agent.receipt import Range, Status
 from edge_agent.sealing import Suite
 from edge_agent.settings import AgentSettings, DeviceSettings, GateSettings, LaneSettings, OutboxSettings, Settings

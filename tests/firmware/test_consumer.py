@@ -21,7 +21,7 @@ from hypothesis.strategies import binary, text
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent import outbox
+from edge_agent import recorder
 from edge_agent.entry import Clock, Direction, Kind, Method, Note, Passage
 from edge_agent.keyring import UNDATED, day_of
 from edge_agent.outbox import FILE_NAME, OutboxError
@@ -449,14 +449,14 @@ def test_trouble_with_a_source_is_logged_once_not_at_each_reopening(bench: Bench
     assert bench.state() is Signal.FAULT
 
 
-def test_what_is_told_outside_holds_counts_and_no_person(bench: Bench) -> None:
+def test_what_is_told_on_the_device_names_nobody_unmasked(bench: Bench) -> None:
     people = codes(20)
     for at, (_person, code) in enumerate(people):
         bench.show(code, lane=("in", "out")[at % 2])
     bench.show("hello")
     said = repr(bench.told) + repr(bench.consumer.counters())
     assert len(bench.told) == 20
-    assert set(bench.told[0]) == {"type", "lane", "direction", "log", "seq", "green_ms", "scan_to_green_ms"}
+    assert set(bench.told[0]) == {"type", "lane", "direction", "log", "seq", "green_ms", "scan_to_green_ms", "masked"}
     assert bench.told[0]["scan_to_green_ms"] > 0
     for person, _code in people:
         for secret in (person.id_number, person.name, person.old_id, person.phone, person.qid):
@@ -484,7 +484,7 @@ def test_the_longest_person_a_code_can_name_fits_the_record(bench: Bench) -> Non
 
 
 def test_a_checkpoint_in_trouble_is_no_trouble_for_the_gate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "CHECKPOINT_BYTES", 0)
+    monkeypatch.setattr(recorder, "CHECKPOINT_BYTES", 0)
     bench.show(CARD)
     bench.recording.recorder.close()
     bench.consumer._next_tick_s = time.monotonic() + 0.05
