@@ -21,7 +21,7 @@ from hypothesis.strategies import binary, text
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent import recorder
+from edge_agent import outbox, recorder
 from edge_agent.entry import Clock, Direction, Kind, Method, Note, Passage
 from edge_agent.keyring import UNDATED, day_of
 from edge_agent.outbox import FILE_NAME, OutboxError
