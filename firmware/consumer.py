@@ -17,6 +17,7 @@ from drivers.indicator import Signal
 from edge_agent.entry import Clock, Direction, Kind, Known, Method
 from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
 from edge_agent.settings import Settings
+from firmware.aim import Advice
 from firmware.feedback import Feedback
 from firmware.gate import Gate, Verdict
 from firmware.person_codes import NotAPersonCode, Person, read_person_bytes
@@ -30,6 +31,7 @@ from firmware.trouble import where
 log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _NOTES = 32
+_ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, Advice.UNREADABLE: Signal.UNREADABLE}
 _TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
 
@@ -123,8 +125,8 @@ class Consumer:
         match report:
             case Reading():
                 self._read(report)
-            case Unread(lane):
-                self._answer(lane, Signal.UNREADABLE)
+            case Unread(lane, advice):
+                self._answer(lane, _ADVICE[advice])
             case SourceChanged(lane, state, why):
                 self._log_source(lane, state, why)
                 self._feedback.source_is(lane, state)

@@ -17,9 +17,9 @@ from drivers.catalogue import open_camera, open_reader
 from drivers.errors import BadUrl, DriverError, Unavailable
 from drivers.line_reader import LineReader
 from edge_agent.settings import LaneSettings
+from firmware.aim import Aim
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.trouble import where
-from firmware.unread_watch import UnreadWatch
 
 if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does not need them
     from drivers.camera import Camera, GreyFrame
@@ -146,7 +146,7 @@ class Source:
                 return
 
     def _look_at_frames(self, camera: Camera) -> None:
-        eye, watch = _Eye(), UnreadWatch()
+        eye, aim = _Eye(), Aim()
         for frame in camera.frames():
             if not self._works:
                 self._say(SourceState.WORKING)
@@ -160,8 +160,9 @@ class Source:
             read = bool(look.decoded or look.not_text)
             if look.not_text:
                 self._put(Reading(self.lane.name, b"\xff", "camera", frame.at_s), wait=False)  # not UTF-8: surely no person's code
-            if watch.look(located=bool(look.located), read=read, now_s=frame.at_s):
-                self._put(Unread(self.lane.name), wait=False)
+            advice = aim.look(look.located, read=read, now_s=frame.at_s)
+            if advice is not None:
+                self._put(Unread(self.lane.name, advice), wait=False)
 
     def _take_lines(self, reader: LineReader) -> None:
         with self._device_lock:

@@ -27,6 +27,7 @@ from edge_agent.keyring import UNDATED, day_of
 from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.settings import LaneSettings, OutboxSettings, Settings
 from edge_agent.stored_keyring import WatchedKeyring
+from firmware.aim import Advice
 from firmware.consumer import Consumer
 from firmware.feedback import Feedback
 from firmware.gatehouse import open_recorder
@@ -217,7 +218,7 @@ def test_what_is_no_persons_code_is_said_once_and_leaves_nothing(bench: Bench, c
 
 
 def test_an_unread_held_code_is_answered(bench: Bench) -> None:
-    bench.take(Unread("in"))
+    bench.take(Unread("in", Advice.UNREADABLE))
     assert bench.answers() == [Signal.UNREADABLE]
     assert bench.consumer.counters()["answers"] == {"unreadable": 1}
 

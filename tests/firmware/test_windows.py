@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,13 +11,13 @@ from hypothesis.strategies import booleans, dictionaries, floats, integers, list
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Direction
 from edge_agent.keyring import day_of
+from firmware.aim import Advice, Aim, Corners
 from firmware.feedback import state_signal
 from firmware.gate import Gate, Verdict
 from firmware.person_codes import Person, Scheme, read_person
 from firmware.reading import SourceState
 from firmware.repeat_window import RepeatWindow
 from firmware.time_sense import TimeSense
-from firmware.unread_watch import UnreadWatch
 
 PEOPLE = ("001099012345", "001199012345", "B1234567", "")
 BROKEN = {SourceState.FAULT, SourceState.ENDED}
@@ -106,34 +105,60 @@ def test_numbers_covered_in_part_do_not_make_two_people_one() -> None:
         assert gate.judge(other, Direction.IN, 1.0) is Verdict.RECORD
 
 
-def unread_model(looks: Iterable[tuple[bool, bool, float]], patience_s: float) -> list[bool]:
-    """Says it in another way: a holding is a run of unread sightings without a read, no two further apart than 0.7 s."""
-    told, answers, run = False, list[bool](), list[float]()
-    for located, read, now_s in looks:
-        if read:
-            run, told = [], False
-        elif located:
-            if run and now_s - run[-1] > 0.7:
-                run, told = [], False
-            run.append(now_s)
-        tell = located and not read and not told and run[-1] - run[0] >= patience_s
-        told = told or tell
-        answers.append(tell)
-    return answers
+def square(width: int, at: int = 0) -> Corners:
+    return ((at, at), (at + width, at), (at + width, at + width), (at, at + width))
 
 
-@given(looks=lists(tuples(booleans(), booleans(), sampled_from([0.03, 0.3, 0.69, 0.75, 3.0])), max_size=60))
-def test_a_code_held_up_unread_is_told_once_a_holding(looks: list[tuple[bool, bool, float]]) -> None:
-    watch, now_s, timed = UnreadWatch(patience_s=2.0), 0.0, []
-    for located, read, gap_s in looks:
-        now_s += gap_s
-        timed.append((located, read, now_s))
-    assert [watch.look(located=located, read=read, now_s=at_s) for located, read, at_s in timed] == unread_model(timed, 2.0)
+MOVES = [0, 0, 0, 5, 90]
+GAPS_S = [0.03, 0.3, 0.69, 0.75, 3.0]
+LOOKS = lists(
+    tuples(booleans(), booleans(), sampled_from([20, 149, 151, 400]), sampled_from(MOVES), sampled_from(GAPS_S)),
+    max_size=60,
+)
 
 
-def test_an_unread_watch_without_patience_is_refused() -> None:
+@given(looks=LOOKS)
+def test_advice_fits_what_is_seen_and_never_nags(looks: list[tuple[bool, bool, int, int, float]]) -> None:
+    aim, now_s, at = Aim(patience_s=2.0), 0.0, 0
+    told: list[tuple[float, Advice]] = []
+    began_s: float | None = None
+    seen_s = -10.0
+    for located, read, width, move, gap_s in looks:
+        now_s, at = now_s + gap_s, at + move
+        advice = aim.look([square(width, at)] if located else [], read=read, now_s=now_s)
+        if read or now_s - seen_s > 0.7:
+            began_s, told = None, []
+        if located and not read:
+            began_s, seen_s = now_s if began_s is None else began_s, now_s
+        if advice is not None:
+            assert located
+            assert not read
+            assert began_s is not None
+            assert now_s - began_s >= 0.7
+            assert not told or (now_s - told[-1][0] >= 1.5 and told[-1][1] is not Advice.UNREADABLE)
+            assert (advice is Advice.CLOSER) == (width < 150)
+            told.append((now_s, advice))
+
+
+def test_a_large_still_code_is_called_unreadable_once_and_again_when_shown_anew() -> None:
+    aim = Aim(patience_s=2.0)
+    first = [aim.look([square(300)], read=False, now_s=t / 10) for t in range(60)]
+    assert [advice for advice in first if advice] == [Advice.HOLD_STILL, Advice.UNREADABLE] or [a for a in first if a] == [
+        Advice.UNREADABLE
+    ]
+    again = [aim.look([square(300)], read=False, now_s=10 + t / 10) for t in range(60)]
+    assert Advice.UNREADABLE in again
+
+
+def test_a_moving_code_is_told_to_hold_still() -> None:
+    aim = Aim()
+    advice = [aim.look([square(300, at=30 * t)], read=False, now_s=t / 10) for t in range(20)]
+    assert set(filter(None, advice)) == {Advice.HOLD_STILL}
+
+
+def test_an_aim_without_patience_is_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
-        UnreadWatch(patience_s=0)
+        Aim(patience_s=0)
 
 
 NOON_MS = int(datetime(2021, 10, 5, 5, tzinfo=UTC).timestamp() * 1000)
