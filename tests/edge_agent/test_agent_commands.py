@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -30,16 +30,21 @@ AUTHORITY = Authority()
 STATUS = NAME.topic(Leaf.STATUS)
 
 
-def gate_agent(*words: object, user: int | None = None) -> subprocess.CompletedProcess[str]:
+AS_NOBODY = (
+    sys.executable,
+    "-c",  # it becomes nobody only once everything is loaded: the environment may lie where nobody may not look
+    "import os, sys; from edge_agent.__main__ import main; os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main())",
+)
+
+
+def gate_agent(*words: object, command: Sequence[str] = AGENT) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [*AGENT, *map(str, words)],
+        [*command, *map(str, words)],
         capture_output=True,
         text=True,
         cwd=ROOT,
         check=False,
         timeout=60,
-        user=user,
-        extra_groups=[] if user else None,
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -320,7 +325,7 @@ def test_someone_who_may_not_read_is_told_so(settings: Config) -> None:
             folder.chmod(0o755)
     settings.file.chmod(0o644)
     for command, code in (("status", 1), ("run", 2)):
-        done = gate_agent(command, "--config", settings.file, user=65534)
+        done = gate_agent(command, "--config", settings.file, command=AS_NOBODY)
         assert done.returncode == code, done.stderr
         assert "Permission denied" in done.stdout + done.stderr
         assert "own user" in done.stdout + done.stderr
