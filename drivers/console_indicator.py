@@ -73,7 +73,7 @@ class ConsoleIndicator:
             stream.flush()
         except (BrokenPipeError, ValueError) as problem:  # ValueError: the stream was closed in this process
             self._stream = None
-            _log.info("terminal closed, signals are no longer written", extra={"device": "console:"})
+            _log.info("console: the terminal is closed, signals are no longer written")
             if isinstance(problem, BrokenPipeError):
                 _send_the_rest_nowhere(stream)
 

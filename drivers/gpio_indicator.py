@@ -17,6 +17,7 @@ Example:
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from typing import Any
 
@@ -88,9 +89,11 @@ def _output(pin: int, part: str, active_low: bool, pin_factory: Any, tone_hz: in
     try:
         import gpiozero  # noqa: PLC0415 - only machines with pins need it
 
-        if tone_hz:
-            return gpiozero.PWMOutputDevice(pin, active_high=not active_low, frequency=tone_hz, pin_factory=pin_factory)
-        return gpiozero.DigitalOutputDevice(pin, active_high=not active_low, pin_factory=pin_factory)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", gpiozero.PinFactoryFallback)  # each way to the pins it tried; ours says it once
+            if tone_hz:
+                return gpiozero.PWMOutputDevice(pin, active_high=not active_low, frequency=tone_hz, pin_factory=pin_factory)
+            return gpiozero.DigitalOutputDevice(pin, active_high=not active_low, pin_factory=pin_factory)
     except Exception as problem:
         raise Unavailable(
             f"'gpio:' cannot use GPIO{pin} for the {part} ({type(problem).__name__}: {problem}). Check that this is a Raspberry Pi, that "

@@ -86,7 +86,7 @@ class ImageCamera:
                 return np.asarray(picture.convert("L"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as problem:
             self._skipped += 1
-            _log.warning("picture skipped: it cannot be read", extra={"file": file.name, "problem": type(problem).__name__})
+            _log.warning("picture %s skipped: it cannot be read (%s)", file.name, type(problem).__name__)
             return None
 
     def close(self) -> None:

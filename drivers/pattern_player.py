@@ -76,7 +76,7 @@ class PatternPlayer:
                 self._play(pattern, news)
             self._apply(_DARK)
         except Exception as error:  # noqa: BLE001 - whatever pins raise must reach the next caller of show, not die with this thread
-            _log.exception("indicator failed", extra={"device": self._name})
+            _log.exception("%s the indicator failed", self._name)
             with self._changed:
                 self._error = error
 

@@ -83,6 +83,7 @@ class Picamera2Camera:
                     main={"format": "YUV420", "size": size},
                     lores={"format": "YUV420", "size": size},
                     raw=None,
+                    colour_space=_full_range(),
                     buffer_count=_BUFFERS,
                     queue=False,
                     display=None,
@@ -188,6 +189,13 @@ def _find(name: str, camera: int) -> Any:
         return Picamera2(camera)
     except Exception as problem:
         raise Unavailable(f"{name!r} cannot be opened ({problem}). {cure}") from problem
+
+
+def _full_range() -> Any:
+    """Black 0 to white 255: the video default is Rec. 709 with 16 to 235."""
+    from libcamera import ColorSpace  # noqa: PLC0415 - comes with picamera2
+
+    return ColorSpace.Sycc()
 
 
 def _planar(stream: dict[str, Any]) -> dict[str, Any]:

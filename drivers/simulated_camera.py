@@ -77,7 +77,7 @@ class SimulatedCamera:
         try:
             self._phone = self._view.Phone(text, self._rng) if text else None
         except self._view.TextDoesNotFit:
-            _log.warning("line ignored: it does not fit a QR code", extra={"device": self._name, "characters": len(text)})
+            _log.warning("%s: a line of %d characters does not fit a QR code: ignored", self._name, len(text))
             return
         self._shown_frames = 0
 

@@ -72,7 +72,7 @@ class TextFifo:
             self._drop("not UTF-8")
 
     def _drop(self, reason: str) -> None:
-        _log.warning("line dropped", extra={"device": self._name, "reason": reason})
+        _log.warning("%s: a line was dropped: %s", self._name, reason)
 
     def close(self) -> None:
         """Closes our end; calling it twice is harmless."""

@@ -102,7 +102,7 @@ class V4l2Camera:
         self._newest.close()
         self._thread.join(_CLOSE_S)
         if self._thread.is_alive():
-            _log.warning("camera does not answer: its device is released when it does", extra={"device": self._name})
+            _log.warning("%s: the camera does not answer: its device is released when it does", self._name)
 
 
 def grey_plane(picture: Any) -> GreyFrame:

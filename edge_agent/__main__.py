@@ -1,40 +1,38 @@
-"""gate-agent: carries sealed entries from this scanner to the province."""
+"""`gate-agent`: carries sealed entries from this scanner to the province."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 
-from edge_agent import enrol_command, logs, run_command, status_command
+from edge_agent import logs
+from edge_agent.command_line import Program, dispatch, guarded
 
-_EXAMPLES = """examples:
+_EPILOG = """\
+examples:
   gate-agent enrol gate-1.bundle.json     join a province (once)
-  gate-agent run                          carry entries (the service gate-agent.service does this)
+  gate-agent run                          carry entries
   gate-agent status                       how is this scanner?
+
+`gate-agent COMMAND --help` shows each command's options.
 """
+_PROGRAM = Program(
+    name="gate-agent",
+    package="edge_agent",
+    description="Carries sealed entries from this scanner to the province, and lets the outbox forget them when they are receipted.",
+    epilog=_EPILOG,
+    commands={
+        "run": "carry entries to the province",
+        "enrol": "join a province with a bundle made by `gate-province device add`",
+        "status": "show how this scanner is",
+    },
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="gate-agent", description=__doc__, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--verbose", action="store_true", help="log more")
-    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run_command, enrol_command, status_command):
-        command.add_parser(subparsers)
-    args = parser.parse_args(argv)
-    logs.configure(verbose=args.verbose)
-    try:
-        code: int = args.run(args)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: end quietly
-        return 0
-    return code
+    """Runs one command and returns its exit code: 2 for a wrong command line or configuration, 130 for Ctrl-C."""
+    logs.configure(verbose=False)
+    return guarded(lambda: dispatch(_PROGRAM, argv), _PROGRAM.name)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from edge_agent.endpoint import Endpoint
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
 _STOP_S = 2.0
+_LIVENESS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,15 @@ def _tls(endpoint: Endpoint) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cafile=str(endpoint.authority_file))
-    except OSError as error:  # SSLError is one
-        raise OSError(f"{endpoint.authority_file}: the broker's authority certificate cannot be used ({error})") from None
+    except OSError:  # SSLError is one
+        raise OSError(f"{endpoint.authority_file}: the broker's authority certificate cannot be read") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(str(endpoint.certificate_file), str(endpoint.key_file))
-    except OSError as error:
-        raise OSError(f"{endpoint.certificate_file} and {endpoint.key_file}: our certificate and key cannot be used ({error})") from None
+    except OSError:
+        raise OSError(
+            f"{endpoint.certificate_file} and {endpoint.key_file}: our certificate and key cannot be read"
+        ) from None
     return context
 
 
@@ -201,7 +204,7 @@ class BrokerLink:
             try:
                 self._client.connect(self._endpoint.host, self._endpoint.port, self._keepalive_s)
                 self._client.loop_start()  # paho's own thread: only then is publishing from other threads safe
-                self._ended.wait()
+                self._wait_for_the_end()
                 self._client.loop_stop()
                 self._why = self._why or self._why_ended()
             except (OSError, ValueError) as error:  # ValueError: a host name or port that cannot be one
@@ -215,6 +218,14 @@ class BrokerLink:
             # "Decorrelated jitter": a thousand scanners that lost one broker must not come back in one beat.
             wait_s = min(_LONGEST_WAIT_S, random.uniform(_FIRST_WAIT_S, wait_s * 3))  # noqa: S311 - spreading load, not a secret
             self._stopping.wait(wait_s)
+
+    def _wait_for_the_end(self) -> None:
+        """Waits until the connection has ended, also when paho's thread has died without a word: a broker may send it anything."""
+        while not self._ended.wait(_LIVENESS_S):
+            thread = self._client._thread  # noqa: SLF001 - paho offers no other sign of life
+            if thread is None or not thread.is_alive():
+                self._why = f"broker {self._endpoint.host}:{self._endpoint.port}: it sent something that cannot be understood"
+                return
 
     def _why_ended(self) -> str:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"

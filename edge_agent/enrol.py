@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import ssl
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,13 @@ from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.documents import Documents, DocumentsDamaged, sync_folder
 from edge_agent.entry import NAME_CHARACTERS
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
+from edge_agent.outbox import OutboxError
+from edge_agent.process_lock import ProcessLock
 from edge_agent.topics import DeviceName
 
+_MOST_BUNDLE_BYTES = 1024 * 1024
 FORMAT = "gate-scanner-bundle/1"
 _TEXTS = ("org", "device", "site", "gate", "root", "signing_key_pem", "tls_key_pem", "tls_certificate_pem", "broker_ca_pem", "keyring")
 
@@ -56,7 +61,8 @@ def read_bundle(file: Path) -> Bundle:
         BadBundle: it cannot be read, or a part is wrong.
     """
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as opened:
+            fields = json.loads(opened.read(_MOST_BUNDLE_BYTES).decode())  # no more: it may be any file
     except OSError as error:
         raise BadBundle(f"{file}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError):
@@ -96,11 +102,14 @@ def _is_address(broker: object) -> bool:
 
 
 def _check_tls(fields: dict[str, Any], name: DeviceName) -> None:
-    certificate = x509.load_pem_x509_certificate(fields["tls_certificate_pem"].encode())
+    try:
+        certificate = x509.load_pem_x509_certificate(fields["tls_certificate_pem"].encode())
+        key = load_pem_private_key(fields["tls_key_pem"].encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("the TLS key or certificate is not whole PEM text") from None
     common_names = [str(part.value) for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if common_names != [str(name)]:
         raise ValueError(f"the TLS certificate is for {', '.join(common_names)!r}, not for {str(name)!r}")
-    key = load_pem_private_key(fields["tls_key_pem"].encode(), password=None)
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
         raise ValueError("the TLS key and the TLS certificate do not belong together")
@@ -111,18 +120,53 @@ def _check_tls(fields: dict[str, Any], name: DeviceName) -> None:
 
 
 def install(bundle: Bundle, state: Path) -> None:
-    """Writes a bundle's identity into the state folder. The enrolment document comes last: before it, nothing has changed.
+    """Writes a bundle's identity into the state folder, with firmware and agent stopped.
+
+    Each file is replaced whole, the enrolment document last; cut short by a power cut, do it again with the same bundle.
 
     Raises:
-        AlreadyEnrolled: as another device; as the same one it is renewed.
+        AlreadyEnrolled: as another device, in another province, or with another key while entries signed by the old one wait.
+        AlreadyRunning: firmware or agent works on the folder.
         OSError: the folder cannot be written.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as locks:
+        for name in ("firmware", "agent"):
+            locks.callback(ProcessLock(state / f"{name}.lock", f"gate-{name}").release)
+        _install(bundle, state)
+
+
+def _refuse_takeover(bundle: Bundle, state: Path, now: dict[str, Any]) -> None:
+    """An identity is not replaced by another one's: what waits could never be delivered."""
+    if (now["org"], now["device"]) != (bundle.name.org, bundle.name.device):
+        raise AlreadyEnrolled(f"{state}: this device is enrolled as {now['org']}/{now['device']}; use another state folder")
+    if now["root"] != bundle.fields["root"]:
+        raise AlreadyEnrolled(f"{state}: this device is enrolled in another province; use another state folder")
+    key_file = state / identity.FOLDER / identity.SIGNING_KEY
+    same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
+    waiting = _waiting(state)
+    if waiting and not same_key:
+        raise AlreadyEnrolled(
+            f"{state}: {waiting} entries signed by the old key wait for the province: run gate-agent until they are delivered"
+        )
+
+
+def _waiting(state: Path) -> int:
+    try:
+        with closing(Forwarder(state / OUTBOX_FILE)) as outbox:
+            return outbox.backlog().entries
+    except FileNotFoundError:
+        return 0
+    except OutboxError as error:
+        raise AlreadyEnrolled(f"{error}. Start gate-firmware first, which repairs it") from None
+
+
+def _install(bundle: Bundle, state: Path) -> None:
     documents = Documents(state)
     try:
         now = _enrolment_now(documents)
-        if now is not None and (now["org"], now["device"]) != (bundle.name.org, bundle.name.device):
-            raise AlreadyEnrolled(f"{state}: this device is enrolled as {now['org']}/{now['device']}; use another state folder")
+        if now is not None:
+            _refuse_takeover(bundle, state, now)
         folder = state / identity.FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent import enrol
 from edge_agent import settings as settings_of
+from edge_agent.process_lock import AlreadyRunning
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("bundle", type=Path, help="the bundle file; it holds private keys: destroy it afterwards")
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--state", type=Path, metavar="DIR", help="state folder, instead of the one in the configuration")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         enrol.install(bundle, state)
-    except enrol.AlreadyEnrolled as error:
+    except (enrol.AlreadyEnrolled, AlreadyRunning) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     except OSError as error:

@@ -49,12 +49,14 @@ class Identity:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner may read; on disk to stay when it returns."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Writes a file that only its owner may read, whole or not at all; the caller makes the folder stay."""
+    new = path.with_name(path.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    new.rename(path)
 
 
 def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
@@ -63,7 +65,10 @@ def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     Raises:
         ValueError: not an Ed25519 private key.
     """
-    key = load_pem_private_key(pem, password=None)
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("the signing key is not whole PEM text") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError("not an Ed25519 private key")  # noqa: TRY004 - the caller handles one kind of "bad file"
     return key

@@ -21,11 +21,14 @@ class ProcessLock:
 
     Raises:
         AlreadyRunning: another process holds it.
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written; the message says so in full.
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise OSError(f"{path}: cannot be written ({error.strerror}): check the disk, and that this user owns the folder") from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -39,3 +42,15 @@ class ProcessLock:
     def release(self) -> None:
         """Lets others in."""
         os.close(self._descriptor)
+
+
+def make_runtime(runtime: Path) -> None:
+    """Makes the runtime folder.
+
+    Raises:
+        OSError: it cannot be made; the message says so in full.
+    """
+    try:
+        runtime.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{runtime}: cannot be made ({error.strerror}): set device.runtime to a folder this user may make") from None

@@ -16,7 +16,7 @@ from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.control import BadMessage, ControlClient
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 
@@ -93,11 +93,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command."""
     parser = subparsers.add_parser("run", help="carry entries to the province", description=__doc__)
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
-    parser.set_defaults(run=run)
+    parser.add_argument("--verbose", action="store_true", help="log more")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the agent; 0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error."""
+    if args.verbose:
+        logging.getLogger().setLevel(logging.DEBUG)
     try:
         settings = settings_of.load(args.config)
         identity = identities.load(settings.device.state)
@@ -105,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
-        settings.device.runtime.mkdir(parents=True, exist_ok=True)
+        make_runtime(settings.device.runtime)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same

@@ -38,29 +38,30 @@ class SendWindow:
         self._size = size
         self._base_timeout_s = timeout_s
         self._timeout_s = timeout_s
-        self._sent_s: OrderedDict[int, float] = OrderedDict()  # ordinal → when it was sent, oldest first
+        self._due_s: OrderedDict[int, float] = OrderedDict()  # ordinal → when it times out, in that order
+        self._doubles_from_s = float("-inf")  # the time-out doubles once a silent round, not once an entry
         self.after = 0  # the pass has sent everything up to this ordinal
         self._left_behind = False  # the pass has passed an entry that timed out
         self._next_pass_s: float | None = None
 
     def restart(self) -> None:
         """Begins a new pass from the oldest entry: the connection is new, and what was under way may be lost."""
-        self._sent_s.clear()
+        self._due_s.clear()
         self.after = 0
         self._left_behind = False
         self._next_pass_s = None
 
     def room(self) -> int:
         """How many more entries may be sent now."""
-        return self._size - len(self._sent_s)
+        return self._size - len(self._due_s)
 
     def under_way(self, ordinal: int) -> bool:
         """Tells whether an entry is in the window."""
-        return ordinal in self._sent_s
+        return ordinal in self._due_s
 
     def sent(self, ordinal: int, now_s: float) -> None:
         """Notes that the entry with this ordinal was handed to the connection."""
-        self._sent_s[ordinal] = now_s
+        self._due_s[ordinal] = now_s + self._timeout_s
         self.after = max(self.after, ordinal)
 
     def passed(self, ordinal: int) -> None:
@@ -69,13 +70,16 @@ class SendWindow:
 
     def settled(self, first: int, last: int) -> None:
         """Notes that the outbox has forgotten ordinals `first` to `last`: the province is there, time-outs are short again."""
-        if last - first >= len(self._sent_s):
-            for ordinal in [ordinal for ordinal in self._sent_s if first <= ordinal <= last]:
-                del self._sent_s[ordinal]
+        if last - first >= len(self._due_s):
+            for ordinal in [ordinal for ordinal in self._due_s if first <= ordinal <= last]:
+                del self._due_s[ordinal]
         else:
             for ordinal in range(first, last + 1):
-                self._sent_s.pop(ordinal, None)
-        self._timeout_s = self._base_timeout_s
+                self._due_s.pop(ordinal, None)
+        excess_s = self._timeout_s - self._base_timeout_s
+        if excess_s:  # what went out while time-outs were long comes due sooner too
+            self._due_s = OrderedDict((ordinal, due_s - excess_s) for ordinal, due_s in self._due_s.items())
+        self._timeout_s, self._doubles_from_s = self._base_timeout_s, float("-inf")
 
     def reached_end(self, now_s: float) -> None:
         """Notes that the pass has met the end of the outbox: what timed out on the way is due again after a time-out."""
@@ -85,11 +89,13 @@ class SendWindow:
     def tick(self, now_s: float) -> None:
         """Lets time-outs happen, and starts the next pass when it is due."""
         expired = False
-        while self._sent_s and next(iter(self._sent_s.values())) + self._timeout_s <= now_s:
-            self._sent_s.popitem(last=False)
+        while self._due_s and next(iter(self._due_s.values())) <= now_s:
+            self._due_s.popitem(last=False)
             expired = True
         if expired:
             self._left_behind = True
+        if expired and now_s >= self._doubles_from_s:
+            self._doubles_from_s = now_s + self._timeout_s
             self._timeout_s = min(self._timeout_s * 2, LONGEST_TIMEOUT_S)
         if self._next_pass_s is not None and self._next_pass_s <= now_s:
             self.after = 0
@@ -98,7 +104,7 @@ class SendWindow:
 
     def next_due_s(self) -> float | None:
         """When `tick` has something to do next, None when only an event can bring work."""
-        dues = [next(iter(self._sent_s.values())) + self._timeout_s] if self._sent_s else []
+        dues = [next(iter(self._due_s.values()))] if self._due_s else []
         if self._next_pass_s is not None:
             dues.append(self._next_pass_s)
         return min(dues, default=None)

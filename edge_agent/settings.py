@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -188,8 +188,12 @@ def _lane_problems(lanes: Mapping[int, LaneSettings]) -> list[str]:
     return problems
 
 
-def load(path: Path) -> Settings:
+def load(path: Path, also: Callable[[GateSettings | None, Mapping[int, LaneSettings]], list[str]] = lambda _gate, _lanes: []) -> Settings:
     """Reads and checks the configuration file.
+
+    Args:
+        path: the file.
+        also: further checks of what could be read of the gate and of each lane by its place; returns problems.
 
     Raises:
         ConfigError: with every problem found, each naming file, key, value and what is allowed.
@@ -210,6 +214,7 @@ def load(path: Path) -> Settings:
         if (lane := _read_section(LaneSettings, table, f"lane[{place}]", problems)) is not None
     }
     problems.extend(_lane_problems(lanes))
+    problems.extend(also(gate, lanes))
     if problems or device is None or gate is None or outbox is None or agent is None:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
     return Settings(path, device, gate, outbox, agent, tuple(lanes.values()))

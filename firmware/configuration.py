@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
 from drivers.errors import BadUrl
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
-from edge_agent.settings import ConfigError, Settings
+from edge_agent.settings import GateSettings, LaneSettings, Settings
 
 
 def load_settings(path: Path) -> Settings:
@@ -18,9 +18,14 @@ def load_settings(path: Path) -> Settings:
     Raises:
         ConfigError: with every problem found.
     """
-    settings = settings_of.load(path)
-    urls: list[tuple[str, str, Callable[[str], DriverUrl]]] = [("gate.indicator", settings.gate.indicator, check_indicator_url)]
-    for place, lane in enumerate(settings.lanes):
+    return settings_of.load(path, _url_problems)
+
+
+def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> list[str]:
+    urls: list[tuple[str, str, Callable[[str], DriverUrl]]] = []
+    if gate is not None:
+        urls.append(("gate.indicator", gate.indicator, check_indicator_url))
+    for place, lane in lanes.items():
         urls.append((f"lane[{place}].camera", lane.camera, check_camera_url))
         urls.append((f"lane[{place}].reader", lane.reader, check_reader_url))
         urls.append((f"lane[{place}].indicator", lane.indicator, check_indicator_url))
@@ -34,9 +39,7 @@ def load_settings(path: Path) -> Settings:
         else:
             if device is not None and taken.setdefault(device, key) != key:
                 problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each lane its own")
-    if problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return settings
+    return problems
 
 
 def _device_of(url: DriverUrl) -> tuple[str, str] | None:

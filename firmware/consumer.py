@@ -189,8 +189,8 @@ class Consumer:
         self.answers[str(signal)] += 1
 
     def _read(self, reading: Reading) -> None:
-        if self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
-            return  # the same code, still held up: it has had its answer
+        if reading.method == "camera" and self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
+            return  # the same code, still held up: it has had its answer (a reader sends a line only when it is triggered)
         try:
             person = read_person_bytes(reading.data)
         except NotAPersonCode as refusal:
@@ -219,7 +219,12 @@ class Consumer:
 
     def _record_owed(self) -> None:
         while self._owed:
-            self._recording.note(*self._owed[0])
+            try:
+                self._recording.note(*self._owed[0])
+            except OutboxError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a note about the device must not keep people out
+                log.error("a note about the device cannot be recorded: %s", where(error))  # noqa: TRY400 - `where` holds no data
             self._owed.popleft()
 
     def _could_not_record(self, error: OutboxError) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # numpy, Pillow and the decoders take half a second to import
 _EPILOG = """\
 examples:
   gate-firmware read photo.jpg                   what is in one picture
-  gate-firmware read --json ../shared/qr-images  a whole folder, one JSON object a line
+  gate-firmware read --json pictures/            a whole folder, one JSON object a line
   gate-firmware read --json photo.jpg | jq -r '.texts[]?' | gate-firmware parse
 
 JSON: {"file": "photo.jpg", "texts": ["…"], "ms": 1.2}, or {"file": "photo.jpg", "error": "…"}

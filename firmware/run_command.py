@@ -15,7 +15,7 @@ from edge_agent import settings as settings_of
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.identity import Identity
 from edge_agent.outbox import OutboxError
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
 from firmware.configuration import load_settings
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("the state folder cannot be read: %s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        settings.device.runtime.mkdir(parents=True, exist_ok=True)
+        make_runtime(settings.device.runtime)
         lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same

@@ -16,6 +16,7 @@ from edge_agent.entry import Clock
 from edge_agent.keyring import day_of
 
 _DRIFT_MS = 30_000  # in hours without the network a Raspberry Pi's crystal is a few seconds off at most
+_BOUND_TOLERANCE_MS = 5 * 60_000  # the province's clock may be a little ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class TimeSense:
         boottime_ms: milliseconds since boot.
 
     Example:
-        >>> sense = TimeSense(always_trusted=True, not_before_ms=lambda: 2_000, clock=lambda: Clock.RTC, wall_ms=lambda: 1_000)
+        >>> sense = TimeSense(always_trusted=True, not_before_ms=lambda: 2_000_000, clock=lambda: Clock.RTC, wall_ms=lambda: 1_000)
         >>> sense.now().clock  # before the signed bound: cannot be right
         <Clock.UNKNOWN: 'unknown'>
     """
@@ -80,7 +81,7 @@ class TimeSense:
         runs_on = self._booted_ms is not None and abs(booted_ms - self._booted_ms) <= _DRIFT_MS
         if clock is Clock.UNKNOWN and (self._always_trusted or runs_on):
             clock = Clock.RTC
-        if wall_ms < self._not_before_ms():
+        if wall_ms + _BOUND_TOLERANCE_MS < self._not_before_ms():
             clock = Clock.UNKNOWN
         if clock is Clock.SYNCHRONISED or (clock is Clock.RTC and self._booted_ms is None):
             self._booted_ms = booted_ms

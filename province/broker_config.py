@@ -30,14 +30,26 @@ def rules() -> str:
     return "\n".join(lines)
 
 
+def _user() -> str:
+    """Whom Mosquitto runs as. Only when root starts it does it look at this, and it takes names, not numbers."""
+    uid = os.geteuid()
+    try:
+        return f"""\
+# As root Mosquitto would change to a user who may not read this folder.
+user {pwd.getpwuid(uid).pw_name}"""
+    except KeyError:
+        return f"""\
+# Made by uid {uid}, which has no name here. Start Mosquitto as that uid: started as root it changes to the user `mosquitto`, who may
+# not read this folder."""
+
+
 def config(layout: Layout, settings: Settings) -> str:
     """The configuration; paths are absolute, so the folder must stay where it is."""
     address = f" {settings.bind}" if settings.bind else ""
     return f"""\
 # Made by gate-province init. Start with: mosquitto -c {layout.broker_config}
 per_listener_settings true
-# As root Mosquitto would change to a user who may not read this folder.
-user {pwd.getpwuid(os.geteuid()).pw_name}
+{_user()}
 
 # Entries stay in a device's outbox until the province's signed receipt, and are sent again without one: what a broker loses is sent
 # again. So the store is saved every minute and not at each message, which costs 9 of 10 messages a second (autosave_on_changes).

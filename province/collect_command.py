@@ -28,6 +28,7 @@ from province.officers import load_officer
 from province.register import Register, Stored
 
 _log = logging.getLogger(__name__)
+_LAST_WORD_S = 1.0
 
 _EPILOG = """\
 examples:
@@ -152,10 +153,12 @@ def collect(
 
     Raises:
         NotAProvince: keys are missing.
+        KeystoreAway: the keystore is not there.
     """
     settings, keystore = layout.read_settings(), Keystore(layout.keystore)
     office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
     officer = load_officer(layout, Power.RECEIPTS)
+    _warn_of_secrets(layout)
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
@@ -175,13 +178,36 @@ def collect(
     return 0
 
 
+def _warn_of_secrets(layout: Layout) -> None:
+    """Says what should not be on this machine any more: collecting and adding devices need neither."""
+    for folder, power in (
+        (layout.root_folder, "speak as the province"),
+        (layout.offline, "open the entries made without a clock"),
+    ):
+        try:
+            there = any(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
+        except OSError:  # not ours to read, but there
+            there = True
+        if there:
+            _log.warning("%s is still on this machine: whoever takes it can %s. Move it to a stick in a safe.", folder, power)
+
+
 def _stop_at_the_end(collector: Collector) -> None:
-    """Stops the collector between two batches when the process is asked to end."""
+    """Stops the collector between two batches when the process is asked to end, and the process at once when asked again."""
     ending = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # every thread from here on inherits it: only the waiting one sees the signal
 
     def wait() -> None:
-        signal.sigwait(ending)
+        first = signal.sigwait(ending)
         collector.stop()
+        _log.info("stopping after the batch in hand: %s; a second signal ends it at once", signal.Signals(first).name)
+        again = signal.sigwait(ending)
+        # A log nobody reads any more may be what hangs: it may keep a thread, not the process.
+        telling = threading.Thread(target=_log.error, args=("ended at once: %s", signal.Signals(again).name), daemon=True)
+        telling.start()
+        telling.join(_LAST_WORD_S)
+        os._exit(128 + again)
 
     threading.Thread(target=wait, name="ending", daemon=True).start()

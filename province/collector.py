@@ -21,7 +21,6 @@ from typing import Protocol
 from edge_agent import receipt, topics
 from edge_agent.authority import Officer
 from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
-from edge_agent.keyring import day_of
 from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
 from province.clock import now_ms
@@ -193,7 +192,7 @@ class Collector:
 
     def _examine(self, batch: Sequence[Arrived]) -> list[Taken | Refused]:
         # Caches live for one batch: a device added or a day destroyed counts from the next on.
-        intake = Intake(lru_cache(self._register.device), lru_cache(self._keystore.load), day_of(now_ms()))
+        intake = Intake(lru_cache(self._register.device), lru_cache(self._keystore.load))
         return [intake.examine(item.topic, item.payload) for item in batch]
 
     def _tell(self, results: Sequence[Stored | Refused], committed_ms: int, took_s: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from contextlib import closing, suppress
@@ -13,7 +14,7 @@ from province import database, views
 from province.console import print_json, print_line
 from province.demo_show import Show
 from province.demo_stage import Stage
-from province.demo_tally import summary
+from province.demo_tally import is_whole, summary
 from province.errors import ProvinceError
 from province.keystore import Keystore
 from province.synthetic import synthetic_people
@@ -51,8 +52,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty or new folder for everything; kept afterwards")
 
 
+def _end_as_with_ctrl_c(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the demonstration; 0 when everyone shown got a green light and is in the register once, 1 otherwise."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal too must leave no process and no key behind
+        signal.signal(number, _end_as_with_ctrl_c)
     if args.keep is None:
         with tempfile.TemporaryDirectory(prefix="gate-demo-") as folder:
             return _play(Path(folder), args)
@@ -71,8 +78,8 @@ def _play(root: Path, args: argparse.Namespace) -> int:
     print_line("Chuẩn bị tỉnh, máy chủ MQTT, bộ thu, cổng … · setting up province, broker, collector, gate …")
     with Stage(root, seed=args.seed, colour=sys.stdout.isatty()) as stage, closing(Show(stage)) as show:
         show.show(people)
-        still_waiting = show.wait_for_receipts()
-        result = summary(show.tally, _passages(stage, people), still_waiting)
+        receipted = show.wait_for_receipts()
+        result = summary(show.tally, _passages(stage, people), receipted)
         if not args.exit:
             print_json(result)
             print_line(f"Ctrl-C kết thúc · ends. Xem sổ · the register: gate-province entries {stage.layout.root}")
@@ -80,8 +87,7 @@ def _play(root: Path, args: argparse.Namespace) -> int:
                 show.go_on()
     if args.exit:
         print_json(result)
-    whole = result["lost"] == 0 and result["duplicates"] == 0 and result["green"] == result["shown"] == result["receipted"]
-    return 0 if whole else 1
+    return 0 if is_whole(result) else 1
 
 
 def _passages(stage: Stage, people: list[Person]) -> list[int]:

@@ -85,22 +85,26 @@ class Show:
             self._until(lambda _event: False, _BETWEEN_S)
 
     def wait_for_receipts(self) -> int:
-        """Waits until the device has forgotten everything, and says how many entries it still keeps if that takes too long."""
+        """Waits until the device keeps nothing any more, and returns how many entries it has forgotten on receipts by then."""
         deadline_s = time.monotonic() + _RECEIPTS_S
-        while (waiting := self._waiting()) and time.monotonic() < deadline_s:
+        while True:
+            status = self._status()
+            if status["outbox"].get("waiting") == 0 or time.monotonic() > deadline_s:
+                break
             self._until(lambda _event: False, _ASK_S)
         self._until(lambda _event: set(self.tally.greens) <= set(self.tally.registered), _ASK_S)
-        return waiting
+        counters = (status["agent"] or {}).get("counters", {})
+        return sum(count for name, count in counters.items() if name.startswith("receipted_"))
 
     def go_on(self) -> None:
         """Shows what else happens, until Ctrl-C."""
         while True:
             self._until(lambda _event: False, 3600.0)
 
-    def _waiting(self) -> int:
+    def _status(self) -> dict[str, Any]:
         asked = subprocess.run(self._stage.agent_status(), capture_output=True, text=True, check=False)  # noqa: S603 - our own command
-        outbox = json.loads(asked.stdout)["outbox"]
-        return int(outbox.get("waiting", 1))
+        status: dict[str, Any] = json.loads(asked.stdout)
+        return status
 
     def _hold_up(self, text: str) -> None:
         os.write(self._view, text.encode() + b"\n")
@@ -129,6 +133,8 @@ class Show:
                 self._say(f"cổng      │ lượt {entry[1]} đã ghi · recorded; quét→xanh · scan to green {passage['scan_to_green_ms']:.0f} ms")
             case ("collector", {"event": "registered", "kind": kind, "log": log, "seq": seq, "committed_ms": committed_ms}):
                 self.tally.registered[log, seq] = committed_ms
+                if kind != "passage":
+                    self.tally.notes.add((log, seq))
                 after = f"; {max(0, committed_ms - self.tally.greens[log, seq])} ms sau đèn xanh" if (log, seq) in self.tally.greens else ""
                 self._say(f"tỉnh      │ lượt {seq} ({kind}) vào sổ · registered{after}")
             case ("collector", other):

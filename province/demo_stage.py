@@ -49,7 +49,7 @@ camera = "simulated:{root}/view?fps=30&seed={seed}"
 
 
 class StageError(ProvinceError):
-    """A part of the demonstration did not start; the message says which and shows the end of its log."""
+    """A part of the demonstration did not start; the message says which and what it said last."""
 
 
 def free_port() -> int:
@@ -76,6 +76,7 @@ class Stage:
         self._seed = seed
         self._colour = colour
         self._undo = ExitStack()
+        self._processes: dict[str, subprocess.Popen[str]] = {}
         self.gate: subprocess.Popen[str]
         self.collector: subprocess.Popen[str]
 
@@ -118,7 +119,7 @@ class Stage:
     @staticmethod
     def python(package: str, *arguments: str) -> list[str]:
         """The command line of one of our own commands, in this environment."""
-        return [sys.executable, "-m", package, *arguments]
+        return [sys.executable, "-P", "-m", package, *arguments]  # -P: a folder named like a package may lie where we were started
 
     def agent_status(self) -> list[str]:
         """The command line that asks how the device is."""
@@ -130,13 +131,15 @@ class Stage:
             command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, start_new_session=True
         )
         self._undo.callback(_end, process)
+        self._processes[name] = process
         return process
 
     def _await(self, name: str, ready: Callable[[], bool]) -> None:
         deadline_s = time.monotonic() + _READY_S
         while not ready():
-            if time.monotonic() > deadline_s:
-                raise StageError(f"the {name} did not start within {_READY_S:g} s. The end of its log:\n{self._log(name)[-1500:]}")
+            if time.monotonic() > deadline_s or self._processes[name].poll() is not None:
+                last_line = (self._log(name).strip().splitlines() or ["nothing"])[-1]
+                raise StageError(f"the {name} did not start. It said last: {last_line}")
             time.sleep(_POLL_S)  # another process offers no event for "now I listen"
 
     def _log(self, name: str) -> str:

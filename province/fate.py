@@ -1,10 +1,10 @@
-"""Decides what becomes of an entry whose signature holds: registered, held or expired. Pure: keys and the day are passed in."""
+"""Decides what becomes of an entry whose signature holds: registered, held or expired. Pure: keys are passed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from edge_agent.cbor import Malformed
@@ -13,16 +13,15 @@ from edge_agent.envelope import SealedEntry, open_body
 from edge_agent.keyring import UNDATED
 from edge_agent.receipt import Status
 from edge_agent.sealing import CannotOpen
-from province.keystore import DayKeys, KeyDamaged
-
-RETENTION_DAYS = 21
+from province.keystore import Absent, DayKeys, KeyDamaged
 
 
 class Held(StrEnum):
     """Why an entry is stored whole instead of opened."""
 
     UNDATED = "undated"  # sealed to the key whose private half is offline
-    KEY_UNKNOWN = "key-unknown"
+    KEY_UNKNOWN = "key-unknown"  # no day's, or not the day's own
+    KEY_MISSING = "key-missing"  # the keystore has no keys of that day, and none were destroyed
     KEY_DAMAGED = "key-damaged"
     CANNOT_OPEN = "cannot-open"
     BODY_NOT_UNDERSTOOD = "body-not-understood"
@@ -68,14 +67,12 @@ def epoch_of(key_id: str) -> str | None:
         return None
 
 
-def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | None], today: date, retention_days: int = RETENTION_DAYS) -> Fate:
-    """Decides about one entry.
+def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | Absent]) -> Fate:
+    """Decides about one entry. Only a day that was destroyed on purpose is expired; however old, a day without keys is held.
 
     Args:
         entry: verified.
-        keys_of: finds a day's keys; None when there are none.
-        today: the day at the province, in Vietnam.
-        retention_days: a day further back than this has had its keys destroyed.
+        keys_of: finds a day's keys, or says why there are none.
 
     Raises:
         KeystoreAway: nothing can be said now; ask again later.
@@ -84,15 +81,17 @@ def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | None], today: 
     if key_id.partition("/")[0] == UNDATED:
         return Fate(Status.HELD, None, Held.UNDATED)
     epoch = epoch_of(key_id)
+    if epoch is None:
+        return Fate(Status.HELD, None, Held.KEY_UNKNOWN)
     try:
-        keys = None if epoch is None else keys_of(epoch)
+        keys = keys_of(epoch)
     except KeyDamaged:
         return Fate(Status.HELD, epoch, Held.KEY_DAMAGED)
-    if keys is not None and keys.public.key_id == key_id:
-        return _opened(entry, keys)
-    if keys is None and epoch is not None and date.fromisoformat(epoch) < today - timedelta(days=retention_days):
+    if keys is Absent.DESTROYED:
         return Fate(Status.EXPIRED, epoch)
-    return Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
+    if keys is Absent.MISSING:
+        return Fate(Status.HELD, epoch, Held.KEY_MISSING)
+    return _opened(entry, keys) if keys.public.key_id == key_id else Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
 
 
 def _opened(entry: SealedEntry, keys: DayKeys) -> Fate:

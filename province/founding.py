@@ -81,7 +81,9 @@ def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
     pair = sealing.generate(settings.suite)
     write_pair(layout.undated_key, pair)
     undated = EpochKey(UNDATED, pair.suite, pair.public)
-    first = compose(Keystore(layout.keystore), settings, undated, counter=1, now_ms=now_ms)
+    keystore = Keystore(layout.keystore)
+    keystore.found()
+    first = compose(keystore, settings, undated, now_ms)
     write_atomically(layout.keyring, keyring.issue(first, clerk), PUBLIC)
 
 

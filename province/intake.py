@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,8 +15,8 @@ from edge_agent.fields import Fields
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
 from province import devices
-from province.fate import RETENTION_DAYS, Fate, Held, decide
-from province.keystore import DayKeys
+from province.fate import Fate, Held, decide
+from province.keystore import Absent, DayKeys
 
 
 class Reason(StrEnum):
@@ -79,22 +78,16 @@ class Intake:
 
     Args:
         device_of: finds a registered device.
-        keys_of: finds a day's keys.
-        today: the day at the province, in Vietnam.
-        retention_days: see `fate.decide`.
+        keys_of: finds a day's keys, or says why there are none.
     """
 
     def __init__(
         self,
         device_of: Callable[[DeviceName], devices.Device | None],
-        keys_of: Callable[[str], DayKeys | None],
-        today: date,
-        retention_days: int = RETENTION_DAYS,
+        keys_of: Callable[[str], DayKeys | Absent],
     ) -> None:
         self._device_of = device_of
         self._keys_of = keys_of
-        self._today = today
-        self._retention_days = retention_days
 
     def examine(self, topic: str, payload: bytes) -> Taken | Refused:
         """Checks one message; topic, header and registered key must agree.
@@ -134,7 +127,7 @@ class Intake:
         except UnknownVersion:
             return _newer(payload, key)
         header = entry.header
-        fate = decide(entry, self._keys_of, self._today, self._retention_days)
+        fate = decide(entry, self._keys_of)
         return Taken(header.name, header.log, header.seq, header.prev, entry.hash, header, payload, fate)
 
 

@@ -11,7 +11,7 @@ from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
 from province.errors import NotAProvince
 from province.files import write_atomically
-from province.keystore import Keystore
+from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
 
@@ -28,14 +28,34 @@ def days_wanted(today: date, ahead: int) -> list[date]:
     return [today + timedelta(days=offset) for offset in range(-1, ahead + 1)]
 
 
-def compose(keystore: Keystore, settings: Settings, undated: EpochKey, counter: int, now_ms: int) -> Keyring:
-    """A keyring for now, making the day keys that are missing.
+def compose(keystore: Keystore, settings: Settings, undated: EpochKey, now_ms: int, published: Keyring | None = None) -> Keyring:
+    """A keyring for now. Keys are made only for days past the last published one: devices seal to what was published already.
+
+    Args:
+        keystore: has the keys of the published days.
+        settings: how many days, and how they seal.
+        undated: goes on as it is.
+        now_ms: milliseconds since 1970 UTC.
+        published: the keyring devices have now; None for a new province.
 
     Raises:
-        OSError, KeystoreAway, KeyDamaged: keys cannot be read or written.
+        KeystoreAway: the keystore cannot be read, or lacks what was published.
+        OSError, KeyDamaged: keys cannot be read or written.
     """
-    keys = [keystore.ensure(day, settings.suite).public for day in days_wanted(day_of(now_ms), settings.days)]
-    return Keyring(counter, now_ms, (*keys, undated))
+    promised = {} if published is None else {key.epoch: key for key in published.keys if key.epoch != keyring.UNDATED}
+    last = max(promised, default="")
+    found = []
+    for day in days_wanted(day_of(now_ms), settings.days):
+        epoch = day.isoformat()
+        keys = keystore.load(epoch) if epoch <= last else keystore.ensure(day, settings.suite)
+        if keys is Absent.MISSING and epoch in promised:
+            raise KeystoreAway(f"{keystore.folder}: has no keys for {epoch}, which are published. Mount or restore the whole keystore.")
+        if isinstance(keys, Absent):
+            continue  # destroyed, or never published: without a key for a day, its entries are sealed to the undated one
+        if promised.get(epoch, keys.public) != keys.public:
+            raise KeystoreAway(f"{keystore.folder}: has other keys for {epoch} than are published. Mount or restore the right keystore.")
+        found.append(keys.public)
+    return Keyring(1 if published is None else published.counter + 1, now_ms, (*found, undated))
 
 
 class KeyringOffice:
@@ -76,7 +96,9 @@ class KeyringOffice:
         if wanted <= {key.epoch for key in self._current.keys}:
             return False
         undated = next(key for key in self._current.keys if key.epoch == keyring.UNDATED)
-        longer = compose(self._keystore, self._settings, undated, self._current.counter + 1, now_ms)
+        longer = compose(self._keystore, self._settings, undated, now_ms, self._current)
+        if {key.epoch for key in longer.keys} <= {key.epoch for key in self._current.keys}:
+            return False  # the days it lacks are past ones, which get no keys any more
         signed = keyring.issue(longer, self._officer)
         write_atomically(self._layout.keyring, signed)  # the private halves are on disk before the public ones are
         self.signed, self._current = signed, longer

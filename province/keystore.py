@@ -2,6 +2,9 @@
 
 Source: design.md "Keys". One file a day, 0600, in a folder of its own outside the database and every backup. Keys are read when they
 are needed and not kept in memory, so that a day destroyed on disk is destroyed at the next batch too.
+
+A file that is not there proves nothing: the folder may be an empty mount point, another province's, or half restored. So the folder
+carries a marker of its province, without which nothing is said about any day; and a day is destroyed only where its tombstone stands.
 """
 
 from __future__ import annotations
@@ -11,14 +14,20 @@ import secrets
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum, auto
+from hashlib import sha256
 from pathlib import Path
 
 from edge_agent import sealing
 from edge_agent.keyring import EpochKey
-from province.errors import NotAProvince, ProvinceError
-from province.files import write_atomically
+from province.errors import ProvinceError
+from province.files import make_folder, sync_folder, write_atomically
+from province.layout import Layout
+from province.officers import read_root_public
 
 FORMAT = "gate-scanner-day-keys/1"
+MARKER = "province.id"
+DESTROYED = "destroyed"
 _SYMMETRIC_BYTES = 32
 
 
@@ -28,6 +37,13 @@ class KeystoreAway(ProvinceError):
 
 class KeyDamaged(ProvinceError):
     """A day's file is there but is not a day's keys."""
+
+
+class Absent(Enum):
+    """Why there are no keys of a day."""
+
+    MISSING = auto()  # never made, or not restored: nobody knows
+    DESTROYED = auto()  # on purpose and for good: its tombstone says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +90,76 @@ class Keystore:
     """The folder of day keys.
 
     Args:
-        folder: made by `gate-province init`.
+        folder: the province's `keystore`, as in `Layout`: beside it lies the root's public key, which its marker is made from.
+
+    Raises:
+        NotAProvince: the root's public key is missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        root = read_root_public(Layout(folder.parent))
+        self._mark = sha256(b"gate-scanner/v1/keystore" + root.public_bytes_raw()).hexdigest().encode() + b"\n"
 
     def path(self, epoch: str) -> Path:
         """Where a day's keys lie."""
         return self.folder / f"{epoch}.json"
 
-    def load(self, epoch: str) -> DayKeys | None:
-        """The keys of a day (YYYY-MM-DD), or None when there are none: never made, or destroyed.
+    def tombstone(self, epoch: str) -> Path:
+        """What lies there once a day was destroyed."""
+        return self.folder / DESTROYED / epoch
+
+    def found(self) -> None:
+        """Makes the new, empty folder this province's keystore.
 
         Raises:
-            KeystoreAway: the folder or the file cannot be read now.
+            OSError: it cannot be written.
+        """
+        write_atomically(self.folder / MARKER, self._mark)
+
+    def check(self) -> None:
+        """Makes sure that this is the province's keystore, and no empty mount point.
+
+        Raises:
+            KeystoreAway: it is not there, or cannot be read.
+        """
+        marker = self.folder / MARKER
+        try:
+            mark = marker.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeystoreAway(
+                f"{self.folder}: the keystore is not there ({MARKER} is missing). Mount or restore it; entries wait at the broker."
+            ) from None
+        except OSError as error:
+            raise KeystoreAway(f"{marker}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+        if mark != self._mark:
+            raise KeystoreAway(f"{self.folder}: another province's keystore, by its {MARKER}. Mount or restore the right one.")
+
+    def load(self, epoch: str) -> DayKeys | Absent:
+        """The keys of a day (YYYY-MM-DD), or why there are none. A day with a tombstone is destroyed, whatever else was restored.
+
+        Raises:
+            KeystoreAway: the folder or the file cannot be read now, or is not this province's.
             KeyDamaged: the file is not a day's keys.
         """
+        self.check()
         try:
-            text = self.path(epoch).read_bytes()
+            text = None if self._is_destroyed(epoch) else self.path(epoch).read_bytes()
         except FileNotFoundError:
-            if not self.folder.is_dir():
-                raise KeystoreAway(f"{self.folder}: the keystore is not there. Mount or restore it; entries wait at the broker.") from None
-            return None
+            self.check()  # taken away just now?
+            return Absent.MISSING
         except OSError as error:
             raise KeystoreAway(f"{self.path(epoch)}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+        return Absent.DESTROYED if text is None else self._read(epoch, text)
+
+    def _is_destroyed(self, epoch: str) -> bool:
+        try:
+            self.tombstone(epoch).lstat()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _read(self, epoch: str, text: bytes) -> DayKeys:
         try:
             fields = json.loads(text)
             pair = sealing.KeyPair(sealing.Suite(fields["suite"]), b64decode(fields["public"]), b64decode(fields["private"]))
@@ -110,6 +171,27 @@ class Keystore:
         if keys is None or keys.epoch != epoch or {len(keys.token_key), len(keys.data_key)} != {_SYMMETRIC_BYTES}:
             raise KeyDamaged(f"{self.path(epoch)}: damaged. Restore this file from the keystore's copy.")
         return keys
+
+    def destroy(self, day: date) -> None:
+        """Destroys a day's keys for good; doing it again finishes what a power cut left undone.
+
+        The tombstone is on the disk before the keys go, so that the day is never only missing. Copies of the file elsewhere, and
+        what a flash disk keeps of it, are beyond this.
+
+        Raises:
+            KeystoreAway: the folder is not this province's.
+            OSError: not destroyed, or perhaps not durably; do it again.
+        """
+        epoch = day.isoformat()
+        self.check()
+        stone = self.tombstone(epoch)
+        if not stone.parent.is_dir():
+            make_folder(stone.parent)
+        sync_folder(self.folder)
+        write_atomically(stone, f"{epoch}\n".encode())
+        for path in (self.path(epoch), *self.folder.glob(f".{epoch}.json.*")):  # a write cut short leaves keys too
+            path.unlink(missing_ok=True)
+        sync_folder(self.folder)
 
     def store(self, keys: DayKeys) -> None:
         """Writes a day's keys.
@@ -124,16 +206,26 @@ class Keystore:
         }  # fmt: skip
         write_atomically(self.path(keys.epoch), json.dumps(fields, indent=1).encode())
 
-    def ensure(self, day: date, suite: sealing.Suite) -> DayKeys:
-        """The keys of a day, made now if there are none."""
+    def ensure(self, day: date, suite: sealing.Suite) -> DayKeys | Absent:
+        """The keys of a day that was never published, made now if there are none; a destroyed day gets no new ones.
+
+        Raises:
+            OSError, KeystoreAway, KeyDamaged: they cannot be read or written.
+        """
         keys = self.load(day.isoformat())
-        if keys is None:
+        if keys is Absent.MISSING:
             keys = generate(day, suite)
             self.store(keys)
         return keys
 
     def epochs(self) -> list[str]:
-        """The days there are keys for, in order."""
-        if not self.folder.is_dir():
-            raise NotAProvince(f"{self.folder}: the keystore is missing. Mount or restore it.")
-        return sorted(path.stem for path in self.folder.glob("[0-9]*.json"))
+        """The days there are keys for, in order.
+
+        Raises:
+            KeystoreAway: the folder cannot be read now, or is not this province's.
+        """
+        self.check()
+        try:
+            return sorted(path.stem for path in self.folder.glob("[0-9]*.json") if not self._is_destroyed(path.stem))
+        except OSError as error:
+            raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None

@@ -1,4 +1,4 @@
-"""Keeps what was refused for the operator to look at: bounded, counted, never receipted."""
+"""Keeps what was refused for the operator to look at: bounded for each device, counted, never receipted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hashlib import sha256
 from province.intake import Refused
 
 ROWS_MOST = 10_000
+ROWS_MOST_A_TOPIC = 500  # a topic is a device: the broker lets nobody else write there
 _HEAD_BYTES = 2048
 _TEXT_CHARACTERS = 200
 _DROPPED = "quarantine_dropped"
@@ -24,10 +25,13 @@ class ReasonCount:
     last_ms: int
 
 
-def put_away(connection: sqlite3.Connection, refused: Refused, at_ms: int, rows_most: int = ROWS_MOST) -> Refused:
+def put_away(
+    connection: sqlite3.Connection, refused: Refused, at_ms: int, rows_most: int = ROWS_MOST, topic_most: int = ROWS_MOST_A_TOPIC
+) -> Refused:
     """Keeps one refused message in the open transaction; the same one again is only counted.
 
-    Beyond `rows_most` messages the oldest are dropped, and how many is counted.
+    Beyond `topic_most` messages of its topic that topic's oldest are dropped; beyond `rows_most` in all, the oldest of the topic that
+    has most, of equals the one heard last: who floods loses their own. How many were dropped is counted.
     """
     digest, topic = sha256(refused.payload).digest(), refused.topic[:_TEXT_CHARACTERS]
     connection.execute(
@@ -38,13 +42,21 @@ def put_away(connection: sqlite3.Connection, refused: Refused, at_ms: int, rows_
             at_ms, at_ms,
         ),
     )  # fmt: skip
-    excess = connection.execute("SELECT count(*) - ? FROM quarantine", (rows_most,)).fetchone()[0]
-    if excess > 0:
-        connection.execute("DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine ORDER BY last_ms, id LIMIT ?)", (excess,))
-        connection.execute(
-            "INSERT INTO counter VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value", (_DROPPED, excess)
-        )
+    _drop(connection, topic, connection.execute("SELECT count(*) - ? FROM quarantine WHERE topic = ?", (topic_most, topic)).fetchone()[0])
+    while connection.execute("SELECT count(*) FROM quarantine").fetchone()[0] > rows_most:
+        largest = "SELECT topic, count(*) AS messages FROM quarantine GROUP BY topic ORDER BY messages DESC, max(last_ms) DESC LIMIT 1"
+        _drop(connection, connection.execute(largest).fetchone()[0], 1)
     return refused
+
+
+def _drop(connection: sqlite3.Connection, topic: str, messages: int) -> None:
+    """Drops the oldest of a topic."""
+    if messages > 0:
+        oldest = "SELECT id FROM quarantine WHERE topic = ? ORDER BY last_ms, id LIMIT ?"
+        connection.execute(f"DELETE FROM quarantine WHERE id IN ({oldest})", (topic, messages))  # noqa: S608 - a constant of ours
+        connection.execute(
+            "INSERT INTO counter VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value", (_DROPPED, messages)
+        )
 
 
 def counts(connection: sqlite3.Connection) -> list[ReasonCount]:

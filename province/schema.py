@@ -1,6 +1,6 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
-Source: design.md "The register at rest". A later issue moves this to PostgreSQL; SQL stands in this file, `database.py`, `devices.py`,
+Source: design.md "The register at rest". SQL stands in this file, `database.py`, `devices.py`,
 `register.py`, `quarantine.py` and `views.py` only.
 """
 
@@ -46,5 +46,6 @@ TABLES = (
         id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
         size INTEGER NOT NULL, head BLOB NOT NULL, received_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL,
         UNIQUE(sha256, topic, reason))""",
+    "CREATE INDEX quarantine_by_topic ON quarantine(topic, last_ms)",
     "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
 )

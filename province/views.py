@@ -18,7 +18,7 @@ from province import wrapping
 from province.alerts import Alert, AlertKind
 from province.errors import NotAProvince
 from province.identifiers import Identifier, token
-from province.keystore import DayKeys, KeyDamaged, Keystore
+from province.keystore import Absent, DayKeys, KeyDamaged, Keystore
 from province.ledger import Span, gaps
 
 _DAY_MS = 86_400_000
@@ -94,9 +94,10 @@ class _Keys:
             return None
         if epoch not in self._loaded:
             try:
-                self._loaded[epoch] = self._keystore.load(epoch)
+                keys = self._keystore.load(epoch)
             except KeyDamaged:
-                self._loaded[epoch] = None
+                keys = Absent.MISSING
+            self._loaded[epoch] = None if isinstance(keys, Absent) else keys
         return self._loaded[epoch]
 
 
@@ -131,7 +132,7 @@ def _shown(row: sqlite3.Row, keys: _Keys) -> ShownEntry:
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
         person = _masked(row, keys.get(row["epoch"]))
-        note = "" if person else "its day's keys are destroyed or damaged"
+        note = "" if person else "its day's keys are destroyed, missing or damaged"
     return ShownEntry(
         DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["kind"], row["site"], row["gate"], row["direction"],
         row["wall_ms"], row["status"], bool(row["forked"]), person, note,
@@ -159,7 +160,7 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
         kinds: what it may be.
 
     Raises:
-        NotAProvince: there is no keystore.
+        KeystoreAway: the keystore cannot be read.
     """
     keys = [found for found in (_Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
     marks = {(str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds}

@@ -29,6 +29,12 @@ class AfSpeedEnum(IntEnum):
     Fast = 1
 
 
+class ColorSpace:
+    @staticmethod
+    def Sycc() -> str:  # noqa: N802 - libcamera's own name
+        return "sYCC"
+
+
 class Request:
     """CompletedRequest: counts who holds it, and goes back to the camera at zero."""
 
@@ -175,7 +181,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **behaviour: Any) -> type[Picamera2
     for module, names in (
         (picamera2, {"Picamera2": fresh, "MappedArray": MappedArray}),
         (controls, {"AeExposureModeEnum": AeExposureModeEnum, "AfModeEnum": AfModeEnum, "AfSpeedEnum": AfSpeedEnum}),
-        (libcamera, {"controls": controls}),
+        (libcamera, {"controls": controls, "ColorSpace": ColorSpace}),
     ):
         for name, value in names.items():
             setattr(module, name, value)

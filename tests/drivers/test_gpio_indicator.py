@@ -169,4 +169,4 @@ def test_a_light_that_fails_says_so_at_the_next_signal(caplog: pytest.LogCapture
     player.close()
     with pytest.raises(Unplugged, match="Check its wiring"):
         player.show(Signal.READY)
-    assert caplog.messages == ["indicator failed"]
+    assert caplog.messages == ["gpio: the indicator failed"]

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from real_broker import Authority, Broker, Events, Listener, break_off, free_por
 from sealed_examples import NAME, WAIT_S
 
 from edge_agent import broker_link
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message, explain
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message, explain
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
 
@@ -258,3 +258,27 @@ def test_every_explanation_names_the_broker_and_what_to_check(error: OSError | V
     why = explain(error, Endpoint("mqtt.example.vn", 8883, tmp_path, tmp_path, tmp_path))
     assert why.startswith("broker mqtt.example.vn:8883: ")
     assert "check" in why
+
+
+def test_whatever_kills_pahos_thread_the_link_comes_back(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_link, "_LIVENESS_S", 0.05)
+    monkeypatch.setattr(threading, "excepthook", lambda _args: None)  # the thread's death is what is wanted here
+    broker.start()
+    with closing(Listener(broker)) as province, closing(Device(broker.endpoint(str(NAME)))) as device:
+        settle(device, province)
+        monkeypatch.setattr(device.link, "_on_event", poisoned(device.link._on_event))
+        province.link.publish(Message(RECEIPTS, b"anything"))
+        assert "cannot be understood" in device.events.next(Disconnected).why
+        device.events.next(Connected)
+
+
+def poisoned(on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Fails once with a message, as a topic that is no text would."""
+    once = [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "not text")]
+
+    def handle(event: Event) -> None:
+        if isinstance(event, Arrived) and once:
+            raise once.pop()
+        on_event(event)
+
+    return handle

@@ -6,22 +6,27 @@ import base64
 import copy
 import json
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from real_broker import Authority, bundle, pem, write_bundle
 from sealed_examples import DAY, DEVICE, KEYRING_OFFICER, NAME, ROOT_PUBLIC, STRANGER, UNDATED_KEY, brief, officer
 
-from edge_agent import enrol, identity, keyring, stored_keyring
+from edge_agent import authority, enrol, identity, keyring, stored_keyring
 from edge_agent.authority import Power
 from edge_agent.documents import FILE_NAME, Documents
 from edge_agent.enrol import AlreadyEnrolled, BadBundle
 from edge_agent.identity import BadIdentity, NotEnrolled
 from edge_agent.keyring import Keyring
+from edge_agent.outbox import FILE_NAME as OUTBOX
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.recorder import Recorder
 
 AUTHORITY = Authority()
 GOOD = bundle(AUTHORITY, 8883)
@@ -204,3 +209,45 @@ def test_an_enrolment_with_a_part_missing_is_said(tmp_path: Path, good: dict[str
     documents.close()
     with pytest.raises(BadIdentity, match=key):
         identity.load(tmp_path / "state")
+
+
+def another_key(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields | {"signing_key_pem": pem(Ed25519PrivateKey.generate())}
+
+
+def test_another_provinces_bundle_of_the_same_name_takes_nothing_over(tmp_path: Path, good: dict[str, Any]) -> None:
+    install(tmp_path, good, tmp_path / "state")
+    elsewhere = Ed25519PrivateKey.generate()
+    key = Ed25519PrivateKey.generate()
+    certificate = authority.certify(authority.Certificate(Power.KEYRING, key.public_key(), 0, 2**50), elsewhere)
+    theirs = keyring.issue(Keyring(1, 1, (DAY, UNDATED_KEY)), authority.Officer(key, certificate))
+    foreign = good | {
+        "root": base64.b64encode(elsewhere.public_key().public_bytes_raw()).decode(),
+        "keyring": base64.b64encode(theirs).decode(),
+    }
+    with pytest.raises(AlreadyEnrolled, match="another province"):
+        install(tmp_path, foreign, tmp_path / "state")
+    assert identity.load(tmp_path / "state").root.public_bytes_raw() == ROOT_PUBLIC.public_bytes_raw()
+
+
+def test_a_new_key_waits_until_what_the_old_one_signed_is_delivered(tmp_path: Path, good: dict[str, Any]) -> None:
+    state = tmp_path / "state"
+    install(tmp_path, good, state)
+    with closing(Recorder(state / OUTBOX, 10**6)) as recorder:
+        recorder.append(lambda _spot: b"sealed")
+    with pytest.raises(AlreadyEnrolled, match="1 entries signed by the old key wait"):
+        install(tmp_path, another_key(good), state)
+    install(tmp_path, good, state)  # the same key may come again
+    (state / OUTBOX).unlink()
+    install(tmp_path, another_key(good), state)
+    assert identity.load(state).signer.private_bytes_raw() != DEVICE.private_bytes_raw()
+
+
+def test_a_running_gate_is_not_enrolled_under_its_feet(tmp_path: Path, good: dict[str, Any]) -> None:
+    state = tmp_path / "state"
+    install(tmp_path, good, state)
+    lock = ProcessLock(state / "firmware.lock", "gate-firmware")
+    with pytest.raises(AlreadyRunning, match="gate-firmware"):
+        install(tmp_path, good, state)
+    lock.release()
+    install(tmp_path, good, state)

@@ -76,7 +76,7 @@ def test_never_more_than_its_size_is_under_way_and_all_is_sent_at_last(size: int
                 sender.window.restart()
         sender.step()
         assert 0 <= sender.window.room() <= size
-        assert len(sender.window._sent_s) <= size
+        assert len(sender.window._due_s) <= size
         assert sum(sender.window.under_way(ordinal) for ordinal in range(newest + 1)) == size - sender.window.room()
     # From here the province receipts whatever is sent: all must come to an end.
     for _ in range(10 * newest + 20):
@@ -180,3 +180,13 @@ def test_after_a_tick_what_is_due_lies_ahead(now_s: float, timeout_s: float) -> 
 def test_it_must_have_room_and_patience(size: int, timeout_s: float) -> None:
     with pytest.raises(ValueError, match="above 0"):
         SendWindow(size, timeout_s)
+
+
+def test_a_silent_province_doubles_the_time_out_once_a_round_not_once_an_entry() -> None:
+    window = SendWindow(size=10, timeout_s=20.0)
+    for place in range(5):
+        window.sent(place + 1, now_s=place / 2)
+    for tenth in range(230):
+        window.tick(now_s=tenth / 10)
+    assert window.room() == 10
+    assert window._timeout_s == 40.0

@@ -75,7 +75,7 @@ def test_a_full_disk_does_not_keep_the_agent_from_starting(tmp_path: Path, monke
 
 
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match="check the disk"):
         ProcessLock(tmp_path / "missing" / "lock", "x")
 
 

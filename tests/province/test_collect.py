@@ -7,7 +7,7 @@ import random
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import cbor2
 import pytest
@@ -129,7 +129,7 @@ def test_what_cannot_be_opened_is_held_whole_with_its_reason(world: World, scann
     told = {number: (part.status, part.reason) for part in ranges for number in range(part.first, part.last + 1)}
     assert told == {
         1: (Status.HELD, "undated"),
-        2: (Status.HELD, "key-unknown"),
+        2: (Status.HELD, "key-missing"),
         3: (Status.HELD, "key-unknown"),
         4: (Status.HELD, "key-unknown"),
         5: (Status.REGISTERED, None),
@@ -148,12 +148,13 @@ def test_a_body_sealed_under_another_header_is_held(world: World, scanner: Scann
     assert rows(world, scanner)[0]["body"] == made
 
 
-def test_an_entry_of_a_destroyed_day_is_expired(world: World, scanner: Scanner) -> None:
-    log = Log.new(scanner)
+def test_an_entry_of_a_destroyed_day_is_expired_and_of_one_that_is_only_missing_held(world: World, scanner: Scanner) -> None:
+    log, missing, destroyed = Log.new(scanner), old_key(400), old_key(22)
+    Keystore(world.layout.keystore).destroy(date.fromisoformat(destroyed.epoch))
     with session(scanner) as device:
-        ranges = device.deliver(log.append(key=old_key(21)), log.append(key=old_key(22)))
+        ranges = device.deliver(log.append(key=missing), log.append(key=destroyed))
     assert [(part.status, part.reason) for part in sorted(ranges, key=lambda part: part.first)] == [
-        (Status.HELD, "key-unknown"),
+        (Status.HELD, "key-missing"),
         (Status.EXPIRED, None),
     ]
     assert [row["body"] is None for row in rows(world, scanner)] == [False, True]

@@ -22,7 +22,7 @@ from province import founding
 from province.__main__ import main
 from province.clock import now_ms
 from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
+from province.keystore import DayKeys, Keystore
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 
@@ -43,7 +43,7 @@ def test_init_makes_all_of_it_with_the_right_modes_and_mosquitto_takes_the_confi
     for path in (layout.root, *layout.root.rglob("*")):
         expected = 0o700 if path.is_dir() else 0o644 if path.name in PUBLIC_FILES else 0o600
         assert mode(path) == expected, path
-    assert len(list(layout.keystore.iterdir())) == 47  # yesterday, today and 45 days ahead
+    assert len(list(layout.keystore.glob("[0-9]*.json"))) == 47  # yesterday, today and 45 days ahead
     signed = keyring.verify(layout.keyring.read_bytes(), read_root_public(layout), now_ms())
     assert (signed.counter, len(signed.keys), signed.keys[-1].epoch) == (1, 48, UNDATED)
     assert all(key.suite is {"xwing": Suite.XWING, "x25519": Suite.X25519}[suite] for key in signed.keys)
@@ -58,7 +58,7 @@ def test_private_halves_open_what_the_keyring_seals(layout: Layout) -> None:
             assert json.loads(layout.undated_key.read_text())["public"]
         else:
             keys = Keystore(layout.keystore).load(key.epoch)
-            assert keys is not None
+            assert isinstance(keys, DayKeys)
             assert keys.public == key
             keys.private()
 
@@ -93,6 +93,15 @@ def test_wrong_choices_are_refused(tmp_path: Path, words: tuple[str, str], capsy
     assert main(["init", str(tmp_path / "p"), *words]) == 2
     assert capsys.readouterr().err.startswith("gate-province: ")
     assert not (tmp_path / "p").exists()
+
+
+def test_a_uid_without_a_name_makes_a_province_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 4_000_123)  # as in a container started with --user
+    config = founded(tmp_path / "p").broker_config.read_text()
+    assert "uid 4000123" in config
+    assert not any(line.startswith("user ") for line in config.splitlines())
+    monkeypatch.undo()
+    assert any(line.startswith("user ") for line in founded(tmp_path / "q").broker_config.read_text().splitlines())
 
 
 def test_the_largest_keyring_fits(tmp_path: Path) -> None:

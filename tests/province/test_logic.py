@@ -157,19 +157,51 @@ def test_quarantine_is_bounded_and_counts_what_it_dropped(tmp_path: Path) -> Non
         assert [row["received_ms"] for row in quarantine.latest(connection, 2)] == [18, 19]
 
 
+def put_away(path: Path, topic: str, first: int, count: int, rows_most: int, topic_most: int) -> None:
+    with closing(database.connect(path)) as connection, database.transaction(connection, path):
+        for number in range(first, first + count):
+            refused = Refused(topic, number.to_bytes(4), Reason.FORGED, "")
+            quarantine.put_away(connection, refused, number, rows_most, topic_most)
+
+
+def kept(path: Path, topic: str) -> list[int]:
+    with closing(database.connect(path)) as connection:
+        return [row["received_ms"] for row in quarantine.latest(connection, 1000) if row["topic"] == topic]
+
+
+def test_a_device_that_floods_the_quarantine_pushes_out_only_its_own(tmp_path: Path) -> None:
+    path = founded(tmp_path / "p").register
+    put_away(path, "quiet", 0, 3, rows_most=100, topic_most=10)
+    put_away(path, "flood", 100, 50, rows_most=100, topic_most=10)
+    assert kept(path, "flood") == list(range(140, 150))
+    assert kept(path, "quiet") == [0, 1, 2]
+    with closing(database.connect(path)) as connection:
+        assert quarantine.dropped(connection) == 40
+
+
+def test_when_many_devices_flood_the_quarantine_the_fullest_lose_first(tmp_path: Path) -> None:
+    path = founded(tmp_path / "p").register
+    put_away(path, "quiet", 0, 3, rows_most=12, topic_most=10)
+    for flood in range(4):
+        put_away(path, f"flood-{flood}", 100 * (flood + 1), 20, rows_most=12, topic_most=10)
+    assert kept(path, "quiet") == [0, 1, 2]
+    with closing(database.connect(path)) as connection:
+        assert len(quarantine.latest(connection, 1000)) == 12
+        assert quarantine.dropped(connection) == 71
+
+
 def test_an_entry_cleared_from_the_register_is_not_taken_for_a_fork(tmp_path: Path) -> None:
     layout = founded(tmp_path / "p")
     device = scanner(layout, tmp_path)
     log = Log.new(device)
     made = [log.append() for _ in range(3)]
-    today = day_of(now_ms())
     with Register(layout.register) as register:
         topic = device.name.topic(Leaf.ENTRIES)
-        register.store([Intake(register.device, Keystore(layout.keystore).load, today).examine(topic, one) for one in made], now_ms)
+        intake = Intake(register.device, Keystore(layout.keystore).load)
+        register.store([intake.examine(topic, one) for one in made], now_ms)
         register._connection.execute("DELETE FROM entry")
-        Keystore(layout.keystore).path(today.isoformat()).unlink()
-        late = Intake(register.device, Keystore(layout.keystore).load, today, retention_days=-1)
-        [again] = register.store([late.examine(topic, made[1])], now_ms)
+        Keystore(layout.keystore).destroy(day_of(now_ms()))
+        [again] = register.store([intake.examine(topic, made[1])], now_ms)
         assert not isinstance(again, Refused)
         assert (again.repeated, again.outcome.status, again.outcome.forked) == (True, Status.EXPIRED, False)
         [state] = views.logs(register._connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import sys
@@ -26,7 +27,6 @@ from province_world import (
 
 from edge_agent import envelope
 from edge_agent.broker_link import Message
-from edge_agent.keyring import day_of
 from edge_agent.receipt import Status
 from edge_agent.topics import Leaf
 from province import database
@@ -36,6 +36,22 @@ from province.keystore import Keystore
 from province.layout import Layout
 from province.register import Register
 from province.synthetic import synthetic_people
+
+HANGS_WHEN_STOPPING = """
+import sys, threading
+from pathlib import Path
+from edge_agent import logs
+from edge_agent.broker_link import BrokerLink
+from province.collect_command import collect
+from province.layout import Layout
+
+class Link(BrokerLink):
+    def stop(self) -> None:
+        threading.Event().wait()
+
+logs.configure(verbose=False)
+collect(Layout(Path(sys.argv[1])), ("127.0.0.1", 1), lambda item, committed_ms: None, Link)
+"""
 
 DIES_BEFORE_THE_RECEIPT = """
 import os, signal, sys
@@ -76,7 +92,7 @@ def stored(layout: Layout) -> list[tuple[int, bytes]]:
 
 
 def examined(layout: Layout, register: Register, device: Scanner, *envelopes: bytes) -> list[Taken | Refused]:
-    intake = Intake(register.device, Keystore(layout.keystore).load, day_of(now_ms()))
+    intake = Intake(register.device, Keystore(layout.keystore).load)
     return [intake.examine(device.name.topic(Leaf.ENTRIES), one) for one in envelopes]
 
 
@@ -179,6 +195,56 @@ def test_only_one_collector_runs_and_it_ends_cleanly_when_told(layout: Layout) -
         collecting.process.terminate()
         assert collecting.process.wait(WAIT_S) == 0
         assert "stopped" in collecting.log()
+
+
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_a_collector_whose_stopping_hangs(layout: Layout, again: signal.Signals) -> None:
+    with Collecting(layout, (sys.executable, "-c", HANGS_WHEN_STOPPING, str(layout.root))) as collecting:
+        collecting.wait_until_logged("collecting broker=")
+        collecting.process.send_signal(signal.SIGTERM)
+        try:
+            collecting.wait_until_logged("stopping after the batch in hand: SIGTERM")
+            collecting.process.send_signal(again)
+            assert collecting.process.wait(WAIT_S) == 128 + again
+        finally:
+            collecting.process.kill()
+    assert f"ended at once: {again.name}" in collecting.log()
+
+
+def test_secrets_that_belong_in_a_safe_are_told_at_the_start(layout: Layout) -> None:
+    with Collecting(layout) as collecting:
+        collecting.wait_until_logged("nothing listens there")
+        told = [line for line in collecting.log().splitlines() if "still on this machine" in line]
+    assert [("WARNING" in line, str(folder) in line) for line, folder in zip(told, (layout.root_folder, layout.offline), strict=True)] == [
+        (True, True),
+        (True, True),
+    ]
+    layout.root_key.unlink()
+    shutil.rmtree(layout.offline)
+    with Collecting(layout) as collecting:
+        collecting.wait_until_logged("nothing listens there")
+    assert collecting.log().count("still on this machine") == 2
+
+
+@pytest.mark.usefixtures("broker")
+def test_an_empty_mount_point_is_waited_for_like_a_keystore_that_is_away(layout: Layout, device: Scanner, witness: Scanner) -> None:
+    away = layout.root / "away"
+    with Collecting(layout) as collecting, session(device) as connected:
+        wait_for_keyring(witness)
+        layout.keystore.rename(away)
+        layout.keystore.mkdir()
+        connected.send(Log.new(device).append())
+        collecting.wait_until_logged("the keystore is not there")
+        assert list(layout.keystore.iterdir()) == []
+        away.rename(layout.keystore)
+        assert connected.next_receipt().ranges[0].status is Status.REGISTERED
+
+
+def test_collecting_does_not_begin_on_an_empty_mount_point(layout: Layout) -> None:
+    layout.keystore.rename(layout.root / "away")
+    layout.keystore.mkdir()
+    ended = cli("collect", layout.root)
+    assert (ended.returncode, "Mount or restore" in ended.stderr, "Traceback" in ended.stderr) == (1, True, False)
 
 
 def test_an_unreachable_broker_is_told_and_tried_again(layout: Layout) -> None:
