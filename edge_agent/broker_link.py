@@ -76,9 +76,7 @@ def _tls(endpoint: Endpoint) -> ssl.SSLContext:
     try:
         context.load_cert_chain(str(endpoint.certificate_file), str(endpoint.key_file))
     except OSError:
-        raise OSError(
-            f"{endpoint.certificate_file} and {endpoint.key_file}: our certificate and key cannot be read"
-        ) from None
+        raise OSError(f"{endpoint.certificate_file} and {endpoint.key_file}: our certificate and key cannot be read") from None
     return context
 
 

@@ -75,7 +75,8 @@ class Forwarder:
             raise FileNotFoundError(f"{path}: no outbox yet; gate-firmware makes it when it starts") from None
         except OSError as error:
             raise OutboxError(f"{path}: cannot be read ({error.strerror}): check disk and permissions") from None
-        self._connection = connect(path, "NORMAL")
+        with self._noting_damage():
+            self._connection = connect(path, "NORMAL")
         if not self._is_made():
             self._connection.close()
             raise FileNotFoundError(f"{path}: gate-firmware is still making it")

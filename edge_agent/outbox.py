@@ -15,18 +15,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_agent.carving import broken_wal
 from edge_agent.entry import HASH_BYTES, LOG_BYTES, LogHead
 
 APPLICATION_ID = 0x47415445  # "GATE"
 SCHEMA_VERSION = 1
 FILE_NAME = "outbox.sqlite"
 _BUSY_S = 5.0
+_LOOK_AGAIN_S = 0.05
 DAMAGE_NOTE = "-damaged"  # suffix of the note that the agent leaves for firmware
 SIDE_SUFFIXES = ("-wal", "-shm", DAMAGE_NOTE)  # what lies beside the file and belongs to it
 
@@ -86,6 +89,7 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         OutboxDamaged: not a whole outbox.
         OutboxError: it cannot be opened.
     """
+    _refuse_when_broken(path)
     with explaining(path), ExitStack() as undo:
         # mode=rw: a file that is away for a moment (being set aside) must not come into being here
         connection = sqlite3.connect(
@@ -98,6 +102,24 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         _check_identity(connection, path)
         undo.pop_all()
     return connection
+
+
+def _refuse_when_broken(path: Path) -> None:
+    """Damage in the write-ahead log that SQLite takes for a torn tail, and would undo committed entries for.
+
+    The other end may be writing just now: what is broken must be so twice, at the same place.
+    """
+    wal = path.with_name(path.name + "-wal")
+    try:
+        if wal.stat().st_size and not path.stat().st_size:  # SQLite would throw the log away
+            raise OutboxDamaged(f"{path}: empty beside a write-ahead log that is not")
+        broken = broken_wal(wal)
+        if broken is not None:
+            time.sleep(_LOOK_AGAIN_S)
+            if broken == broken_wal(wal):
+                raise OutboxDamaged(f"{wal}: broken at byte {broken}, with committed entries behind")
+    except OSError:
+        return  # SQLite will meet the same and explain it
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> None:

@@ -156,7 +156,7 @@ class Consumer:
     def _look_at_outbox(self) -> None:
         """Sees how full the outbox is, and after a refusal whether it takes entries again: the light tells the next person the truth."""
         try:
-            if not (self._full or self._broken):
+            if not (self._full or self._broken) and not self._recording.recorder.is_gone():
                 self._recording.recorder.backlog()
                 return
             self._recording.probe()

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from drivers import system_clock
 from drivers.indicator import Signal
 from edge_agent.entry import Kind
@@ -33,12 +35,16 @@ _LOOK_AGAIN_S = 1.0
 _MB = 1_000_000
 
 
-def open_recorder(settings: Settings, *, damaged: bool = False) -> tuple[Recorder, Salvaged | None]:
+def open_recorder(
+    settings: Settings, *, damaged: bool = False, device_key: Ed25519PublicKey | None = None, still_open: Recorder | None = None
+) -> tuple[Recorder, Salvaged | None]:
     """Opens the outbox, setting a damaged one aside first.
 
     Args:
         settings: where it is and what it may hold.
         damaged: damage was met in it, even if it opens: then it lies in a part that opening does not read.
+        device_key: the device's own key, against which salvaged entries are checked.
+        still_open: the outbox until now, whose file is gone from its path: its entries are carried on, and the caller closes it.
 
     Raises:
         OutboxError: it cannot be opened or made.
@@ -46,18 +52,14 @@ def open_recorder(settings: Settings, *, damaged: bool = False) -> tuple[Recorde
     """
     path = settings.device.state / FILE_NAME
     limits = (settings.outbox.capacity_mb * _MB, settings.outbox.keep_free_mb * _MB)
-    if not damaged and unfinished(path) is None:
+    if not damaged and still_open is None and unfinished(path) is None:
         try:
             return Recorder(path, *limits), None
         except OutboxDamaged as error:
             log.error("%s: setting it aside", error)  # noqa: TRY400 - a message for people
-    recorder, salvaged = salvage(path, *limits, system_clock.wall_ms())
+    recorder, salvaged = salvage(path, *limits, system_clock.wall_ms(), device_key=device_key, still_open=still_open)
     log.warning("salvaged %d entries, %d unreadable; the damaged file is in %s", salvaged.kept, salvaged.unreadable, salvaged.folder)
     return recorder, salvaged
-
-
-def _facts(salvaged: Salvaged) -> dict[str, int]:
-    return {"kept": salvaged.kept, "unreadable": salvaged.unreadable}
 
 
 class Gatehouse:
@@ -76,6 +78,7 @@ class Gatehouse:
 
     def __init__(self, settings: Settings, identity: Identity, stopping: threading.Event | None = None) -> None:
         self._settings = settings
+        self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
         self._identify = threading.Event()
@@ -84,7 +87,7 @@ class Gatehouse:
         with ExitStack() as undo:
             self._feedback = Feedback(settings.gate, settings.lanes)
             undo.callback(self._feedback.close)
-            self._feedback.everywhere(Signal.STARTING)
+            self._feedback.settle(full=False, broken=False, note=False)  # starting
             recorder, self._salvaged = self._open_when_there_is_room()
             undo.callback(recorder.close)
             self._recording = Recording(identity, recorder, keyring, time_sense, system_clock.boot_id())
@@ -97,7 +100,7 @@ class Gatehouse:
         told = False
         while True:
             try:
-                return open_recorder(self._settings)
+                return open_recorder(self._settings, device_key=self._device_key)
             except OutboxFull as error:
                 if not told:
                     log.error("%s", error)  # noqa: TRY400 - a message for people
@@ -112,7 +115,7 @@ class Gatehouse:
             self._control.start()
             self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
             if self._salvaged is not None:
-                self._consumer.note(Kind.SALVAGE, _facts(self._salvaged))
+                self._consumer.note(Kind.SALVAGE, self._salvaged.facts())
             for source in self._sources:
                 source.start()
             while not self._stopping.is_set() and not self._all_ended():
@@ -151,10 +154,13 @@ class Gatehouse:
 
     def _repair(self, damaged: bool) -> Mapping[str, int] | None:
         """Opens the outbox anew while the gate is open, a damaged one set aside."""
-        self._recording.recorder.close()
-        recorder, salvaged = open_recorder(self._settings, damaged=damaged)
+        before = self._recording.recorder
+        still_open = before if before.is_gone() else None  # with the last copy of what it holds: closed only once all is copied
+        if still_open is None:
+            before.close()
+        recorder, salvaged = open_recorder(self._settings, damaged=damaged, device_key=self._device_key, still_open=still_open)
         self._recording.use(recorder)
-        return None if salvaged is None else _facts(salvaged)
+        return None if salvaged is None else salvaged.facts()
 
     def _counters(self) -> dict[str, Any]:
         counters = self._consumer.counters()

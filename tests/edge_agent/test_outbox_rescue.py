@@ -44,7 +44,7 @@ def held(path: Path) -> list[bytes]:
 
 
 def predecessor_named_by(recorder: Recorder) -> LogHead | None:
-    named = []
+    named: list[LogHead | None] = []
 
     def build(spot: Spot) -> bytes:
         named.append(spot.predecessor)
@@ -58,7 +58,8 @@ def after_a_power_cut(path: Path, count: int = 40, folded: int = 20) -> list[byt
     """An outbox as a power cut leaves it: file and write-ahead log."""
     live = path.parent / "live" / FILE_NAME
     live.parent.mkdir()
-    recorder, made = Recorder(live, ROOMY), []
+    recorder = Recorder(live, ROOMY)
+    made: list[bytes] = []
 
     def keep(spot: Spot) -> bytes:
         made.append(sealed_at(spot))
@@ -79,7 +80,8 @@ def spoil_pages(file: Path, rng: random.Random, count: int) -> None:
     data = bytearray(file.read_bytes())
     for _ in range(count):
         page = rng.randrange(-(-len(data) // PAGE)) * PAGE
-        data[page : page + PAGE] = rng.choice([bytes, rng.randbytes])(len(data[page : page + PAGE]))
+        size = len(data[page : page + PAGE])
+        data[page : page + PAGE] = rng.choice([bytes(size), rng.randbytes(size)])
     file.write_bytes(data)
 
 
@@ -88,9 +90,15 @@ def spoil_pages(file: Path, rng: random.Random, count: int) -> None:
 
 @pytest.mark.parametrize("how", ["deleted", "replaced by an older one"])
 def test_a_file_taken_away_is_read_through_what_is_open_yet(path: Path, how: str) -> None:
-    old, made = Recorder(path, ROOMY), []
+    old = Recorder(path, ROOMY)
+    made: list[bytes] = []
+
+    def keep(spot: Spot) -> bytes:
+        made.append(sealed_at(spot))
+        return made[-1]
+
     for place in range(30):
-        old.append(lambda spot: made.append(sealed_at(spot)) or made[-1])  # type: ignore[func-returns-value]
+        old.append(keep)
         if place == 9:
             old._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             shutil.copy(path, path.with_name("backup"))
@@ -158,8 +166,8 @@ def test_every_entry_whose_bytes_are_whole_is_carried_on(
     assert sorted(entry.name for entry in salvaged.folder.iterdir()) == sorted(files)
     recorder.close()
     assert [made.index(envelope) for envelope in held(path)] == [made.index(envelope) for envelope in whole]
-    if salvaged.missing is not None and not part:
-        assert salvaged.missing + salvaged.kept == 40
+    if salvaged.missing is not None and not part:  # with its counters gone too, what lies before the first may have been forgotten
+        assert 40 - made.index(whole[0]) <= salvaged.missing + salvaged.kept <= 40
 
 
 def test_what_was_forgotten_stays_so_where_reading_meets_no_damage(path: Path) -> None:
@@ -226,9 +234,10 @@ def test_a_write_ahead_log_begun_anew_over_an_old_one_is_whole(path: Path) -> No
 def test_an_empty_file_beside_a_write_ahead_log_is_damage_and_the_log_is_rescued(path: Path) -> None:
     made = after_a_power_cut(path)
     path.write_bytes(b"")
-    for end in (Recorder, Forwarder):
-        with pytest.raises(OutboxDamaged):
-            end(path, *([ROOMY] if end is Recorder else []))  # type: ignore[operator]
+    with pytest.raises(OutboxDamaged, match="empty beside"):
+        Recorder(path, ROOMY)
+    with pytest.raises(OutboxDamaged, match="empty beside"):
+        Forwarder(path)
     recorder, salvaged = salvage(path, ROOMY, 0, 1, device_key=DEVICE_PUBLIC)
     recorder.close()
     assert set(made[20:]) <= set(held(path))

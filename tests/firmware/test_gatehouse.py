@@ -208,6 +208,33 @@ def test_an_outbox_deleted_while_the_gate_is_open_is_replaced(enrolled: Enrolled
     assert Kind.SALVAGE in enrolled.kinds()
 
 
+def test_a_deleted_outbox_gives_its_last_copy_to_the_new_one(enrolled: Enrolled, readers: tuple[Reader, Reader]) -> None:
+    before, after = synthetic_people(9)[:6], synthetic_people(9)[6:]
+    with RunningGate(enrolled, enrolled.settings(*two_lanes(readers), held_s=0.2, repeat_s=1.0)):
+        light = SpyIndicator.by_name["in"]
+        light.wait_for(Signal.READY)
+        for count, person in enumerate(before, start=1):
+            readers[0].scan(write_person(person))
+            light.wait_for(Signal.ACCEPTED, count)
+        first = enrolled.sealed()
+        enrolled.outbox.unlink()
+        readers[0].scan(CARD)
+        light.wait_for(Signal.REFUSED)
+        wait_until(lambda: enrolled.outbox.exists() and Kind.SALVAGE in enrolled.kinds(), "its entries are in a new one")
+        for count, person in enumerate(after, start=7):
+            readers[0].scan(write_person(person))
+            light.wait_for(Signal.ACCEPTED, count)
+    sealed = enrolled.sealed()
+    assert [entry.hash for entry in sealed[:7]] == [entry.hash for entry in first], "one boot, six passages, all green before"
+    assert [passage.person.id_number for passage in enrolled.passages()] == [person.id_number for person in before + after]
+    predecessor = sealed[7].header.predecessor
+    assert predecessor is not None
+    assert (predecessor.log, predecessor.seq, predecessor.hash) == (first[-1].header.log, 7, first[-1].hash)
+    note = next(body for header, body in enrolled.entries() if header.kind is Kind.SALVAGE)
+    assert isinstance(note, Note)
+    assert note.facts == {"kept": 7, "unreadable": 0, "missing": 0}
+
+
 def test_the_control_socket_tells_counts_and_no_person_and_lets_a_device_be_found(
     enrolled: Enrolled, readers: tuple[Reader, Reader]
 ) -> None:
