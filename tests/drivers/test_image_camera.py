@@ -25,7 +25,7 @@ def test_a_folder_comes_in_the_order_of_its_names_and_broken_pictures_are_counte
         greys = [int(frame.grey[0, 0]) for frame in camera.frames()]
     assert greys == [10, 30]
     assert camera.skipped == 1
-    assert caplog.messages == ["picture skipped: it cannot be read"]
+    assert caplog.messages == ["picture b.jpg skipped: it cannot be read (UnidentifiedImageError)"]
 
 
 def test_loop_begins_again(tmp_path: Path) -> None:
