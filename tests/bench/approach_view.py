@@ -97,7 +97,7 @@ def _face(text: str, way: Approach, rng: np.random.Generator) -> Floats:
     code = np.where(dark, black, white).astype(np.float32)
     if way.carrier is Carrier.DARK_PHONE:
         code = white + black - code
-    face = cv2.resize(code, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST)
+    face: Floats = np.asarray(cv2.resize(code, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST), np.float32)
     if way.carrier is Carrier.CRUMPLED:
         face = _crumpled(face, rng)
     rim = _SIDE // 12
@@ -109,11 +109,11 @@ def _crumpled(face: Floats, rng: np.random.Generator) -> Floats:
     height = cv2.resize(rng.normal(0, 1, (7, 7)).astype(np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
     down, across = np.gradient(height)
     rows, columns = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32)
-    reach = float(rng.uniform(100, 420))
+    reach = float(rng.uniform(20, 170))
     moved = cv2.remap(
         face, (columns + reach * across).astype(np.float32), (rows + reach * down).astype(np.float32), cv2.INTER_LINEAR, borderValue=(0.8,)
     )
-    return np.asarray(moved * np.clip(1 + 14 * (across + down), 0.35, 1.25), np.float32)
+    return np.asarray(moved * np.clip(1 + 9 * (across + down), 0.4, 1.2), np.float32)
 
 
 def _wall(rng: np.random.Generator) -> Floats:
@@ -169,8 +169,8 @@ def _through_the_camera(light: Floats, way: Approach, at_s: float, rng: np.rando
     if way.glare:
         at_x, at_y = SIZE[0] * (0.35 + 0.25 * near), SIZE[1] * (0.3 + 0.15 * near)
         light = light + way.glare * np.exp(-(((columns - at_x) / 110) ** 2 + ((rows - at_y) / 60) ** 2))
-    light = cv2.GaussianBlur(light, (0, 0), way.defocus * (1 + 1.6 * math.exp(-at_s / 0.5)))  # autofocus arrives late
+    soft = way.defocus * (1 + 1.6 * math.exp(-at_s / 0.5))  # autofocus arrives late
     gain = 1 + (way.overexposed - 1) * math.exp(-at_s / 0.45)  # so does automatic brightness
-    exposed = 235 * light * gain
+    exposed = 235 * gain * np.asarray(cv2.GaussianBlur(light, (0, 0), soft), np.float32)
     noisy = exposed + rng.standard_normal(exposed.shape, np.float32) * (way.noise * np.sqrt(0.3 + np.abs(exposed) / 235))
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)

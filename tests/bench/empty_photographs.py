@@ -29,7 +29,8 @@ def _remainders(grey: Grey) -> Iterator[Grey]:
     if not codes:
         return
     height, width = grey.shape
-    points = [(point.x, point.y) for code in codes for point in _corners(code.position)]
+    places = [code.position for code in codes]
+    points = [(at.x, at.y) for place in places for at in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)]
     left, top = np.min(points, axis=0)
     right, bottom = np.max(points, axis=0)
     margin = int(_MARGIN * max(right - left, bottom - top))
@@ -42,10 +43,6 @@ def _remainders(grey: Grey) -> Iterator[Grey]:
     largest = max(strips, key=lambda strip: strip.size)
     if min(largest.shape) >= _LEAST_SIDE:
         yield mirrored_out(largest)
-
-
-def _corners(position: object) -> list[object]:
-    return [getattr(position, name) for name in ("top_left", "top_right", "bottom_right", "bottom_left")]
 
 
 def mirrored_out(grey: Grey) -> Grey:

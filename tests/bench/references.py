@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import cv2
@@ -43,6 +43,9 @@ def opencv_texts(grey: Grey) -> set[str]:
         log.debug("OpenCV gave up on a frame: %s", error)
         return set()
     return {text for text in texts if text} if found else set()
+
+
+LOOPS: dict[str, Callable[[Grey], set[str]]] = {"pyzbar": plain_pyzbar_texts, "zxing-cpp": zxing_texts, "OpenCV": opencv_texts}
 
 
 @contextmanager
