@@ -100,12 +100,18 @@ class Decoder:
 
         for rescue in (self._schedule.when_located if found.located else self._schedule.when_nothing)(work):
             tried.append(rescue.name)
-            for box in _boxes(grey, rescue, found.located):
-                found = together(found, _tried(grey, box, rescue))
+            found = rescued_by(rescue, grey, found)
             if found.settled:
                 self._schedule.read_all()
                 break
         return found, tried
+
+
+def rescued_by(rescue: Rescue, grey: NDArray[np.uint8], found: Found) -> Found:
+    """Returns what is found after one rescue of a frame in which `found` was found so far."""
+    for box in _boxes(grey, rescue, found.located):
+        found = together(found, _tried(grey, box, rescue))
+    return found
 
 
 def _check(grey: object) -> None:

@@ -71,18 +71,6 @@ def darkest(grey: Grey) -> Grey:
     return np.minimum(rows[:, :-1], rows[:, 1:])
 
 
-def smoothed(grey: Grey) -> Grey:
-    """The median of three across, then of three down: specks and hairlines vanish, edges stay."""
-    if min(grey.shape) < 3:
-        return grey
-    rows = _median(grey[:, :-2], grey[:, 1:-1], grey[:, 2:])
-    return _median(rows[:-2], rows[1:-1], rows[2:])
-
-
 def _mean(one: Grey, other: Grey) -> Grey:
     # Without a wider type: bits in common, and half of those that differ.
     return (one & other) + ((one ^ other) >> np.uint8(1))
-
-
-def _median(one: Grey, two: Grey, three: Grey) -> Grey:
-    return np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three))

@@ -164,11 +164,12 @@ def _turned(roll: float, tilt_x: float, tilt_y: float) -> NDArray[np.float64]:
 
 def _through_the_camera(light: Floats, way: Approach, at_s: float, rng: np.random.Generator) -> Grey:
     """Glare, focus, automatic brightness, noise."""
-    rows, columns = np.mgrid[0 : SIZE[1], 0 : SIZE[0]].astype(np.float32)
     near = min(1.0, at_s / _ARRIVED_S)
     if way.glare:
+        columns, rows = np.arange(SIZE[0], dtype=np.float32), np.arange(SIZE[1], dtype=np.float32)
         at_x, at_y = SIZE[0] * (0.35 + 0.25 * near), SIZE[1] * (0.3 + 0.15 * near)
-        light = light + way.glare * np.exp(-(((columns - at_x) / 110) ** 2 + ((rows - at_y) / 60) ** 2))
+        spot = np.outer(np.exp(-(((rows - at_y) / 60) ** 2)), np.exp(-(((columns - at_x) / 110) ** 2)))
+        light = np.asarray(light + way.glare * spot, np.float32)
     soft = way.defocus * (1 + 1.6 * math.exp(-at_s / 0.5))  # autofocus arrives late
     gain = 1 + (way.overexposed - 1) * math.exp(-at_s / 0.45)  # so does automatic brightness
     exposed = 235 * gain * np.asarray(cv2.GaussianBlur(light, (0, 0), soft), np.float32)

@@ -198,6 +198,22 @@ def test_two_people_at_once_are_two_texts_and_one_shown_twice_is_one() -> None:
     assert texts(np.hstack([one, one])) == [CARDS[0]]
 
 
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(min_size=1, max_size=120), seed=st.integers(0, 2**32 - 1))
+def test_whatever_a_code_holds_is_read_to_the_letter_or_not_at_all_however_spoilt(text: str, seed: int) -> None:
+    try:
+        picture = picture_of(text)
+    except ValueError:  # lone surrogates
+        return
+    assert looked_at(picture, 1) in ([text], [])
+    rng = np.random.default_rng(seed)
+    spoilt = picture.astype(np.float64)
+    top, left = rng.integers(0, picture.shape[0] - 20, 2)
+    spoilt[top : top + 20, left : left + 20] = rng.integers(0, 256)
+    spoilt = spoilt * rng.uniform(0.3, 1) + rng.normal(0, rng.uniform(0, 40), picture.shape)
+    assert looked_at(spoilt.clip(0, 255).astype(np.uint8), 5) in ([text], [])
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (3, 2), (7, 13), (33, 641), (720, 1281)])
 def test_blank_frames_of_any_size_are_empty_at_every_look(shape: tuple[int, int]) -> None:
     for grey in (0, 128, 255):
