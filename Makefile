@@ -2,13 +2,15 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help run test lint bench fuzz format docs
+.PHONY: help setup run test lint bench fuzz format docs
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
 
 .venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare
 	@.ci/prepare
+
+setup: .venv/.ready  ## only set up: system packages and .venv, with the commands in .venv/bin
 
 run: .venv/.ready  ## the whole chain on this machine: people at a gate, a real broker, the province's register
 	@$(BIN)/gate-province demo $(ARGS)

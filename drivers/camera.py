@@ -20,10 +20,13 @@ class Frame:
         grey: 2-D array of shape (height, width), dtype uint8, 0 black to 255 white; rows may be strided.
             Valid until the next frame is asked for: copy it to keep it.
         at_s: when it was taken, `time.monotonic()` seconds.
+        exposure_us: how long it was exposed, microseconds, where the camera says so and alternates; None otherwise. Frames of
+            different exposures show the same view differently.
     """
 
     grey: GreyFrame
     at_s: float
+    exposure_us: int | None = None
 
 
 class Camera(Protocol):

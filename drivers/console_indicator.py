@@ -33,6 +33,8 @@ _WORDS = {
     Signal.ACCEPTED: (_GREEN, "✔", "MỜI QUA · accepted"),
     Signal.ALREADY: (_GREEN, "↺", "Vừa quét rồi, mời qua · already"),
     Signal.NOT_A_PERSON_CODE: (_AMBER, "?", "Không phải mã QR cá nhân · not a person code"),
+    Signal.CLOSER: (_AMBER, "↓", "Đưa mã lại gần hơn · closer"),
+    Signal.HOLD_STILL: (_AMBER, "‖", "Giữ yên mã · hold still"),
     Signal.UNREADABLE: (_AMBER, "≈", "Không đọc được, đưa lại mã · unreadable"),
     Signal.REFUSED: (_RED, "✘", "Không ghi được, xin chờ · refused"),
     Signal.IDENTIFY: (_AMBER, "◎", "Máy này đây · identify"),

@@ -10,7 +10,8 @@ class Signal(StrEnum):
     """Everything a gate can say. States last until the next state; answers play once, then the state returns.
 
     States: STARTING, READY, ATTENTION (scanning goes on, an operator should look: outbox nearly full), FAULT, FULL, CLOSED.
-    Answers: ACCEPTED, ALREADY, NOT_A_PERSON_CODE, UNREADABLE, REFUSED, IDENTIFY (an operator asks "which device is it?").
+    Answers: ACCEPTED, ALREADY, NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED, IDENTIFY
+    (an operator asks "which device is it?").
     """
 
     STARTING = "starting"
@@ -22,6 +23,8 @@ class Signal(StrEnum):
     ACCEPTED = "accepted"
     ALREADY = "already"
     NOT_A_PERSON_CODE = "not-a-person-code"
+    CLOSER = "closer"
+    HOLD_STILL = "hold-still"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
     IDENTIFY = "identify"

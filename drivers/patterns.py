@@ -86,6 +86,8 @@ PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
         Signal.ACCEPTED: Pattern((_beep(_GREEN, 200), _light(_GREEN, 600))),
         Signal.ALREADY: Pattern((_beep(_GREEN, 50), _light(_GREEN, 100), _off(100), _light(_GREEN, 250))),
         Signal.NOT_A_PERSON_CODE: Pattern((_beep(_AMBER, 150), _off(150)), repeats=2),
+        Signal.CLOSER: Pattern((_beep(_AMBER, 50), _light(_AMBER, 50), _off(50)), repeats=5),  # quick, as one walks up
+        Signal.HOLD_STILL: Pattern((_beep(_AMBER, 100), _light(_AMBER, 1000))),  # one long light: wait
         Signal.UNREADABLE: Pattern((_beep(_AMBER, 50), _off(100)), repeats=3),
         Signal.REFUSED: Pattern((_beep(_RED, 600), _off(150), _beep(_RED, 150), _light(_RED, 200))),
         Signal.IDENTIFY: Pattern((_beep(_ALL, 150), _off(150)), repeats=4),

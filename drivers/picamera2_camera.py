@@ -25,12 +25,14 @@ import numpy as np
 
 from drivers.camera import Frame, GreyFrame
 from drivers.errors import Stalled, Unavailable
+from drivers.exposure_bracket import Exposure, ExposureBracket
 from drivers.latest import Latest
 
 _PLANAR = frozenset({"YUV420", "YVU420", "NV12", "NV21"})  # formats that begin with the whole grey plane
 _STREAM = "lores"
 _BUFFERS = 4  # one waits for the consumer, one is being copied, two stay with the camera so that it never pauses
 _CLOCK_SKEW_S = 2.0
+_METER_STEP = 16  # every 16th pixel each way is enough to know how bright a frame is
 
 
 class Picamera2Camera:
@@ -42,6 +44,7 @@ class Picamera2Camera:
         fps: frames a second.
         exposure_us: fixed exposure in microseconds; 0 lets the camera choose, favouring short ones against blur.
         gain: fixed analogue gain; 0 lets the camera choose.
+        exposures: `auto`, or `bracket` to alternate a flicker-safe long and a short one (then exposure_us and gain are not given).
         autofocus: `continuous` or `off`; modules without a focus motor ignore it.
         stall_s: seconds without a frame after which it counts as stalled.
 
@@ -56,6 +59,7 @@ class Picamera2Camera:
         fps: int = 30,
         exposure_us: int = 0,
         gain: float = 0.0,
+        exposures: str = "auto",
         autofocus: str = "continuous",
         stall_s: float = 3.0,
     ) -> None:
@@ -65,9 +69,15 @@ class Picamera2Camera:
         self._using = Lock()  # held while a buffer is copied, so that the camera is not closed under it
         self._is_open = True
         self._last_s = 0.0
+        self._taken, self._mean_grey = Exposure(0, 1.0), 0.0  # of the frame given out last, for the bracket
+        self._bracket: ExposureBracket | None = None
         self._device = _find(self._name, camera)
         try:
-            controls = _controls(self._device.camera_controls, fps, exposure_us, gain, autofocus)
+            has = self._device.camera_controls
+            if exposures == "bracket":
+                self._bracket = ExposureBracket(most_gain=_most_gain(has))
+                exposure_us, gain = self._bracket.first().us, self._bracket.first().gain
+            controls = _controls(has, fps, exposure_us, gain, autofocus)
             self._device.configure(
                 self._device.create_video_configuration(
                     main={"format": "YUV420", "size": size},
@@ -111,6 +121,15 @@ class Picamera2Camera:
             if frame is None:
                 return
             yield frame
+            if self._bracket is not None:
+                self._alternate(self._bracket)
+
+    def _alternate(self, bracket: ExposureBracket) -> None:
+        """Lets the bracket see the frame just given out, and asks the camera for what it wants next."""
+        asked = bracket.after_frame(self._taken, self._mean_grey)
+        with self._using:
+            if asked is not None and self._is_open:
+                self._device.set_controls({"ExposureTime": asked.us, "AnalogueGain": asked.gain})
 
     def _copy(self, request: Any) -> Frame | None:
         with self._using:
@@ -118,11 +137,17 @@ class Picamera2Camera:
                 return None  # the buffers went with the camera, there is nothing left to give back
             try:
                 now_s = time.monotonic()
-                at_s = request.get_metadata().get("SensorTimestamp", 0) / 1e9
+                metadata = request.get_metadata()
+                at_s = metadata.get("SensorTimestamp", 0) / 1e9
                 # The sensor's clock counts since boot as ours does, unless the machine ever slept.
                 at_s = at_s if now_s - _CLOCK_SKEW_S < at_s <= now_s else now_s
                 self._last_s = max(self._last_s, at_s)
-                return Frame(self._grey(request), self._last_s)
+                grey = self._grey(request)
+                if self._bracket is None:
+                    return Frame(grey, self._last_s)
+                self._taken = Exposure(metadata["ExposureTime"], metadata["AnalogueGain"])
+                self._mean_grey = float(grey[::_METER_STEP, ::_METER_STEP].mean())
+                return Frame(grey, self._last_s, self._taken.us)
             finally:
                 request.release()
 
@@ -169,6 +194,11 @@ def _planar(stream: dict[str, Any]) -> dict[str, Any]:
     if stream["format"] not in _PLANAR:
         raise RuntimeError(f"it gives {stream['format']}, not a planar YUV picture")
     return dict(stream)
+
+
+def _most_gain(has: Any) -> float:
+    """The module's largest analogue gain: libcamera lists each control with its smallest, largest and usual value."""
+    return max(1.0, float(has["AnalogueGain"][1])) if "AnalogueGain" in has else 1.0
 
 
 def _controls(has: Any, fps: int, exposure_us: int, gain: float, autofocus: str) -> dict[str, Any]:

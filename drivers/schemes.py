@@ -22,6 +22,13 @@ CAMERAS = (
             Option("exposure_us", "integer", 0, "Fixed exposure in microseconds; 0 lets the camera choose a short one.", 0, 200_000),
             Option("gain", "number", 0.0, "Fixed analogue gain; 0 lets the camera choose.", 0, 64),
             Option(
+                "exposures",
+                "choice",
+                "auto",
+                "`bracket` alternates a flicker-safe long and a short exposure, for phone screens; instead of exposure_us and gain.",
+                choices=("auto", "bracket"),
+            ),
+            Option(
                 "autofocus",
                 "choice",
                 "continuous",

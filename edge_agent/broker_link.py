@@ -12,7 +12,6 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import paho.mqtt.client as mqtt
@@ -20,19 +19,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.endpoint import Endpoint
+
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the broker is and how we prove who we are to it (PEM files)."""
-
-    host: str
-    port: int
-    authority_file: Path
-    certificate_file: Path
-    key_file: Path
+_STOP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,25 @@ class Arrived:
 Event: TypeAlias = Connected | Disconnected | Arrived
 
 
-def explain(error: OSError, endpoint: Endpoint) -> str:
+def _tls(endpoint: Endpoint) -> ssl.SSLContext:
+    """How we check the broker and prove who we are.
+
+    Raises:
+        OSError: a file cannot be used; the message names it.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(endpoint.authority_file))
+    except OSError as error:  # SSLError is one
+        raise OSError(f"{endpoint.authority_file}: the broker's authority certificate cannot be used ({error})") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(str(endpoint.certificate_file), str(endpoint.key_file))
+    except OSError as error:
+        raise OSError(f"{endpoint.certificate_file} and {endpoint.key_file}: our certificate and key cannot be used ({error})") from None
+    return context
+
+
+def explain(error: OSError | ValueError, endpoint: Endpoint) -> str:
     """Says in plain words why a connection failed and what to check."""
     where = f"broker {endpoint.host}:{endpoint.port}"
     match error:
@@ -87,7 +96,7 @@ def explain(error: OSError, endpoint: Endpoint) -> str:
         case TimeoutError():
             return f"{where}: no answer within {_CONNECT_S:g} s: check the network"
         case _:
-            return f"{where}: {error.strerror or error}"
+            return f"{where}: {getattr(error, 'strerror', None) or error}: check host, port and the network"
 
 
 class BrokerLink:
@@ -104,7 +113,7 @@ class BrokerLink:
         clean_session: False keeps our subscriptions and undelivered messages at the broker while we are away.
 
     Raises:
-        OSError, ssl.SSLError: certificate or key files cannot be read.
+        OSError: certificate or key files cannot be read; the message names them.
     """
 
     def __init__(
@@ -127,20 +136,31 @@ class BrokerLink:
         self._ended = threading.Event()
         self._accepted = False
         self._why = ""
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean_session, manual_ack=manual_ack, reconnect_on_failure=False
-        )
-        context = ssl.create_default_context(cafile=str(endpoint.authority_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(str(endpoint.certificate_file), str(endpoint.key_file))
-        self._client.tls_set_context(context)
-        self._client.connect_timeout = _CONNECT_S
-        if will is not None:
-            self._client.will_set(will.topic, will.payload, will.qos, will.retain)
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._arrived
+        self._client_id = client_id
+        self._will = will
+        self._manual_ack = manual_ack
+        self._clean_session = clean_session
+        self._tls = _tls(endpoint)
+        self._client = self._new_client()
         self._thread = threading.Thread(target=self._run, name="broker-link", daemon=True)
+
+    def _new_client(self) -> mqtt.Client:
+        """A client for one connection: an old one would keep, send again and pile up what was not acknowledged before."""
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=self._clean_session,
+            manual_ack=self._manual_ack,
+            reconnect_on_failure=False,
+        )
+        client.tls_set_context(self._tls)
+        client.connect_timeout = _CONNECT_S
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._arrived
+        return client
 
     def start(self) -> None:
         """Begins to connect; returns at once."""
@@ -164,12 +184,12 @@ class BrokerLink:
         self._client.ack(*handle)
 
     def stop(self) -> None:
-        """Disconnects cleanly and waits for the thread to end."""
+        """Disconnects cleanly and waits a moment for the thread to end; one that hangs in a dead network is left to the process's end."""
         self._stopping.set()
         self._client.disconnect()
         self._ended.set()
         if self._thread.is_alive():
-            self._thread.join(_CONNECT_S + 1)
+            self._thread.join(_STOP_S)
 
     def _run(self) -> None:
         wait_s = _FIRST_WAIT_S
@@ -184,12 +204,13 @@ class BrokerLink:
                 self._ended.wait()
                 self._client.loop_stop()
                 self._why = self._why or self._why_ended()
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a host name or port that cannot be one
                 self._why = explain(error, self._endpoint)
             if self._stopping.is_set():
                 return
             if self._accepted:
                 wait_s = _FIRST_WAIT_S
+            self._client = self._new_client()
             self._on_event(Disconnected(self._why))
             # "Decorrelated jitter": a thousand scanners that lost one broker must not come back in one beat.
             wait_s = min(_LONGEST_WAIT_S, random.uniform(_FIRST_WAIT_S, wait_s * 3))  # noqa: S311 - spreading load, not a secret

@@ -7,7 +7,7 @@ pass as another. Received bytes are checked as received.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -30,10 +30,18 @@ class Forged(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MessageType:
-    """What kind of message is signed: its media type and its context string."""
+    """What kind of message is signed.
+
+    Attributes:
+        content_type: its media type.
+        context: its context string.
+        certified: its signer is proved by a certificate in the unprotected header. Any other message must have that header empty:
+            nobody signs it, so whoever carries the message could change its bytes, and with them its hash.
+    """
 
     content_type: str
     context: bytes
+    certified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,11 @@ def sign(payload: bytes, kind: MessageType, key: Ed25519PrivateKey, certificate:
     return encode(cbor2.CBORTag(TAG_SIGN1, [protected, unprotected, payload, signature]))
 
 
+def _has_number_keys(header: object) -> bool:
+    """Tells whether a map's keys are numbers to everyone; to Python true is 1 too."""
+    return isinstance(header, Mapping) and all(type(key) is int for key in header)
+
+
 def parse(message: bytes, kind: MessageType, max_bytes: int) -> Sign1:
     """Takes a message apart without believing it.
 
@@ -97,14 +110,14 @@ def parse(message: bytes, kind: MessageType, max_bytes: int) -> Sign1:
             raise Malformed(f"{kind.content_type}: not a COSE_Sign1")
     header = decode(protected, f"{kind.content_type} protected header", max_bytes)
     match header:
-        case {1: int(alg), 3: str(content_type), 4: bytes(kid), **others} if not others and len(kid) == KID_BYTES:
+        case {1: alg, 3: str(content_type), 4: bytes(kid), **others} if not others and len(kid) == KID_BYTES and _has_number_keys(header):
             pass
         case _:
             raise Malformed(f"{kind.content_type}: protected header must hold exactly algorithm, content type and key id")
     if alg != ALG_EDDSA or content_type != kind.content_type:
         raise Malformed(f"{kind.content_type}: signed with another algorithm or as another type")
     certificate = unprotected.get("cert")
-    if set(unprotected) - {"cert"} or not isinstance(certificate, bytes | None):
+    if set(unprotected) - ({"cert"} if kind.certified else set()) or not isinstance(certificate, bytes | None):
         raise Malformed(f"{kind.content_type}: unexpected unprotected header")
     return Sign1(protected, kid, certificate, payload, signature)
 

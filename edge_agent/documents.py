@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,10 @@ class AtomicStorage(Storage):
 
     def read(self) -> dict[str, dict[str, Any]] | None:
         """The documents of the newest whole version, or None when there never was one."""
-        found = [file.read_bytes() for file in (self._path, self._previous) if file.exists()]
+        found = []
+        for file in (self._path, self._previous):
+            with suppress(FileNotFoundError):  # a writer replaces the previous version while we look
+                found.append(file.read_bytes())
         for data in found:
             if (documents := _unwrap(data)) is not None:
                 return documents
@@ -59,11 +63,16 @@ class AtomicStorage(Storage):
             self._previous.unlink(missing_ok=True)
             os.link(self._path, self._previous)
         new.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder stay through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _wrap(data: Mapping[str, Any]) -> bytes:
@@ -78,7 +87,7 @@ def _unwrap(data: bytes) -> dict[str, dict[str, Any]] | None:
         text = outer["documents"]
         whole = sha256(text.encode()).hexdigest() == outer["sha256"]
         documents = json.loads(text)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return documents if whole and isinstance(documents, dict) else None
 
@@ -106,6 +115,13 @@ class Documents:
     def put(self, name: str, value: Mapping[str, Any]) -> None:
         """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
         self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
+
+    def set_aside(self) -> None:
+        """Keeps torn files under another name, so that new documents can be written."""
+        for suffix in ("", ".previous"):
+            file = self.path.with_name(self.path.name + suffix)
+            with suppress(FileNotFoundError):
+                file.rename(file.with_name(file.name + ".damaged"))
 
     def close(self) -> None:
         """Closes the database."""

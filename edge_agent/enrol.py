@@ -9,11 +9,13 @@ import base64
 import binascii
 import json
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
@@ -21,7 +23,8 @@ from cryptography.x509.oid import NameOID
 from edge_agent import identity, keyring, stored_keyring
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
-from edge_agent.documents import Documents
+from edge_agent.documents import Documents, DocumentsDamaged, sync_folder
+from edge_agent.entry import NAME_CHARACTERS
 from edge_agent.topics import DeviceName
 
 FORMAT = "gate-scanner-bundle/1"
@@ -56,14 +59,14 @@ def read_bundle(file: Path) -> Bundle:
         fields = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadBundle(f"{file}: cannot be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadBundle(f"{file}: not a bundle (not JSON). Make one: gate-province device add") from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise BadBundle(f"{file}: not a bundle of format {FORMAT!r}. Make one: gate-province device add")
     wrong = [key for key in _TEXTS if not isinstance(fields.get(key), str) or not fields[key]]
-    broker = fields.get("broker")
-    if not isinstance(broker, dict) or not isinstance(broker.get("host"), str) or type(broker.get("port")) is not int:
-        wrong.append("broker")
+    wrong.extend(f"{key} (1 to {NAME_CHARACTERS} printable characters)" for key in ("site", "gate") if not _is_place(fields.get(key)))
+    if not _is_address(fields.get("broker")):
+        wrong.append("broker (host, and port from 1 to 65535)")
     if wrong:
         raise BadBundle(f"{file}: missing or wrong: {', '.join(wrong)}. Ask the province for a new bundle")
     try:
@@ -73,9 +76,23 @@ def read_bundle(file: Path) -> Bundle:
         keyring.verify(message, root)
         identity.load_signing_key(fields["signing_key_pem"].encode())
         _check_tls(fields, name)
-    except (Malformed, Forged, binascii.Error, ValueError, TypeError) as error:
+    except (Malformed, Forged, binascii.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadBundle(f"{file}: {error}. Ask the province for a new bundle") from None
     return Bundle(name, fields, message, root)
+
+
+def _is_place(text: object) -> bool:
+    return isinstance(text, str) and 1 <= len(text) <= NAME_CHARACTERS and text.isprintable()
+
+
+def _is_address(broker: object) -> bool:
+    match broker:
+        case {"host": str(host), "port": int(port)} if type(port) is int and 1 <= port <= 65535:
+            try:
+                return bool(host) and bool(host.encode("idna"))  # what the resolver will do
+            except UnicodeError:
+                return False
+    return False
 
 
 def _check_tls(fields: dict[str, Any], name: DeviceName) -> None:
@@ -103,7 +120,7 @@ def install(bundle: Bundle, state: Path) -> None:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     documents = Documents(state)
     try:
-        now = documents.get(identity.ENROLMENT)
+        now = _enrolment_now(documents)
         if now is not None and (now["org"], now["device"]) != (bundle.name.org, bundle.name.device):
             raise AlreadyEnrolled(f"{state}: this device is enrolled as {now['org']}/{now['device']}; use another state folder")
         folder = state / identity.FOLDER
@@ -112,7 +129,9 @@ def install(bundle: Bundle, state: Path) -> None:
         identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())
         identity.write_private(folder / identity.TLS_CERTIFICATE, bundle.fields["tls_certificate_pem"].encode())
         identity.write_private(folder / identity.BROKER_CA, bundle.fields["broker_ca_pem"].encode())
-        stored_keyring.accept(state, bundle.root, bundle.keyring_message)
+        sync_folder(folder)
+        with suppress(stored_keyring.OlderKeyring):  # a device that is renewed keeps the newer one it has
+            stored_keyring.accept(state, bundle.root, bundle.keyring_message)
         documents.put(
             identity.ENROLMENT,
             {
@@ -122,3 +141,11 @@ def install(bundle: Bundle, state: Path) -> None:
         )  # fmt: skip
     finally:
         documents.close()
+
+
+def _enrolment_now(documents: Documents) -> dict[str, Any] | None:
+    try:
+        return documents.get(identity.ENROLMENT)
+    except DocumentsDamaged:
+        documents.set_aside()  # enrolling again is the way out of this
+        return None

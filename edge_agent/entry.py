@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from edge_agent.cbor import Malformed, decode, encode
-from edge_agent.fields import Fields
+from edge_agent.fields import INT64_MAX, Fields
 from edge_agent.topics import DeviceName
 
 VERSION = 1
@@ -20,7 +20,7 @@ LOG_BYTES = BOOT_BYTES = 16
 HASH_BYTES = 32
 NO_PREVIOUS = bytes(HASH_BYTES)
 NAME_CHARACTERS = 100
-MAX_HEADER_BYTES = 1024
+MAX_HEADER_BYTES = 1536  # every header whose fields keep to their bounds fits, also with names in 4-byte characters
 
 
 class UnknownVersion(Malformed):
@@ -173,14 +173,12 @@ def encode_header(header: Header) -> bytes:
     return encode(fields)
 
 
-def _predecessor(value: object) -> LogHead | None:
+def _predecessor(value: object) -> LogHead:
     match value:
-        case None:
-            return None
-        case [bytes(log), int(seq), bytes(digest)] if len(log) == LOG_BYTES and len(digest) == HASH_BYTES and seq >= 0:
-            return LogHead(log, seq, digest)
-        case _:
-            raise Malformed("header: field 'predecessor' must be [log, seq, hash]")
+        case [bytes(log), int(seq), bytes(digest)] if len(log) == LOG_BYTES and len(digest) == HASH_BYTES:
+            if type(seq) is int and 0 <= seq <= INT64_MAX:
+                return LogHead(log, seq, digest)
+    raise Malformed("header: field 'predecessor' must be [log, seq, hash]")
 
 
 def decode_header(data: bytes) -> Header:
@@ -210,7 +208,7 @@ def decode_header(data: bytes) -> Header:
         boottime_ms=fields.number(12, "boottime_ms"),
         clock=fields.choice(13, "clock", Clock),
         key_id=fields.text(14, "key_id", 64),
-        predecessor=_predecessor(fields.value(15)),
+        predecessor=_predecessor(fields.value(15)) if 15 in fields else None,
     )
 
 
@@ -256,19 +254,17 @@ def _decode_note(fields: Fields) -> Note:
     if not isinstance(facts, dict) or len(facts) > _MAX_FACTS:
         raise Malformed("body: field 'facts' must be a small map")
     for key, value in facts.items():
-        if not isinstance(key, str) or not isinstance(value, str | int):
+        if not isinstance(key, str) or not (isinstance(value, str) or (type(value) is int and abs(value) <= INT64_MAX)):
             raise Malformed("body: facts are texts and whole numbers by name")
     return Note(facts)
 
 
-def _decode_position(value: object) -> Position | None:
+def _decode_position(value: object) -> Position:
     match value:
-        case None:
-            return None
         case [int(latitude), int(longitude)] if abs(latitude) <= 90 * 10**7 and abs(longitude) <= 180 * 10**7:
-            return Position(latitude, longitude)
-        case _:
-            raise Malformed("body: field 'position' must be [latitude, longitude] in degrees × 10⁷")
+            if type(latitude) is type(longitude) is int:  # true and false are numbers to Python
+                return Position(latitude, longitude)
+    raise Malformed("body: field 'position' must be [latitude, longitude] in degrees × 10⁷")
 
 
 def decode_body(kind: Kind, data: bytes) -> Body:
@@ -289,7 +285,7 @@ def decode_body(kind: Kind, data: bytes) -> Body:
         known=fields.choice(4, "known", Known),
         method=fields.choice(5, "method", Method),
         trip=fields.optional_text(6, "trip", NAME_CHARACTERS),
-        position=_decode_position(fields.value(7)),
+        position=_decode_position(fields.value(7)) if 7 in fields else None,
         health=fields.optional_text(8, "health", 40),
         warnings=tuple(str(warning) for warning in warnings),
     )

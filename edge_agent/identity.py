@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_agent.broker_link import Endpoint
-from edge_agent.documents import Documents
+from edge_agent.documents import Documents, DocumentsDamaged
+from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
 
 ENROLMENT = "enrolment"
@@ -86,16 +87,23 @@ def load(state: Path) -> Identity:
         NotEnrolled: there is none.
         BadIdentity: it is damaged.
     """
-    if not state.is_dir():
-        raise NotEnrolled(f"{state}: no such folder. Enrol this device first: gate-agent enrol BUNDLE")
-    documents = Documents(state)
     try:
-        enrolment = documents.get(ENROLMENT)
-    finally:
-        documents.close()
+        enrolment = _enrolment(state)
+    except (OSError, DocumentsDamaged) as error:
+        raise BadIdentity(f"{state}: cannot be read ({error}). Run this as the scanner's own user, or enrol this device again") from None
     if enrolment is None:
         raise NotEnrolled(f"{state}: this device is not enrolled. Get a bundle from the province and run: gate-agent enrol BUNDLE")
     try:
         return _from_documents(enrolment, state / FOLDER)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise BadIdentity(f"{state / FOLDER}: the identity is damaged ({type(error).__name__}: {error}). Enrol this device again") from None
+
+
+def _enrolment(state: Path) -> dict[str, Any] | None:
+    if not state.is_dir():
+        raise NotEnrolled(f"{state}: no such folder. Enrol this device first: gate-agent enrol BUNDLE")
+    documents = Documents(state)
+    try:
+        return documents.get(ENROLMENT)
+    finally:
+        documents.close()

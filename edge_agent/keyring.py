@@ -17,7 +17,7 @@ from edge_agent.cbor import Malformed, decode, encode
 from edge_agent.envelope import SealingKey
 from edge_agent.fields import Fields
 
-KEYRING = cose.MessageType("application/vnd.gate-scanner.keyring+cbor", b"gate-scanner/v1/keyring")
+KEYRING = cose.MessageType("application/vnd.gate-scanner.keyring+cbor", b"gate-scanner/v1/keyring", certified=True)
 MAX_KEYRING_BYTES = 128 * 1024
 UNDATED = "undated"
 VIETNAM = timezone(timedelta(hours=7))
@@ -92,11 +92,12 @@ def _decode_key(value: object) -> EpochKey:
     fields = Fields(value, "keyring key")
     key = EpochKey(fields.text(1, "epoch", 10), fields.choice(2, "suite", sealing.Suite), fields.octets(3, "public", 32, 2048))
     try:
-        if key.epoch != UNDATED:
-            date.fromisoformat(key.epoch)
+        canonical = key.epoch == UNDATED or date.fromisoformat(key.epoch).isoformat() == key.epoch  # it also takes week dates
         key.sealing_key()
     except ValueError as error:
         raise Malformed(f"keyring key: {error}") from None
+    if not canonical:
+        raise Malformed("keyring key: field 'epoch' must be YYYY-MM-DD or undated")
     return key
 
 

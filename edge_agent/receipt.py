@@ -17,7 +17,7 @@ from edge_agent.entry import HASH_BYTES, LOG_BYTES
 from edge_agent.fields import Fields
 from edge_agent.topics import DeviceName
 
-RECEIPT = cose.MessageType("application/vnd.gate-scanner.receipt+cbor", b"gate-scanner/v1/receipt")
+RECEIPT = cose.MessageType("application/vnd.gate-scanner.receipt+cbor", b"gate-scanner/v1/receipt", certified=True)
 MAX_RECEIPT_BYTES = 64 * 1024
 MAX_RANGES = 400
 _VERSION = 1
@@ -76,7 +76,7 @@ def _decode_range(value: object) -> Range:
     fields = Fields(value, "receipt range")
     first = fields.number(1, "first", least=1)
     forked = fields.value(6)
-    if forked not in (None, True):
+    if 6 in fields and forked is not True:
         raise Malformed("receipt range: field 'forked' must be true or absent")
     return Range(
         first=first,

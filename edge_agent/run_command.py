@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import logging
+import os
 import queue
 import signal
 import threading
@@ -48,6 +49,7 @@ class _StatusFile:
 
     def write(self, uplink: Uplink) -> None:
         status = {
+            "pid": os.getpid(),
             "connected": uplink.connected,
             "trouble": uplink.trouble,
             "last_receipt_ms": uplink.last_receipt_ms,
@@ -60,6 +62,10 @@ class _StatusFile:
         except OSError as error:
             log.warning("%s: cannot be written (%s)", self._path, error.strerror)
 
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
 
 def _work_until_stopped(settings: Settings, identity: identities.Identity) -> None:
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -71,6 +77,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity) -> No
         signal.signal(number, lambda *_: work.put(Stop()))
     threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
+    status.write(uplink)
     link.start()
     try:
         uplink.run()
@@ -79,6 +86,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity) -> No
         if uplink.connected:
             link.publish_and_wait(status_message(identity, "offline"), _GOODBYE_S)
         link.stop()
+        status.remove()
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         _work_until_stopped(settings, identity)
     except OSError as error:
-        log.error("%s: its files cannot be used (%s)", settings.device.state, error)  # noqa: TRY400 - the same
+        log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
         return 1
     finally:
         lock.release()

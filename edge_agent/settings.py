@@ -131,7 +131,7 @@ def _convert(value: object, kind: type, metadata: Mapping[str, Any]) -> object:
     Raises:
         ValueError: it is not allowed.
     """
-    if kind is Path and isinstance(value, str) and value:
+    if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
     if kind is float and type(value) is int:
         value = float(value)
@@ -170,18 +170,21 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file. Copy systemd/gate.toml there, or name yours with --config FILE") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
-def _lane_problems(lanes: tuple[LaneSettings, ...]) -> list[str]:
+def _lane_problems(lanes: Mapping[int, LaneSettings]) -> list[str]:
     problems = [
         f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
-        for place, lane in enumerate(lanes)
+        for place, lane in lanes.items()
         if bool(lane.camera) == bool(lane.reader)
     ]
-    names = [lane.name for lane in lanes]
-    problems.extend(f"lane[{place}].name: {name!r} is used twice" for place, name in enumerate(names) if name in names[:place])
+    seen: set[str] = set()
+    for place, lane in lanes.items():
+        if lane.name in seen:
+            problems.append(f"lane[{place}].name: {lane.name!r} is used twice; allowed is a name of its own")
+        seen.add(lane.name)
     return problems
 
 
@@ -201,12 +204,12 @@ def load(path: Path) -> Settings:
     if not isinstance(lane_tables, list) or not lane_tables:
         problems.append("lane: at least one [[lane]] is needed, each with name, direction and a camera or reader")
         lane_tables = []
-    lanes = tuple(
-        lane
+    lanes = {
+        place: lane
         for place, table in enumerate(lane_tables)
         if (lane := _read_section(LaneSettings, table, f"lane[{place}]", problems)) is not None
-    )
+    }
     problems.extend(_lane_problems(lanes))
     if problems or device is None or gate is None or outbox is None or agent is None:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return Settings(path, device, gate, outbox, agent, lanes)
+    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()))

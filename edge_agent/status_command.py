@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
+from edge_agent.cbor import Malformed
 from edge_agent.control import ask_counters
 from edge_agent.envelope import peek
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxError
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.run_command import STATUS_FILE
 from edge_agent.settings import Settings
 
@@ -25,9 +28,9 @@ def _outbox(state: Path) -> dict[str, Any]:
     try:
         with closing(Forwarder(state / FILE_NAME)) as outbox:
             backlog, oldest = outbox.backlog(), outbox.page(outbox.first_ordinal() - 1, 1)
-    except (FileNotFoundError, OutboxError) as error:
+        age_s = max(0, time.time() - peek(oldest[0].envelope).header.wall_ms / 1000) if oldest else 0
+    except (FileNotFoundError, OutboxError, Malformed) as error:
         return {"trouble": str(error)}
-    age_s = max(0, time.time() - peek(oldest[0].envelope).header.wall_ms / 1000) if oldest else 0
     head = {"log": backlog.head.log.hex(), "seq": backlog.head.seq, "hash": backlog.head.hash.hex()}
     return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
 
@@ -35,9 +38,19 @@ def _outbox(state: Path) -> dict[str, Any]:
 def _agent(runtime: Path) -> dict[str, Any] | None:
     try:
         status: dict[str, Any] = json.loads((runtime / STATUS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return status if _lives(status["pid"]) else None  # one that was killed leaves its file behind
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return status
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def collect(settings: Settings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge_agent import keyring
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
-from edge_agent.documents import FILE_NAME, Documents
+from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 from edge_agent.keyring import Keyring
 
 DOCUMENT = "keyring"
@@ -28,11 +29,14 @@ def read(folder: Path, root: Ed25519PublicKey) -> Keyring:
     """The stored keyring, checked again from the root down.
 
     Raises:
-        NoKeyring: none is stored, or what is stored does not verify.
+        NoKeyring: none is stored, or what is stored is damaged or does not verify.
+        OSError: it cannot be read now.
     """
     documents = Documents(folder)
     try:
         stored = documents.get(DOCUMENT)
+    except DocumentsDamaged as error:
+        raise NoKeyring(str(error)) from None
     finally:
         documents.close()
     if stored is None:
@@ -44,11 +48,15 @@ def read(folder: Path, root: Ed25519PublicKey) -> Keyring:
 
 
 def accept(folder: Path, root: Ed25519PublicKey, message: bytes) -> Keyring:
-    """Stores a keyring offered by the broker, if it is genuine and newer; the same one again changes nothing.
+    """Stores a keyring offered by the broker, if it is genuine and newer; one with the counter in use changes nothing.
+
+    Returns:
+        The keyring in use from now on.
 
     Raises:
         Malformed, Forged: not genuine.
         OlderKeyring: older than the one in use.
+        DocumentsDamaged, OSError: it cannot be stored.
     """
     offered = keyring.verify(message, root)
     try:
@@ -57,12 +65,13 @@ def accept(folder: Path, root: Ed25519PublicKey, message: bytes) -> Keyring:
         in_use = None
     if in_use is not None and offered.counter < in_use.counter:
         raise OlderKeyring(f"keyring {offered.counter} offered, {in_use.counter} is in use: refused as a replay")
-    if in_use is None or offered.counter > in_use.counter:
-        documents = Documents(folder)
-        try:
-            documents.put(DOCUMENT, {"counter": offered.counter, "message": base64.b64encode(message).decode()})
-        finally:
-            documents.close()
+    if in_use is not None and offered.counter == in_use.counter:
+        return in_use
+    documents = Documents(folder)
+    try:
+        documents.put(DOCUMENT, {"counter": offered.counter, "message": base64.b64encode(message).decode()})
+    finally:
+        documents.close()
     return offered
 
 
@@ -86,7 +95,7 @@ class WatchedKeyring:
     def _look(self) -> tuple[int, int]:
         try:
             status = (self._folder / FILE_NAME).stat()
-        except FileNotFoundError:
+        except OSError:
             return (0, 0)
         return (status.st_ino, status.st_mtime_ns)
 
@@ -95,8 +104,6 @@ class WatchedKeyring:
         stamp = self._look()
         if stamp != self._stamp:
             self._stamp = stamp
-            try:
+            with suppress(NoKeyring, OSError):
                 self._keyring = read(self._folder, self._root)
-            except NoKeyring:
-                return self._keyring
         return self._keyring

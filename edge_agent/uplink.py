@@ -19,8 +19,10 @@ from edge_agent import broker_link, receipt, stored_keyring, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
+from edge_agent.documents import DocumentsDamaged
+from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
-from edge_agent.outbox import FILE_NAME, Forwarder, OutboxError
+from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.send_window import SendWindow
 from edge_agent.settings import AgentSettings
 from edge_agent.stored_keyring import OlderKeyring
@@ -29,6 +31,7 @@ from edge_agent.topics import Leaf
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5  # how often the outbox is looked at when firmware's socket is silent
 _RETRY_OUTBOX_S = 1.0
+_REPEAT_TROUBLE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,9 @@ class Uplink:
         self._page_size = settings.window * 2
         self._outbox: Forwarder | None = None
         self._outbox_trouble = ""
+        self._repeat_trouble_s = 0.0
         self._seen_changes = -1
+        self._forgotten = 0
         self._retry_outbox_s = 0.0
         self.connected = False
         self.trouble = "not connected yet"
@@ -136,7 +141,7 @@ class Uplink:
         except (Malformed, Forged, OlderKeyring) as error:
             self.counters["refused_messages"] += 1
             log.warning("refused a message on %s: %s", topic, error)
-        except OSError as error:
+        except (OSError, DocumentsDamaged) as error:
             log.error("%s: cannot be stored (%s); it comes again with the next connection", topic, error)  # noqa: TRY400
 
     def _receipted(self, given: receipt.Receipt) -> None:
@@ -156,8 +161,9 @@ class Uplink:
                 self.counters["forks"] += 1
                 log.warning("the province holds other entries under our numbers: firmware will start a new log")
             if done.last >= done.first:
+                self._forgotten += done.entries
                 self._window.settled(done.first, done.last)
-                self.counters[f"receipted_{part.status}"] += done.last - done.first + 1
+                self.counters[f"receipted_{part.status}"] += done.entries
         self.last_receipt_ms = max(self.last_receipt_ms, given.committed_ms)
 
     def _open_outbox(self) -> Forwarder | None:
@@ -170,20 +176,23 @@ class Uplink:
             try:
                 self._outbox = Forwarder(self._state / FILE_NAME)
             except (FileNotFoundError, OutboxError) as error:
-                if str(error) != self._outbox_trouble:
-                    log.warning("%s", error)
-                self._outbox_trouble = str(error)
+                self._say_outbox_trouble(error)
             else:
-                self._outbox_trouble = ""
                 self._seen_changes = -1
                 self._window.restart()
         return self._outbox
 
     def _lose_outbox(self, error: OutboxError) -> None:
-        log.warning("%s", error)
+        self._say_outbox_trouble(error)
         if self._outbox is not None:
             self._outbox.close()
         self._outbox = None
+
+    def _say_outbox_trouble(self, error: Exception) -> None:
+        if str(error) != self._outbox_trouble or time.monotonic() >= self._repeat_trouble_s:  # it is met every second
+            log.warning("%s", error)
+            self._repeat_trouble_s = time.monotonic() + _REPEAT_TROUBLE_S
+        self._outbox_trouble = str(error)
 
     def _send_what_waits(self) -> None:
         now_s = time.monotonic()
@@ -215,7 +224,7 @@ class Uplink:
 
     def _checkpoint_when_changed(self, outbox: Forwarder) -> None:
         """Folds the write-ahead log when all is sent and receipted, once after each change, so that an idle card is not worn."""
-        changes = outbox.changes() + self.counters["receipted_registered"]
+        changes = outbox.changes() + self._forgotten
         if changes != self._seen_changes and self._window.next_due_s() is None:
             self._seen_changes = changes
             outbox.checkpoint()

@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the command line without the program's name; None takes it from the process.
     """
+    _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a locale without Vietnamese letters shows \\u1ec5, it does not stop us
     given = sys.argv[1:] if argv is None else list(argv)
@@ -60,6 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
         return _PIPE_CLOSED
     return exit_code
+
+
+def _open_missing_streams() -> None:
+    """Opens /dev/null where we were started without standard streams: nothing of ours may get their numbers and be written to."""
+    streams = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+    for name, mode in streams:
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open as long as the process lives
 
 
 def _parser(name: str | None, command: _Command | None) -> argparse.ArgumentParser:

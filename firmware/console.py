@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def print_json(answer: Mapping[str, object]) -> None:
     """Prints one JSON object on one line, in ASCII: right for every pipe, file and locale."""
     sys.stdout.write(json.dumps(answer, ensure_ascii=True) + "\n")
+
+
+def print_json_list(answers: Sequence[Mapping[str, object]]) -> None:
+    """Prints JSON objects as one list on one line, in ASCII."""
+    sys.stdout.write(json.dumps(list(answers), ensure_ascii=True) + "\n")
 
 
 def print_line(text: str) -> None:

@@ -8,24 +8,31 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Direction, Kind, Known, Method
 from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
 from edge_agent.settings import Settings
+from firmware.aim import Advice
 from firmware.feedback import Feedback
 from firmware.gate import Gate, Verdict
 from firmware.person_codes import NotAPersonCode, Person, read_person_bytes
-from firmware.reading import Reading, Report, SourceChanged, Unread
+from firmware.person_codes.masking import mask_name, mask_number
+from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.recording import Kept, Recording
 from firmware.repeat_window import RepeatWindow
 from firmware.time_sense import TimeSense
+from firmware.trouble import where
 
 log = logging.getLogger(__name__)
 _TICK_S = 1.0
+_NOTES = 32
+_ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, Advice.UNREADABLE: Signal.UNREADABLE}
+_TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
 
 class Consumer:
@@ -37,7 +44,8 @@ class Consumer:
         recording: records.
         feedback: answers.
         time_sense: the clock, watched for becoming known.
-        repair: called when the outbox is damaged: sets it aside and makes `recording` use a new one.
+        repair: called when the outbox does not work, with whether damage was met: opens it anew, a damaged one set aside;
+            returns facts of a salvage, None when there was none; raises OutboxError or OSError when it does not help now.
         tell: publishes live passages; must return at once.
     """
 
@@ -48,7 +56,7 @@ class Consumer:
         recording: Recording,
         feedback: Feedback,
         time_sense: TimeSense,
-        repair: Callable[[], None],
+        repair: Callable[[bool], Mapping[str, int] | None],
         tell: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._directions = {lane.name: Direction(lane.direction) for lane in settings.lanes}
@@ -61,7 +69,10 @@ class Consumer:
         self._note_at = settings.outbox.note_percent / 100
         self._repair = repair
         self._tell = tell
-        self._full = self._broken = False
+        self._full = self._broken = self._damaged = False
+        self._repair_at_s = 0.0
+        self._owed: deque[tuple[Kind, Mapping[str, str | int]]] = deque(maxlen=_NOTES)  # notes that could not be recorded yet
+        self._told: dict[str, tuple[SourceState, str]] = {}
         self._clock = time_sense.now().clock
         self._next_tick_s = 0.0
         self.answers: Counter[str] = Counter()
@@ -72,28 +83,31 @@ class Consumer:
             report = self._reports.get(timeout=max(0.0, self._next_tick_s - time.monotonic()))
         except queue.Empty:
             report = None
-        match report:
-            case Reading():
-                self._read(report)
-            case Unread(lane):
-                self._answer(lane, Signal.UNREADABLE)
-            case SourceChanged(lane, state, why):
-                log.log(logging.WARNING if why else logging.INFO, "lane %s: %s %s", lane, state, why)
-                self._feedback.source_is(lane, state)
-                self._settle()
-            case None:
-                self._recording.recorder.checkpoint_if_large()  # nobody waits at the gate
-        if time.monotonic() < self._next_tick_s:
-            return False
-        self._tick()
-        return True
+        try:
+            self._handle(report)
+        except Exception as error:  # noqa: BLE001 - one code that we stumble over must not close the gate for everybody
+            self._stumbled(report, error)
+        ticks = time.monotonic() >= self._next_tick_s
+        try:
+            if self._broken and time.monotonic() >= self._repair_at_s:
+                self._try_repair()
+            if ticks:
+                self._tick()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._stumbled(None, error)
+        return ticks
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
-        """Records something about the device; when that fails the gate goes on and shows it."""
+        """Records something about the device; when that fails the gate goes on, shows it, and records it as soon as it can."""
+        self._owed.append((kind, facts))
         try:
-            self._recording.note(kind, facts)
+            self._record_owed()
         except OutboxError as error:
             self._could_not_record(error)
+
+    def not_a_code(self, lane: str) -> None:
+        """Answers somebody whose code the reader itself threw away."""
+        self._answer(lane, Signal.NOT_A_PERSON_CODE)
 
     def counters(self) -> dict[str, Any]:
         """How the gate is, for the agent and for tools: counts only, never a person."""
@@ -101,30 +115,71 @@ class Consumer:
             "type": "counters",
             "answers": dict(self.answers),
             "sources": self._feedback.sources(),
+            "lights": self._feedback.lights(),
             "clock": str(self._clock),
             "outbox_fullness": round(self._recording.recorder.fullness, 4),
             "queue": self._reports.qsize(),
         }
 
+    def _handle(self, report: Report | None) -> None:
+        match report:
+            case Reading():
+                self._read(report)
+            case Unread(lane, advice):
+                self._answer(lane, _ADVICE[advice])
+            case SourceChanged(lane, state, why):
+                self._log_source(lane, state, why)
+                self._feedback.source_is(lane, state)
+                self._settle()
+            case None:
+                self._recording.recorder.checkpoint_if_large()  # nobody waits at the gate
+
+    def _log_source(self, lane: str, state: SourceState, why: str) -> None:
+        if self._told.get(lane) != (state, why):  # a reader that stays away fails at each reopening: said once
+            self._told[lane] = (state, why)
+            log.log(logging.WARNING if why else logging.INFO, "lane %s: %s %s", lane, state, why)
+
+    def _stumbled(self, report: Report | None, error: Exception) -> None:
+        log.error("unexpected %s; please report it", where(error))
+        self.answers["unexpected"] += 1
+        if isinstance(report, Reading):
+            self._answer(report.lane, Signal.REFUSED)
+
     def _tick(self) -> None:
         self._next_tick_s = time.monotonic() + _TICK_S
         before, self._clock = self._clock, self._time_sense.now().clock
-        if before is Clock.UNKNOWN and self._clock is not Clock.UNKNOWN:
+        if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
-        self._try_again()
+        self._look_at_outbox()
         self._settle()
 
-    def _try_again(self) -> None:
-        """After a refusal, sees whether the outbox takes entries again, so that the light tells the truth to the next person."""
-        if not (self._full or self._broken):
-            return
+    def _look_at_outbox(self) -> None:
+        """Sees how full the outbox is, and after a refusal whether it takes entries again: the light tells the next person the truth."""
         try:
-            self._recording.recorder.probe()
+            if not (self._full or self._broken):
+                self._recording.recorder.backlog()
+                return
+            self._recording.probe()
+            self._record_owed()
         except OutboxError as error:
             self._could_not_record(error)
         else:
+            self._works_again()
+
+    def _works_again(self) -> None:
+        if self._full or self._broken:
             self._full = self._broken = False
             log.info("the outbox takes entries again")
+            self._settle()
+
+    def _try_repair(self) -> None:
+        self._repair_at_s = time.monotonic() + _TICK_S
+        with suppress(OutboxError, OSError):  # then it stays broken, which is shown, and is tried again
+            salvaged = self._repair(self._damaged)
+            self._damaged = False
+            if salvaged is not None:
+                self.note(Kind.SALVAGE, salvaged)
+            self._look_at_outbox()
 
     def _settle(self) -> None:
         self._feedback.settle(full=self._full, broken=self._broken, note=self._recording.recorder.fullness >= self._note_at)
@@ -150,6 +205,7 @@ class Consumer:
 
     def _record(self, reading: Reading, person: Person, direction: Direction) -> None:
         try:
+            self._record_owed()
             kept = self._recording.passage(person, direction, Known.LANE, Method(reading.method))
         except OutboxError as error:
             self._could_not_record(error)
@@ -158,28 +214,33 @@ class Consumer:
         self._answer(reading.lane, Signal.ACCEPTED)  # recorded before green: the entry is on disk
         scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
         self._gate.recorded(person, direction, reading.at_s)
-        if self._full or self._broken:
-            self._full = self._broken = False
-            self._settle()
-        self._tell(_passage(reading.lane, direction, kept, scan_to_green_ms))
+        self._works_again()
+        self._tell(_passage(reading.lane, person, direction, kept, scan_to_green_ms))
+
+    def _record_owed(self) -> None:
+        while self._owed:
+            self._recording.note(*self._owed[0])
+            self._owed.popleft()
 
     def _could_not_record(self, error: OutboxError) -> None:
-        if not (self._full or self._broken):
-            log.error("not recorded: %s", error)
+        before = (self._full, self._broken)
         self._full = isinstance(error, OutboxFull)
         self._broken = not self._full
+        self._damaged = self._damaged or isinstance(error, OutboxDamaged)
+        if (self._full, self._broken) != before:
+            log.error("not recorded: %s", error)
         self._settle()
-        if isinstance(error, OutboxDamaged):
-            self._repair()
 
 
-def _passage(lane: str, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
+def _passage(lane: str, person: Person, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
+    """What listeners on this device learn of a passage: masked, and in memory only."""
     return {
         "type": "passage",
         "lane": lane,
         "direction": str(direction),
         "log": kept.recorded.log.hex(),
         "seq": kept.recorded.seq,
+        "masked": {"name": mask_name(person.name), "number": mask_number(person.id_number)},
         "green_ms": time.time_ns() // 1_000_000,
         "scan_to_green_ms": round(scan_to_green_ms, 3),
     }

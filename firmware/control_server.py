@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, decode, encode
+from firmware.trouble import where
 
 log = logging.getLogger(__name__)
 _MAX_LISTENERS = 8
@@ -47,9 +48,9 @@ class ControlServer:
             self._server.bind(str(self._path))
             self._path.chmod(0o660)
             self._server.listen(_MAX_LISTENERS)
-        except OSError:
+        except OSError as error:
             self._close_sockets()
-            raise
+            raise OSError(f"{self._path}: the control socket cannot be made ({error}): check device.runtime") from error
         self._thread = threading.Thread(target=self._serve, name="control-server", daemon=True)
 
     def start(self) -> None:
@@ -75,6 +76,8 @@ class ControlServer:
         self._wake_in.close()
         if self._thread.is_alive():
             self._thread.join(2.0)
+        else:
+            self._close_sockets()
         self._path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
@@ -121,9 +124,16 @@ class ControlServer:
                 self._listeners.discard(listener)
             listener.close()
             return
+        with contextlib.suppress(BadMessage):  # an answer too long to send
+            answer = self._answer(data)
+            if answer is not None:
+                self._send(listener, encode(answer))
+
+    def _answer(self, data: bytes) -> Mapping[str, Any] | None:
         try:
-            answer = self._on_request(decode(data))
+            return self._on_request(decode(data))
         except BadMessage as error:
-            answer = {"type": "refused", "why": str(error)}
-        if answer is not None:
-            self._send(listener, encode(answer))
+            return {"type": "refused", "why": str(error)}
+        except Exception as error:  # noqa: BLE001 - a request we stumble over must not end the service for all
+            log.error("control socket: unexpected %s; please report it", where(error))  # noqa: TRY400 - a traceback could hold data
+            return {"type": "refused", "why": "unexpected trouble"}

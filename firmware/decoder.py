@@ -59,6 +59,7 @@ class Decoder:
 
     Args:
         skip_unchanged: False looks at every frame even if it equals the last: for one picture that is looked at several times.
+        with_zbar: False goes on without the second decoder, where its library does not work.
 
     Example:
         >>> decoder, wall = Decoder(), np.full((480, 640), 255, dtype=np.uint8)
@@ -66,9 +67,9 @@ class Decoder:
         [False, True, True]
     """
 
-    def __init__(self, *, skip_unchanged: bool = True) -> None:
+    def __init__(self, *, skip_unchanged: bool = True, with_zbar: bool = True) -> None:
         self._view = View()
-        self._schedule = Schedule(skip_unchanged=skip_unchanged)
+        self._schedule = Schedule(skip_unchanged=skip_unchanged, with_zbar=with_zbar)
         self._located: tuple[Corners, ...] = ()
 
     def look(self, grey: NDArray[np.uint8]) -> Look:

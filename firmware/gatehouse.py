@@ -14,7 +14,8 @@ from drivers import system_clock
 from drivers.indicator import Signal
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError, Recorder
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull
+from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
@@ -28,11 +29,16 @@ from firmware.time_sense import TimeSense
 
 log = logging.getLogger(__name__)
 _JOIN_S = 2.0
+_LOOK_AGAIN_S = 1.0
 _MB = 1_000_000
 
 
-def open_recorder(settings: Settings) -> tuple[Recorder, Salvaged | None]:
+def open_recorder(settings: Settings, *, damaged: bool = False) -> tuple[Recorder, Salvaged | None]:
     """Opens the outbox, setting a damaged one aside first.
+
+    Args:
+        settings: where it is and what it may hold.
+        damaged: damage was met in it, even if it opens: then it lies in a part that opening does not read.
 
     Raises:
         OutboxError: it cannot be opened or made.
@@ -40,7 +46,7 @@ def open_recorder(settings: Settings) -> tuple[Recorder, Salvaged | None]:
     """
     path = settings.device.state / FILE_NAME
     limits = (settings.outbox.capacity_mb * _MB, settings.outbox.keep_free_mb * _MB)
-    if unfinished(path) is None:
+    if not damaged and unfinished(path) is None:
         try:
             return Recorder(path, *limits), None
         except OutboxDamaged as error:
@@ -50,22 +56,27 @@ def open_recorder(settings: Settings) -> tuple[Recorder, Salvaged | None]:
     return recorder, salvaged
 
 
+def _facts(salvaged: Salvaged) -> dict[str, int]:
+    return {"kept": salvaged.kept, "unreadable": salvaged.unreadable}
+
+
 class Gatehouse:
     """The running gate.
 
     Args:
         settings: the configuration.
         identity: who we are.
+        stopping: set when the gate should close; may be set by a signal handler.
 
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
         stored_keyring.NoKeyring: there is no keyring to seal to.
-        OutboxError, OSError: the outbox or the control socket cannot be made.
+        OutboxError, OSError: the outbox or the control socket cannot be made; on a full disk it waits for room first.
     """
 
-    def __init__(self, settings: Settings, identity: Identity) -> None:
+    def __init__(self, settings: Settings, identity: Identity, stopping: threading.Event | None = None) -> None:
         self._settings = settings
-        self._stopping = threading.Event()
+        self._stopping = threading.Event() if stopping is None else stopping
         self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
         self._identify = threading.Event()
         keyring = WatchedKeyring(settings.device.state, identity.root)
@@ -74,7 +85,7 @@ class Gatehouse:
             self._feedback = Feedback(settings.gate, settings.lanes)
             undo.callback(self._feedback.close)
             self._feedback.everywhere(Signal.STARTING)
-            recorder, self._salvaged = open_recorder(settings)
+            recorder, self._salvaged = self._open_when_there_is_room()
             undo.callback(recorder.close)
             self._recording = Recording(identity, recorder, keyring, time_sense, system_clock.boot_id())
             self._control = ControlServer(settings.device.runtime, self._request)
@@ -82,18 +93,31 @@ class Gatehouse:
         self._consumer = Consumer(settings, self._reports, self._recording, self._feedback, time_sense, self._repair, self._control.tell)
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
 
+    def _open_when_there_is_room(self) -> tuple[Recorder, Salvaged | None]:
+        told = False
+        while True:
+            try:
+                return open_recorder(self._settings)
+            except OutboxFull as error:
+                if not told:
+                    log.error("%s", error)  # noqa: TRY400 - a message for people
+                    self._feedback.everywhere(Signal.FULL)
+                told = True
+                if self._stopping.wait(_LOOK_AGAIN_S):
+                    raise
+
     def run(self) -> None:
         """Works until `stop` is called, or until every source has come to its end (pictures instead of a camera)."""
-        self._control.start()
-        self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
-        if self._salvaged is not None:
-            self._note_salvage(self._salvaged)
-        for source in self._sources:
-            source.start()
         try:
+            self._control.start()
+            self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
+            if self._salvaged is not None:
+                self._consumer.note(Kind.SALVAGE, _facts(self._salvaged))
+            for source in self._sources:
+                source.start()
             while not self._stopping.is_set() and not self._all_ended():
                 if self._consumer.take_one():
-                    self._control.tell(self._counters())
+                    self._each_second()
                 if self._identify.is_set():
                     self._identify.clear()
                     self._feedback.everywhere(Signal.IDENTIFY)
@@ -103,6 +127,12 @@ class Gatehouse:
     def stop(self) -> None:
         """Ends `run` within a second; may be called from a signal handler."""
         self._stopping.set()  # nothing else: a signal handler must not wait for a lock
+
+    def _each_second(self) -> None:
+        for source in self._sources:
+            if source.newly_refused():
+                self._consumer.not_a_code(source.lane.name)
+        self._control.tell(self._counters())
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
@@ -115,27 +145,20 @@ class Gatehouse:
         self._consumer.note(Kind.CLOSE, {"reason": "stop" if self._stopping.is_set() else "sources-ended"})
         self._control.tell(self._counters())
         self._control.stop()
+        self._feedback.everywhere(Signal.CLOSED)
         self._feedback.close()
         self._recording.recorder.close()
 
-    def _repair(self) -> None:
-        """Replaces a damaged outbox while the gate is open."""
-        try:
-            self._recording.recorder.close()
-            recorder, salvaged = open_recorder(self._settings)
-        except (OutboxError, OSError) as error:
-            log.error("the outbox cannot be repaired now: %s", error)  # noqa: TRY400 - tried again with the next tick
-            return
+    def _repair(self, damaged: bool) -> Mapping[str, int] | None:
+        """Opens the outbox anew while the gate is open, a damaged one set aside."""
+        self._recording.recorder.close()
+        recorder, salvaged = open_recorder(self._settings, damaged=damaged)
         self._recording.use(recorder)
-        if salvaged is not None:
-            self._note_salvage(salvaged)
-
-    def _note_salvage(self, salvaged: Salvaged) -> None:
-        self._consumer.note(Kind.SALVAGE, {"kept": salvaged.kept, "unreadable": salvaged.unreadable})
+        return None if salvaged is None else _facts(salvaged)
 
     def _counters(self) -> dict[str, Any]:
         counters = self._consumer.counters()
-        counters["lanes"] = {source.lane.name: {**source.counters, "look_ms": round(source.look_ms, 2)} for source in self._sources}
+        counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         return counters
 
     def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from firmware.aim import Advice
+
 Method: TypeAlias = Literal["camera", "serial"]
 
 
@@ -37,9 +39,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A code has been held up for a while and cannot be read."""
+    """A code is held up and cannot be read; what would help."""
 
     lane: str
+    advice: Advice
 
 
 @dataclass(frozen=True, slots=True)

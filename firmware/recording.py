@@ -14,7 +14,8 @@ from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note,
 from edge_agent.envelope import SealingKey
 from edge_agent.identity import Identity
 from edge_agent.keyring import EpochKey
-from edge_agent.outbox import Recorded, Recorder, Spot
+from edge_agent.outbox import OutboxDamaged, Recorded, Spot
+from edge_agent.recorder import Recorder
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.person_codes import Person
 from firmware.time_sense import Now, TimeSense
@@ -57,6 +58,7 @@ class Recording:
 
     def __init__(self, identity: Identity, recorder: Recorder, keyring: WatchedKeyring, time_sense: TimeSense, boot: bytes) -> None:
         self.recorder = recorder
+        self._inode = recorder.path.stat().st_ino
         self._identity = identity
         self._keyring = keyring
         self._time_sense = time_sense
@@ -68,6 +70,7 @@ class Recording:
         """Goes on with another outbox; the one before is closed."""
         self.recorder.close()
         self.recorder = recorder
+        self._inode = recorder.path.stat().st_ino
 
     def passage(self, person: Person, direction: Direction, known: Known, method: Method) -> Kept:
         """Records a person's passage."""
@@ -77,6 +80,20 @@ class Recording:
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> Kept:
         """Records something about the device itself."""
         return self._append(kind, Note(facts))
+
+    def probe(self) -> None:
+        """Proves that an entry could be recorded now."""
+        self._refuse_when_removed()
+        self.recorder.probe()
+
+    def _refuse_when_removed(self) -> None:
+        """A file deleted or replaced under our hands takes entries still, and nobody would ever find them."""
+        try:
+            here = self.recorder.path.stat().st_ino == self._inode
+        except OSError:
+            here = False
+        if not here:
+            raise OutboxDamaged(f"{self.recorder.path}: the file was removed while the gate was open")
 
     def _key_of(self, day: date | None) -> SealingKey:
         epoch_key = self._keyring.current().key_for(day)
@@ -96,4 +113,5 @@ class Recording:
             )  # fmt: skip
             return envelope.make(header, body, key, self._identity.signer)
 
+        self._refuse_when_removed()
         return Kept(self.recorder.append(build), now)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
+import threading
 from pathlib import Path
 
-from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
-from drivers.errors import BadUrl, DriverError
+from drivers.errors import DriverError
 from edge_agent import identity as identities
 from edge_agent import logs
 from edge_agent import settings as settings_of
+from edge_agent.documents import DocumentsDamaged
 from edge_agent.identity import Identity
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
+from firmware.configuration import load_settings
 
 log = logging.getLogger(__name__)
 _EPILOG = """\
@@ -24,30 +26,6 @@ examples:
   gate-firmware run                              with /etc/gate-scanner/gate.toml
   gate-firmware run --config gate.toml           with another configuration
 """
-
-
-def load_settings(path: Path) -> Settings:
-    """The configuration, its driver URLs checked too.
-
-    Raises:
-        ConfigError: with every problem found.
-    """
-    settings = settings_of.load(path)
-    urls = [("gate.indicator", settings.gate.indicator, check_indicator_url)]
-    for place, lane in enumerate(settings.lanes):
-        urls.append((f"lane[{place}].camera", lane.camera, check_camera_url))
-        urls.append((f"lane[{place}].reader", lane.reader, check_reader_url))
-        urls.append((f"lane[{place}].indicator", lane.indicator, check_indicator_url))
-    problems = []
-    for key, url, check in urls:
-        try:
-            if url:
-                check(url)
-        except BadUrl as error:
-            problems.append(f"{path}: {key}: {error}")
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return settings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,10 +44,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _open_the_gate(settings: Settings, identity: Identity) -> None:
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
 
-    gatehouse = Gatehouse(settings, identity)
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: gatehouse.stop())
-    gatehouse.run()
+        signal.signal(number, lambda *_: stopping.set())  # nothing else: a signal handler must not wait for a lock
+    Gatehouse(settings, identity, stopping).run()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,9 +56,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load_settings(args.config)
         identity = identities.load(settings.device.state)
-    except (ConfigError, identities.NotEnrolled, identities.BadIdentity) as error:
+    except (ConfigError, identities.NotEnrolled, identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
+    except OSError as error:
+        log.error("the state folder cannot be read: %s", error)  # noqa: TRY400 - the same
+        return 1
     try:
         settings.device.runtime.mkdir(parents=True, exist_ok=True)
         lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
@@ -89,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         _open_the_gate(settings, identity)
-    except (DriverError, OutboxError, NoKeyring, OSError) as error:
+    except (DriverError, OutboxError, NoKeyring, DocumentsDamaged, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     finally:

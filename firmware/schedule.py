@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .readers import Reader
 from .rescues import MOST_RESCUES_A_LOOK, WHEN_LOCATED, WHEN_NOTHING_LOCATED, WORK_WHEN_LOCATED, WORK_WHEN_NOTHING, Rescue
 from .view import Change
 
@@ -63,6 +64,7 @@ class Schedule:
 
     Args:
         skip_unchanged: False gives every frame its look, as for a picture that is looked at several times on purpose.
+        with_zbar: False leaves out the rescues that need ZBar.
 
     Example:
         >>> schedule = Schedule()
@@ -70,10 +72,14 @@ class Schedule:
         (False, ['busiest, blurred, sharpened x2'])
     """
 
-    def __init__(self, *, skip_unchanged: bool = True) -> None:
+    def __init__(self, *, skip_unchanged: bool = True, with_zbar: bool = True) -> None:
         self._skip_unchanged = skip_unchanged
-        self._when_located = Turns(WHEN_LOCATED, WORK_WHEN_LOCATED, patient=False)
-        self._when_nothing = Turns(WHEN_NOTHING_LOCATED, WORK_WHEN_NOTHING, patient=True)
+        located, nothing = (
+            [rescue for rescue in rescues if with_zbar or rescue.reader is not Reader.ZBAR]
+            for rescues in (WHEN_LOCATED, WHEN_NOTHING_LOCATED)
+        )
+        self._when_located = Turns(located, WORK_WHEN_LOCATED, patient=False)
+        self._when_nothing = Turns(nothing, WORK_WHEN_NOTHING, patient=True)
         self._skipped = 0  # frames in a row
         self._left_unread = False
 

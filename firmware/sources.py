@@ -1,31 +1,35 @@
 """Keeps each camera and reader of the gate going in a thread of its own, and reports what they read to one bounded queue.
 
 Source: design.md "Watchdog": each source has its own supervisor that reopens it with back-off, so that one stalled lane stops
-nothing else.
+nothing else. Nothing a driver or decoder raises ends the thread without a word.
 """
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
-from drivers.camera import Camera
 from drivers.catalogue import open_camera, open_reader
-from drivers.errors import BadUrl, DriverError
+from drivers.errors import BadUrl, DriverError, Unavailable
 from drivers.line_reader import LineReader
 from edge_agent.settings import LaneSettings
-from firmware.decoder import Decoder
+from firmware.aim import Aim
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
-from firmware.unread_watch import UnreadWatch
+from firmware.trouble import where
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does not need them
+    from drivers.camera import Camera, GreyFrame
+    from firmware.decoder import Decoder, Look
+
 QUEUE_SIZE = 64
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _PUT_S = 1.0
+_ANSWERED_REFUSALS = ("binary", "oversize")  # somebody did show a code; `incomplete` is a line's noise
 
 
 class _Device(Protocol):
@@ -43,11 +47,14 @@ class Source:
     def __init__(self, lane: LaneSettings, reports: queue.Queue[Report]) -> None:
         self.lane = lane
         self.counters: Counter[str] = Counter()
-        self.look_ms = 0.0  # of the last frame
+        self.look_ms = 0.0  # of the last frame that was looked at
         self._reports = reports
         self._stopping = threading.Event()
         self._device: _Device | None = None
         self._device_lock = threading.Lock()
+        self._reader: LineReader | None = None
+        self._refused_before: Counter[str] = Counter()  # by readers that are closed now
+        self._refused_told = 0
         self._works = False
         self._thread = threading.Thread(target=self._supervise, name=f"source-{lane.name}", daemon=True)
 
@@ -60,11 +67,27 @@ class Source:
         self._stopping.set()
         with self._device_lock:
             if self._device is not None:
-                self._device.close()
+                _close(self._device)
 
     def join(self, timeout_s: float) -> None:
         """Waits for the thread to end."""
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def snapshot(self) -> dict[str, float]:
+        """What was counted so far; a reader's refused lines as `refused_binary` and the like."""
+        refused = {f"refused_{reason}": count for reason, count in self._refused().items()}
+        return {**self.counters, **refused, "look_ms": round(self.look_ms, 2)}
+
+    def newly_refused(self) -> bool:
+        """Tells whether a reader has thrown away somebody's code (binary, far too long) since this was last asked."""
+        refused = self._refused()
+        told, self._refused_told = self._refused_told, sum(refused[reason] for reason in _ANSWERED_REFUSALS)
+        return self._refused_told > told
+
+    def _refused(self) -> Counter[str]:
+        with self._device_lock:
+            return self._refused_before + Counter(self._reader.refused() if self._reader is not None else {})
 
     def _supervise(self) -> None:
         wait_s = _FIRST_WAIT_S
@@ -76,14 +99,18 @@ class Source:
                 self._say(SourceState.FAULT, str(error))
                 return
             except DriverError as error:
-                self.counters["reopened"] += 1
-                self._say(SourceState.FAULT, str(error))
+                why = str(error)
+            except Exception as error:  # noqa: BLE001 - a lane must not die without a word; the message could hold somebody's data
+                why = f"unexpected {where(error)}: opened anew; please report it"
             else:
                 if not self._stopping.is_set():
                     self._say(SourceState.ENDED, "no more pictures")
                 return
-            wait_s = _FIRST_WAIT_S if self._works else min(wait_s * 2, _LONGEST_WAIT_S)
+            self.counters["reopened"] += 1
+            self._say(SourceState.FAULT, why)
+            wait_s = _FIRST_WAIT_S if self._works else wait_s
             self._stopping.wait(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def _read_until_it_ends(self) -> None:
         if self.lane.camera:
@@ -102,7 +129,7 @@ class Source:
         finally:
             with self._device_lock:
                 self._device = None
-            device.close()
+            _close(device)
 
     def _say(self, state: SourceState, why: str = "") -> None:
         self._works = self._works or state is SourceState.WORKING
@@ -120,23 +147,71 @@ class Source:
                 return
 
     def _look_at_frames(self, camera: Camera) -> None:
-        decoder, watch = Decoder(), UnreadWatch()
+        eye, aim = _Eye(), Aim()
         for frame in camera.frames():
             if not self._works:
                 self._say(SourceState.WORKING)
-            look = decoder.look(frame.grey)
+            look = eye.look(frame.grey)
+            if eye.trouble:
+                self._say(SourceState.WORKING, eye.told_trouble())
             self.counters["frames"] += 1
-            self.look_ms = look.took_ms
+            self.counters["skipped"] += look.skipped
+            self.look_ms = self.look_ms if look.skipped else look.took_ms
             for decoded in look.decoded:
                 self._put(Reading(self.lane.name, decoded.text.encode(), "camera", frame.at_s), wait=False)
             read = bool(look.decoded or look.not_text)
             if look.not_text:
                 self._put(Reading(self.lane.name, b"\xff", "camera", frame.at_s), wait=False)  # not UTF-8: surely no person's code
-            if watch.look(located=bool(look.located), read=read, now_s=frame.at_s):
-                self._put(Unread(self.lane.name), wait=False)
+            advice = aim.look(look.located, read=read, now_s=frame.at_s)
+            if advice is not None:
+                self._put(Unread(self.lane.name, advice), wait=False)
 
     def _take_lines(self, reader: LineReader) -> None:
-        self._say(SourceState.WORKING)
-        for line in reader.lines():
-            self.counters["lines"] += 1
-            self._put(Reading(self.lane.name, line.data, "serial", line.at_s), wait=True)
+        with self._device_lock:
+            self._reader = reader
+        try:
+            self._say(SourceState.WORKING)
+            for line in reader.lines():
+                self.counters["lines"] += 1
+                self._put(Reading(self.lane.name, line.data, "serial", line.at_s), wait=True)
+        finally:
+            with self._device_lock:
+                self._reader = None
+                self._refused_before += Counter(reader.refused())
+
+
+class _Eye:
+    """A decoder that goes on without its second opinion when ZBar does not work, and says so once.
+
+    Raises:
+        Unavailable: a decoder's library is missing.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from firmware import decoder, zbar  # noqa: PLC0415 - see TYPE_CHECKING above
+        except ImportError as error:
+            raise Unavailable(f"cameras cannot be used: {error}") from error
+        self._decoder: Decoder = decoder.Decoder()
+        self._zbar_error = zbar.ZBarError
+        self._without_zbar = partial(decoder.Decoder, with_zbar=False)
+        self.trouble = ""
+
+    def look(self, grey: GreyFrame) -> Look:
+        """One look at a frame; raises ValueError as `Decoder.look` does."""
+        try:
+            return self._decoder.look(grey)
+        except self._zbar_error as error:
+            self.trouble = f"{error}; reading goes on without the second decoder"
+            self._decoder = self._without_zbar()
+        return self._decoder.look(grey)
+
+    def told_trouble(self) -> str:
+        """The trouble, told for the first and last time."""
+        trouble, self.trouble = self.trouble, ""
+        return trouble
+
+
+def _close(device: _Device) -> None:
+    with contextlib.suppress(Exception):  # an unplugged device may refuse even this; what counts was said when it failed
+        device.close()

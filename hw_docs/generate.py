@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import os
 import re
 import runpy
@@ -25,6 +26,7 @@ from edge_agent import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 # BCM number → pin of the 40-pin header. Source: Raspberry Pi documentation, "GPIO and the 40-pin header".
 _HEADER_PIN = {
@@ -100,6 +102,29 @@ def signals() -> Iterator[str]:
     yield ""
 
 
+# name, horizontal field of view in degrees. Source: Raspberry Pi documentation, "About the camera modules".
+_CAMERAS = (("Module 2", 62.2), ("Module 3", 66.0), ("Module 3 Wide", 102.0))
+_CODES = (  # name, width of the symbol in mm, modules a side
+    ("national code, printed 50 mm", 50.0, 49),
+    ("national code on a phone, 45 mm", 45.0, 49),
+    ("identity card (CCCD), 18 mm", 18.0, 53),
+)
+_DISTANCES_CM = (10, 15, 20, 30, 40, 60)
+_READABLE_PX, _FRAME_PX = 3.0, 1280
+
+
+def distances() -> Iterator[str]:
+    """Pixels per module by code, camera and distance."""
+    yield _row("code", "camera", *(f"{distance} cm" for distance in _DISTANCES_CM))
+    yield _row(*["---"] * (len(_DISTANCES_CM) + 2))
+    for code, width_mm, modules in _CODES:
+        for camera, view_degrees in _CAMERAS:
+            per_mm = [_FRAME_PX / (2 * distance * 10 * math.tan(math.radians(view_degrees) / 2)) for distance in _DISTANCES_CM]
+            pixels = [width_mm / modules * each for each in per_mm]
+            yield _row(code, camera, *(f"**{each:.1f}**" if each >= _READABLE_PX else f"{each:.1f}" for each in pixels))
+    yield ""
+
+
 def _help(*command: str) -> str:
     environment = {**os.environ, "COLUMNS": "100", "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
     result = subprocess.run(
@@ -130,6 +155,7 @@ _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "driver-urls": driver_urls,
     "pins": pins,
     "signals": signals,
+    "distances": distances,
     "commands": commands,
 }
 
@@ -152,8 +178,11 @@ def pictures() -> Iterator[tuple[Path, str]]:
 
 def broken_links(page: Path, text: str) -> list[str]:
     """The relative links of a page that lead nowhere."""
+    prose = _CODE.sub("", text)
     return [
-        f"{page.relative_to(ROOT)}: link to {target} leads nowhere" for target in _LINK.findall(text) if not (page.parent / target).exists()
+        f"{page.relative_to(ROOT)}: link to {target} leads nowhere"
+        for target in _LINK.findall(prose)
+        if not (page.parent / target).exists()
     ]
 
 

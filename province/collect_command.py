@@ -15,7 +15,8 @@ from pathlib import Path
 
 from edge_agent import logs, topics
 from edge_agent.authority import Power
-from edge_agent.broker_link import BrokerLink, Endpoint
+from edge_agent.broker_link import BrokerLink
+from edge_agent.endpoint import Endpoint
 from province.collector import Collector
 from province.console import print_json
 from province.errors import NotAProvince, ProvinceError

@@ -7,9 +7,12 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "cose", "entry", "envelope", "fields", "keyring", "logs", "receipt", "sealing", "topics",
+    "authority", "broker_link", "cbor", "cose", "endpoint", "entry", "envelope",
+    "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
-DEVICE = {"control", "documents", "identity", "outbox", "process_lock", "salvage", "settings", "stored_keyring"}
+DEVICE = {
+    "control", "documents", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage", "settings", "stored_keyring",
+}  # fmt: skip
 MAY = {
     "drivers": {"drivers"},
     "person codes": {"person codes"},

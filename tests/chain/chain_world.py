@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,15 @@ class Process:
         assert process.stdout is not None
         process.stdout.close()
         return code
+
+    def wait_until_logged(self, text: str) -> None:
+        """Waits for a line of the process's log."""
+        assert self._process is not None
+        deadline_s = time.monotonic() + WAIT_S
+        while text not in self.log():
+            assert time.monotonic() < deadline_s, f"{text!r} is not in {self.log()}"
+            with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
+                raise AssertionError(f"ended with {self._process.wait(0.02)}: {self.log()}")
 
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""

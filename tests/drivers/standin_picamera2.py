@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 STRIDE_PADDING = 64
+CONTROL_DELAY = 3
 CAMERA_CONTROLS = ("FrameDurationLimits", "ExposureTime", "AnalogueGain", "AeExposureMode", "NoiseReductionMode")
 
 
@@ -36,6 +37,7 @@ class Request:
         self.ref_count = 1
         self.number = number
         self.sensor_ns = time.monotonic_ns()
+        self.exposure = camera.exposure_now()
 
     def acquire(self) -> None:
         with self.camera.request_lock:
@@ -50,7 +52,7 @@ class Request:
                 self.camera.free += 1
 
     def get_metadata(self) -> dict[str, Any]:
-        return {"SensorTimestamp": self.sensor_ns}
+        return {"SensorTimestamp": self.sensor_ns, **self.exposure}
 
 
 class MappedArray:
@@ -86,7 +88,8 @@ class Picamera2:
     def __init__(self, camera_num: int = 0) -> None:
         self.camera_num = camera_num
         names = CAMERA_CONTROLS + (("AfMode", "AfSpeed") if self.has_autofocus else ())
-        self.camera_controls = dict.fromkeys(names, (0, 1, 0))
+        self.camera_controls = dict.fromkeys(names, (0, 16, 0))
+        self.pipeline = [{"ExposureTime": 5_000, "AnalogueGain": 1.0}] * CONTROL_DELAY
         self.request_lock = threading.Lock()
         self.post_callback: Any = None
         self.config: dict[str, Any] = {}
@@ -115,7 +118,20 @@ class Picamera2:
         main |= {"stride": main["size"][0], "format": "YUV420"}
         lores |= {"stride": lores["size"][0] + STRIDE_PADDING, "format": self.output_format}
         self.config = config
+        given = {name: value for name, value in config["controls"].items() if name in {"ExposureTime", "AnalogueGain"}}
+        self.pipeline = [each | given for each in self.pipeline]
         self.free = config["buffer_count"]
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        assert self.is_open
+        self.pipeline.append(self.pipeline[-1] | controls)
+
+    def exposure_now(self) -> dict[str, Any]:
+        """What the sensor uses for this frame: settings arrive some frames after they were asked for."""
+        now = self.pipeline[0]
+        if len(self.pipeline) > 1:
+            self.pipeline.pop(0)
+        return dict(now)
 
     def stream_configuration(self, name: str = "main") -> dict[str, Any]:
         stream: dict[str, Any] = self.config[name]

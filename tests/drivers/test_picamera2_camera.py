@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import standin_picamera2
 
 from drivers.catalogue import open_camera
 from drivers.errors import Stalled, Unavailable
+from drivers.exposure_bracket import LONG_US, SHORT_US
 from drivers.picamera2_camera import Picamera2Camera
 
 
@@ -74,3 +76,16 @@ def test_only_controls_the_module_has_are_asked_for(has_autofocus: bool, monkeyp
     assert automatic["AeExposureMode"] == standin_picamera2.AeExposureModeEnum.Short
     assert ("AfMode" in automatic) == has_autofocus
     assert fixed == {"FrameDurationLimits": (33_333, 33_333), "ExposureTime": 33_333, "AnalogueGain": 4.0}
+
+
+def test_the_bracket_alternates_and_each_frame_says_its_exposure(monkeypatch: pytest.MonkeyPatch) -> None:
+    standin_picamera2.install(monkeypatch)
+    camera = open_camera("picamera2:?size=320x240&fps=100&exposures=bracket")
+    frames = camera.frames()
+    seen = [next(frames).exposure_us for _ in range(60)]
+    camera.close()
+    assert set(seen) == {LONG_US, SHORT_US}
+    assert seen[0] == LONG_US
+    runs = [len(list(run)) for _us, run in groupby(seen)]
+    assert len(runs) >= 6
+    assert min(runs[1:-1]) >= 3  # held long enough for the sensor to follow

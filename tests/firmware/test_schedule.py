@@ -99,6 +99,13 @@ def test_nothing_is_skipped_where_every_look_is_wanted(changes: list[Change]) ->
     assert not any(schedule.skips(change) for change in changes)
 
 
+def test_without_zbar_nobody_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware.readers.zbar.read_qr", lambda _: pytest.fail("ZBar was asked"))
+    decoder = Decoder(skip_unchanged=False, with_zbar=False)
+    tried = [name for _ in range(8) for name in decoder.look(held_up(WALL, CARD, spoilt=True)).tried]
+    assert len(set(tried)) == sum(rescue.reader is not Reader.ZBAR for rescue in WHEN_LOCATED)
+
+
 def test_an_unchanged_frame_is_skipped_with_a_forced_look_every_few() -> None:
     decoder = Decoder()
     looks = [decoder.look(WALL) for _ in range(1 + 3 * FORCED_EVERY)]

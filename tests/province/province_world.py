@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_agent import envelope, keyring, receipt, topics
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Endpoint, Event, Message
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.endpoint import Endpoint
 from edge_agent.entry import NO_PREVIOUS, Body, Clock, Direction, Header, Kind, Known, LogHead, Method, Note, Passage, RecordedPerson
 from edge_agent.keyring import EpochKey, Keyring, day_of
 from edge_agent.sealing import Suite

@@ -1,0 +1,262 @@
+"""Firmware's end of the outbox: appends entries, each on disk before the light turns green."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from edge_agent.entry import LOG_BYTES, NO_PREVIOUS, LogHead
+from edge_agent.envelope import envelope_hash
+from edge_agent.outbox import (
+    APPLICATION_ID,
+    DAMAGE_NOTE,
+    SCHEMA_VERSION,
+    Backlog,
+    OutboxDamaged,
+    OutboxError,
+    OutboxFull,
+    Recorded,
+    Spot,
+    connect,
+    explaining,
+    read_backlog,
+    single_row,
+    transaction,
+)
+
+CHECKPOINT_BYTES = 8 * 1024 * 1024
+_RESERVE_BYTES = CHECKPOINT_BYTES + 1024 * 1024  # as long as the write-ahead log may grow
+_SCHEMA = (
+    # first_ordinal: what the log's entry number 1 has, or would have; start: where its entries in this file begin (later, when salvaged);
+    # forked: the province holds other bytes under one of its numbers
+    """CREATE TABLE log(log BLOB PRIMARY KEY,
+        first_ordinal INTEGER NOT NULL, start INTEGER NOT NULL, forked INTEGER NOT NULL DEFAULT 0)""",
+    # the log now written; before_*: the head of the device's log before it, if known
+    """CREATE TABLE head(one INTEGER PRIMARY KEY CHECK (one = 1),
+        log BLOB NOT NULL, next_seq INTEGER NOT NULL, next_ordinal INTEGER NOT NULL, hash BLOB NOT NULL,
+        before_log BLOB, before_seq INTEGER, before_hash BLOB)""",
+    "CREATE TABLE appended(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    "CREATE TABLE forgotten(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    "CREATE TABLE sealed(ordinal INTEGER PRIMARY KEY, envelope BLOB NOT NULL)",
+)
+
+
+class Recorder:
+    """Firmware's end: appends, one entry at a time, each on disk before `append` returns.
+
+    Args:
+        path: the outbox file; created, with a new log, when absent.
+        capacity_bytes: sealed bytes it may hold; beyond it entries are refused.
+        keep_free_bytes: free space on the disk below which entries are refused, so that the system stays alive. Some room
+            (18 MB, on a tiny disk an eighth of it) is kept in any case: forgetting takes room too, and without any a full outbox could
+            never shrink.
+
+    Raises:
+        OutboxDamaged: the file is not a whole outbox.
+        OutboxError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, capacity_bytes: int, keep_free_bytes: int = 0) -> None:
+        self.path = path
+        self._capacity_bytes = capacity_bytes
+        self._keep_free_bytes = keep_free_bytes
+        self._damage_note = path.with_name(path.name + DAMAGE_NOTE)
+        self._refuse_when_noted()
+        self._make_file()
+        self._connection = connect(path, "FULL")
+        try:
+            with explaining(path):
+                self.created = self._create_if_new()
+            self._backlog = self._checked_backlog()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _make_file(self) -> None:
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # SQLite gives its side files the same mode
+        except FileExistsError:
+            return
+        except OSError as error:
+            kind = OutboxFull if error.errno == errno.ENOSPC else OutboxError
+            raise kind(f"{self.path}: cannot be made ({error.strerror}): check disk and permissions") from None
+
+    def _refuse_when_noted(self) -> None:
+        if self._damage_note.exists():
+            raise OutboxDamaged(f"{self.path}: gate-agent met damage in it")
+
+    def _create_if_new(self) -> bool:
+        if self._connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            return False
+        log = secrets.token_bytes(LOG_BYTES)
+        with transaction(self._connection, self.path):
+            for statement in _SCHEMA:
+                self._connection.execute(statement)
+            self._connection.execute("INSERT INTO log(first_ordinal, start, log) VALUES (1, 1, ?)", (log,))
+            self._connection.execute("INSERT INTO head(one, log, next_seq, next_ordinal, hash) VALUES (1, ?, 1, 1, ?)", (log, NO_PREVIOUS))
+            self._connection.execute("INSERT INTO appended VALUES (1, 0, 0)")
+            self._connection.execute("INSERT INTO forgotten VALUES (1, 0, 0)")
+            self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the file's name itself must survive a power cut
+        finally:
+            os.close(folder)
+        return True
+
+    def _checked_backlog(self) -> Backlog:
+        with explaining(self.path):
+            return read_backlog(self._connection, self.path)
+
+    @property
+    def fullness(self) -> float:
+        """Sealed bytes waiting, as a part of the capacity (0 to 1 and above), as of the last append."""
+        return self._backlog.bytes / self._capacity_bytes
+
+    def backlog(self) -> Backlog:
+        """What waits now."""
+        self._backlog = self._checked_backlog()
+        return self._backlog
+
+    def _refuse_when_full(self) -> None:
+        if self._backlog.bytes >= self._capacity_bytes:
+            raise OutboxFull(f"{self.path}: {self._backlog.bytes} bytes wait for the province, {self._capacity_bytes} is the limit")
+
+    def _refuse_when_the_disk_is_full(self) -> None:
+        missing = self._missing_on_disk()
+        if missing:
+            with suppress(sqlite3.Error):  # what was forgotten may still take room in the write-ahead log
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            missing = self._missing_on_disk()
+        if missing:
+            raise OutboxFull(f"{self.path}: less than {missing} bytes are free on its disk")
+
+    def _missing_on_disk(self) -> int:
+        """How many bytes should be free and are not; 0 when there is room.
+
+        The file never shrinks: pages of what was forgotten are room for new entries. The write-ahead log takes fresh room only.
+        """
+        try:
+            disk = os.statvfs(self.path.parent)
+        except OSError as error:
+            raise OutboxError(f"{self.path}: its disk is gone ({error.strerror}): check disk and permissions") from None
+        free, reserve = disk.f_bavail * disk.f_frsize, min(_RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 16)
+        if free < reserve:
+            return reserve
+        wanted = max(self._keep_free_bytes, 2 * reserve)  # one for the write-ahead log of the appends, one for that of the forgetting
+        if free >= wanted:
+            return 0
+        with explaining(self.path):
+            inside = int(
+                single_row(self._connection, self.path, "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size")[0]
+            )
+        return wanted if free + inside < wanted else 0
+
+    def append(self, build: Callable[[Spot], bytes]) -> Recorded:
+        """Appends the entry that `build` makes for its place in the log, and returns once it is on disk to stay.
+
+        Args:
+            build: makes the envelope from its place; whatever it raises leaves the outbox as it was.
+
+        Raises:
+            OutboxFull: no room; nothing was recorded.
+            OutboxDamaged, OutboxError: the disk or the file failed; nothing was recorded.
+        """
+        self._refuse_when_noted()
+        self._refuse_when_the_disk_is_full()
+        with transaction(self._connection, self.path):
+            self._backlog = read_backlog(self._connection, self.path)
+            self._refuse_when_full()
+            if single_row(self._connection, self.path, "SELECT forked FROM log WHERE log = (SELECT log FROM head)")[0]:
+                self._begin_new_log()
+            log, seq, ordinal, prev, *before = single_row(
+                self._connection, self.path, "SELECT log, next_seq, next_ordinal, hash, before_log, before_seq, before_hash FROM head"
+            )
+            if type(ordinal) is not int:
+                raise OutboxDamaged(f"{self.path}: a counter row is damaged")
+            predecessor = LogHead(*before) if seq == 1 and before[0] is not None else None
+            envelope = build(Spot(log, seq, prev, predecessor))
+            digest = envelope_hash(envelope)
+            self._connection.execute("INSERT INTO sealed VALUES (?, ?)", (ordinal, envelope))
+            self._connection.execute("UPDATE head SET next_seq = ?, next_ordinal = ?, hash = ?", (seq + 1, ordinal + 1, digest))
+            self._connection.execute("UPDATE appended SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
+        return Recorded(log, seq, digest)
+
+    def probe(self) -> None:
+        """Proves that an entry could be recorded now: room, and a commit with fsync that changes nothing.
+
+        Raises:
+            OutboxFull, OutboxDamaged, OutboxError: as `append` would.
+        """
+        self._refuse_when_noted()
+        self._refuse_when_the_disk_is_full()
+        with transaction(self._connection, self.path):
+            self._backlog = read_backlog(self._connection, self.path)
+            self._refuse_when_full()
+            self._connection.execute("UPDATE appended SET entries = entries")
+
+    def _begin_new_log(self) -> None:
+        log = secrets.token_bytes(LOG_BYTES)
+        # A log without entries is no predecessor: it never was, and the one before it stays.
+        self._connection.execute("DELETE FROM log WHERE log = (SELECT log FROM head WHERE next_seq = 1)")
+        self._connection.execute("INSERT INTO log(first_ordinal, start, log) SELECT next_ordinal, next_ordinal, ? FROM head", (log,))
+        self._connection.execute(
+            "UPDATE head SET before_log = log, before_seq = next_seq - 1, before_hash = hash WHERE next_seq > 1",
+        )
+        self._connection.execute("UPDATE head SET log = ?, next_seq = 1, hash = ?", (log, NO_PREVIOUS))
+
+    def logs(self) -> set[bytes]:
+        """The logs this file holds or held entries of."""
+        with explaining(self.path):
+            return {row[0] for row in self._connection.execute("SELECT log FROM log")}
+
+    def begin_new_log(self) -> None:
+        """Starts a new log whose first entry will name the present one as its predecessor."""
+        with transaction(self._connection, self.path):
+            self._begin_new_log()
+
+    def adopt(self, log: bytes, entries: Mapping[int, bytes]) -> None:
+        """Takes over entries salvaged from a damaged outbox, under their own log and numbers, before any entry of this one.
+
+        Args:
+            log: their log, named only once.
+            entries: envelopes by number within their log, at least one; numbers may be missing.
+        """
+        first, last = min(entries), max(entries)
+        with transaction(self._connection, self.path):
+            own_log, ordinal, next_seq = single_row(self._connection, self.path, "SELECT log, next_ordinal, next_seq FROM head")
+            if next_seq != 1:
+                raise OutboxError(f"{self.path}: entries are adopted only before the first new one")
+            self._connection.execute("INSERT INTO log(log, first_ordinal, start) VALUES (?, ?, ?)", (log, ordinal - first + 1, ordinal))
+            self._connection.executemany(
+                "INSERT INTO sealed VALUES (?, ?)", ((ordinal + seq - first, envelope) for seq, envelope in entries.items())
+            )
+            after = ordinal + last - first + 1
+            self._connection.execute(
+                "UPDATE head SET next_ordinal = ?, before_log = ?, before_seq = ?, before_hash = ?",
+                (after, log, last, envelope_hash(entries[last])),
+            )
+            self._connection.execute("UPDATE log SET first_ordinal = ?, start = ? WHERE log = ?", (after, after, own_log))
+            self._connection.execute(
+                "UPDATE appended SET entries = entries + ?, bytes = bytes + ?", (len(entries), sum(map(len, entries.values())))
+            )
+
+    def checkpoint_if_large(self) -> None:
+        """Folds the write-ahead log back into the file once it is past 8 MB; call it when nobody waits at the gate.
+
+        When that fails (a full disk) nothing is lost and nothing is said: the next `append` or `probe` meets the same trouble.
+        """
+        wal = self.path.with_name(self.path.name + "-wal")
+        with suppress(OSError, sqlite3.Error):
+            if wal.stat().st_size > CHECKPOINT_BYTES:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Closes the file; everything appended is already on disk."""
+        self._connection.close()

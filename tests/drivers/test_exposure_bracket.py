@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.exposure_bracket import LONG_US, SHORT_US, Exposure, ExposureBracket
+
+
+def film(bracket: ExposureBracket, light: list[float], delay: int) -> tuple[list[Exposure], list[float]]:
+    """A camera whose settings reach the sensor `delay` frames late; light: grey levels for one µs at gain 1."""
+    pipeline = [bracket.first()] * (delay + 1)
+    taken, greys = [], []
+    for level in light:
+        exposure = pipeline.pop(0)
+        grey = min(255.0, level * exposure.us * exposure.gain)
+        asked = bracket.after_frame(exposure, grey)
+        pipeline.append(asked or pipeline[-1] if pipeline else asked or exposure)
+        taken.append(exposure)
+        greys.append(grey)
+    return taken, greys
+
+
+@given(level=st.floats(0.001, 0.05), delay=st.integers(0, 4))
+def test_both_exposures_come_and_reach_the_target_where_gain_can(level: float, delay: int) -> None:
+    taken, greys = film(ExposureBracket(), [level] * 80, delay)
+    assert {exposure.us for exposure in taken[-24:]} == {LONG_US, SHORT_US}
+    for exposure, grey in zip(taken[-24:], greys[-24:], strict=True):
+        reachable = min(16.0, max(1.0, 110 / level / exposure.us))
+        assert grey == pytest.approx(min(255.0, level * exposure.us * reachable), rel=0.25)
+
+
+@given(light=st.lists(st.floats(0, 100), max_size=60), delay=st.integers(0, 4))
+def test_whatever_the_light_what_is_asked_stays_within_the_camera(light: list[float], delay: int) -> None:
+    taken, _greys = film(ExposureBracket(most_gain=8.0), light, delay)
+    assert all(exposure.us in {LONG_US, SHORT_US} and 1.0 <= exposure.gain <= 8.0 for exposure in taken)
+
+
+@pytest.mark.parametrize("wrong", [{"short_us": 0}, {"short_us": 9_000}, {"hold_frames": 0}, {"most_gain": 0.5}])
+def test_no_bracket_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="no bracket"):
+        ExposureBracket(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,437 @@
+"""The outbox: numbers never used twice, links never broken, nothing forgotten that the province has not named by its hash."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import tempfile
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
+from sealed_examples import filled, scribbled_at, sealed_at
+
+from edge_agent.entry import NO_PREVIOUS, LogHead
+from edge_agent.envelope import envelope_hash, peek
+from edge_agent.forwarder import Forgotten, Forwarder
+from edge_agent.outbox import FILE_NAME, OutboxError, OutboxFull, Recorded, Spot
+from edge_agent.receipt import Range, Status
+from edge_agent.recorder import CHECKPOINT_BYTES, Recorder
+
+ROOMY = 10**9
+
+
+def exact(recorded: Recorded, first: int | None = None, *, forked: bool = False) -> Range:
+    return Range(first or recorded.seq, recorded.seq, recorded.hash, Status.REGISTERED, forked=forked)
+
+
+class Life(RuleBasedStateMachine):
+    """An outbox and its two users, against a list and a dict."""
+
+    entries = Bundle("entries")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / FILE_NAME
+        self.recorder = Recorder(self.path, ROOMY)
+        self.forwarder = Forwarder(self.path)
+        self.waiting: dict[tuple[bytes, int], bytes] = {}
+        self.spots: list[Spot] = []
+        self.head: Recorded | None = None
+        self.must_fork = False
+
+    def teardown(self) -> None:
+        self.recorder.close()
+        self.forwarder.close()
+        self.folder.cleanup()
+
+    @rule(target=entries, size=st.integers(32, 900))
+    def append(self, size: int) -> Recorded:
+        seen: list[tuple[Spot, bytes]] = []
+
+        def build(spot: Spot) -> bytes:
+            seen.append((spot, scribbled_at(spot, size)))
+            return seen[-1][1]
+
+        recorded = self.recorder.append(build)
+        [(spot, envelope)] = seen
+        assert (recorded.log, recorded.seq, recorded.hash) == (spot.log, spot.seq, envelope_hash(envelope))
+        self._check_link(spot)
+        self.waiting[recorded.log, recorded.seq] = envelope
+        self.spots.append(spot)
+        self.head, self.must_fork = recorded, False
+        return recorded
+
+    def _check_link(self, spot: Spot) -> None:
+        assert (spot.log, spot.seq) not in {(before.log, before.seq) for before in self.spots}
+        if self.head is None:
+            assert (spot.seq, spot.prev, spot.predecessor) == (1, NO_PREVIOUS, None)
+        elif spot.log == self.head.log:
+            assert not self.must_fork
+            assert (spot.seq, spot.prev, spot.predecessor) == (self.head.seq + 1, self.head.hash, None)
+        else:
+            assert (spot.seq, spot.prev) == (1, NO_PREVIOUS)
+            assert spot.predecessor == LogHead(self.head.log, self.head.seq, self.head.hash)
+
+    @rule()
+    def build_fails(self) -> None:
+        def build(_spot: Spot) -> bytes:
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            self.recorder.append(build)
+
+    @rule(entry=entries, back=st.integers(0, 6), forked=st.booleans())
+    def receipt(self, entry: Recorded, back: int, forked: bool) -> None:
+        first = max(1, entry.seq - back)
+        gone = self.forwarder.forget(entry.log, exact(entry, first, forked=forked))
+        if (entry.log, entry.seq) not in self.waiting:
+            assert gone == Forgotten(0, -1)
+            return
+        mine = [(entry.log, seq) for seq in range(first, entry.seq + 1) if (entry.log, seq) in self.waiting]
+        assert (gone.entries, gone.last - gone.first, gone.mismatch) == (len(mine), entry.seq - first, False)
+        for key in mine:
+            del self.waiting[key]
+        self.must_fork |= forked and self.head is not None and entry.log == self.head.log
+
+    @rule(entry=entries, other=st.binary(min_size=32, max_size=32))
+    def receipt_of_other_bytes(self, entry: Recorded, other: bytes) -> None:
+        gone = self.forwarder.forget(entry.log, replace(exact(entry, 1, forked=True), last_hash=other))
+        assert gone == Forgotten(0, -1, mismatch=(entry.log, entry.seq) in self.waiting)
+
+    @rule(entry=entries, beyond=st.integers(1, 2**63 - 1))
+    def receipt_beyond_the_log(self, entry: Recorded, beyond: int) -> None:
+        last = min(max(spot.seq for spot in self.spots if spot.log == entry.log) + beyond, 2**63 - 1)
+        for digest in {envelope_hash(envelope) for envelope in self.waiting.values()} or {bytes(32)}:
+            assert self.forwarder.forget(entry.log, Range(1, last, digest, Status.REGISTERED, forked=True)) == Forgotten(0, -1)
+
+    @rule(log=st.binary(min_size=16, max_size=16))
+    def receipt_of_an_unknown_log(self, log: bytes) -> None:
+        assert self.forwarder.forget(log, Range(1, 5, bytes(32), Status.REGISTERED, forked=True)) == Forgotten(0, -1)
+
+    @rule()
+    def reopen(self) -> None:
+        self.recorder.close()
+        self.forwarder.close()
+        self.recorder = Recorder(self.path, ROOMY)
+        self.forwarder = Forwarder(self.path)
+        assert not self.recorder.created
+
+    @precondition(lambda self: self.head is not None)
+    @rule(times=st.integers(1, 3))
+    def begin_new_log(self, times: int) -> None:
+        for _ in range(times):
+            self.recorder.begin_new_log()
+        self.must_fork = True
+
+    @rule(target=entries)
+    def forget_everything(self) -> object:
+        for spot in reversed(self.spots):
+            if (spot.log, spot.seq) in self.waiting:
+                envelope = self.waiting.pop((spot.log, spot.seq))
+                part = Range(spot.seq, spot.seq, envelope_hash(envelope), Status.REGISTERED)
+                assert self.forwarder.forget(spot.log, part).entries == 1
+        return multiple()
+
+    @rule()
+    def checkpoint(self) -> None:
+        self.forwarder.checkpoint()
+        self.recorder.checkpoint_if_large()
+        self.recorder.probe()
+
+    @invariant()
+    def what_waits_is_what_was_not_receipted_in_order(self) -> None:
+        order = [self.waiting[spot.log, spot.seq] for spot in self.spots if (spot.log, spot.seq) in self.waiting]
+        page = self.forwarder.page(0, 1000)
+        assert [waiting.envelope for waiting in page] == order
+        assert self.forwarder.first_ordinal() == (page[0].ordinal if page else len(self.spots) + 1)
+
+    @invariant()
+    def counters_are_exact(self) -> None:
+        for backlog in (self.forwarder.backlog(), self.recorder.backlog()):
+            assert (backlog.entries, backlog.bytes) == (len(self.waiting), sum(map(len, self.waiting.values())))
+        assert self.recorder.fullness == backlog.bytes / ROOMY
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(deadline=None, max_examples=30, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / FILE_NAME
+
+
+def test_real_entries_make_a_chain_that_the_province_can_follow(path: Path) -> None:
+    made = filled(path, 5)
+    entries = [peek(envelope) for envelope in made]
+    assert [entry.header.seq for entry in entries] == [1, 2, 3, 4, 5]
+    assert [entry.header.prev for entry in entries] == [NO_PREVIOUS, *(entry.hash for entry in entries[:-1])]
+
+
+def test_numbers_go_on_after_everything_was_forgotten_and_the_file_reopened(path: Path) -> None:
+    filled(path, 3)
+    forwarder = Forwarder(path)
+    head = forwarder.backlog().head
+    forwarder.forget(head.log, Range(1, 3, head.hash, Status.REGISTERED))
+    forwarder.checkpoint()
+    forwarder.close()
+    recorder = Recorder(path, ROOMY)
+    assert recorder.append(scribbled_at).seq == 4
+    recorder.close()
+
+
+def test_a_new_log_each_time_the_file_is_new(tmp_path: Path) -> None:
+    logs = set()
+    for place in range(20):
+        recorder = Recorder(tmp_path / f"{place}.sqlite", ROOMY)
+        assert recorder.created
+        logs |= recorder.logs()
+        recorder.close()
+    assert len(logs) == 20
+
+
+def test_files_are_for_their_owner_only(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    recorder.append(scribbled_at)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    recorder.close()
+    assert modes == dict.fromkeys([FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"], 0o600)
+
+
+def test_the_recorder_syncs_and_the_forwarder_need_not(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    forwarder = Forwarder(path)
+    assert recorder._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert forwarder._connection.execute("PRAGMA synchronous").fetchone() == (1,)
+    for end in (recorder, forwarder):
+        assert end._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert end._connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+        end.close()
+
+
+def test_a_full_outbox_refuses_and_takes_again_when_the_province_has_some(path: Path) -> None:
+    recorder = Recorder(path, capacity_bytes=1000)
+    done = [recorder.append(scribbled_at) for _ in range(4)]
+    for refuse in (lambda: recorder.append(scribbled_at), recorder.probe):
+        with pytest.raises(OutboxFull, match="1000 is the limit"):
+            refuse()
+    assert recorder.fullness == 1.2
+    forwarder = Forwarder(path)
+    assert len(forwarder.page(0, 10)) == 4, "nothing was dropped"
+    forwarder.forget(done[0].log, exact(done[1], 1))
+    recorder.probe()
+    assert recorder.append(scribbled_at).seq == 5
+    forwarder.close()
+    recorder.close()
+
+
+def test_a_disk_that_is_nearly_full_refuses_before_the_system_suffers(path: Path) -> None:
+    recorder = Recorder(path, ROOMY, keep_free_bytes=2**62)
+    with pytest.raises(OutboxFull, match="are free"):
+        recorder.append(scribbled_at)
+    with pytest.raises(OutboxFull, match="are free"):
+        recorder.probe()
+    recorder.close()
+
+
+def test_a_replayed_receipt_changes_nothing(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    done = [recorder.append(scribbled_at) for _ in range(5)]
+    forwarder = Forwarder(path)
+    assert forwarder.forget(done[0].log, exact(done[2], 1)).entries == 3
+    for _ in range(3):
+        assert forwarder.forget(done[0].log, exact(done[2], 1)) == Forgotten(0, -1)
+    assert forwarder.backlog().entries == 2
+    assert forwarder.forget(done[0].log, exact(done[4], 1)) == Forgotten(1, 5, entries=2), "a range of which a part is gone already"
+    forwarder.close()
+    recorder.close()
+
+
+def test_more_than_a_transaction_is_forgotten_at_once(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    recorder._connection.execute("PRAGMA synchronous=OFF")
+    done = [recorder.append(scribbled_at) for _ in range(1201)]
+    forwarder = Forwarder(path)
+    assert forwarder.forget(done[0].log, exact(done[-2], 1)).entries == 1200
+    assert [waiting.ordinal for waiting in forwarder.page(0, 10)] == [1201]
+    assert forwarder.backlog().entries == 1
+    forwarder.close()
+    recorder.close()
+
+
+def test_a_fork_starts_a_new_log_that_names_the_old_one(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    done = [recorder.append(scribbled_at) for _ in range(3)]
+    forwarder = Forwarder(path)
+    forwarder.forget(done[0].log, exact(done[1], forked=True))
+    spots: list[Spot] = []
+
+    def build(spot: Spot) -> bytes:
+        spots.append(spot)
+        return scribbled_at(spot)
+
+    after = [recorder.append(build) for _ in range(2)]
+    assert spots[0].predecessor == LogHead(done[2].log, 3, done[2].hash)
+    assert [entry.seq for entry in after] == [1, 2]
+    assert after[0].log != done[0].log
+    assert spots[1].predecessor is None
+    assert [waiting.envelope for waiting in forwarder.page(0, 9)], "the old log's entries still wait"
+    assert forwarder.forget(done[0].log, exact(done[2])).entries == 1
+    assert forwarder.forget(after[0].log, exact(after[1], 1)).entries == 2
+    forwarder.close()
+    recorder.close()
+
+
+def test_a_receipt_of_one_log_never_touches_another_even_with_the_right_hash(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    first = [recorder.append(scribbled_at) for _ in range(3)]
+    recorder.begin_new_log()
+    second = [recorder.append(scribbled_at) for _ in range(3)]
+    forwarder = Forwarder(path)
+    assert forwarder.forget(first[0].log, Range(1, 5, second[1].hash, Status.REGISTERED)) == Forgotten(0, -1)
+    assert forwarder.forget(second[0].log, Range(1, 3, second[2].hash, Status.REGISTERED)).entries == 3
+    assert [envelope_hash(waiting.envelope) for waiting in forwarder.page(0, 9)] == [entry.hash for entry in first]
+    forwarder.close()
+    recorder.close()
+
+
+def test_salvaged_logs_with_missing_beginnings_stay_apart(path: Path) -> None:
+    """An adopted log's numbers may reach below those of the log before it: a long range must stop at its own first entry."""
+    logs = {bytes([place]) * 16: place * 1000 for place in (1, 2, 3)}
+    recorder = Recorder(path, ROOMY)
+    envelopes = {log: {start + n: scribbled_at(Spot(log, start + n, NO_PREVIOUS, None)) for n in (0, 1, 3)} for log, start in logs.items()}
+    for log, of_log in envelopes.items():
+        recorder.adopt(log, of_log)
+    own = recorder.append(scribbled_at)
+    assert recorder.backlog().entries == 10
+    forwarder = Forwarder(path)
+    last = list(envelopes)[-1]
+    gone = forwarder.forget(last, Range(1, 3003, envelope_hash(envelopes[last][3003]), Status.REGISTERED))
+    assert gone.entries == 3
+    assert len(forwarder.page(0, 100)) == 7
+    for log in list(envelopes)[:-1]:
+        assert forwarder.forget(log, Range(1, logs[log] + 3, envelope_hash(envelopes[log][logs[log] + 3]), Status.HELD)).entries == 3
+    assert forwarder.forget(own.log, exact(own)).entries == 1
+    assert forwarder.backlog().bytes == 0
+    forwarder.close()
+    recorder.close()
+
+
+def test_adopting_comes_before_the_first_new_entry(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    recorder.append(scribbled_at)
+    with pytest.raises(OutboxError, match="before the first"):
+        recorder.adopt(bytes(16), {1: b"x" * 40})
+    assert recorder.backlog().entries == 1
+    recorder.close()
+
+
+def test_the_forwarder_sees_what_the_recorder_commits_and_knows_that_something_changed(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    forwarder = Forwarder(path)
+    before = forwarder.changes()
+    assert forwarder.changes() == before
+    recorder.append(scribbled_at)
+    assert forwarder.changes() != before
+    assert len(forwarder.page(0, 10)) == 1
+    forwarder.close()
+    recorder.close()
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(path: Path) -> None:
+    made = filled(path, 25, scribbled_at)
+    forwarder = Forwarder(path)
+    after, seen = 0, []
+    while page := forwarder.page(after, 7):
+        assert len(page) <= 7
+        seen += [waiting.envelope for waiting in page]
+        after = page[-1].ordinal
+    forwarder.close()
+    assert seen == made
+
+
+def test_a_page_of_a_large_outbox_takes_little_memory_and_holds_no_lock(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    recorder._connection.execute("PRAGMA synchronous=OFF")
+    for _ in range(3000):
+        recorder.append(lambda spot: scribbled_at(spot, 1700))
+    forwarder = Forwarder(path)
+    tracemalloc.start()
+    page = forwarder.page(500, 200)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(page) == 200
+    assert most < 3 * 200 * 1700
+    recorder._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert path.with_name(f"{FILE_NAME}-wal").stat().st_size == 0, "a reader in the way would have left it"
+    forwarder.close()
+    recorder.close()
+
+
+def test_a_large_write_ahead_log_is_folded_by_the_recorder_and_a_small_one_is_left(path: Path) -> None:
+    recorder = Recorder(path, ROOMY)
+    recorder._connection.execute("PRAGMA synchronous=OFF")
+    wal = path.with_name(f"{FILE_NAME}-wal")
+    recorder.append(scribbled_at)
+    recorder.checkpoint_if_large()
+    assert wal.stat().st_size > 0
+    while wal.stat().st_size <= CHECKPOINT_BYTES:
+        recorder.append(lambda spot: scribbled_at(spot, 60_000))
+    recorder.checkpoint_if_large()
+    assert wal.stat().st_size == 0
+    recorder.close()
+
+
+def test_there_is_no_forwarder_before_the_recorder(path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="gate-firmware makes it"):
+        Forwarder(path)
+    assert not path.exists(), "the agent never makes the file"
+    path.touch()
+    with pytest.raises(FileNotFoundError, match="still making it"):
+        Forwarder(path)
+    filled(path, 1)
+    Forwarder(path).close()
+
+
+def test_a_replaced_file_is_noticed(path: Path) -> None:
+    filled(path, 1)
+    forwarder = Forwarder(path)
+    assert not forwarder.replaced()
+    path.rename(path.with_name("elsewhere"))
+    assert forwarder.replaced()
+    filled(path, 1)
+    assert forwarder.replaced()
+    forwarder.close()
+
+
+def test_closing_an_old_connection_harms_nothing_of_the_new_file(path: Path) -> None:
+    filled(path, 2)
+    old = Forwarder(path)
+    for file in list(path.parent.iterdir()):
+        file.rename(file.with_name(f"old-{file.name}"))
+    recorder = Recorder(path, ROOMY)
+    for _ in range(3):
+        recorder.append(sealed_at)
+    old.close()
+    assert path.with_name(f"{FILE_NAME}-wal").exists(), "SQLite deletes by name what it thinks is its own"
+    fresh = sqlite3.connect(path)
+    assert fresh.execute("SELECT count(*) FROM sealed").fetchone() == (3,)
+    fresh.close()
+    recorder.close()
+
+
+def test_a_later_version_is_left_alone(path: Path) -> None:
+    filled(path, 1)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    for opener in (lambda: Recorder(path, ROOMY), lambda: Forwarder(path)):
+        with pytest.raises(OutboxError, match="version 99") as refused:
+            opener()
+        assert type(refused.value) is OutboxError, "not damaged: it must not be set aside"

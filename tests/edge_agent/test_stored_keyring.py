@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sealed_examples import DAY, KEYRING_7, KEYRING_OFFICER, ROOT_PUBLIC, STRANGER, UNDATED_KEY, brief, officer
+
+from edge_agent.authority import Power
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
+from edge_agent.keyring import Keyring, issue
+from edge_agent.stored_keyring import DOCUMENT, NoKeyring, OlderKeyring, WatchedKeyring, accept, read
+
+
+def message(counter: int, issued_ms: int = 1) -> bytes:
+    return issue(Keyring(counter, issued_ms, (DAY, UNDATED_KEY)), KEYRING_OFFICER)
+
+
+def test_there_is_none_before_the_first(tmp_path: Path) -> None:
+    with pytest.raises(NoKeyring, match="gate-agent enrol BUNDLE"):
+        read(tmp_path, ROOT_PUBLIC)
+    with pytest.raises(NoKeyring):
+        WatchedKeyring(tmp_path, ROOT_PUBLIC)
+
+
+@given(counters=st.lists(st.integers(1, 9), min_size=1, max_size=6))
+@brief
+def test_the_counter_never_goes_back(tmp_path_factory: pytest.TempPathFactory, counters: list[int]) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    highest = 0
+    for counter in counters:
+        if counter < highest:
+            with pytest.raises(OlderKeyring, match=f"{highest} is in use"):
+                accept(folder, ROOT_PUBLIC, message(counter))
+        else:
+            assert accept(folder, ROOT_PUBLIC, message(counter)).counter == counter
+        highest = max(highest, counter)
+        assert read(folder, ROOT_PUBLIC).counter == highest
+
+
+def test_another_keyring_with_the_counter_in_use_changes_nothing(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(5, issued_ms=1))
+    assert accept(tmp_path, ROOT_PUBLIC, message(5, issued_ms=2)).issued_ms == 1
+    assert read(tmp_path, ROOT_PUBLIC).issued_ms == 1
+
+
+def test_the_same_keyring_again_writes_nothing(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(5))
+    before = (tmp_path / FILE_NAME).stat().st_mtime_ns
+    accept(tmp_path, ROOT_PUBLIC, message(5))
+    assert (tmp_path / FILE_NAME).stat().st_mtime_ns == before
+
+
+def test_a_keyring_that_is_not_genuine_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(5))
+    for wrong, why in (
+        (b"garbage", Malformed),
+        (issue(Keyring(9, 1, (UNDATED_KEY,)), officer(Power.RECEIPTS)), Forged),
+        (issue(Keyring(9, 1, (UNDATED_KEY,)), officer(Power.KEYRING, root=STRANGER)), Forged),
+    ):
+        with pytest.raises(why):
+            accept(tmp_path, ROOT_PUBLIC, wrong)
+    assert read(tmp_path, ROOT_PUBLIC).counter == 5
+
+
+@pytest.mark.parametrize("stored", [{}, {"message": 5}, {"message": "?"}, {"message": "AAAA"}, {"counter": 9}])
+def test_a_stored_keyring_is_checked_again_from_the_root_down(tmp_path: Path, stored: dict[str, object]) -> None:
+    documents = Documents(tmp_path)
+    documents.put(DOCUMENT, stored)
+    documents.close()
+    with pytest.raises(NoKeyring, match="cannot be believed"):
+        read(tmp_path, ROOT_PUBLIC)
+    accept(tmp_path, ROOT_PUBLIC, message(1))
+    assert read(tmp_path, ROOT_PUBLIC).counter == 1
+
+
+def test_someone_who_writes_the_file_cannot_choose_the_keys(tmp_path: Path) -> None:
+    documents = Documents(tmp_path)
+    forged = issue(Keyring(99, 1, (UNDATED_KEY,)), officer(Power.KEYRING, root=STRANGER))
+    documents.put(DOCUMENT, {"counter": 99, "message": base64.b64encode(forged).decode()})
+    documents.close()
+    with pytest.raises(NoKeyring):
+        read(tmp_path, ROOT_PUBLIC)
+
+
+def test_damaged_documents_are_no_keyring_and_take_none(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"torn")
+    with pytest.raises(NoKeyring):
+        read(tmp_path, ROOT_PUBLIC)
+    with pytest.raises(DocumentsDamaged):
+        accept(tmp_path, ROOT_PUBLIC, message(1))
+
+
+def test_a_watched_keyring_follows_the_file_and_survives_a_bad_one(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, issue(KEYRING_7, KEYRING_OFFICER))
+    watched = WatchedKeyring(tmp_path, ROOT_PUBLIC)
+    assert watched.current() is watched.current()
+    accept(tmp_path, ROOT_PUBLIC, message(8))
+    assert watched.current().counter == 8
+    file = tmp_path / FILE_NAME
+    for damage in (lambda: file.write_bytes(b"torn"), file.unlink, file.mkdir):
+        damage()
+        (tmp_path / f"{FILE_NAME}.previous").unlink(missing_ok=True)
+        assert watched.current().counter == 8
+    file.rmdir()
+    accept(tmp_path, ROOT_PUBLIC, message(9))
+    assert watched.current().counter == 9
