@@ -9,6 +9,7 @@ from measures import Measure
 _INK, _SOFT, _OURS, _FAILS, _THEIRS, _BAR = "#1d2733", "#5b6b7b", "#2f7d4f", "#b9472f", "#c3ccd6", "#b9472f"
 _STYLE = 'font-family="Noto Sans, DejaVu Sans, sans-serif" font-size="13"'
 _LEFT, _WIDTH, _ROW, _HEAD = 430, 520, 26, 70
+_MOST_RATIO = 0.5  # longer bars are cut
 
 
 def draw(measures: list[Measure]) -> str:
@@ -28,14 +29,15 @@ def draw(measures: list[Measure]) -> str:
 
 
 def _bar(measure: Measure, top: int) -> list[str]:
-    full = 100.0 if measure.unit == "%" else 1.0 if measure.value > 0.5 else 0.5
+    full = 100.0 if measure.unit == "%" else _MOST_RATIO
     limit = float(measure.bar.split()[1]) if measure.bar else None
     colour = _THEIRS if measure.holds is None else _OURS if measure.holds else _FAILS
     width = min(1.0, measure.value / full) * _WIDTH
+    beyond = "→ " if measure.value > full else ""
     parts = [
         _text(_LEFT - 10, top + 16, measure.name, "end"),
         f'<rect x="{_LEFT}" y="{top + 4}" width="{max(width, 1):.1f}" height="16" rx="3" fill="{colour}"/>',
-        _text(_LEFT + width + 8, top + 16, f"{measure.value:.3g} {measure.unit}", "start", _INK),
+        _text(_LEFT + width + 8, top + 16, f"{beyond}{measure.value:.3g} {measure.unit}", "start", _INK),
     ]
     if limit is not None:
         at = _LEFT + min(1.0, limit / full) * _WIDTH
