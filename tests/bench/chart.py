@@ -18,11 +18,11 @@ def draw(measures: list[Measure]) -> str:
     rows.sort(key=lambda measure: measure.unit != "x pyzbar")
     height = _HEAD + _ROW * len(rows) + 50
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 110} {height}" role="img" aria-labelledby="title">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 150} {height}" role="img" aria-labelledby="title">',
         '<title id="title">Benchmarks of reading codes: ours, the others on the same frames, and the bars to keep</title>',
         f'<rect width="100%" height="{height}" fill="#ffffff"/>',
         _text(_LEFT, 30, "Reading codes: green ours, grey others, red line the bar to keep", "start", _INK, "bold"),
-        _text(_LEFT, 52, "times as a share of pyzbar.decode on the same frames, same run (less is better); reads in % (more is better)"),
+        _text(20, 52, "times as a share of pyzbar.decode on the same frames, same run (less is better); reads in % (more is better)"),
     ]
     parts += [line for place, measure in enumerate(rows) for line in _bar(measure, _HEAD + _ROW * place)]
     return "\n".join([*parts, "</svg>\n"])
@@ -33,14 +33,15 @@ def _bar(measure: Measure, top: int) -> list[str]:
     limit = float(measure.bar.split()[1]) if measure.bar else None
     colour = _THEIRS if measure.holds is None else _OURS if measure.holds else _FAILS
     width = min(1.0, measure.value / full) * _WIDTH
+    at = _LEFT + (0.0 if limit is None else min(1.0, limit / full) * _WIDTH)
+    text_at = at + 8 if limit is not None and _LEFT + width <= at < _LEFT + width + 120 else _LEFT + width + 8  # not under the line
     beyond = "→ " if measure.value > full else ""
     parts = [
         _text(_LEFT - 10, top + 16, measure.name, "end"),
         f'<rect x="{_LEFT}" y="{top + 4}" width="{max(width, 1):.1f}" height="16" rx="3" fill="{colour}"/>',
-        _text(_LEFT + width + 8, top + 16, f"{beyond}{measure.value:.3g} {measure.unit}", "start", _INK),
+        _text(text_at, top + 16, f"{beyond}{measure.value:.3g} {measure.unit}", "start", _INK),
     ]
     if limit is not None:
-        at = _LEFT + min(1.0, limit / full) * _WIDTH
         parts.append(f'<line x1="{at:.1f}" y1="{top}" x2="{at:.1f}" y2="{top + 24}" stroke="{_BAR}" stroke-width="2"/>')
     return parts
 

@@ -33,8 +33,8 @@ BENCHES = {
 }
 
 
-def main() -> int:
-    """Runs the benchmarks asked for; 1 when a bar does not hold."""
+def main() -> None:
+    """Runs the benchmarks asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHES)} (default: all)")
     names = parser.parse_args().names
@@ -50,8 +50,7 @@ def main() -> int:
     if not names:
         write(measures, ROOT / "bench.json")
         (ROOT / "hw_docs/pictures/bench.svg").write_text(chart.draw(measures), encoding="utf-8")
-    return 0 if all(measure.holds is not False for measure in measures) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
