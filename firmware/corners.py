@@ -40,7 +40,12 @@ def neighbourhood(corners: Corners, *, margin: float, width: int, height: int) -
     return Box(max(0, min(xs) - across), max(0, min(ys) - down), min(width, max(xs) + across), min(height, max(ys) + down))
 
 
-def moved(corners: Corners, left: int, top: int) -> Corners:
-    """Returns the corners as seen from a frame of which theirs begins at (left, top)."""
-    one, two, three, four = ((x + left, y + top) for x, y in corners)
+def scaled(corners: Corners, scale: float, left: int, top: int) -> Corners:
+    """Returns the corners as seen from a frame in which their picture begins at (left, top) and each of its pixels is `scale` wide.
+
+    Example:
+        >>> scaled(((0, 0), (8, 0), (8, 8), (0, 8)), 0.5, left=10, top=20)
+        ((10, 20), (14, 20), (14, 24), (10, 24))
+    """
+    one, two, three, four = ((round(x * scale) + left, round(y * scale) + top) for x, y in corners)
     return one, two, three, four

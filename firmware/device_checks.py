@@ -85,10 +85,11 @@ def check_decoders() -> Finding:
         return fault(part, str(error), todo)
     blank = np.full((240, 320), 255, dtype=np.uint8)
     try:
-        look = decoder.Decoder().look(blank, second_opinion=decoder.SecondOpinion.ALWAYS)
+        zbar.read_qr(blank)
+        look = decoder.Decoder().look(blank)
     except zbar.ZBarError as error:
         return fault(part, str(error), todo)
-    return ok(part, f"zxing-cpp and ZBar looked at an empty frame in {look.took_ms:.1f} ms")
+    return ok(part, f"zxing-cpp and ZBar work; a look at an empty frame took {look.took_ms:.1f} ms")
 
 
 def check_reader(lane: LaneSettings, prompt: Callable[[str], None] | None, scan_s: float = _SCAN_S) -> Finding:

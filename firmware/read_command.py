@@ -1,24 +1,24 @@
-"""`gate-firmware read`: decodes picture files the way the gate would in one look."""
+"""`gate-firmware read`: decodes picture files the way the gate would, in up to five looks."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .console import print_json, print_line, visible
 
-if TYPE_CHECKING:  # numpy, Pillow and the decoders take half a second to import on a Pi: `--help` must not wait for them
-    from .decoder import Decoder
+_MOST_LOOKS = 1000
 
 _EPILOG = """\
 examples:
   gate-firmware read photo.jpg                   what is in one picture
   gate-firmware read --json pictures/            a whole folder, one JSON object a line
+  gate-firmware read --looks 1 photo.jpg         what a single frame would have given
   gate-firmware read --json photo.jpg | jq -r '.texts[]?' | gate-firmware parse
 
-JSON: {"file": "photo.jpg", "texts": ["…"], "ms": 1.2}, or {"file": "photo.jpg", "error": "…"}
+JSON: {"file": "photo.jpg", "texts": ["…"], "ms": 3.6, "look_ms": [1.1, 2.5]}: all looks together, and each,
+or {"file": "photo.jpg", "error": "…"}
 exit code: 0; 1 if any file could not be opened; 2 for a wrong command line
 """
 
@@ -28,24 +28,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "read",
         help="decode picture files",
-        description="Decodes the QR codes in picture files, in one look each (zxing-cpp, then ZBar where that misses).",
+        description="Decodes the QR codes in picture files: the same picture goes through the gate's schedule of looks until it is read.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    parser.add_argument(
+        "--looks", type=_count, default=5, metavar="K", help="looks at each picture at most, as if held up for K frames (default 5)"
+    )
     parser.add_argument("paths", nargs="+", metavar="FILE|FOLDER", type=Path, help="a picture, or a folder of pictures")
+
+
+def _count(word: str) -> int:
+    if not word.isascii() or not word.isdigit() or not 1 <= int(word) <= _MOST_LOOKS:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 to {_MOST_LOOKS}")
+    return int(word)
 
 
 def run(args: argparse.Namespace) -> int:
     """Reads the pictures and prints what they hold."""
-    from .decoder import Decoder  # noqa: PLC0415 - see TYPE_CHECKING above
-
-    decoder = Decoder()
     failed = False
     if not args.json:
         print_line(f"{'ms':>8}  picture and its texts")
     for path in args.paths:
-        for answer in _answers(path, decoder):
+        for answer in _answers(path, args.looks):
             failed = failed or "error" in answer
             if args.json:
                 print_json(answer)
@@ -54,8 +60,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _answers(path: Path, decoder: Decoder) -> Iterator[dict[str, object]]:
+def _answers(path: Path, looks: int) -> Iterator[dict[str, object]]:
     """Yields an answer for each picture of a path."""
+    # numpy, Pillow and the decoders take half a second to import on a Pi: `--help` must not wait for them.
     from .pictures import NotAPicture, pictures_in  # noqa: PLC0415
 
     try:
@@ -64,18 +71,26 @@ def _answers(path: Path, decoder: Decoder) -> Iterator[dict[str, object]]:
         yield {"file": str(path), "error": str(error)}
         return
     for file in files:
-        yield _answer(file, decoder)
+        yield _answer(file, looks)
 
 
-def _answer(file: Path, decoder: Decoder) -> dict[str, object]:
-    from .decoder import SecondOpinion  # noqa: PLC0415
+def _answer(file: Path, looks: int) -> dict[str, object]:
+    """The answer for one picture."""
+    from .decoder import Decoder  # noqa: PLC0415 - as above
     from .pictures import NotAPicture, load_grey  # noqa: PLC0415
 
+    decoder, texts, look_ms = Decoder(skip_unchanged=False), dict[str, None](), list[float]()
     try:
-        look = decoder.look(load_grey(file), second_opinion=SecondOpinion.ALWAYS)
+        grey = load_grey(file)
+        for _ in range(looks):
+            look = decoder.look(grey)
+            look_ms.append(round(look.took_ms, 3))
+            texts.update(dict.fromkeys(one.text for one in look.decoded))
+            if look.settled:
+                break
     except (NotAPicture, ValueError) as error:
         return {"file": str(file), "error": str(error)}
-    return {"file": str(file), "texts": [one.text for one in look.decoded], "ms": round(look.took_ms, 3)}
+    return {"file": str(file), "texts": list(texts), "ms": round(sum(look_ms), 3), "look_ms": look_ms}
 
 
 def _print_row(answer: dict[str, object]) -> None:

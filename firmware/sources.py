@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from drivers.catalogue import open_camera, open_reader
@@ -46,7 +47,7 @@ class Source:
     def __init__(self, lane: LaneSettings, reports: queue.Queue[Report]) -> None:
         self.lane = lane
         self.counters: Counter[str] = Counter()
-        self.look_ms = 0.0  # of the last frame
+        self.look_ms = 0.0  # of the last frame that was looked at
         self._reports = reports
         self._stopping = threading.Event()
         self._device: _Device | None = None
@@ -154,7 +155,8 @@ class Source:
             if eye.trouble:
                 self._say(SourceState.WORKING, eye.told_trouble())
             self.counters["frames"] += 1
-            self.look_ms = look.took_ms
+            self.counters["skipped"] += look.skipped
+            self.look_ms = self.look_ms if look.skipped else look.took_ms
             for decoded in look.decoded:
                 self._put(Reading(self.lane.name, decoded.text.encode(), "camera", frame.at_s), wait=False)
             read = bool(look.decoded or look.not_text)
@@ -192,19 +194,17 @@ class _Eye:
             raise Unavailable(f"cameras cannot be used: {error}") from error
         self._decoder: Decoder = decoder.Decoder()
         self._zbar_error = zbar.ZBarError
-        self._never = decoder.SecondOpinion.NEVER
-        self._alone = False
+        self._without_zbar = partial(decoder.Decoder, with_zbar=False)
         self.trouble = ""
 
     def look(self, grey: GreyFrame) -> Look:
         """One look at a frame; raises ValueError as `Decoder.look` does."""
-        if not self._alone:
-            try:
-                return self._decoder.look(grey)
-            except self._zbar_error as error:
-                self._alone = True
-                self.trouble = f"{error}; reading goes on without the second decoder"
-        return self._decoder.look(grey, second_opinion=self._never)
+        try:
+            return self._decoder.look(grey)
+        except self._zbar_error as error:
+            self.trouble = f"{error}; reading goes on without the second decoder"
+            self._decoder = self._without_zbar()
+        return self._decoder.look(grey)
 
     def told_trouble(self) -> str:
         """The trouble, told for the first and last time."""

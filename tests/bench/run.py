@@ -1,16 +1,56 @@
-"""Measures what matters and writes bench.json: `make bench`. Every time is a ratio against a reference in the same run."""
+"""Measures what matters and writes bench.json: `make bench`. Every time is a ratio against a reference in the same run.
+
+`make bench ARGS="cards approaches"` measures some only, and then writes nothing.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent.parent), str(HERE.parent / "province")]
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/province"), str(ROOT / "tests/firmware")]
 
-import decoding  # noqa: E402 - the path above comes first
+import approaches  # noqa: E402 - the path above comes first
+import cards  # noqa: E402 - the same
+import chart  # noqa: E402 - the same
+import held_phone  # noqa: E402 - the same
+import nobody_there  # noqa: E402 - the same
 import recording  # noqa: E402 - the same
-from measures import report  # noqa: E402 - the same
+import shared_set  # noqa: E402 - the same
+from measures import Measure, table, write  # noqa: E402 - the same
+
+BENCHES = {
+    "shared_set": shared_set.measure,
+    "held_phone": held_phone.measure,
+    "nobody_there": nobody_there.measure,
+    "cards": cards.measure,
+    "approaches": approaches.measure,
+    "recording": recording.measure,
+}
+
+
+def main() -> None:
+    """Runs the benchmarks asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHES)} (default: all)")
+    names = parser.parse_args().names
+    if unknown := set(names) - set(BENCHES):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: there are {', '.join(BENCHES)}")
+    measures: list[Measure] = []
+    for name in names or BENCHES:
+        started_s = time.monotonic()
+        found = BENCHES[name]()
+        print(f"{name}: {time.monotonic() - started_s:.0f} s" + ("" if found else ", nothing to measure: set GATE_QR_IMAGES"))
+        print(table(found))
+        measures += found
+    if not names:
+        write(measures, ROOT / "bench.json")
+        (ROOT / "hw_docs/pictures/bench.svg").write_text(chart.draw(measures), encoding="utf-8")
+
 
 if __name__ == "__main__":
-    report([*decoding.measure(), *recording.measure()], HERE.parent.parent / "bench.json")
+    main()

@@ -45,7 +45,10 @@ def test_read_json_gives_one_object_a_picture_in_order(folder: Path, capsys: pyt
     assert (blank["file"], blank["texts"]) == (str(folder / "a-blank.JPG"), [])
     assert (card["file"], card["texts"]) == (str(folder / "b-card.png"), [CARD])
     assert isinstance(card["ms"], float)
-    assert set(card) == {"file", "texts", "ms"}
+    assert set(card) == {"file", "texts", "ms", "look_ms"}
+    assert [len(answer["look_ms"]) for answer in (blank, card)] == [5, 1]  # type: ignore[arg-type]
+    assert main(["read", "--json", "--looks", "2", str(folder)]) == 0
+    assert len(objects(capsys.readouterr().out)[0]["look_ms"]) == 2  # type: ignore[arg-type]
 
 
 def test_read_goes_on_past_files_it_cannot_open(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +109,10 @@ def test_parse_shows_people_by_default(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "not a person's code: unknown-format: " in printed
 
 
-@pytest.mark.parametrize("line", [[], ["read"], ["bogus"], ["parse", "x"], ["read", "--bogus", "x"]])
+@pytest.mark.parametrize(
+    "line",
+    [[], ["read"], ["bogus"], ["parse", "x"], ["read", "--bogus", "x"], ["read", "--looks", "0", "x"], ["read", "--looks", "x", "x"]],
+)
 def test_a_wrong_command_line_is_exit_code_2(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(line)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from qr_pictures import parts_of, picture_in_segments, picture_of
 
 from firmware import zbar
 from firmware.corners import centre
-from firmware.decoder import Decoded, Decoder, SecondOpinion
+from firmware.decoder import Decoded, Decoder
 from firmware.person_codes import Scheme, read_person, write_person
 from firmware.pictures import load_grey
+from firmware.readers import Reader
 from province.synthetic import synthetic_people
 
 QR_IMAGES = Path(os.environ.get("GATE_QR_IMAGES", Path(__file__).parents[2] / "../shared/qr-images"))
@@ -26,38 +28,45 @@ CARD = "001099012345||Nguyễn Đình Ưỡn|15031999|Nam|Hà Nội|10052021"
 CARDS = [write_person(person) for person in synthetic_people(400, seed=400, scheme=Scheme.CCCD)]
 
 
-def texts(grey: NDArray[np.uint8], second_opinion: SecondOpinion = SecondOpinion.LOCATED) -> list[str]:
-    return [one.text for one in Decoder().look(grey, second_opinion=second_opinion).decoded]
+def texts(grey: NDArray[np.uint8]) -> list[str]:
+    return [one.text for one in Decoder().look(grey).decoded]
+
+
+def looked_at(grey: NDArray[np.uint8], looks: int) -> list[str]:
+    decoder, found = Decoder(skip_unchanged=False), dict[str, None]()
+    for _ in range(looks):
+        look = decoder.look(grey)
+        found.update(dict.fromkeys(one.text for one in look.decoded))
+        if look.settled:
+            break
+    return list(found)
 
 
 def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def test_400_vietnamese_cards_are_read_to_the_letter_by_each_decoder() -> None:
-    decoder = Decoder()
+@pytest.mark.parametrize("reader", Reader)
+def test_400_vietnamese_cards_are_read_to_the_letter_by_each_reader(reader: Reader) -> None:
     for text in CARDS:
-        picture = picture_of(text)
-        look = decoder.look(picture, second_opinion=SecondOpinion.NEVER)
-        assert [(one.text, one.by) for one in look.decoded] == [(text, "zxing")]
-        assert [code.data.decode() for code in zbar.read_qr(picture)] == [text]
-        assert write_person(read_person(look.decoded[0].text)) == text
+        read = [one.text for one in reader.read(picture_of(text)).decoded]
+        assert read == [text]
+        assert write_person(read_person(read[0])) == text
 
 
-def test_200_cards_in_numeric_and_byte_segments_are_read_to_the_letter_by_each_decoder() -> None:
+@pytest.mark.parametrize("reader", Reader)
+def test_200_cards_in_numeric_and_byte_segments_are_read_to_the_letter_by_each_reader(reader: Reader) -> None:
     for text in CARDS[:200]:
-        picture = picture_in_segments(text)
-        assert texts(picture, SecondOpinion.NEVER) == [text]
-        assert [code.data.decode() for code in zbar.read_qr(picture)] == [text]
+        assert [one.text for one in reader.read(picture_in_segments(text)).decoded] == [text]
 
 
 @pytest.mark.skipif(not QR_IMAGES.is_dir(), reason="the shared pictures are not here: set GATE_QR_IMAGES to their folder")
-@pytest.mark.parametrize("second_opinion, least", [(SecondOpinion.LOCATED, 0.85), (SecondOpinion.ALWAYS, 0.90)])
-def test_real_photographs_are_read_in_one_look_and_none_wrongly(second_opinion: SecondOpinion, least: float) -> None:
+@pytest.mark.parametrize("looks, least", [(1, 0.88), (5, 0.95)])
+def test_real_photographs_are_read_and_none_wrongly(looks: int, least: float) -> None:
     manifest = json.loads((QR_IMAGES / "manifest.json").read_text("utf-8"))
     right, wrong = 0, []
     for row in manifest:
-        found = {squeezed(text) for text in texts(load_grey(QR_IMAGES / row["file"]), second_opinion)}
+        found = {squeezed(text) for text in looked_at(load_grey(QR_IMAGES / row["file"]), looks)}
         right += squeezed(row["text"]) in found
         wrong += [row["file"]] if found - {squeezed(row["text"])} else []
     assert wrong == []
@@ -87,7 +96,7 @@ def test_a_declared_unicode_normal_form_is_left_alone() -> None:
     ids=["cp1258", "latin1", "latin1-declared", "kanji", "garbage"],
 )
 def test_other_encodings_are_not_guessed(picture: NDArray[np.uint8]) -> None:
-    look = Decoder().look(picture, second_opinion=SecondOpinion.ALWAYS)
+    look = Decoder().look(picture)
     assert look.decoded == ()
     assert len(look.not_text) == 1
     assert look.located == ()
@@ -96,7 +105,7 @@ def test_other_encodings_are_not_guessed(picture: NDArray[np.uint8]) -> None:
 def test_a_part_of_a_text_is_never_a_person() -> None:
     for part in parts_of(CARD, 2):
         assert zbar.read_qr(part) == []
-        for text in texts(part, SecondOpinion.ALWAYS):
+        for text in looked_at(part, 5):
             with pytest.raises(Exception, match="unknown-format"):
                 read_person(text)
 
@@ -120,22 +129,25 @@ def test_a_code_that_is_seen_but_not_read_is_located() -> None:
     assert abs(y - (100 + code.shape[0] / 2)) < 20
 
 
-def test_zbar_answers_where_zxing_only_locates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rescue_reads_what_was_only_located_and_tells_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = np.full((480, 640), 255, dtype=np.uint8)
     code = picture_of(CARD)
     height, width = code.shape
     frame[100 : 100 + height, 200 : 200 + width] = code
     as_read = Decoder().look(frame).decoded[0].corners
     assert as_read is not None
-    monkeypatch.setattr("firmware.decoder._utf8", lambda data: data.decode())
-    monkeypatch.setattr("firmware.decoder.zxingcpp.read_barcodes", lambda *_, **__: [_Unread(as_read)])
+    plain = zxingcpp.read_barcodes
+    monkeypatch.setattr(
+        "firmware.readers.zxingcpp.read_barcodes",
+        lambda grey, **options: [_Unread(as_read)] if grey.shape == frame.shape else plain(grey, **options),
+    )
     look = Decoder().look(frame)
-    assert [(one.text, one.by) for one in look.decoded] == [(CARD, "zbar")]
+    assert [one.text for one in look.decoded] == [CARD]
+    assert look.tried == ("near, one threshold",)
     assert look.located == ()
     corners = look.decoded[0].corners
     assert corners is not None
-    assert all(abs(a - b) <= 2 for mine, theirs in zip(corners, as_read, strict=True) for a, b in zip(mine, theirs, strict=True))
-    assert Decoder().look(frame, second_opinion=SecondOpinion.NEVER).decoded == ()
+    assert all(abs(a - b) <= 3 for mine, theirs in zip(corners, as_read, strict=True) for a, b in zip(mine, theirs, strict=True))
 
 
 class _Point:
@@ -186,20 +198,37 @@ def test_two_people_at_once_are_two_texts_and_one_shown_twice_is_one() -> None:
     assert texts(np.hstack([one, one])) == [CARDS[0]]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (7, 13), (33, 641), (720, 1281)])
-@pytest.mark.parametrize("second_opinion", SecondOpinion)
-def test_blank_frames_of_any_size_are_empty(shape: tuple[int, int], second_opinion: SecondOpinion) -> None:
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(min_size=1, max_size=120), seed=st.integers(0, 2**32 - 1))
+def test_whatever_a_code_holds_is_read_to_the_letter_or_not_at_all_however_spoilt(text: str, seed: int) -> None:
+    try:
+        picture = picture_of(text)
+    except ValueError:  # lone surrogates
+        return
+    assert looked_at(picture, 1) in ([text], [])
+    rng = np.random.default_rng(seed)
+    spoilt = picture.astype(np.float64)
+    top, left = rng.integers(0, picture.shape[0] - 20, 2)
+    spoilt[top : top + 20, left : left + 20] = rng.integers(0, 256)
+    spoilt = spoilt * rng.uniform(0.3, 1) + rng.normal(0, rng.uniform(0, 40), picture.shape)
+    assert looked_at(spoilt.clip(0, 255).astype(np.uint8), 5) in ([text], [])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (3, 2), (7, 13), (33, 641), (720, 1281)])
+def test_blank_frames_of_any_size_are_empty_at_every_look(shape: tuple[int, int]) -> None:
     for grey in (0, 128, 255):
-        look = Decoder().look(np.full(shape, grey, dtype=np.uint8), second_opinion=second_opinion)
-        assert (look.decoded, look.located, look.not_text) == ((), (), ())
-        assert look.took_ms > 0
+        decoder, frame = Decoder(skip_unchanged=False), np.full(shape, grey, dtype=np.uint8)
+        for _ in range(8):
+            look = decoder.look(frame)
+            assert (look.decoded, look.located, look.not_text) == ((), (), ())
+            assert look.took_ms > 0
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 200), width=st.integers(1, 200))
 def test_noise_holds_no_text(seed: int, height: int, width: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    assert texts(noise, SecondOpinion.ALWAYS) == []
+    assert looked_at(noise, 6) == []
 
 
 @pytest.mark.parametrize(
@@ -210,6 +239,11 @@ def test_noise_holds_no_text(seed: int, height: int, width: int) -> None:
         np.zeros((5, 5, 3), np.uint8),
         np.zeros(5, np.uint8),
         np.zeros((5, 5), np.float32),
+        np.zeros((5, 5), np.int8),
+        np.zeros((), np.uint8),
+        [[0, 0], [0, 0]],
+        b"\0" * 25,
+        None,
     ],
 )
 def test_what_is_no_grey_frame_is_refused_clearly(frame: NDArray[np.uint8]) -> None:

@@ -90,7 +90,7 @@ def test_a_code_that_is_no_text_is_reported_as_no_persons_code(watch: list[Watch
         (np.zeros((20, 20, 3), dtype=np.uint8), "ValueError"),
         (np.zeros((20, 20)), "ValueError"),
         (np.zeros((0, 20), dtype=np.uint8), "ValueError"),
-        ("no array at all", "AttributeError"),
+        ("no array at all", "ValueError"),
         (RuntimeError(CARD), "RuntimeError"),
         (MemoryError(), "MemoryError"),
     ],
@@ -145,14 +145,14 @@ def test_a_zbar_that_does_not_work_costs_the_second_opinion_only(watch: list[Wat
 def test_a_code_held_up_unread_is_reported(watch: list[Watched]) -> None:
     torn = CODE.copy()
     torn[60:110, 60:110] = 128
-    one = told(watch, [torn] * 2000)
+    one = told(watch, [torn] * 100_000)  # more than a second, most of it skipped
     while not isinstance(report := one.next(), Unread):
         assert isinstance(report, SourceChanged)
     assert report.lane == "in"
 
 
 def test_a_full_queue_drops_what_is_still_in_view_and_counts_it(watch: list[Watched]) -> None:
-    one = told(watch, [CODE] * 30, size=4)
+    one = told(watch, [CODE, 255 - CODE] * 15, size=4)  # unchanged frames would be skipped
     until = threading.Event()
     for _ in range(2000):
         if one.source.counters["frames"] == 30:
