@@ -50,7 +50,7 @@ class GateSettings:
     repeat_s: float = setting(
         "the same person again in the same direction within so many seconds is not recorded again", 30.0, least=1, most=3600
     )
-    held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.2, most=10)
+    held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.5, most=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 from province_world import ROOT, Broker, Collecting, founded, free_port
 from pty_port import PtyPort
 
+from edge_agent.control import ControlClient
 from edge_agent.topics import DeviceName
 from firmware.person_codes import Person, write_person
 from province import database, views
@@ -36,7 +37,7 @@ clock = "system"
 
 [gate]
 indicator = "console:?colour=never"
-held_s = 0.2
+held_s = 0.5
 
 [outbox]
 keep_free_mb = 0
@@ -107,6 +108,7 @@ class Gate:
     def __init__(self, folder: Path, layout: Layout, name: DeviceName) -> None:
         self.name = name
         self.state = folder / "state"
+        self.greens: list[tuple[bytes, int]] = []
         self.runtime = folder / "run"
         self.runtime.mkdir(parents=True)
         self.port = PtyPort()
@@ -128,6 +130,14 @@ class Gate:
         """Starts firmware and waits until it reads."""
         self.firmware.start()
         self._await_line("ready")
+        threading.Thread(target=self._note_greens, args=(ControlClient(self.runtime),), daemon=True).start()
+
+    def _note_greens(self, client: ControlClient) -> None:
+        """Notes each entry that firmware says it has answered with green, until firmware ends."""
+        with closing(client), suppress(OSError):
+            for message in client.messages():
+                if message["type"] == "passage":
+                    self.greens.append((bytes.fromhex(message["log"]), message["seq"]))
 
     def _await_line(self, *words: str) -> str:
         while True:
@@ -211,6 +221,12 @@ class Chain:
         keystore = Keystore(self.layout.keystore)
         with closing(database.connect(self.layout.register)) as connection:
             return [views.count_passages(connection, keystore, person.id_number) for person in people]
+
+    def times_registered(self, entries: list[tuple[bytes, int]]) -> list[int]:
+        """How often the register holds each entry, by log and number."""
+        with closing(database.connect(self.layout.register)) as connection:
+            query = "SELECT count(*) FROM entry WHERE log = ? AND seq = ? AND status = 'registered'"
+            return [int(connection.execute(query, entry).fetchone()[0]) for entry in entries]
 
     def count_passages(self) -> int:
         with closing(database.connect(self.layout.register)) as connection:

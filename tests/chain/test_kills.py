@@ -81,6 +81,9 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, seed: i
         if down is not None:
             start(world, down)
         world.wait_until_receipted()
+        greens = world.gate.greens
+        assert len(greens) >= len(people) // 2  # what was told between the kills
+        assert world.times_registered(greens) == [1] * len(greens)
         counts = world.passages_of(people)
         assert all(1 <= count <= tried for count, tried in zip(counts, tries, strict=True)), (counts, tries)
         assert world.count_passages() == sum(counts)

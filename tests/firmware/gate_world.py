@@ -279,7 +279,7 @@ def wait_until(met: Callable[[], bool], what: str) -> None:
         pause.wait(0.01)
 
 
-def gate_toml(enrolled: Enrolled, *lanes: Mapping[str, str], gate: str = 'indicator = "console:?colour=never"\nheld_s = 0.2') -> Path:
+def gate_toml(enrolled: Enrolled, *lanes: Mapping[str, str], gate: str = 'indicator = "console:?colour=never"\nheld_s = 0.5') -> Path:
     """A configuration file of this device."""
     text = f'[device]\nstate = "{enrolled.state}"\nruntime = "{enrolled.runtime}"\nclock = "system"\n'
     text += f"[gate]\n{gate}\n[outbox]\nkeep_free_mb = 0\n"
