@@ -30,12 +30,15 @@ AUTHORITY = Authority()
 STATUS = NAME.topic(Leaf.STATUS)
 
 
-AS_NOBODY = (
-    sys.executable,
-    "-c",  # it becomes nobody only once everything is loaded: the environment may lie where nobody may not look
-    "import os, sys; import edge_agent.run_command, edge_agent.status_command; from edge_agent.__main__ import main; "
-    "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main())",
-)
+# It becomes nobody only once everything is loaded: the environment may lie where nobody may not look.
+BECOMING_NOBODY = """
+import os, sys
+import edge_agent.run_command, edge_agent.status_command
+from edge_agent.__main__ import main
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.exit(main())
+"""
+AS_NOBODY = (sys.executable, "-c", BECOMING_NOBODY)
 
 
 def gate_agent(*words: object, command: Sequence[str] = AGENT) -> subprocess.CompletedProcess[str]:
