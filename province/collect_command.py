@@ -166,7 +166,7 @@ def collect(
         try:
             link = make_link(endpoint(layout, address), COLLECTOR, [topics.ALL_ENTRIES], collector.on_event, manual_ack=True)
         except OSError as error:  # ssl.SSLError is one
-            raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error.strerror}). Restore it.") from None
+            raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error}). Restore it.") from None
         _stop_at_the_end(collector)
         _log.info("collecting broker=%s:%d keyring_until=%s", *address, office.last_day)
         link.start()
