@@ -8,7 +8,16 @@ from drivers.urls import Option, Scheme, Value
 
 _SIZE = Option("size", "size", (1280, 720), "Size of the frames in pixels.", 160, 4608)
 _FPS = Option("fps", "integer", 30, "Frames a second.", 1, 120)
+_SMALLEST_REGION_PERCENT = 10  # of the Module 3's 4608 pixels still fewer than a frame's 1280: no smaller one shows more
 _STALL = Option("stall_s", "number", 3.0, "Seconds without a frame after which the camera counts as stalled.", 0.2, 60)
+
+
+def _picamera2_agrees(values: Mapping[str, Value]) -> list[str]:
+    fixed = [f"{name}={values[name]}" for name in ("exposure_us", "gain") if values[name]]
+    if values["exposures"] == "bracket" and fixed:
+        return [f"exposures='bracket' sets exposure and gain itself: leave out {' and '.join(fixed)}, or the bracket"]
+    return []
+
 
 CAMERAS = (
     Scheme(
@@ -35,9 +44,17 @@ CAMERAS = (
                 "Focus of modules that have a motor; others ignore it.",
                 choices=("continuous", "off"),
             ),
+            Option(
+                "roi",
+                "box",
+                None,
+                "Part of the view to look at, which then fills the frame: reads from further away, sees less to the sides.",
+                _SMALLEST_REGION_PERCENT,
+            ),
             _STALL,
         ),
         example="picamera2:?size=1280x720&fps=30",
+        agree=_picamera2_agrees,
     ),
     Scheme(
         "v4l2",
