@@ -54,9 +54,8 @@ class Picamera2Camera:
         Unavailable: picamera2 is not installed, or the camera is absent or in use.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument for each option of its URL
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each option of its URL
         self,
-        *,
         camera: int = 0,
         size: tuple[int, int] = (1280, 720),
         fps: int = 30,
