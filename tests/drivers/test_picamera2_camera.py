@@ -87,7 +87,7 @@ def test_the_bracket_alternates_and_each_frame_says_its_exposure(monkeypatch: py
     assert set(seen) == {LONG_US, SHORT_US}
     assert seen[0] == LONG_US
     runs = [len(list(run)) for _us, run in groupby(seen)]
-    assert len(runs) >= 6
+    assert len(runs) >= 3
     assert min(runs[1:-1]) >= 3  # held long enough for the sensor to follow
 
 
