@@ -68,7 +68,7 @@ class Gatehouse:
     Args:
         settings: the configuration.
         identity: who we are.
-        stopping: set when the gate should close; may be set by a signal handler.
+        stopping: set when the gate should close.
 
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
@@ -128,8 +128,8 @@ class Gatehouse:
             self._close()
 
     def stop(self) -> None:
-        """Ends `run` within a second; may be called from a signal handler."""
-        self._stopping.set()  # nothing else: a signal handler must not wait for a lock
+        """Ends `run` within a second; may be called from any thread."""
+        self._stopping.set()
 
     def _each_second(self) -> None:
         for source in self._sources:

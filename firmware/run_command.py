@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from edge_agent import identity as identities
 from edge_agent import logs
 from edge_agent import settings as settings_of
 from edge_agent.documents import DocumentsDamaged
+from edge_agent.ending import stop_when_asked
 from edge_agent.identity import Identity
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
@@ -45,8 +45,7 @@ def _open_the_gate(settings: Settings, identity: Identity) -> None:
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
 
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())  # nothing else: a signal handler must not wait for a lock
+    stop_when_asked(stopping.set)
     Gatehouse(settings, identity, stopping).run()
 
 

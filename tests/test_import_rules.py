@@ -7,7 +7,7 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "command_line", "cose", "endpoint", "entry", "envelope",
+    "authority", "broker_link", "cbor", "command_line", "cose", "ending", "endpoint", "entry", "envelope",
     "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
 DEVICE = {
