@@ -15,7 +15,7 @@ from qr_pictures import picture_of
 
 from drivers.errors import Stalled, Unplugged
 from edge_agent.settings import LaneSettings
-from firmware import sources, zbar
+from firmware import supervised, zbar
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.sources import Source
 
@@ -46,15 +46,14 @@ class Watched:
 
     def stop(self) -> None:
         self.source.stop()
-        self.source.join(WAIT_S)
-        assert not self.source._thread.is_alive()
+        assert self.source.join(WAIT_S)
 
 
 @pytest.fixture(autouse=True)
 def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
     add_test_drivers(monkeypatch)
-    monkeypatch.setattr(sources, "_FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(sources, "_LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(supervised, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(supervised, "LONGEST_WAIT_S", 0.05)
 
 
 @pytest.fixture
