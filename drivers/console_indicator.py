@@ -59,6 +59,9 @@ class ConsoleIndicator:
         mark = f"{colour}[{shape}]{_PLAIN}" if self._colour else f"[{shape}]"
         self._write(f"{time.strftime('%H:%M:%S')} {mark} {words}\n")
 
+    def set_quiet(self, quiet: bool) -> None:
+        """A terminal is silent anyway."""
+
     def close(self) -> None:
         """Writes nothing more; the stream stays open, it is not ours."""
         self._stream = None
@@ -85,3 +88,15 @@ def _send_the_rest_nowhere(stream: TextIO) -> None:
         os.dup2(nowhere, stream.fileno())
     finally:
         os.close(nowhere)
+
+
+def shape_and_words(signal: Signal) -> tuple[str, str, str]:
+    """A signal's shape (one sign), its Vietnamese and its English words.
+
+    Example:
+        >>> shape_and_words(Signal.ACCEPTED)
+        ('✔', 'MỜI QUA', 'accepted')
+    """
+    _, shape, words = _WORDS[signal]
+    vietnamese, _, english = words.rpartition(" · ")
+    return shape, vietnamese, english

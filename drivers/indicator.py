@@ -48,6 +48,10 @@ class Indicator(Protocol):
         """
         ...
 
+    def set_quiet(self, quiet: bool) -> None:
+        """Whether signals are shown without sound from the next step on, as in quiet hours; light and rhythm stay."""
+        ...
+
     def close(self) -> None:
         """Lights off, sound off, pins released; calling it twice is harmless."""
         ...

@@ -32,6 +32,7 @@ class Option:
         low: the smallest number allowed (for a size or box: of either side).
         high: the largest number allowed (for a size: of either side).
         choices: the words allowed when kind is `choice`.
+        is_pin: whether the value is the BCM number of a pin.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Option:
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    is_pin: bool = False
 
     def allowed(self) -> str:
         """Says in words which values are allowed."""
@@ -93,6 +95,10 @@ def _nothing_more(_values: Mapping[str, Value]) -> list[str]:
     return []
 
 
+def _no_pins(_values: Mapping[str, Value]) -> Mapping[int, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """One driver as its URL shows it.
@@ -105,6 +111,7 @@ class Scheme:
         path: the factory's argument that takes what stands between `:` and `?`; empty when nothing may stand there.
         example: a URL that works.
         agree: looks at all values together and returns what is wrong between them.
+        fixed_pins: the header's pins that those values use without naming them, BCM number to part, for example of a bus.
     """
 
     name: str
@@ -114,6 +121,7 @@ class Scheme:
     path: str = ""
     example: str = ""
     agree: Callable[[Mapping[str, Value]], list[str]] = _nothing_more
+    fixed_pins: Callable[[Mapping[str, Value]], Mapping[int, str]] = _no_pins
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
 from drivers.errors import BadUrl
+from drivers.pins import clashes
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
 from edge_agent.settings import GateSettings, LaneSettings, Settings
@@ -31,14 +32,21 @@ def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
         urls.append((f"lane[{place}].indicator", lane.indicator, check_indicator_url))
     problems: list[str] = []
     taken: dict[tuple[str, str], str] = {}
+    good: list[tuple[str, DriverUrl]] = []
     for key, url, check in urls:
+        if not url:
+            continue
         try:
-            device = _device_of(check(url)) if url else None
+            checked = check(url)
         except BadUrl as error:
             problems.append(f"{key}: {error}")
+            continue
+        device = _device_of(checked)
+        if device is None or taken.setdefault(device, key) == key:
+            good.append((key, checked))
         else:
-            if device is not None and taken.setdefault(device, key) != key:
-                problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each lane its own")
+            problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each lane its own")
+    problems += [f"{key}: pin {pin} is already the {whose}: give each part its own pin" for key, pin, whose in clashes(good)]
     return problems
 
 
@@ -47,4 +55,4 @@ def _device_of(url: DriverUrl) -> tuple[str, str] | None:
     scheme = url.scheme.name
     if scheme == "picamera2":
         return scheme, str(url.arguments["camera"])
-    return (scheme, str(url.arguments[url.scheme.path])) if scheme in {"v4l2", "serial", "simulated"} else None
+    return (scheme, str(url.arguments[url.scheme.path])) if scheme in {"v4l2", "serial", "hid", "simulated"} else None

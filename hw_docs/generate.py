@@ -67,7 +67,7 @@ def _scheme(scheme: Scheme) -> Iterator[str]:
 
 def driver_urls() -> Iterator[str]:
     """Every driver URL with its options."""
-    for title, group in (("Cameras", schemes.CAMERAS), ("Readers", schemes.READERS), ("Indicators", schemes.INDICATORS)):
+    for title, group in schemes.groups():
         yield f"### {title}"
         yield ""
         for scheme in group:
