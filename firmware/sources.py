@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,12 +24,13 @@ from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.trouble import where
 
 if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does not need them
-    from drivers.camera import Camera, GreyFrame
+    from drivers.camera import Camera, Frame
     from firmware.decoder import Decoder, Look
 
 QUEUE_SIZE = 64
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _PUT_S = 1.0
+_EXPOSURES = 2  # a camera alternates at most
 _ANSWERED_REFUSALS = ("binary", "oversize")  # somebody did show a code; `incomplete` is a line's noise
 
 
@@ -93,43 +95,47 @@ class Source:
         wait_s = _FIRST_WAIT_S
         while not self._stopping.is_set():
             self._works = False
-            try:
-                self._read_until_it_ends()
-            except BadUrl as error:  # checked before the start: only a driver's own finer check can get here
-                self._say(SourceState.FAULT, str(error))
-                return
-            except DriverError as error:
-                why = str(error)
-            except Exception as error:  # noqa: BLE001 - a lane must not die without a word; the message could hold somebody's data
-                why = f"unexpected {where(error)}: opened anew; please report it"
-            else:
-                if not self._stopping.is_set():
-                    self._say(SourceState.ENDED, "no more pictures")
-                return
-            self.counters["reopened"] += 1
-            self._say(SourceState.FAULT, why)
+            with ExitStack() as closing:  # last of all: a camera that hangs is slow to close, and the light must not wait for it
+                if not self._reads_until_it_fails(closing):
+                    return
             wait_s = _FIRST_WAIT_S if self._works else wait_s
             self._stopping.wait(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
-    def _read_until_it_ends(self) -> None:
-        if self.lane.camera:
-            camera = open_camera(self.lane.camera)
-            self._use(camera, lambda: self._look_at_frames(camera))
+    def _reads_until_it_fails(self, closing: ExitStack) -> bool:
+        """Opens the device and reads until it ends; False when opening it anew is of no use."""
+        try:
+            if self.lane.camera:
+                camera = open_camera(self.lane.camera)
+                self._use(camera, closing, lambda: self._look_at_frames(camera))
+            else:
+                reader = open_reader(self.lane.reader)
+                self._use(reader, closing, lambda: self._take_lines(reader))
+        except BadUrl as error:  # checked before the start: only a driver's own finer check can get here
+            self._say(SourceState.FAULT, str(error))
+            return False
+        except DriverError as error:
+            why = str(error)
+        except Exception as error:  # noqa: BLE001 - a lane must not die without a word; the message could hold somebody's data
+            why = f"unexpected {where(error)}: opened anew; please report it"
         else:
-            reader = open_reader(self.lane.reader)
-            self._use(reader, lambda: self._take_lines(reader))
+            self._say(SourceState.ENDED, "no more pictures")
+            return False
+        self.counters["reopened"] += 1
+        self._say(SourceState.FAULT, why)
+        return True
 
-    def _use(self, device: _Device, work: Callable[[], None]) -> None:
+    def _use(self, device: _Device, closing: ExitStack, work: Callable[[], None]) -> None:
+        closing.callback(self._let_go, device)
         with self._device_lock:
             self._device = device
-        try:
-            if not self._stopping.is_set():
-                work()
-        finally:
-            with self._device_lock:
-                self._device = None
-            _close(device)
+        if not self._stopping.is_set():
+            work()
+
+    def _let_go(self, device: _Device) -> None:
+        with self._device_lock:
+            self._device = None
+        _close(device)
 
     def _say(self, state: SourceState, why: str = "") -> None:
         self._works = self._works or state is SourceState.WORKING
@@ -151,7 +157,7 @@ class Source:
         for frame in camera.frames():
             if not self._works:
                 self._say(SourceState.WORKING)
-            look = eye.look(frame.grey)
+            look = eye.look(frame)
             if eye.trouble:
                 self._say(SourceState.WORKING, eye.told_trouble())
             self.counters["frames"] += 1
@@ -181,7 +187,9 @@ class Source:
 
 
 class _Eye:
-    """A decoder that goes on without its second opinion when ZBar does not work, and says so once.
+    """A camera's decoders, which go on without their second opinion when ZBar does not work, and say so once.
+
+    A camera that alternates two exposures has a decoder for each: what changed and what was tried is told by comparing like with like.
 
     Raises:
         Unavailable: a decoder's library is missing.
@@ -192,19 +200,28 @@ class _Eye:
             from firmware import decoder, zbar  # noqa: PLC0415 - see TYPE_CHECKING above
         except ImportError as error:
             raise Unavailable(f"cameras cannot be used: {error}") from error
-        self._decoder: Decoder = decoder.Decoder()
-        self._zbar_error = zbar.ZBarError
+        self._new_decoder: Callable[[], Decoder] = decoder.Decoder
         self._without_zbar = partial(decoder.Decoder, with_zbar=False)
+        self._zbar_error = zbar.ZBarError
+        self._decoders: dict[int | None, Decoder] = {}  # by exposure, the one used last at the end
         self.trouble = ""
 
-    def look(self, grey: GreyFrame) -> Look:
+    def look(self, frame: Frame) -> Look:
         """One look at a frame; raises ValueError as `Decoder.look` does."""
         try:
-            return self._decoder.look(grey)
+            return self._decoder_for(frame.exposure_us).look(frame.grey)
         except self._zbar_error as error:
             self.trouble = f"{error}; reading goes on without the second decoder"
-            self._decoder = self._without_zbar()
-        return self._decoder.look(grey)
+            self._new_decoder = self._without_zbar
+            self._decoders.clear()
+        return self._decoder_for(frame.exposure_us).look(frame.grey)
+
+    def _decoder_for(self, exposure_us: int | None) -> Decoder:
+        decoder = self._decoders.pop(exposure_us, None) or self._new_decoder()
+        if len(self._decoders) == _EXPOSURES:
+            del self._decoders[next(iter(self._decoders))]
+        self._decoders[exposure_us] = decoder
+        return decoder
 
     def told_trouble(self) -> str:
         """The trouble, told for the first and last time."""
