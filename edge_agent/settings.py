@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 DEFAULT_PATH = Path("/etc/gate-scanner/gate.toml")
 Section = TypeVar("Section")
@@ -47,6 +47,7 @@ class GateSettings:
     """How the gate answers."""
 
     indicator: str = setting("light and buzzer, a driver URL", "console:")
+    display: str = setting("small display with the answer in words, a driver URL; empty: none", "")
     repeat_s: float = setting(
         "the same person again in the same direction within so many seconds is not recorded again", 30.0, least=1, most=3600
     )
@@ -62,6 +63,30 @@ class LaneSettings:
     camera: str = setting("a camera, a driver URL", "")
     reader: str = setting("a barcode reader, a driver URL", "")
     indicator: str = setting("light and buzzer of this lane, a driver URL; empty: the gate's", "")
+    barrier: str = setting("door, flap or turnstile that opens for whoever is accepted, a driver URL; empty: none", "")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSettings:
+    """A contact at the gate, and what it stands for."""
+
+    name: str = setting("its name in messages")
+    role: str = setting(
+        "`direction` turns the direction of lanes that ask for a button; `tamper` and `door` are told to the province; `ignition` begins "
+        "and ends a vehicle's trips, `terminus` ends one; `power-fail`, active while a reserve supplies the gate, closes it cleanly",
+        choices=("direction", "tamper", "door", "ignition", "terminus", "power-fail"),
+    )
+    switch: str = setting("the contact, a driver URL")
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSettings:
+    """For buses, boats and other vehicles."""
+
+    trips: bool = setting("whether passages belong to trips, which begin with the ignition or by command", False)
+    linger_s: float = setting("a trip ends when the ignition has been off for so many seconds", 180.0, least=0, most=7200)
+    position: str = setting("receiver of positions, a driver URL; empty: none", "")
+    position_max_age_s: float = setting("a position older than so many seconds is not recorded", 15.0, least=1, most=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +125,8 @@ class Settings:
     outbox: OutboxSettings
     agent: AgentSettings
     lanes: tuple[LaneSettings, ...]
+    inputs: tuple[InputSettings, ...] = ()
+    vehicle: VehicleSettings = VehicleSettings()
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -107,9 +134,11 @@ SECTIONS: Mapping[str, type[Any]] = {
     "gate": GateSettings,
     "outbox": OutboxSettings,
     "agent": AgentSettings,
+    "vehicle": VehicleSettings,
     "lane": LaneSettings,
+    "input": InputSettings,
 }
-_WANTED = {str: "text", Path: "text (a path)", int: "a whole number", float: "a number"}
+_WANTED = {bool: "true or false", str: "text", Path: "text (a path)", int: "a whole number", float: "a number"}
 
 
 def allowed(kind: type, metadata: Mapping[str, Any]) -> str:
@@ -174,26 +203,55 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
-def _lane_problems(lanes: Mapping[int, LaneSettings]) -> list[str]:
-    problems = [
-        f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
-        for place, lane in lanes.items()
-        if bool(lane.camera) == bool(lane.reader)
-    ]
+class Understood(NamedTuple):
+    """What could be read of a file, for further checks: a section that is wrong is None, and left out of the lists by place."""
+
+    gate: GateSettings | None
+    vehicle: VehicleSettings | None
+    lanes: Mapping[int, LaneSettings]
+    inputs: Mapping[int, InputSettings]
+
+
+def _read_list(kind: type[Section], tables: object, key: str, problems: list[str]) -> dict[int, Section]:
+    if not isinstance(tables, list):
+        problems.append(f"{key}: must be sections, each headed [[{key}]]")
+        return {}
+    read = ((place, _read_section(kind, table, f"{key}[{place}]", problems)) for place, table in enumerate(tables))
+    return {place: section for place, section in read if section is not None}
+
+
+def _name_problems(key: str, sections: Mapping[int, LaneSettings] | Mapping[int, InputSettings]) -> list[str]:
+    problems: list[str] = []
     seen: set[str] = set()
-    for place, lane in lanes.items():
-        if lane.name in seen:
-            problems.append(f"lane[{place}].name: {lane.name!r} is used twice; allowed is a name of its own")
-        seen.add(lane.name)
+    for place, section in sections.items():
+        if section.name in seen:
+            problems.append(f"{key}[{place}].name: {section.name!r} is used twice; allowed is a name of its own")
+        seen.add(section.name)
     return problems
 
 
-def load(path: Path, also: Callable[[GateSettings | None, Mapping[int, LaneSettings]], list[str]] = lambda _gate, _lanes: []) -> Settings:
+def _problems_between(read: Understood) -> list[str]:
+    problems = [
+        f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
+        for place, lane in read.lanes.items()
+        if bool(lane.camera) == bool(lane.reader)
+    ]
+    problems += _name_problems("lane", read.lanes) + _name_problems("input", read.inputs)
+    if read.vehicle is not None and not read.vehicle.trips:
+        problems += [
+            f"input[{place}].role: {each.role!r} is not allowed without trips; set vehicle.trips = true"
+            for place, each in read.inputs.items()
+            if each.role in {"ignition", "terminus"}
+        ]
+    return problems
+
+
+def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: []) -> Settings:
     """Reads and checks the configuration file.
 
     Args:
         path: the file.
-        also: further checks of what could be read of the gate and of each lane by its place; returns problems.
+        also: further checks of what could be read; returns problems.
 
     Raises:
         ConfigError: with every problem found, each naming file, key, value and what is allowed.
@@ -204,17 +262,13 @@ def load(path: Path, also: Callable[[GateSettings | None, Mapping[int, LaneSetti
     gate = _read_section(GateSettings, tables.get("gate", {}), "gate", problems)
     outbox = _read_section(OutboxSettings, tables.get("outbox", {}), "outbox", problems)
     agent = _read_section(AgentSettings, tables.get("agent", {}), "agent", problems)
-    lane_tables = tables.get("lane", [])
-    if not isinstance(lane_tables, list) or not lane_tables:
+    vehicle = _read_section(VehicleSettings, tables.get("vehicle", {}), "vehicle", problems)
+    if not tables.get("lane"):
         problems.append("lane: at least one [[lane]] is needed, each with name, direction and a camera or reader")
-        lane_tables = []
-    lanes = {
-        place: lane
-        for place, table in enumerate(lane_tables)
-        if (lane := _read_section(LaneSettings, table, f"lane[{place}]", problems)) is not None
-    }
-    problems.extend(_lane_problems(lanes))
-    problems.extend(also(gate, lanes))
-    if problems or device is None or gate is None or outbox is None or agent is None:
+    lanes = _read_list(LaneSettings, tables.get("lane", []), "lane", problems)
+    inputs = _read_list(InputSettings, tables.get("input", []), "input", problems)
+    read = Understood(gate, vehicle, lanes, inputs)
+    problems += _problems_between(read) + also(read)
+    if problems or device is None or gate is None or outbox is None or agent is None or vehicle is None:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()))
+    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()), tuple(inputs.values()), vehicle)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
+from drivers.catalogue import (
+    check_barrier_url,
+    check_camera_url,
+    check_display_url,
+    check_indicator_url,
+    check_position_url,
+    check_reader_url,
+    check_switch_url,
+)
 from drivers.errors import BadUrl
 from drivers.pins import clashes
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
-from edge_agent.settings import GateSettings, LaneSettings, Settings
+from edge_agent.settings import Settings, Understood
+
+_OF_ONE = frozenset({"v4l2", "serial", "hid", "simulated", "fifo", "nmea"})
 
 
 def load_settings(path: Path) -> Settings:
@@ -22,18 +32,27 @@ def load_settings(path: Path) -> Settings:
     return settings_of.load(path, _url_problems)
 
 
-def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> list[str]:
-    urls: list[tuple[str, str, Callable[[str], DriverUrl]]] = []
-    if gate is not None:
-        urls.append(("gate.indicator", gate.indicator, check_indicator_url))
-    for place, lane in lanes.items():
-        urls.append((f"lane[{place}].camera", lane.camera, check_camera_url))
-        urls.append((f"lane[{place}].reader", lane.reader, check_reader_url))
-        urls.append((f"lane[{place}].indicator", lane.indicator, check_indicator_url))
+def _urls(read: Understood) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:
+    """Every driver URL of the configuration: its key, itself, and what checks it."""
+    if read.gate is not None:
+        yield "gate.indicator", read.gate.indicator, check_indicator_url
+        yield "gate.display", read.gate.display, check_display_url
+    if read.vehicle is not None:
+        yield "vehicle.position", read.vehicle.position, check_position_url
+    for place, lane in read.lanes.items():
+        yield f"lane[{place}].camera", lane.camera, check_camera_url
+        yield f"lane[{place}].reader", lane.reader, check_reader_url
+        yield f"lane[{place}].indicator", lane.indicator, check_indicator_url
+        yield f"lane[{place}].barrier", lane.barrier, check_barrier_url
+    for place, each in read.inputs.items():
+        yield f"input[{place}].switch", each.switch, check_switch_url
+
+
+def _url_problems(read: Understood) -> list[str]:
     problems: list[str] = []
-    taken: dict[tuple[str, str], str] = {}
+    taken: dict[str, str] = {}
     good: list[tuple[str, DriverUrl]] = []
-    for key, url, check in urls:
+    for key, url, check in _urls(read):
         if not url:
             continue
         try:
@@ -45,14 +64,14 @@ def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
         if device is None or taken.setdefault(device, key) == key:
             good.append((key, checked))
         else:
-            problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each lane its own")
+            problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each part its own")
     problems += [f"{key}: pin {pin} is already the {whose}: give each part its own pin" for key, pin, whose in clashes(good)]
     return problems
 
 
-def _device_of(url: DriverUrl) -> tuple[str, str] | None:
-    """What only one lane can open: a camera or a port; None for what may be shared."""
+def _device_of(url: DriverUrl) -> str | None:
+    """What only one part can open: a camera, a port or a FIFO; None for what may be shared."""
     scheme = url.scheme.name
     if scheme == "picamera2":
-        return scheme, str(url.arguments["camera"])
-    return (scheme, str(url.arguments[url.scheme.path])) if scheme in {"v4l2", "serial", "hid", "simulated"} else None
+        return f"camera {url.arguments['camera']}"
+    return str(url.arguments[url.scheme.path]) if scheme in _OF_ONE else None

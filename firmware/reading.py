@@ -54,4 +54,19 @@ class SourceChanged:
     why: str = ""
 
 
-Report: TypeAlias = Reading | Unread | SourceChanged
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A contact is active now, or is not; the first one of each contact tells how it is.
+
+    Attributes:
+        name: the input's name.
+        active: how it is from now on.
+        at_s: when it became so, `time.monotonic()` seconds.
+    """
+
+    name: str
+    active: bool
+    at_s: float
+
+
+Report: TypeAlias = Reading | Unread | SourceChanged | Switched

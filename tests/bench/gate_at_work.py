@@ -1,4 +1,4 @@
-"""A whole gate in this process, fed with frames that are at hand: camera, decoder, queue, consumer, sealing, outbox and light, as `run` has them."""
+"""The whole gate at work for a benchmark: driver, decoder, queue, consumer, sealing, outbox and light, as `run` has them."""
 
 from __future__ import annotations
 
