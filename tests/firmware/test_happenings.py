@@ -14,8 +14,6 @@ from firmware.vehicle import Vehicle
 BOOT = bytes(16)
 ROLES = ("tamper", "door", "ignition", "terminus", "power-fail", "direction")
 INPUTS = tuple(InputSettings(role, role, f"fifo:/x/{role}") for role in ROLES)
-    InputSettings(role, role, f"fifo:/x/{role}") for role in ("tamper", "door", "ignition", "terminus", "power-fail", "direction")
-)
 
 
 class Time:
