@@ -8,18 +8,17 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Direction, Kind, Known, Method
-from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
 from edge_agent.settings import Settings
 from firmware.aim import Advice
 from firmware.feedback import Feedback
 from firmware.gate import Gate, Verdict
+from firmware.outbox_care import OutboxCare, Repair
 from firmware.person_codes import NotAPersonCode, Person, read_person_bytes
 from firmware.person_codes.masking import mask_name, mask_number
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
@@ -30,7 +29,6 @@ from firmware.trouble import where
 
 log = logging.getLogger(__name__)
 _TICK_S = 1.0
-_NOTES = 32
 _ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, Advice.UNREADABLE: Signal.UNREADABLE}
 _TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
@@ -44,8 +42,7 @@ class Consumer:
         recording: records.
         feedback: answers.
         time_sense: the clock, watched for becoming known.
-        repair: called when the outbox does not work, with whether damage was met: opens it anew, a damaged one set aside;
-            returns facts of a salvage, None when there was none; raises OutboxError or OSError when it does not help now.
+        repair: see `OutboxCare`.
         tell: publishes live passages; must return at once.
     """
 
@@ -56,7 +53,7 @@ class Consumer:
         recording: Recording,
         feedback: Feedback,
         time_sense: TimeSense,
-        repair: Callable[[bool], Mapping[str, int] | None],
+        repair: Repair,
         tell: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._directions = {lane.name: Direction(lane.direction) for lane in settings.lanes}
@@ -66,12 +63,8 @@ class Consumer:
         self._recording = recording
         self._feedback = feedback
         self._time_sense = time_sense
-        self._note_at = settings.outbox.note_percent / 100
-        self._repair = repair
+        self._outbox = OutboxCare(recording, repair, settings.outbox.note_percent, self._settle)
         self._tell = tell
-        self._full = self._broken = self._damaged = False
-        self._repair_at_s = 0.0
-        self._owed: deque[tuple[Kind, Mapping[str, str | int]]] = deque(maxlen=_NOTES)  # notes that could not be recorded yet
         self._told: dict[str, tuple[SourceState, str]] = {}
         self._clock = time_sense.now().clock
         self._next_tick_s = 0.0
@@ -89,8 +82,7 @@ class Consumer:
             self._stumbled(report, error)
         ticks = time.monotonic() >= self._next_tick_s
         try:
-            if self._broken and time.monotonic() >= self._repair_at_s:
-                self._try_repair()
+            self._outbox.repair_when_due()
             if ticks:
                 self._tick()
         except Exception as error:  # noqa: BLE001 - as above
@@ -99,11 +91,7 @@ class Consumer:
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
         """Records something about the device; when that fails the gate goes on, shows it, and records it as soon as it can."""
-        self._owed.append((kind, facts))
-        try:
-            self._record_owed()
-        except OutboxError as error:
-            self._could_not_record(error)
+        self._outbox.note(kind, facts)
 
     def not_a_code(self, lane: str) -> None:
         """Answers somebody whose code the reader itself threw away."""
@@ -117,7 +105,7 @@ class Consumer:
             "sources": self._feedback.sources(),
             "lights": self._feedback.lights(),
             "clock": str(self._clock),
-            "outbox_fullness": round(self._recording.recorder.fullness, 4),
+            "outbox_fullness": round(self._outbox.fullness, 4),
             "queue": self._reports.qsize(),
         }
 
@@ -132,7 +120,7 @@ class Consumer:
                 self._feedback.source_is(lane, state)
                 self._settle()
             case None:
-                self._recording.recorder.checkpoint_if_large()  # nobody waits at the gate
+                self._outbox.tidy()
 
     def _log_source(self, lane: str, state: SourceState, why: str) -> None:
         if self._told.get(lane) != (state, why):  # a reader that stays away fails at each reopening: said once
@@ -150,39 +138,11 @@ class Consumer:
         before, self._clock = self._clock, self._time_sense.now().clock
         if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
-        self._look_at_outbox()
+        self._outbox.look()
         self._settle()
 
-    def _look_at_outbox(self) -> None:
-        """Sees how full the outbox is, and after a refusal whether it takes entries again: the light tells the next person the truth."""
-        try:
-            if not (self._full or self._broken) and not self._recording.recorder.is_gone():
-                self._recording.recorder.backlog()
-                return
-            self._recording.probe()
-            self._record_owed()
-        except OutboxError as error:
-            self._could_not_record(error)
-        else:
-            self._works_again()
-
-    def _works_again(self) -> None:
-        if self._full or self._broken:
-            self._full = self._broken = False
-            log.info("the outbox takes entries again")
-            self._settle()
-
-    def _try_repair(self) -> None:
-        self._repair_at_s = time.monotonic() + _TICK_S
-        with suppress(OutboxError, OSError):  # then it stays broken, which is shown, and is tried again
-            salvaged = self._repair(self._damaged)
-            self._damaged = False
-            if salvaged is not None:
-                self.note(Kind.SALVAGE, salvaged)
-            self._look_at_outbox()
-
     def _settle(self) -> None:
-        self._feedback.settle(full=self._full, broken=self._broken, note=self._recording.recorder.fullness >= self._note_at)
+        self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=self._outbox.nearly_full)
 
     def _answer(self, lane: str, signal: Signal) -> None:
         self._feedback.answer(lane, signal)
@@ -204,37 +164,15 @@ class Consumer:
         self._record(reading, person, direction)
 
     def _record(self, reading: Reading, person: Person, direction: Direction) -> None:
-        try:
-            self._record_owed()
-            kept = self._recording.passage(person, direction, Known.LANE, Method(reading.method))
-        except OutboxError as error:
-            self._could_not_record(error)
+        kept = self._outbox.record(lambda: self._recording.passage(person, direction, Known.LANE, Method(reading.method)))
+        if kept is None:
             self._answer(reading.lane, Signal.REFUSED)
             return
         self._answer(reading.lane, Signal.ACCEPTED)  # recorded before green: the entry is on disk
         scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
         self._gate.recorded(person, direction, reading.at_s)
-        self._works_again()
+        self._outbox.works_again()
         self._tell(_passage(reading.lane, person, direction, kept, scan_to_green_ms))
-
-    def _record_owed(self) -> None:
-        while self._owed:
-            try:
-                self._recording.note(*self._owed[0])
-            except OutboxError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a note about the device must not keep people out
-                log.error("a note about the device cannot be recorded: %s", where(error))  # noqa: TRY400 - `where` holds no data
-            self._owed.popleft()
-
-    def _could_not_record(self, error: OutboxError) -> None:
-        before = (self._full, self._broken)
-        self._full = isinstance(error, OutboxFull)
-        self._broken = not self._full
-        self._damaged = self._damaged or isinstance(error, OutboxDamaged)
-        if (self._full, self._broken) != before:
-            log.error("not recorded: %s", error)
-        self._settle()
 
 
 def _passage(lane: str, person: Person, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
