@@ -97,10 +97,11 @@ class Documents:
 
     Args:
         folder: the device's state folder.
+        file_name: of the file; each file has one process that writes it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+    def __init__(self, folder: Path, file_name: str = FILE_NAME) -> None:
+        self.path = folder / file_name
         self._database = TinyDB(self.path, storage=AtomicStorage)
 
     def get(self, name: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The gate's configuration, its driver URLs checked too."""
+"""The gate's configuration, its driver URLs and rules checked too."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from drivers.errors import BadUrl
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
 from edge_agent.settings import GateSettings, LaneSettings, Settings
+from firmware.gate_rules import rule_problems
 
 
 def load_settings(path: Path) -> Settings:
-    """The configuration, its driver URLs checked too.
+    """The configuration, its driver URLs and the gate's rules checked too.
 
     Raises:
         ConfigError: with every problem found.
     """
-    return settings_of.load(path, _url_problems)
+    return settings_of.load(path, lambda gate, lanes: [*_url_problems(gate, lanes), *rule_problems(gate, lanes)])
 
 
 def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> list[str]:

@@ -23,7 +23,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _STEADY_S = 120.0  # a light that lasted so long has recovered: its next failure is news again
 
 
-def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool, note: bool) -> Signal:
+def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool, note: bool, shut: bool = False) -> Signal:
     """What a light shows between people.
 
     Args:
@@ -31,6 +31,7 @@ def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool
         full: the outbox takes nothing more.
         broken: the outbox does not work.
         note: the outbox is nearly full.
+        shut: nobody comes in through one of these lanes.
 
     Example:
         >>> state_signal({"in": SourceState.WORKING, "out": SourceState.FAULT}, full=False, broken=False, note=False)
@@ -40,6 +41,8 @@ def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool
         return Signal.FAULT
     if full:
         return Signal.FULL
+    if shut:
+        return Signal.SHUT
     if note or any(state in _BROKEN for state in sources.values()):
         return Signal.ATTENTION
     if all(state is SourceState.OPENING for state in sources.values()):
@@ -156,11 +159,18 @@ class Feedback:
         """Notes how a lane's source is; `settle` shows it."""
         self._sources[lane] = state
 
-    def settle(self, *, full: bool, broken: bool, note: bool) -> None:
-        """Shows on each light how the gate is, where that has changed; a failed light is opened anew when that is due."""
+    def settle(self, *, full: bool, broken: bool, note: bool, shut: frozenset[str] = frozenset()) -> None:
+        """Shows on each light how the gate is, where that has changed; a failed light is opened anew when that is due.
+
+        Args:
+            full: the outbox takes nothing more.
+            broken: the outbox does not work.
+            note: the outbox is nearly full.
+            shut: lanes through which nobody comes in now.
+        """
         for url, light in self._lights.items():
             sources = {lane: self._sources[lane] for lane, of_lane in self._url_of.items() if of_lane == url}
-            light.be(state_signal(sources, full=full, broken=broken, note=note))
+            light.be(state_signal(sources, full=full, broken=broken, note=note, shut=not shut.isdisjoint(sources)))
 
     def sources(self) -> dict[str, str]:
         """How each lane's source is, for counters."""

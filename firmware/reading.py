@@ -1,4 +1,4 @@
-"""What the lanes report to the one consumer: a code that was read, one that stays unread, and how a source is."""
+"""What the parts report to the one consumer: a code that was read, one that stays unread, a button, and how a source is."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button was pressed.
+
+    Attributes:
+        part: its name in the configuration.
+        at_s: when, `time.monotonic()` seconds.
+    """
+
+    part: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SourceChanged:
     """A source works now, or does not; `why` is for people."""
 
@@ -54,4 +67,4 @@ class SourceChanged:
     why: str = ""
 
 
-Report: TypeAlias = Reading | Unread | SourceChanged
+Report: TypeAlias = Reading | Unread | Pressed | SourceChanged

@@ -18,6 +18,7 @@ from edge_agent.settings import LaneSettings, Settings
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.consumer import Consumer
 from firmware.feedback import Feedback
+from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder
 from firmware.person_codes import Person, write_person
 from firmware.reading import Method as ReadBy
@@ -54,8 +55,9 @@ class Bench:
             boottime_ms=count(0, DAY_MS).__next__,  # no clock runs on evenly here: only the test says what is trusted
         )
         self.recording = Recording(who, open_recorder(self.settings)[0], keyring, self.sense, system_clock.boot_id())
+        self.gate_state = GateState(enrolled.state)
         self.consumer = Consumer(
-            self.settings, self.reports, self.recording, self.feedback, self.sense, self.repair, self.told.append
+            self.settings, self.reports, self.recording, self.feedback, self.sense, self.repair, self.told.append, self.gate_state
         )  # fmt: skip
 
     def repair(self, damaged: bool) -> Mapping[str, int] | None:
