@@ -18,12 +18,7 @@ from tinydb import TinyDB, where
 from tinydb.storages import Storage
 
 FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
-GATE_FILE_NAME = (
-    "gate.json"  # what the gate itself remembers; firmware alone writes it. One writer a file: TinyDB reads, changes and writes
-)
-
-
-_CURES = {FILE_NAME: "enrol this device again", GATE_FILE_NAME: "the gate sets it aside and begins anew"}
+_CURES = {FILE_NAME: "; enrol this device again"}
 
 
 class DocumentsDamaged(Exception):
@@ -54,7 +49,7 @@ class AtomicStorage(Storage):
             if (documents := _unwrap(data)) is not None:
                 return documents
         if found:
-            raise DocumentsDamaged(f"{self._path}: neither it nor its previous version is whole; {_CURES[self._path.name]}")
+            raise DocumentsDamaged(f"{self._path}: neither it nor its previous version is whole{_CURES.get(self._path.name, '')}")
         return None
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
@@ -103,7 +98,7 @@ class Documents:
 
     Args:
         folder: the device's state folder.
-        file_name: FILE_NAME or GATE_FILE_NAME.
+        file_name: of the file; each file has one thread that writes it, since TinyDB reads, changes and writes the whole.
     """
 
     def __init__(self, folder: Path, file_name: str = FILE_NAME) -> None:

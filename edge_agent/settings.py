@@ -52,6 +52,28 @@ class GateSettings:
         "the same person again in the same direction within so many seconds is not recorded again", 30.0, least=1, most=3600
     )
     held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.5, most=10)
+    opening_hours: str = setting(
+        "when people may come in, Vietnam time, such as `mo-fr 05:00-19:00; sa,su 06:00-12:00` or `mo-su 22:00-04:00`; empty: always. "
+        "Whoever goes out is recorded at any time, and a gate that does not know the time is open",
+        "",
+    )
+    presence_reset: str = setting("the time of day, Vietnam time, at which the count of those inside begins anew, or `never`", "00:00")
+    button_s: float = setting("a direction button counts for codes read within so many seconds after it", 10.0, least=1, most=600)
+    anti_passback: str = setting(
+        "somebody who comes in twice without going out: `off`; `timed`: refused for `passback_s`, then recorded with a warning; `hard`: "
+        "refused. With it a repeat is one within 5 seconds at most, whatever `repeat_s` says. It needs a lane that can say out",
+        "off",
+        choices=("off", "timed", "hard"),
+    )
+    passback_s: float = setting("how long `timed` anti-passback refuses", 900.0, least=10, most=86400)
+    health_pass: str = setting(
+        "health passes of those who come in: `off`; `asked`: what is shown is recorded; `required`: without a valid one they are "
+        "recorded with amber light, for the keeper to look",
+        "off",
+        choices=("off", "asked", "required"),
+    )
+    pass_s: float = setting("a pass and its holder's code belong together within so many seconds", 20.0, least=2, most=300)
+    trust_list: str = setting("a file: who may sign health passes; needed unless `health_pass` is `off`", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +81,18 @@ class LaneSettings:
     """One way through the gate: a direction, and what reads there."""
 
     name: str = setting("its name in messages")
-    direction: str = setting("vào or ra", choices=("in", "out"))
+    direction: str = setting(
+        "`in` (vào), `out` (ra); `button`: said with a button; `alternate`: the other way than the person's last time, recorded as "
+        "inferred and not counted",
+        choices=("in", "out", "button", "alternate"),
+    )
     camera: str = setting("a camera, a driver URL", "")
     reader: str = setting("a barcode reader, a driver URL", "")
     indicator: str = setting("light and buzzer of this lane, a driver URL; empty: the gate's", "")
     barrier: str = setting("door, flap or turnstile that opens for whoever is accepted, a driver URL; empty: none", "")
+    button_in: str = setting("for direction `button`: the part whose press says in; with this button alone, no press says out", "")
+    button_out: str = setting("for direction `button`: the part whose press says out; with this button alone, no press says in", "")
+    button_turn: str = setting("for direction `button`, instead of the two: each press turns the direction round; it begins with in", "")
 
 
 @dataclass(frozen=True, slots=True)

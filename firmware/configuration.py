@@ -1,4 +1,4 @@
-"""The gate's configuration, its driver URLs checked too."""
+"""The gate's configuration, its driver URLs and rules checked too."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from drivers.pins import clashes
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
 from edge_agent.settings import Settings, Understood
+from firmware.gate_rules import rule_problems
 
 _OF_ONE = frozenset({"v4l2", "serial", "hid", "simulated", "fifo", "nmea"})
 
 
 def load_settings(path: Path) -> Settings:
-    """The configuration, its driver URLs checked too.
+    """The configuration, its driver URLs and the gate's rules checked too.
 
     Raises:
         ConfigError: with every problem found.
     """
-    return settings_of.load(path, _url_problems)
+    return settings_of.load(path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read)])
 
 
 def _urls(read: Understood) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:
@@ -75,3 +76,13 @@ def _device_of(url: DriverUrl) -> str | None:
     if scheme == "picamera2":
         return f"camera {url.arguments['camera']}"
     return str(url.arguments[url.scheme.path]) if scheme in _OF_ONE else None
+
+
+def _button_problems(read: Understood) -> Iterator[str]:
+    """A lane's buttons are inputs of the role `direction`."""
+    known = sorted(each.name for each in read.inputs.values() if each.role == "direction")
+    for place, lane in read.lanes.items():
+        for key in ("button_in", "button_out", "button_turn"):
+            button = getattr(lane, key)
+            if button and button not in known:
+                yield f"lane[{place}].{key}: {button!r} is no [[input]] of role direction; known are {', '.join(known) or 'none'}"

@@ -30,7 +30,7 @@ class Shower(Protocol):
         """Releases it."""
 
 
-def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool, note: bool) -> Signal:
+def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool, note: bool, shut: bool = False) -> Signal:
     """What a light shows between people.
 
     Args:
@@ -38,6 +38,7 @@ def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool
         full: the outbox takes nothing more.
         broken: the outbox does not work.
         note: the outbox is nearly full.
+        shut: nobody comes in through one of these lanes.
 
     Example:
         >>> state_signal({"in": SourceState.WORKING, "out": SourceState.FAULT}, full=False, broken=False, note=False)
@@ -47,6 +48,8 @@ def state_signal(sources: Mapping[str, SourceState], *, full: bool, broken: bool
         return Signal.FAULT
     if full:
         return Signal.FULL
+    if shut:
+        return Signal.SHUT
     if note or any(state in _BROKEN for state in sources.values()):
         return Signal.ATTENTION
     if all(state is SourceState.OPENING for state in sources.values()):
@@ -165,13 +168,20 @@ class Feedback:
             for indicator in self._indicators.values():
                 indicator.ask(lambda opened: opened.set_quiet(quiet))
 
-    def settle(self, *, full: bool, broken: bool, note: bool) -> None:
-        """Shows on each light how the gate is, where that has changed; a failed device is opened anew when that is due."""
+    def settle(self, *, full: bool, broken: bool, note: bool, shut: frozenset[str] = frozenset()) -> None:
+        """Shows on each light how the gate is, where that has changed; a failed device is opened anew when that is due.
+
+        Args:
+            full: the outbox takes nothing more.
+            broken: the outbox does not work.
+            note: an operator should look: the outbox is nearly full, the case is open.
+            shut: lanes through which nobody comes in now.
+        """
         for url, light in self._lights.items():
             sources = {lane: self._sources[lane] for lane, of_lane in self._url_of.items() if of_lane == url}
-            light.be(state_signal(sources, full=full, broken=broken, note=note))
+            light.be(state_signal(sources, full=full, broken=broken, note=note, shut=not shut.isdisjoint(sources)))
         if self._shown is not None:
-            self._shown.be(state_signal(self._sources, full=full, broken=broken, note=note))
+            self._shown.be(state_signal(self._sources, full=full, broken=broken, note=note, shut=bool(shut)))
         for barrier in self._barriers.values():
             barrier.revive()
 

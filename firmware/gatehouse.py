@@ -24,6 +24,7 @@ from edge_agent.stored_keyring import WatchedKeyring
 from firmware.consumer import Consumer
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
+from firmware.gate_state import GateState
 from firmware.reading import Report, SourceState
 from firmware.recording import Recording
 from firmware.sources import QUEUE_SIZE, Source
@@ -82,6 +83,7 @@ class Gatehouse:
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
         self._identify = threading.Event()
+        self._gate_state = GateState(settings.device.state)
         keyring = WatchedKeyring(settings.device.state, identity.root)
         time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: keyring.current().issued_ms)
         with ExitStack() as undo:
@@ -92,8 +94,11 @@ class Gatehouse:
             undo.callback(recorder.close)
             self._recording = Recording(identity, recorder, keyring, time_sense, system_clock.boot_id())
             self._control = ControlServer(settings.device.runtime, self._request)
+            undo.callback(self._control.stop)
+            self._consumer = Consumer(
+                settings, self._reports, self._recording, self._feedback, time_sense, self._repair, self._control.tell, self._gate_state
+            )
             undo.pop_all()
-        self._consumer = Consumer(settings, self._reports, self._recording, self._feedback, time_sense, self._repair, self._control.tell)
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
 
     def _open_when_there_is_room(self) -> tuple[Recorder, Salvaged | None]:
@@ -175,5 +180,16 @@ class Gatehouse:
             case "identify":
                 self._identify.set()
                 return {"type": "done"}
+            case "close" | "open" as wanted:
+                return self._close_gate(closed=wanted == "close")
             case _:
                 return {"type": "refused", "why": "not a request this firmware knows"}
+
+    def _close_gate(self, *, closed: bool) -> Mapping[str, Any]:
+        """Obeys an operator; the next person is answered by it, the lights follow within a second."""
+        try:
+            self._gate_state.close_gate(closed)
+        except OSError as error:
+            return {"type": "refused", "why": f"the state folder cannot be written ({error.strerror}); the gate is as before"}
+        log.info("the gate is %s by command", "closed" if closed else "open")
+        return {"type": "done"}

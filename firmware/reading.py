@@ -1,4 +1,4 @@
-"""What the lanes report to the one consumer: a code that was read, one that stays unread, and how a source is."""
+"""What the parts report to the one consumer: a code that was read, one that stays unread, a button, and how a source is."""
 
 from __future__ import annotations
 
@@ -43,6 +43,19 @@ class Unread:
 
     lane: str
     advice: Advice
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button was pressed.
+
+    Attributes:
+        part: its name in the configuration.
+        at_s: when, `time.monotonic()` seconds.
+    """
+
+    part: str
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)

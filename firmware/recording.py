@@ -72,9 +72,28 @@ class Recording:
         self.recorder = recorder
         self._inode = recorder.path.stat().st_ino
 
-    def passage(self, person: Person, direction: Direction, known: Known, method: Method) -> Kept:
-        """Records a person's passage."""
-        body = Passage(recorded_person(person), direction, known, method, warnings=tuple(map(str, person.warnings)))
+    def passage(
+        self,
+        person: Person,
+        direction: Direction,
+        known: Known,
+        method: Method,
+        *,
+        health: str | None = None,
+        remarks: tuple[str, ...] = (),
+    ) -> Kept:
+        """Records a person's passage.
+
+        Args:
+            person: who, by their code.
+            direction: which way.
+            known: how that is known.
+            method: how the code was read.
+            health: what their pass came to, None when none is asked for.
+            remarks: what the gate says, beside the code's own warnings.
+        """
+        warnings = (*map(str, person.warnings), *map(str, remarks))
+        body = Passage(recorded_person(person), direction, known, method, health=health, warnings=warnings)
         return self._append(Kind.PASSAGE, body)
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> Kept:

@@ -19,6 +19,7 @@ from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
 from firmware.configuration import load_settings
+from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
 _EPILOG = """\
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         _open_the_gate(settings, identity)
-    except (DriverError, OutboxError, NoKeyring, DocumentsDamaged, OSError) as error:
+    except (DriverError, OutboxError, NoKeyring, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     finally:

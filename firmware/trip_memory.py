@@ -8,11 +8,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from edge_agent.documents import GATE_FILE_NAME, Documents, DocumentsDamaged
+from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import Clock
 from firmware.time_sense import Now
 
 log = logging.getLogger(__name__)
+FILE_NAME = "trip.json"
 _DOCUMENT = "trip"
 _VIETNAM = timezone(timedelta(hours=7))
 _NOTE_EVERY_MS = 5 * 60_000  # a running trip is noted anew this often: a card bears twelve small writes an hour
@@ -54,7 +55,7 @@ class TripMemory:
 
         It runs on after a restart in the same boot, and after a power cut that a trusted clock shows to have been short.
         """
-        with closing(Documents(self._state, GATE_FILE_NAME)) as documents:
+        with closing(Documents(self._state, FILE_NAME)) as documents:
             try:
                 noted = documents.get(_DOCUMENT)
             except DocumentsDamaged as error:
@@ -73,6 +74,6 @@ class TripMemory:
         if self._noted is not None and self._noted[0] == trip and (trip is None or now.boottime_ms - self._noted[1] < _NOTE_EVERY_MS):
             return
         trusted = now.clock is not Clock.UNKNOWN
-        with closing(Documents(self._state, GATE_FILE_NAME)) as documents:
+        with closing(Documents(self._state, FILE_NAME)) as documents:
             documents.put(_DOCUMENT, {"trip": trip or "", "boot": self._boot, "seen_ms": now.wall_ms, "trusted": trusted})
         self._noted = (trip, now.boottime_ms)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.documents import GATE_FILE_NAME
 from edge_agent.entry import Clock
 from firmware.time_sense import Now
-from firmware.trip_memory import TripMemory, new_name
+from firmware.trip_memory import FILE_NAME, TripMemory, new_name
 from firmware.trips import TripChange, Trips, Why
 
 BOOT, NEXT_BOOT = bytes(16), bytes([1]) * 16
@@ -122,7 +121,7 @@ def test_a_running_trip_costs_a_write_every_five_minutes_at_most(tmp_path: Path)
     before = None
     for minute in range(31):
         memory.note("trip 1", moment(minute))
-        now = (tmp_path / GATE_FILE_NAME).stat().st_ino
+        now = (tmp_path / FILE_NAME).stat().st_ino
         written += now != before
         before = now
     assert written == 7
@@ -131,7 +130,7 @@ def test_a_running_trip_costs_a_write_every_five_minutes_at_most(tmp_path: Path)
 def test_a_damaged_memory_is_set_aside(tmp_path: Path) -> None:
     memory = TripMemory(tmp_path, BOOT)
     memory.note("trip 1", moment(0))
-    (tmp_path / GATE_FILE_NAME).write_bytes(b"{torn")
+    (tmp_path / FILE_NAME).write_bytes(b"{torn")
     assert memory.recall(moment(1)) == (None, False)
     memory.note("trip 2", moment(2))
     assert TripMemory(tmp_path, BOOT).recall(moment(2)) == ("trip 2", True)
