@@ -2,7 +2,7 @@
 
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
 `counters` and `passage` messages and never waits for a reader: one who is slow misses messages. Readers send requests: `counters`,
-`identify`, `close` and `open` (answered `done` or `refused`).
+`identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`).
 Nothing of this touches a disk.
 """
 

@@ -1,4 +1,4 @@
-"""`gate-agent gate`: closes the gate on this scanner, opens it again, or tells which it is."""
+"""`gate-agent gate`: closes the gate on this scanner, opens it again, rules a vehicle's trips, or tells how it is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="close the gate, open it, or tell which it is",
         description=f"{__doc__} A closed gate stays closed after a power cut; those who go out are recorded all the same.",
     )
-    parser.add_argument("what", choices=("open", "close", "status"), help="what to do")
+    orders = ("open", "close", "status", "trip-begin", "trip-end", "trip-terminus")
+    parser.add_argument("what", choices=orders, help="what to do; trips are those of a vehicle")
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
 
 
@@ -47,4 +48,6 @@ def run(args: argparse.Namespace) -> int:
         return 1
     state = str(counters.get("gate"))
     print(_WORDS.get(state, state))
+    if "trip" in counters:
+        print(f"trip: {counters['trip'] or 'none'}")
     return 0

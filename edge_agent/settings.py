@@ -57,6 +57,7 @@ class GateSettings:
         "Whoever goes out is recorded at any time, and a gate that does not know the time is open",
         "",
     )
+    quiet_hours: str = setting("when no buzzer sounds, written like opening_hours: `mo-su 21:00-05:00`; light and rhythm stay", "")
     presence_reset: str = setting("the time of day, Vietnam time, at which the count of those inside begins anew, or `never`", "00:00")
     button_s: float = setting("a direction button counts for codes read within so many seconds after it", 10.0, least=1, most=600)
     anti_passback: str = setting(

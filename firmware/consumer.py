@@ -9,7 +9,8 @@ import logging
 import queue
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from drivers.indicator import Signal
@@ -21,8 +22,9 @@ from firmware.feedback import Feedback
 from firmware.gate import Gate, Moment
 from firmware.gate_rules import rules_of
 from firmware.gate_state import GateState
+from firmware.happenings import Facts, Happenings
 from firmware.outbox_care import OutboxCare, Repair
-from firmware.reading import Pressed, Reading, Report, SourceChanged, SourceState, Unread
+from firmware.reading import Reading, Report, SourceChanged, SourceState, Switched, TripOrder, Unread
 from firmware.recording import Recording
 from firmware.time_sense import TimeSense
 from firmware.trouble import where
@@ -33,18 +35,34 @@ _ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, A
 _TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the consumer works with.
+
+    Attributes:
+        recording: records.
+        feedback: answers.
+        time_sense: the clock, watched for becoming known.
+        gate_state: whether an operator has closed the gate.
+        happenings: what the contacts mean.
+    """
+
+    recording: Recording
+    feedback: Feedback
+    time_sense: TimeSense
+    gate_state: GateState
+    happenings: Happenings
+
+
 class Consumer:
     """Handles one report at a time.
 
     Args:
         settings: lanes, times and limits.
-        reports: what the lanes report.
-        recording: records.
-        feedback: answers.
-        time_sense: the clock, watched for becoming known.
+        reports: what lanes and contacts report.
+        parts: what it works with.
         repair: see `OutboxCare`.
         tell: publishes live passages; must return at once.
-        gate_state: whether an operator has closed the gate.
 
     Raises:
         TrustListError: the list of those who may sign health passes cannot be read any more.
@@ -54,22 +72,20 @@ class Consumer:
         self,
         settings: Settings,
         reports: queue.Queue[Report],
-        recording: Recording,
-        feedback: Feedback,
-        time_sense: TimeSense,
+        parts: Parts,
         repair: Repair,
         tell: Callable[[Mapping[str, Any]], None],
-        gate_state: GateState,
     ) -> None:
         self._reports = reports
-        self._feedback = feedback
-        self._time_sense = time_sense
-        self._gate_state = gate_state
-        self._outbox = OutboxCare(recording, repair, settings.outbox.note_percent, self._settle)
+        self._feedback = parts.feedback
+        self._time_sense = parts.time_sense
+        self._gate_state = parts.gate_state
+        self._happenings = parts.happenings
+        self._outbox = OutboxCare(parts.recording, repair, settings.outbox.note_percent, self._settle)
         self._gate = Gate(rules_of(settings.gate, settings.lanes))
-        self._attendant = Attendant(self._gate, settings.gate.held_s, recording, self._outbox, self.moment, self._answer, tell)
+        self._attendant = Attendant(self._gate, settings.gate.held_s, parts.recording, self._outbox, self.moment, self._answer, tell)
         self._told: dict[str, tuple[SourceState, str]] = {}
-        self._clock = time_sense.now().clock
+        self._clock = self._time_sense.now().clock
         self._next_tick_s = 0.0
         self.answers: Counter[str] = Counter()
 
@@ -130,14 +146,23 @@ class Consumer:
                 self._attendant.attend(report)
             case Unread(lane, advice):
                 self._answer(lane, _ADVICE[advice])
-            case Pressed(part, at_s):
-                self._gate.pressed(part, at_s)
+            case Switched(name, active, at_s):
+                if active and self._happenings.role(name) == "direction":
+                    self._gate.pressed(name, at_s)
+                self._happened(self._happenings.switched(report))
+                self._settle()
+            case TripOrder():
+                self._happened(self._happenings.ordered(report))
             case SourceChanged(lane, state, why):
                 self._log_source(lane, state, why)
                 self._feedback.source_is(lane, state)
                 self._settle()
             case None:
                 self._outbox.tidy()
+
+    def _happened(self, events: Sequence[Facts]) -> None:
+        for facts in events:
+            self.note(Kind.EVENT, facts)
 
     def _log_source(self, lane: str, state: SourceState, why: str) -> None:
         if self._told.get(lane) != (state, why):  # a reader that stays away fails at each reopening: said once
@@ -156,12 +181,16 @@ class Consumer:
         if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
         self._gate.tidy(self.moment(time.monotonic()))
+        self._happened(self._happenings.tick(time.monotonic()))
         self._outbox.look()
         self._settle()
 
     def _settle(self) -> None:
-        shut = self._gate.shut_lanes(self.moment(time.monotonic()))
-        self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=self._outbox.nearly_full, shut=shut)
+        now = self.moment(time.monotonic())
+        self._feedback.quiet(self._gate.rules.quiet(now.wall_ms))
+        self._feedback.inside(self._gate.presence()["inside"] if self._gate.rules.counts else None)
+        note = self._outbox.nearly_full or self._happenings.tampered
+        self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=note, shut=self._gate.shut_lanes(now))
 
     def _answer(self, lane: str, signal: Signal) -> None:
         self._feedback.answer(lane, signal)

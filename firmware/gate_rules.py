@@ -26,6 +26,7 @@ class GateRules:
         repeat_s: the same person again in the same direction within so many seconds is not recorded again.
         button_s: a direction button counts for codes read within so many seconds after it.
         hours: when people may come in.
+        quiet_hours: when no buzzer sounds; None never.
         reset_minute: minute of the day in Vietnam at which presence begins anew; None never.
         passback: how strict anti-passback is.
         passback_s: how long timed anti-passback refuses.
@@ -38,12 +39,23 @@ class GateRules:
     repeat_s: float = 30.0
     button_s: float = 10.0
     hours: OpeningHours = OpeningHours()  # noqa: RUF009 - frozen
+    quiet_hours: OpeningHours | None = None
     reset_minute: int | None = 0
     passback: Passback = Passback.OFF
     passback_s: float = 900.0
     health: Policy = Policy.OFF
     pass_s: float = 20.0
     trust_list: TrustList = field(default_factory=lambda: TrustList({}))
+
+    @property
+    def counts(self) -> bool:
+        """Whether those inside can be counted: some lane says in, and some says out."""
+        modes = {lane.mode for lane in self.lanes.values()}
+        return Mode.BUTTON in modes or modes >= {Mode.IN, Mode.OUT}
+
+    def quiet(self, wall_ms: int | None) -> bool:
+        """Whether no buzzer should sound at a time, milliseconds since 1970; without a known time they sound."""
+        return wall_ms is not None and self.quiet_hours is not None and self.quiet_hours.are_open(wall_ms)
 
 
 def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
@@ -58,6 +70,7 @@ def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
         repeat_s=gate.repeat_s if passback is Passback.OFF else min(gate.repeat_s, _PASSBACK_REPEAT_S),
         button_s=gate.button_s,
         hours=read_hours(gate.opening_hours),
+        quiet_hours=read_hours(gate.quiet_hours) if gate.quiet_hours else None,
         reset_minute=read_time(gate.presence_reset),
         passback=passback,
         passback_s=gate.passback_s,
@@ -78,6 +91,7 @@ def rule_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
     if gate is None:
         return
     yield from _problem("gate.opening_hours", lambda: read_hours(gate.opening_hours), BadHours)
+    yield from _problem("gate.quiet_hours", lambda: read_hours(gate.quiet_hours), BadHours)
     yield from _problem("gate.presence_reset", lambda: read_time(gate.presence_reset), BadTime)
     if gate.anti_passback != "off" and not any(lane.direction in {"out", "button"} for lane in lanes.values()):
         yield f"gate.anti_passback: {gate.anti_passback!r} is not allowed when no lane can say out; allowed is off, or a lane for going out"

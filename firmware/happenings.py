@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from edge_agent.settings import InputSettings
-from firmware.reading import Switched
+from firmware.reading import Switched, TripOrder
 from firmware.trips import TripChange
 from firmware.vehicle import Vehicle
 
@@ -64,6 +64,23 @@ class Happenings:
         if role in {"tamper", "door", "power-fail"}:
             return [{"what": role, "part": report.name, "active": int(report.active)}]
         return []
+
+    @property
+    def has_trips(self) -> bool:
+        """Whether this is a vehicle whose passages belong to trips."""
+        return self._vehicle is not None
+
+    def ordered(self, order: TripOrder) -> list[Facts]:
+        """Obeys an operator and returns what is to be recorded of it."""
+        if self._vehicle is None:
+            return []
+        match order:
+            case TripOrder.BEGIN:
+                return _facts(self._vehicle.begin())
+            case TripOrder.END:
+                return _facts(self._vehicle.end())
+            case TripOrder.TERMINUS:
+                return _facts(self._vehicle.terminus())
 
     def tick(self, now_s: float) -> list[Facts]:
         """Lets time pass."""

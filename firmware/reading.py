@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from firmware.aim import Advice
 
-Method: TypeAlias = Literal["camera", "serial"]
+Method: TypeAlias = Literal["camera", "serial", "hid"]
 
 
 class SourceState(StrEnum):
@@ -46,19 +46,6 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Pressed:
-    """A button was pressed.
-
-    Attributes:
-        part: its name in the configuration.
-        at_s: when, `time.monotonic()` seconds.
-    """
-
-    part: str
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class SourceChanged:
     """A source works now, or does not; `why` is for people."""
 
@@ -82,4 +69,12 @@ class Switched:
     at_s: float
 
 
-Report: TypeAlias = Reading | Unread | SourceChanged | Switched
+class TripOrder(StrEnum):
+    """What an operator says of a vehicle's trip."""
+
+    BEGIN = "trip-begin"
+    END = "trip-end"
+    TERMINUS = "trip-terminus"
+
+
+Report: TypeAlias = Reading | Unread | SourceChanged | Switched | TripOrder

@@ -47,7 +47,8 @@ def _open_the_gate(settings: Settings, identity: Identity) -> None:
 
     stopping = threading.Event()
     stop_when_asked(stopping.set)
-    Gatehouse(settings, identity, stopping).run()
+    while Gatehouse(settings, identity, stopping).run():
+        pass  # the power is back
 
 
 def run(args: argparse.Namespace) -> int:

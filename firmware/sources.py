@@ -17,7 +17,7 @@ from drivers.errors import Unavailable
 from drivers.line_reader import LineReader
 from edge_agent.settings import LaneSettings
 from firmware.aim import Aim
-from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
+from firmware.reading import Method, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.supervised import Device, Supervised
 
 if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does not need them
@@ -120,13 +120,14 @@ class Source:
                 self._put(Unread(self.lane.name, advice), wait=False)
 
     def _take_lines(self, reader: LineReader) -> None:
+        method: Method = "hid" if self.lane.reader.startswith("hid:") else "serial"
         with self._reader_lock:
             self._reader = reader
         try:
             self._kept.works()
             for line in reader.lines():
                 self.counters["lines"] += 1
-                self._put(Reading(self.lane.name, line.data, "serial", line.at_s), wait=True)
+                self._put(Reading(self.lane.name, line.data, method, line.at_s), wait=True)
         finally:
             with self._reader_lock:
                 self._reader = None

@@ -16,7 +16,7 @@ from drivers.patterns import PATTERNS
 from edge_agent.entry import Clock
 from edge_agent.settings import LaneSettings, Settings
 from edge_agent.stored_keyring import WatchedKeyring
-from firmware.consumer import Consumer
+from firmware.consumer import Consumer, Parts
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder
@@ -24,6 +24,7 @@ from firmware.person_codes import Person, write_person
 from firmware.reading import Method as ReadBy
 from firmware.reading import Reading, Report, SourceChanged, SourceState
 from firmware.recording import Recording
+from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
 from province.synthetic import synthetic_people
 
@@ -54,11 +55,12 @@ class Bench:
             wall_ms=lambda: self.wall_ms(),  # noqa: PLW0108 - the test may replace it
             boottime_ms=count(0, DAY_MS).__next__,  # no clock runs on evenly here: only the test says what is trusted
         )
-        self.recording = Recording(who, open_recorder(self.settings)[0], keyring, self.sense, system_clock.boot_id())
+        boot = system_clock.boot_id()
+        self.surroundings = Surroundings(self.settings, self.reports, boot, self.sense.now)
+        self.recording = Recording(who, open_recorder(self.settings)[0], keyring, self.sense, boot, self.surroundings)
         self.gate_state = GateState(enrolled.state)
-        self.consumer = Consumer(
-            self.settings, self.reports, self.recording, self.feedback, self.sense, self.repair, self.told.append, self.gate_state
-        )  # fmt: skip
+        parts = Parts(self.recording, self.feedback, self.sense, self.gate_state, self.surroundings.happenings)
+        self.consumer = Consumer(self.settings, self.reports, parts, self.repair, self.told.append)
 
     def repair(self, damaged: bool) -> Mapping[str, int] | None:
         """As the gatehouse does."""
