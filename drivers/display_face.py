@@ -17,6 +17,7 @@ _BOLD, _PLAIN = "DejaVuSans-Bold.ttf", "DejaVuSans.ttf"  # both have the shapes 
 _COLOURS = {Lamp.GREEN: (60, 210, 90), Lamp.AMBER: (255, 180, 30), Lamp.RED: (255, 70, 60)}
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _SMALLEST_PX = 8
+_BOTH_FIT_PX = 48
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 Font = ImageFont.FreeTypeFont
 Box = tuple[int, int, int, int]  # left, top, width, height
@@ -47,7 +48,7 @@ def draw(face: Face, size: tuple[int, int], mode: str = "RGB", language: str = "
         face: what is shown.
         size: width and height in pixels, both at least 32.
         mode: Pillow's: `1` for two colours, else `RGB`.
-        language: of the words: `vi`, `en` or `both`.
+        language: of the words: `vi`, `en` or `both`; where there is no room for both it is Vietnamese.
 
     Returns:
         A picture of that size and mode, bright on dark; each signal's shape differs, so nothing hangs on colour.
@@ -65,12 +66,12 @@ def draw(face: Face, size: tuple[int, int], mode: str = "RGB", language: str = "
     side = min(width // 3, above)
     left, across, down = side + 2 * edge, width - side - 3 * edge, above - 2 * edge
     _write(pen, (edge, edge, side - edge, down), shape, _BOLD, colour)
-    if language == "both":
+    if language == "both" and height >= _BOTH_FIT_PX:
         upper = down * 3 // 5
         largest = _write(pen, (left, edge, across, upper), vietnamese, _BOLD, colour)
         _write(pen, (left, edge + upper, across, down - upper), english, _PLAIN, _WHITE, largest)
     else:
-        _write(pen, (left, edge, across, down), vietnamese if language == "vi" else english, _BOLD, colour)
+        _write(pen, (left, edge, across, down), english if language == "en" else vietnamese, _BOLD, colour)
     if face.inside is not None:
         pen.line((0, above, width, above), fill=_WHITE)
         label = {"vi": "Trong: {}", "en": "Inside: {}", "both": "Trong · inside: {}"}[language].replace(" ", _NO_BREAK)

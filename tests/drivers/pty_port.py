@@ -14,6 +14,7 @@ class PtyPort:
 
     def __init__(self, link: Path | None = None) -> None:
         self._link = link
+        self._ours = self._theirs = self._leaving = -1
         self.replug()
 
     def send(self, data: bytes) -> None:

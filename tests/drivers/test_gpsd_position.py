@@ -20,7 +20,7 @@ from receivers import GpsdServer, gga, gsa, rmc, tpv
 from drivers.catalogue import open_position
 from drivers.errors import Unavailable
 from drivers.gpsd_position import GpsdPosition, report_of
-from drivers.position import Fix, NoFix
+from drivers.position import Fix, NoFix, PositionSource
 
 pytestmark = pytest.mark.timeout(60)
 VALUES = recursive(none() | integers() | floats() | text(max_size=8), lambda inner: dictionaries(text(max_size=3), inner, max_size=2))
@@ -50,15 +50,19 @@ def gpsd(tmp_path: Path) -> Iterator[str]:
         fake.wait(5)
 
 
-def test_a_real_gpsd_tells_where_the_vehicle_is(gpsd: str) -> None:
+def when_it_listens(url: str) -> PositionSource:
     until_s = time.monotonic() + 20
     while True:
         try:
-            source = open_position(gpsd)
-            break
+            return open_position(url)
         except Unavailable:  # it is still starting
-            assert time.monotonic() < until_s
+            if time.monotonic() > until_s:
+                raise
             time.sleep(0.05)  # nothing tells when another program begins to listen
+
+
+def test_a_real_gpsd_tells_where_the_vehicle_is(gpsd: str) -> None:
+    source = when_it_listens(gpsd)
     moving = next(fix for fix in source.fixes() if isinstance(fix, Fix) and None not in (fix.utc_ms, fix.speed_m_s, fix.accuracy_m))
     source.close()
     assert (moving.latitude, moving.longitude) == pytest.approx((22.485, 103.97), abs=0.001)

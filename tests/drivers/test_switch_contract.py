@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(30)
 
 
 class Bench:
-    def __init__(self, make: Callable[[], Switch], be: Callable[[bool], None]) -> None:
+    def __init__(self, make: Callable[[], Switch], be: Callable[[bool], object]) -> None:
         self.make, self.be = make, be
         self.switch = make()
 
