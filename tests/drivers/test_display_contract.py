@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from luma.core.device import dummy
 from luma.core.interface.serial import i2c
-from luma.oled.device import ssd1306
 from PIL import Image
 
 from drivers import oled_display
@@ -17,7 +16,7 @@ from drivers.catalogue import open_display
 from drivers.display_face import Face, draw
 from drivers.errors import BadUrl, Unavailable, Unplugged
 from drivers.indicator import Signal
-from drivers.oled_display import OledDisplay
+from drivers.oled_display import OledDisplay, oled_on
 
 pytestmark = [pytest.mark.timeout(30), pytest.mark.filterwarnings("ignore:.*getdata is deprecated:DeprecationWarning")]  # luma.oled's
 SIZE = (128, 64)
@@ -72,6 +71,8 @@ class I2cBus:
     def write_i2c_block_data(self, address: int, mode: int, data: list[int]) -> None:
         self.panel.check()
         assert address == 0x3C
+        if mode == 0x00 and data == [0xE3]:
+            return  # no operation
         if mode == 0x00:
             self.panel.on = {0xAF: True, 0xAE: False}.get(data[0], self.panel.on) if len(data) == 1 else self.panel.on
             return
@@ -89,7 +90,7 @@ class I2cBus:
 def device(request: pytest.FixtureRequest) -> Callable[[Panel], Any]:
     if request.param == "dummy":
         return DummyDevice
-    return lambda panel: ssd1306(i2c(bus=I2cBus(panel), address=0x3C))
+    return lambda panel: oled_on(i2c(bus=I2cBus(panel), address=0x3C), "ssd1306", 0, SIZE)
 
 
 @pytest.fixture
@@ -167,6 +168,24 @@ def test_a_display_that_goes_away_is_told_and_one_that_is_not_there_unavailable(
         make()
     panel.broken = False
     make().close()
+
+
+def test_where_nothing_answers_the_bus_is_closed_and_luma_makes_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf:
+        closed = 0
+
+        def command(self, *_command: int) -> None:
+            raise OSError("no such address")
+
+        def cleanup(self) -> None:
+            self.closed += 1
+
+    made: list[object] = []
+    monkeypatch.setattr("atexit.register", made.append)
+    bus = Deaf()
+    with pytest.raises(Unavailable, match="no such address"):
+        OledDisplay("ssd1306", open_device=lambda: oled_on(bus, "ssd1306", 0, SIZE))
+    assert (bus.closed, made) == (1, [])
 
 
 def test_a_bus_that_is_not_there_is_unavailable() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pty_port import PtyPort
 from typing_scanner import EVENT, F1, SHIFT, TypingScanner, events, keys, press
 
 from drivers import hid_reader
@@ -62,6 +63,15 @@ def test_a_modifier_held_at_unplugging_is_not_held_afterwards(scanner: TypingSca
     reader = opened(scanner)
     scanner.type("a1\r")
     assert next(reader.lines()).data == b"a1"
+    reader.close()
+
+
+def test_a_device_that_errs_is_unplugged() -> None:
+    port = PtyPort()  # its end errs with EIO at hang-up, as an event device does with ENODEV
+    reader = HidReader(port.path, grab=lambda _fd: None)
+    port.unplug()
+    with pytest.raises(Unplugged, match="reopened by itself"):
+        next(reader.lines())
     reader.close()
 
 

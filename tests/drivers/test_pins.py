@@ -60,3 +60,12 @@ def test_the_same_url_twice_is_one_device_but_not_of_another_driver() -> None:
     light, switch, relay = check_indicator_url("gpio:?green=5"), check_switch_url("gpio:?pin=5"), check_barrier_url("relay:?pin=5")
     assert clashes([("a", light), ("b", light), ("c", light)]) == []
     assert clashes([("a", light), ("b", switch), ("c", relay)]) == [("b", 5, "green of a"), ("c", 5, "green of a")]
+
+
+def test_two_displays_may_share_a_bus_but_no_lamp_its_pins() -> None:
+    one, other, lamp = (
+        check_display_url("oled:ssd1306?address=60"),
+        check_display_url("oled:ssd1306?address=61"),
+        check_switch_url("gpio:?pin=3"),
+    )
+    assert clashes([("a", one), ("b", other), ("c", lamp)]) == [("c", 3, "I2C SCL of a")]

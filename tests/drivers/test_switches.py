@@ -76,6 +76,26 @@ def test_a_blip_shorter_than_the_bounce_time_is_nothing(pins: Any) -> None:
     assert taken == []
 
 
+def test_a_line_that_never_rests_is_told_as_it_is(pins: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpio_switch, "_LONGEST_BOUNCE_S", 0.05)
+    switch = GpioSwitch(23, bounce_ms=40, pin_factory=pins)
+    changes = switch.changes()
+    next(changes)
+    pins.pin(23).drive_low()
+    stopping = threading.Event()
+
+    def rattle() -> None:
+        while not stopping.wait(0.005):
+            switch._edge()
+
+    rattling = threading.Thread(target=rattle)
+    rattling.start()
+    assert next(changes).active
+    stopping.set()
+    rattling.join(10)
+    switch.close()
+
+
 def test_an_edge_nobody_told_of_is_made_good(pins: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpio_switch, "_LOOK_AGAIN_S", 0.02)
     switch = GpioSwitch(23, bounce_ms=5, pin_factory=pins)
