@@ -1,4 +1,4 @@
-"""The serial commands of the DYScan DE2120 that change nothing in it: asking for its version, and "read now".
+"""The serial commands of the DYScan DE2120 that change nothing in it: "read now" and "stop reading".
 
 Source: the command list of SparkFun's 2D Barcode Scanner Breakout (DE2120) and Soldered's DE2120 documentation: `^_^` + command + `.`,
 answered by ACK (0x06) or NACK (0x15). Its settings have no form that is forgotten at power-off and cannot be asked for, so that setting
@@ -31,7 +31,7 @@ class De2120:
 
     name = "DE2120"
     scan = command("SCAN")
-    setup = (Command(command("DSPYFW"), "tell its version", ACK),)
+    setup = (Command(command("SLEEP"), "stop reading"),)  # any answer proves that it is there; asked its version it would send a line
 
     def __init__(self, trigger: str) -> None:
         self.keep_scanning = trigger == "continuous"

@@ -17,6 +17,8 @@ _BOLD, _PLAIN = "DejaVuSans-Bold.ttf", "DejaVuSans.ttf"  # both have the shapes 
 _COLOURS = {Lamp.GREEN: (60, 210, 90), Lamp.AMBER: (255, 180, 30), Lamp.RED: (255, 70, 60)}
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _SMALLEST_PX = 8
+_BOTH_FIT_PX = 48
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 Font = ImageFont.FreeTypeFont
 Box = tuple[int, int, int, int]  # left, top, width, height
 Try = tuple[int, str, tuple[float, float, float, float]]  # size, lines, and how far they reach
@@ -46,7 +48,7 @@ def draw(face: Face, size: tuple[int, int], mode: str = "RGB", language: str = "
         face: what is shown.
         size: width and height in pixels, both at least 32.
         mode: Pillow's: `1` for two colours, else `RGB`.
-        language: of the words: `vi`, `en` or `both`.
+        language: of the words: `vi`, `en` or `both`; where there is no room for both it is Vietnamese.
 
     Returns:
         A picture of that size and mode, bright on dark; each signal's shape differs, so nothing hangs on colour.
@@ -59,20 +61,21 @@ def draw(face: Face, size: tuple[int, int], mode: str = "RGB", language: str = "
     pen = ImageDraw.Draw(picture)
     shape, vietnamese, english = shape_and_words(face.signal)
     colour = _WHITE if mode == "1" else _colour_of(face.signal)
-    count_height = height // 4 if face.inside is not None else 0
-    side = min(width // 3, height - count_height)
-    _write(pen, (0, 0, side, height - count_height), shape, _BOLD, colour)
-    words = (side + 2, 0, width - side - 2, height - count_height)
-    if language == "both":
-        left, top, across, down = words
-        _write(pen, (left, top, across, down * 3 // 5), vietnamese, _BOLD, colour)
-        _write(pen, (left, top + down * 3 // 5, across, down - down * 3 // 5), english, _PLAIN, _WHITE)
+    edge = max(1, width // 64)
+    above = height - (height // 4 if face.inside is not None else 0)
+    side = min(width // 3, above)
+    left, across, down = side + 2 * edge, width - side - 3 * edge, above - 2 * edge
+    _write(pen, (edge, edge, side - edge, down), shape, _BOLD, colour)
+    if language == "both" and height >= _BOTH_FIT_PX:
+        upper = down * 3 // 5
+        largest = _write(pen, (left, edge, across, upper), vietnamese, _BOLD, colour)
+        _write(pen, (left, edge + upper, across, down - upper), english, _PLAIN, _WHITE, largest)
     else:
-        _write(pen, words, vietnamese if language == "vi" else english, _BOLD, colour)
+        _write(pen, (left, edge, across, down), english if language == "en" else vietnamese, _BOLD, colour)
     if face.inside is not None:
-        label = {"vi": "Trong: {}", "en": "Inside: {}", "both": "Trong · inside: {}"}[language]
-        pen.line((0, height - count_height, width, height - count_height), fill=_WHITE)
-        _write(pen, (0, height - count_height + 1, width, count_height - 1), label.format(face.inside), _PLAIN, _WHITE)
+        pen.line((0, above, width, above), fill=_WHITE)
+        label = {"vi": "Trong: {}", "en": "Inside: {}", "both": "Trong · inside: {}"}[language].replace(" ", _NO_BREAK)
+        _write(pen, (edge, above + 2, width - 2 * edge, height - above - 2), label.format(face.inside), _PLAIN, _WHITE)
     return picture.convert(mode)
 
 
@@ -81,18 +84,17 @@ def _colour_of(signal: Signal) -> tuple[int, int, int]:
     return _COLOURS[next(iter(lamps))] if len(lamps) == 1 else _WHITE
 
 
-def _write(pen: ImageDraw.ImageDraw, box: Box, text: str, font_name: str, colour: tuple[int, int, int]) -> None:
-    """Writes text as large as it fits into a box (left, top, width, height), in its middle, wrapped between words."""
+def _write(pen: ImageDraw.ImageDraw, box: Box, text: str, font_name: str, colour: tuple[int, int, int], largest: int | None = None) -> int:
+    """Writes text as large as it fits into a box, in its middle, wrapped between words; says how large that was."""
     left, top, width, height = box
+    sizes = range(min(height, largest or height), _SMALLEST_PX, -1)
+    tries = (_try(pen, text, font_name, size, width) for size in sizes)
     size, lines, (x0, y0, x1, y1) = next(
-        (tried for tried in _tries(pen, text, font_name, box) if _fits(tried[2], box)), _try(pen, text, font_name, _SMALLEST_PX, width)
+        (tried for tried in tries if _fits(tried[2], box)), _try(pen, text, font_name, _SMALLEST_PX, width)
     )
     place = (left + (width - (x1 - x0)) / 2 - x0, top + (height - (y1 - y0)) / 2 - y0)
     pen.multiline_text(place, lines, font=_font(font_name, size), fill=colour, spacing=1, align="center")
-
-
-def _tries(pen: ImageDraw.ImageDraw, text: str, font_name: str, box: Box) -> Iterator[Try]:
-    return (_try(pen, text, font_name, size, box[2]) for size in range(box[3], _SMALLEST_PX, -1))
+    return size
 
 
 def _try(pen: ImageDraw.ImageDraw, text: str, font_name: str, size: int, width: int) -> Try:

@@ -5,7 +5,8 @@ closed. Leads longer than a metre get 1 kΩ in series and 10 kΩ to 3.3 V at the
 9 to 36 V with spikes far above) or a charger's "power good" must never touch the header: an optocoupler stands between, its transistor
 pulling the pin to GND: active low as well. A supercapacitor board's power-fail line is 3.3 V: `gpio:?pin=24&active=high&pull=down`.
 
-A level counts when it has held for `bounce_ms`; it is read, not concluded from edges, so a missed edge is made good within a second.
+A level counts when it has held for `bounce_ms`, or after a second in which it never did; it is read, not concluded from edges, so
+that a missed edge is made good within a second.
 
 Example:
     >>> from drivers.catalogue import open_switch                                          # doctest: +SKIP
@@ -25,6 +26,7 @@ from drivers.pin_opening import open_pin
 from drivers.switch import Change
 
 _LOOK_AGAIN_S = 1.0
+_LONGEST_BOUNCE_S = 1.0  # a line that never comes to rest is told as it is by then
 _PULL_UP = {"up": True, "down": False, "none": None}
 
 
@@ -90,7 +92,8 @@ class GpioSwitch:
         """Waits for an edge, and until no edge has come for the bounce time; when the first of them was."""
         with self._edges:
             self._edges.wait_for(lambda: self._closed or self._edge_s is not None, _LOOK_AGAIN_S)
-            while not self._closed and (left_s := self._last_edge_s + self._bounce_s - time.monotonic()) > 0:
+            longest_s = time.monotonic() + max(self._bounce_s, _LONGEST_BOUNCE_S)
+            while not self._closed and (left_s := min(self._last_edge_s + self._bounce_s, longest_s) - time.monotonic()) > 0:
                 self._edges.wait(left_s)
             first_s, self._edge_s = self._edge_s, None
             return time.monotonic() if first_s is None else first_s

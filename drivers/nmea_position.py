@@ -30,6 +30,7 @@ _LONGEST_SENTENCE_BYTES = 120  # the standard says 82, some receivers say more
 _KNOT_M_S = 1852 / 3600
 _METRES_A_DILUTION = 5.0
 _DILUTION_FRESH_S = 5.0
+_READ_S = 1.0
 
 
 class NmeaPosition:
@@ -64,7 +65,7 @@ class NmeaPosition:
             left_s = last_s + self._stall_s - time.monotonic()
             if left_s <= 0:
                 raise Stalled(f"{self._name!r} reported nothing for {self._stall_s:g} s. Check the receiver's wires and its baud rate.")
-            for line in self._framing.feed(self._port.read(left_s)):
+            for line in self._framing.feed(self._port.read(min(left_s, _READ_S))):
                 report = self._understood(line)
                 if report is not None:
                     last_s = report.at_s

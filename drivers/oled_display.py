@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Condition, Thread
 from typing import Any
 
@@ -27,6 +28,7 @@ from drivers.patterns import PATTERNS
 _log = logging.getLogger(__name__)
 _ANSWER_S = 3.0  # longer than the lamps need: words are read
 _CLOSE_S = 1.0
+_NOP = 0xE3  # SSD1306 and SH1106 datasheets, command table
 
 
 class OledDisplay:
@@ -104,7 +106,7 @@ class OledDisplay:
             _log.warning("%s: the display does not answer: it is given up", self._name)
 
     @contextlib.contextmanager
-    def _working(self) -> Any:
+    def _working(self) -> Iterator[None]:
         with self._changed:
             if self._error is not None:
                 raise Unplugged(f"{self._name!r} does not work any more. Check its wires; it is opened anew.") from self._error
@@ -124,6 +126,7 @@ class OledDisplay:
         finally:
             with contextlib.suppress(Exception):  # a display that is gone cannot be made dark
                 self._device.cleanup()
+            vars(self._device).clear()  # luma holds on to it until the process ends; a display replugged for years must not add up
 
     def _next(self, shown: Face | None) -> Face | None:
         """Waits until something else is to be shown than `shown`; None when closed."""
@@ -145,8 +148,23 @@ class OledDisplay:
 def _open(chip: str, i2c: int, address: int, fb: int, rotate: int, size: tuple[int, int]) -> Any:
     from luma.core.device import linux_framebuffer  # noqa: PLC0415 - only machines with a display need it
     from luma.core.interface.serial import i2c as i2c_bus  # noqa: PLC0415 - the same
-    from luma.oled import device as oled  # noqa: PLC0415 - the same
 
     if chip == "framebuffer":
+        os.close(os.open(f"/dev/fb{fb}", os.O_WRONLY))  # luma keeps what it cannot open until the process ends
         return linux_framebuffer(f"/dev/fb{fb}")
-    return getattr(oled, chip)(i2c_bus(port=i2c, address=address), width=size[0], height=size[1], rotate=rotate)
+    return oled_on(i2c_bus(port=i2c, address=address), chip, rotate, size)
+
+
+def oled_on(bus: Any, chip: str, rotate: int, size: tuple[int, int]) -> Any:
+    """Opens an OLED on one of luma's buses, which is closed again when nothing answers there.
+
+    Asked first with a command that does nothing, because luma keeps every device it ever made until the process ends.
+    """
+    from luma.oled import device as oled  # noqa: PLC0415 - only machines with a display need it
+
+    try:
+        bus.command(_NOP)
+        return getattr(oled, chip)(bus, width=size[0], height=size[1], rotate=rotate)
+    except BaseException:
+        bus.cleanup()
+        raise

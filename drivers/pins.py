@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from drivers.urls import DriverUrl
 
+BUS_PARTS = frozenset({"I2C SDA", "I2C SCL"})  # a bus is there to be shared
+
 
 def pins_of(url: DriverUrl) -> dict[int, str]:
     """The pins a URL uses, named in it or implied by its bus or port: BCM number to part.
@@ -43,6 +45,6 @@ def clashes(urls: Iterable[tuple[str, DriverUrl]]) -> list[tuple[str, int, str]]
         device = (url.scheme.factory, url.url)
         for pin, part in pins_of(url).items():
             other, whose = taken.setdefault(pin, (device, f"{part} of {key}"))
-            if other != device:
+            if other != device and not (part in BUS_PARTS and whose.startswith(part)):
                 found.append((key, pin, whose))
     return found

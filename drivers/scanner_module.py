@@ -10,7 +10,7 @@ from drivers.errors import Unavailable
 from drivers.serial_port import SerialPort
 
 _TRIES = 3  # a module that sleeps loses the first command
-_ANSWER_S = 1.0  # the DE2120 takes 0.43 s to tell its version
+_ANSWER_S = 1.0
 _LONGEST_ANSWER_BYTES = 4096
 
 

@@ -10,7 +10,6 @@ import serial
 
 from drivers.errors import Unavailable, Unplugged
 
-BURST_GAP_S = 2.0  # a device sends what belongs together at one go
 _WRITE_S = 1.0
 _WHY = {
     errno.ENOENT: "no such device",
@@ -41,7 +40,7 @@ class SerialPort:
         self._closed = Event()
         self._lock = Lock()  # held while reading, so that nobody closes the port under a read
         try:
-            self._port = serial.Serial(port, baudrate=baud, timeout=BURST_GAP_S, write_timeout=_WRITE_S, exclusive=True)
+            self._port = serial.Serial(port, baudrate=baud, write_timeout=_WRITE_S, exclusive=True)
         except (OSError, ValueError, termios.error) as problem:  # SerialException is an OSError
             why = _WHY.get(getattr(problem, "errno", None) or 0, str(problem))
             raise Unavailable(
@@ -53,7 +52,7 @@ class SerialPort:
         """Whether it was closed."""
         return self._closed.is_set()
 
-    def read(self, timeout_s: float = BURST_GAP_S) -> bytes:
+    def read(self, timeout_s: float) -> bytes:
         """Waits for bytes; nothing (`b""`) after `timeout_s` seconds without any, or when the port is closed.
 
         Raises:

@@ -25,6 +25,8 @@ from drivers.line_reader import Line
 from drivers.scanner_module import ScannerModule, set_up
 from drivers.serial_port import SerialPort
 
+_BURST_GAP_S = 2.0  # a reader sends a code at one go: a line still without its end after this will not get one
+
 
 class SerialReader:
     """Lines from a serial port, opened for us alone.
@@ -81,7 +83,7 @@ class SerialReader:
                     return
             if keep_scanning and (taken or not data):
                 self.trigger()
-            data = self._port.read()
+            data = self._port.read(_BURST_GAP_S)
             if not data and not self._port.closed:
                 self._framing.end_of_burst()
 
