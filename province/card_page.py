@@ -98,8 +98,11 @@ def draw(cards: Sequence[Card], layout: Layout, font: Path | None = None) -> byt
     Raises:
         NoFont: there is none, or it cannot be used.
     """
-    from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415 - only who prints cards needs it
-
+    try:
+        import segno  # noqa: F401, PLC0415 - only who prints cards needs them
+        from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ProvinceError(f"printing needs {error.name}: install gate-scanner[province].") from None
     _register(font)
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=tuple(map(_pt, _PAGE_MM)), invariant=1, initialFontName=_FONT)

@@ -10,11 +10,11 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import TypeVar, cast
 
-from firmware.person_codes import NotAPersonCode, Person, Scheme, Sex, read_person
+from firmware.person_codes import NotAPersonCode, Person, Scheme, Sex, fields, read_person
 from firmware.person_codes.national import bare_capitals
 from firmware.person_codes.national import write as write_national
 from province.errors import ProvinceError
@@ -35,6 +35,9 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 _NEEDED = ("id_number", "name", "birth_date")
 _SEXES: Mapping[str, Sex | None] = {"": None, "nam": "male", "male": "male", "nữ": "female", "female": "female"}
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-]([0-9]{4})", re.ASCII)
+_YEAR_FIRST = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
+_ZERO_LOST = re.compile(r"[0-9]{8}|[0-9]{10,11}", re.ASCII)
+_Source = TypeVar("_Source")
 
 
 class CardsWrong(ProvinceError):
@@ -62,7 +65,7 @@ def cards_of_lines(data: bytes) -> list[Card]:
     Raises:
         CardsWrong: a line is no such code, or there is none.
     """
-    return _collected((number, line) for number, line in enumerate(_text(data).splitlines(), start=1) if line.strip())
+    return _collected(((number, line) for number, line in enumerate(_text(data).splitlines(), start=1) if line.strip()), _card_of_line)
 
 
 def cards_of_table(data: bytes) -> list[Card]:
@@ -80,13 +83,13 @@ def cards_of_table(data: bytes) -> list[Card]:
         raise CardsWrong(f"the heading line must name {', '.join(_NEEDED)}, and may name sex, phone, card_number, each once.")
     columns = cast("list[str]", names)
 
-    def found() -> Iterator[tuple[int, str | Person]]:
+    def found() -> Iterator[tuple[int, Mapping[str, str]]]:
         for row in rows:
             if any(cell.strip() for cell in row):
-                yield rows.line_num, _person(dict(zip(columns, (cell.strip() for cell in row), strict=False)))
+                yield rows.line_num, dict(zip(columns, (cell.strip() for cell in row), strict=False))
 
     try:
-        return _collected(found())
+        return _collected(found(), _card_of_row)
     except csv.Error:
         raise CardsWrong(f"line {rows.line_num}: not CSV.") from None
 
@@ -101,11 +104,11 @@ def _text(data: bytes) -> str:
     raise CardsWrong("the text is not UTF-8: save the table as CSV UTF-8.")
 
 
-def _collected(found: Iterator[tuple[int, str | Person]]) -> list[Card]:
+def _collected(found: Iterable[tuple[int, _Source]], make: Callable[[_Source], Card]) -> list[Card]:
     cards, problems = [], []
     for number, source in found:
         try:
-            cards.append(_card(source))
+            cards.append(make(source))
         except (NotAPersonCode, ValueError) as error:
             problems.append(f"line {number}: {error}")
     if problems:
@@ -116,39 +119,62 @@ def _collected(found: Iterator[tuple[int, str | Person]]) -> list[Card]:
     return cards
 
 
-def _card(source: str | Person) -> Card:
-    """One card.
+def _card_of_line(line: str) -> Card:
+    """The card of a code's text.
 
     Raises:
         NotAPersonCode: the text is no person's code.
         ValueError: no national code can say this person.
     """
-    person = read_person(source) if isinstance(source, str) else source
-    if isinstance(source, str) and person.scheme is Scheme.NATIONAL:
-        return Card(source.strip(), person.name, person)
-    text = write_national(replace(person, name=bare_capitals(person.name), declared_by="other"))
+    person = read_person(line)
+    return Card(line.strip(), person.name, person) if person.scheme is Scheme.NATIONAL else _rewritten(person)
+
+
+def _card_of_row(row: Mapping[str, str]) -> Card:
+    """The card of a table's row.
+
+    Raises:
+        NotAPersonCode: a cell is not what a code can say.
+        ValueError: the same, with a message for people.
+    """
+    if _ZERO_LOST.fullmatch(row.get("id_number", "")):
+        raise ValueError("id_number: 12 or 9 digits; if the spreadsheet took leading zeros away, format the column as text")
+    sex_word = unicodedata.normalize("NFC", row.get("sex", "")).lower()
+    if sex_word not in _SEXES:
+        raise ValueError("sex: must be Nam, Nữ or empty")
+    return _rewritten(
+        Person(
+            Scheme.NATIONAL,
+            fields.identity_number(row.get("id_number", "")),
+            fields.name(row.get("name", "")),
+            _birth_date(row.get("birth_date", "")),
+            _SEXES[sex_word],
+            phone=row.get("phone") or None,
+            card_number=row.get("card_number") or None,
+        )
+    )
+
+
+def _rewritten(person: Person) -> Card:
+    """The card with the national code that says the same."""
+    try:
+        text = write_national(replace(person, name=bare_capitals(person.name), declared_by="other"))
+    except ValueError:
+        text = ""
+    if not text:  # raised out here, and said for tables and other codes alike
+        raise ValueError("no national code can say this: a citizen, old or passport number, a full birth date, a phone of 8 to 15 digits")
     return Card(text, unicodedata.normalize("NFC", person.name), read_person(text))
+
+
+def _birth_date(text: str) -> str:
+    if (parts := _YEAR_FIRST.fullmatch(text)) is not None:
+        return fields.iso_date(*parts.groups())
+    if (parts := _DAY_FIRST.fullmatch(text)) is not None:
+        day, month, year = parts.groups()
+        return fields.iso_date(year, month, day)
+    raise ValueError("birth_date: must be DD/MM/YYYY or YYYY-MM-DD")
 
 
 def _column(heading: str) -> str | None:
     wanted = unicodedata.normalize("NFC", heading).strip().lower()
     return next((name for name, spellings in _COLUMNS.items() if wanted in spellings), None)
-
-
-def _person(row: Mapping[str, str]) -> Person:
-    """A row as a person; what is wrong with it shows when the code is written."""
-    sex_word = unicodedata.normalize("NFC", row.get("sex", "")).lower()
-    day_first = _DAY_FIRST.fullmatch(row.get("birth_date", ""))
-    birth_date = row.get("birth_date", "")
-    if day_first is not None:
-        day, month, year = day_first.groups()
-        birth_date = f"{year}-{int(month):02}-{int(day):02}"
-    return Person(
-        Scheme.NATIONAL,
-        row.get("id_number", ""),
-        row.get("name", "") if sex_word in _SEXES else "",  # a sex we do not know spoils the row: better asked than guessed
-        birth_date or None,
-        _SEXES.get(sex_word),
-        phone=row.get("phone") or None,
-        card_number=row.get("card_number") or None,
-    )

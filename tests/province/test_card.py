@@ -152,6 +152,20 @@ def test_all_wrong_lines_are_told_at_once_without_their_content() -> None:
     assert [line.split(":")[0].strip() for line in told.splitlines()[1:]] == ["line 2", "line 3", "line 5"]
     assert secret not in told
     assert "0010990" not in told
+    for column, cell, hint in (
+        (0, "1099012345", "took leading zeros away"),
+        (0, "00109901234A", "bad-id-number"),
+        (1, "", "bad-name"),
+        (2, "15.03.1999", "birth_date: must be"),
+        (3, "x", "sex: must be"),
+        (4, "call me", "phone of 8 to 15 digits"),
+    ):
+        row = [*good, ""]
+        row[column] = cell
+        with pytest.raises(CardsWrong, match=hint):
+            cards_of_table(table([[*rows[0], "phone"], row]))
+    with pytest.raises(CardsWrong, match="no national code can say this"):
+        cards_of_lines(f"0100000001|{secret.encode().hex()}|15/03/1999|1{'|-' * 10}|$".encode())  # names no citizen number
     with pytest.raises(CardsWrong, match="heading line must name"):
         cards_of_table(b"id_number,name\n1,2\n")
     with pytest.raises(CardsWrong, match="0 codes"):
