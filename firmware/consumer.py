@@ -69,7 +69,7 @@ class Consumer:
         self._gate = Gate(rules_of(settings.gate, settings.lanes))
         self._attendant = Attendant(self._gate, settings.gate.held_s, recording, self._outbox, self.moment, self._answer, tell)
         self._told: dict[str, tuple[SourceState, str]] = {}
-        self._clock = time_sense.now().clock
+        self._look_at_clock()
         self._next_tick_s = 0.0
         self.answers: Counter[str] = Counter()
 
@@ -120,9 +120,8 @@ class Consumer:
         }
 
     def moment(self, at_s: float) -> Moment:
-        """What the gate needs to know of a time, monotonic seconds; the wall time is that of now."""
-        now = self._time_sense.now()
-        return Moment(at_s, None if now.clock is Clock.UNKNOWN else now.wall_ms, self._gate_state.closed)
+        """What the gate needs to know at a time, monotonic seconds; its wall time is at most a second old."""
+        return Moment(at_s, None if self._clock is Clock.UNKNOWN else self._wall_ms, self._gate_state.closed)
 
     def _handle(self, report: Report | None) -> None:
         match report:
@@ -152,12 +151,17 @@ class Consumer:
 
     def _tick(self) -> None:
         self._next_tick_s = time.monotonic() + _TICK_S
-        before, self._clock = self._clock, self._time_sense.now().clock
+        before = self._clock
+        self._look_at_clock()
         if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
         self._gate.tidy(self.moment(time.monotonic()))
         self._outbox.look()
         self._settle()
+
+    def _look_at_clock(self) -> None:
+        now = self._time_sense.now()
+        self._clock, self._wall_ms = now.clock, now.wall_ms
 
     def _settle(self) -> None:
         shut = self._gate.shut_lanes(self.moment(time.monotonic()))

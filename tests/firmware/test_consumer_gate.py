@@ -87,12 +87,14 @@ def test_opening_hours_are_kept_by_a_known_clock_only(enrolled: Enrolled) -> Non
     morning_ms = int(datetime.fromtimestamp(now_ms() / 1000, VIETNAM).replace(hour=9, minute=0).timestamp() * 1000) + DAY_MS
     people = [code for _person, code in codes(3)]
     bench.wall_ms = lambda: morning_ms
+    bench.tick()
     bench.show(people[0])
     bench.wall_ms = lambda: morning_ms + 4 * 3_600_000
     bench.tick()
     assert (bench.state(), bench.consumer.counters()["gate"]) == (Signal.SHUT, "out-of-hours")
     bench.show(people[1])
     bench.clock = Clock.UNKNOWN
+    bench.tick()
     bench.show(people[2])
     assert bench.answers() == [Signal.ACCEPTED, Signal.NOT_OPEN, Signal.ACCEPTED]
     bench.close()
@@ -214,6 +216,7 @@ def test_at_a_hospital_nobody_passes_without_the_keeper_seeing_amber(hospital: H
     hospital.show(hospital.pass_of(mine, by=stranger), 200.0)
     hospital.show(write_person(mine), 201.0)
     bench.clock = Clock.UNKNOWN
+    bench.tick()
     hospital.show(hospital.pass_of(mine), 300.0)
     hospital.show(write_person(mine), 301.0)
     ask = Signal.ACCEPTED_ASK
