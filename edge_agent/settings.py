@@ -65,6 +65,11 @@ class GateSettings:
         choices=("off", "timed", "hard"),
     )
     passback_s: float = setting("how long `timed` anti-passback refuses", 900.0, least=10, most=86400)
+    keeper_button: str = setting(
+        "the part whose press lets the next person in within 30 seconds, closed gate or anti-passback notwithstanding: recorded, with the "
+        "warning `keeper`",
+        "",
+    )
     health_pass: str = setting(
         "health passes of those who come in: `off`; `asked`: what is shown is recorded; `required`: without a valid one they are "
         "recorded with amber light, for the keeper to look",

@@ -32,6 +32,7 @@ class GateRules:
         health: what is wanted of passes.
         pass_s: a pass and its holder's code belong together within so many seconds.
         trust_list: who may sign passes.
+        keeper_button: a part whose press lets the next person in; empty: there is none.
     """
 
     lanes: Mapping[str, LaneRule]
@@ -44,6 +45,7 @@ class GateRules:
     health: Policy = Policy.OFF
     pass_s: float = 20.0
     trust_list: TrustList = field(default_factory=lambda: TrustList({}))
+    keeper_button: str = ""
 
 
 def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
@@ -64,6 +66,7 @@ def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
         health=Policy(gate.health_pass),
         pass_s=gate.pass_s,
         trust_list=load_trust_list(Path(gate.trust_list)) if gate.trust_list else TrustList({}),
+        keeper_button=gate.keeper_button,
     )
 
 

@@ -170,6 +170,21 @@ def test_a_refusal_says_the_same_whatever_its_cause() -> None:
     assert set(gate.sent_to_keeper) == set(Cause)
 
 
+def test_the_keeper_lets_one_person_in_whatever_speaks_against_it() -> None:
+    gate = Gate(replace(TWO, repeat_s=5, passback=Passback.HARD, keeper_button="keeper"))
+    passes(gate, "in", CARD, 0.0)
+    gate.pressed("keeper", 50.0)
+    assert passes(gate, "in", CARD, 49.0).verdict is Verdict.ASK_KEEPER  # read before the press
+    let_in = passes(gate, "in", CARD, 60.0)
+    assert (let_in.verdict, let_in.remarks) == (Verdict.RECORD, (Remark.PASSBACK, Remark.KEEPER))
+    assert passes(gate, "in", hidden(), 61.0).verdict is Verdict.ASK_KEEPER  # one press, one person
+    gate.pressed("keeper", 100.0)
+    assert passes(gate, "in", OTHER, 131.0, closed=True).verdict is Verdict.NOT_OPEN  # too long ago
+    gate.pressed("keeper", 140.0)
+    assert passes(gate, "in", OTHER, 141.0, closed=True).remarks == (Remark.KEEPER,)
+    assert gate.presence()["inside"] == 2
+
+
 @given(
     visits=lists(tuples(sampled_from([CARD, OTHER]), sampled_from(["in", "out"]), floats(0, 60)), max_size=80),
     mode=sampled_from(Passback),
