@@ -18,9 +18,10 @@ from edge_agent.settings import Settings
 from firmware.aim import Advice
 from firmware.attendant import Attendant
 from firmware.feedback import Feedback
-from firmware.gate import Gate, Moment
+from firmware.gate import Gate
 from firmware.gate_rules import rules_of
 from firmware.gate_state import GateState
+from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
 from firmware.reading import Pressed, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.recording import Recording

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 
 from edge_agent.entry import Direction, Known
 from firmware import passback
@@ -17,6 +16,7 @@ from firmware.directions import Directions, Way
 from firmware.gate_rules import GateRules
 from firmware.health import USABLE, Pairing, PassResult, Policy
 from firmware.health_pass.answer import ShownPass
+from firmware.judgement import Cause, Judgement, Late, Moment, PassVerdict, Remark, Verdict
 from firmware.marks import who
 from firmware.nightly import Nightly
 from firmware.passback import Finding, Passback
@@ -24,89 +24,7 @@ from firmware.person_codes import Person
 from firmware.presence import Last, Presence
 from firmware.repeat_window import RepeatWindow
 
-
-class Verdict(StrEnum):
-    """What to do with someone at the gate."""
-
-    RECORD = "record"
-    ALREADY = "already"  # the same person, the same direction, moments ago: answered, not recorded again
-    NOT_OPEN = "not-open"
-    ASK_KEEPER = "ask-keeper"  # the light does not tell why
-
-
-class Remark(StrEnum):
-    """What a passage's record says beside the code's own warnings."""
-
-    PASSBACK = "passback"  # the same direction twice, with no passage the other way between
-    BUTTONS_CLASH = "buttons-clash"  # both direction buttons were pressed at once
-    KEEPER = "keeper"  # the keeper let them in, whatever spoke against it
-    PASS_AFTER_CODE = "pass-after-code"  # noqa: S105 - a health pass; says more of a passage recorded a moment ago: the pass came after the code
-
-
 KEEPER_S = 30.0  # the keeper's button counts for the next person within so long
-
-
-class Cause(StrEnum):
-    """Why somebody was sent to the keeper; counted, never shown and never with a name."""
-
-    PASSBACK = "passback"
-    NUMBER_HIDDEN = "number-hidden"  # anti-passback cannot tell them from others
-    DIRECTION_UNCLEAR = "direction-unclear"  # anti-passback cannot judge a guess
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, as far as the gate needs it.
-
-    Attributes:
-        at_s: monotonic seconds.
-        wall_ms: milliseconds since 1970, None when it cannot be trusted.
-        closed: an operator has closed the gate.
-    """
-
-    at_s: float
-    wall_ms: int | None = None
-    closed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the gate makes of somebody.
-
-    Attributes:
-        way: theirs.
-        health: what the record says of their pass; None when passes are not asked for here.
-        remarks: for the record.
-        keeper: the keeper should look.
-    """
-
-    verdict: Verdict
-    way: Way
-    health: PassResult | None = None
-    remarks: tuple[Remark, ...] = ()
-    keeper: bool = False
-
-
-class PassVerdict(StrEnum):
-    """What to do about a pass that was shown."""
-
-    NOT_ASKED = "not-asked"
-    NOT_OPEN = "not-open"
-    NOW_THE_CODE = "now-the-code"
-    NOT_VALID = "not-valid"
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """A pass shown after its holder's code: their passage is recorded again, with what the pass says.
-
-    Attributes:
-        usable: whether the pass is worth anything; the judgement says what.
-    """
-
-    person: Person
-    judgement: Judgement
-    usable: bool
 
 
 class Gate:
@@ -137,7 +55,7 @@ class Gate:
 
     def pressed(self, part: str, at_s: float) -> None:
         """Notes a button: of a direction, or the keeper's, who lets the next person in."""
-        if part == self.rules.keeper_button:
+        if part and part == self.rules.keeper_button:
             self._let_in_s = at_s
         self._directions.pressed(part, at_s)
 

@@ -12,10 +12,11 @@ from test_pairing import pass_of
 
 from edge_agent.entry import Direction, Known
 from firmware.directions import LaneRule, Mode
-from firmware.gate import Cause, Gate, Judgement, Late, Moment, PassVerdict, Remark, Verdict
+from firmware.gate import Gate
 from firmware.gate_rules import GateRules
 from firmware.health import PassResult, Policy
 from firmware.health_pass import PassAnswer
+from firmware.judgement import Cause, Judgement, Late, Moment, PassVerdict, Remark, Verdict
 from firmware.opening_hours import read_hours
 from firmware.passback import Passback
 from firmware.person_codes import Person, Scheme, read_person

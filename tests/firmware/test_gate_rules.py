@@ -32,13 +32,13 @@ def test_what_is_written_is_what_the_gate_goes_by(tmp_path: Path) -> None:
     found = rules(
         tmp_path,
         f'[gate]\nopening_hours = "mo-fr 05:00-19:00"\npresence_reset = "04:00"\nbutton_s = 5\nanti_passback = "hard"\npassback_s = 60\n'
-        f'health_pass = "required"\npass_s = 10\ntrust_list = "{trust}"\n'
+        f'keeper_button = "k"\nhealth_pass = "required"\npass_s = 10\ntrust_list = "{trust}"\n'
         + BOTH
         + '[[lane]]\nname = "door"\ndirection = "button"\nreader = "serial:/dev/x"\nbutton_in = "green"\nbutton_out = "red"\n',
     )
     lanes = {"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT), "door": LaneRule(Mode.BUTTON, "green", "red")}
     hours = read_hours("mo-fr 05:00-19:00")
-    assert found == GateRules(lanes, 5.0, 5.0, hours, 240, Passback.HARD, 60.0, Policy.REQUIRED, 10.0, found.trust_list)
+    assert found == GateRules(lanes, 5.0, 5.0, hours, 240, Passback.HARD, 60.0, Policy.REQUIRED, 10.0, found.trust_list, "k")
 
 
 def test_a_plain_gate_has_plain_rules(tmp_path: Path) -> None:
@@ -61,6 +61,10 @@ BAD = [
     (DOOR, "lane[0]: direction 'button' needs button_in, button_out or both, or button_turn"),
     (DOOR + 'button_in = "a"\nbutton_turn = "b"\n', "lane[0]: its buttons contradict each other"),
     (DOOR + 'button_in = "a"\nbutton_out = "a"\n', "lane[0]: its buttons contradict each other"),
+    (
+        '[gate]\nkeeper_button = "a"\n' + DOOR + 'button_in = "a"\n',
+        "gate.keeper_button: 'a' is not allowed, it is a direction's button; allowed is a part of its own",
+    ),
     (LANE.format("in") + 'button_in = "a"\n', "lane[0]: has a button, and direction 'in' asks for none"),
 ]
 
