@@ -67,6 +67,11 @@ class GateSettings:
         choices=("off", "timed", "hard"),
     )
     passback_s: float = setting("how long `timed` anti-passback refuses", 900.0, least=10, most=86400)
+    keeper_button: str = setting(
+        "the part whose press lets the next person in within 30 seconds, closed gate or anti-passback notwithstanding: recorded, with the "
+        "warning `keeper`",
+        "",
+    )
     health_pass: str = setting(
         "health passes of those who come in: `off`; `asked`: what is shown is recorded; `required`: without a valid one they are "
         "recorded with amber light, for the keeper to look",
@@ -102,9 +107,10 @@ class InputSettings:
 
     name: str = setting("its name in messages")
     role: str = setting(
-        "`direction` turns the direction of lanes that ask for a button; `tamper` and `door` are told to the province; `ignition` begins "
-        "and ends a vehicle's trips, `terminus` ends one; `power-fail`, active while a reserve supplies the gate, closes it cleanly",
-        choices=("direction", "tamper", "door", "ignition", "terminus", "power-fail"),
+        "`direction`: a button that a lane's `button_…` names; `keeper`: the one of `gate.keeper_button`; `tamper` and `door` are told to "
+        "the province; `ignition` begins and ends a vehicle's trips, `terminus` ends one; `power-fail`, active while a reserve supplies "
+        "the gate, closes it cleanly",
+        choices=("direction", "keeper", "tamper", "door", "ignition", "terminus", "power-fail"),
     )
     switch: str = setting("the contact, a driver URL")
 

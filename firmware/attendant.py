@@ -13,8 +13,9 @@ from typing import Any
 from drivers.indicator import Signal
 from edge_agent.entry import Method
 from firmware.codes import PassCode, UnknownCode, sort_code
-from firmware.gate import Gate, Judgement, Late, Moment, PassVerdict, Verdict
+from firmware.gate import Gate
 from firmware.health_pass import read_pass
+from firmware.judgement import Judgement, Late, Moment, PassVerdict, Verdict
 from firmware.outbox_care import OutboxCare
 from firmware.person_codes import Person
 from firmware.person_codes.masking import mask_name, mask_number

@@ -79,10 +79,15 @@ def _device_of(url: DriverUrl) -> str | None:
 
 
 def _button_problems(read: Understood) -> Iterator[str]:
-    """A lane's buttons are inputs of the role `direction`."""
-    known = sorted(each.name for each in read.inputs.values() if each.role == "direction")
-    for place, lane in read.lanes.items():
-        for key in ("button_in", "button_out", "button_turn"):
-            button = getattr(lane, key)
-            if button and button not in known:
-                yield f"lane[{place}].{key}: {button!r} is no [[input]] of role direction; known are {', '.join(known) or 'none'}"
+    """A button that a rule names is an input of the right role."""
+    named = [
+        (f"lane[{place}].{key}", getattr(lane, key), "direction")
+        for place, lane in read.lanes.items()
+        for key in ("button_in", "button_out", "button_turn")
+    ]
+    if read.gate is not None:
+        named.append(("gate.keeper_button", read.gate.keeper_button, "keeper"))
+    for key, button, role in named:
+        known = sorted(each.name for each in read.inputs.values() if each.role == role)
+        if button and button not in known:
+            yield f"{key}: {button!r} is no [[input]] of role {role}; known are {', '.join(known) or 'none'}"

@@ -19,10 +19,11 @@ from edge_agent.settings import Settings
 from firmware.aim import Advice
 from firmware.attendant import Attendant
 from firmware.feedback import Feedback
-from firmware.gate import Gate, Moment
+from firmware.gate import Gate
 from firmware.gate_rules import rules_of
 from firmware.gate_state import GateState
 from firmware.happenings import Facts, Happenings
+from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Switched, TripOrder, Unread
 from firmware.recording import Recording
@@ -32,6 +33,7 @@ from firmware.trouble import where
 log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, Advice.UNREADABLE: Signal.UNREADABLE}
+_BUTTONS = ("direction", "keeper")
 _TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
 
@@ -85,7 +87,7 @@ class Consumer:
         self._gate = Gate(rules_of(settings.gate, settings.lanes))
         self._attendant = Attendant(self._gate, settings.gate.held_s, parts.recording, self._outbox, self.moment, self._answer, tell)
         self._told: dict[str, tuple[SourceState, str]] = {}
-        self._clock = self._time_sense.now().clock
+        self._look_at_clock()
         self._next_tick_s = 0.0
         self.answers: Counter[str] = Counter()
 
@@ -136,9 +138,8 @@ class Consumer:
         }
 
     def moment(self, at_s: float) -> Moment:
-        """What the gate needs to know of a time, monotonic seconds; the wall time is that of now."""
-        now = self._time_sense.now()
-        return Moment(at_s, None if now.clock is Clock.UNKNOWN else now.wall_ms, self._gate_state.closed)
+        """What the gate needs to know at a time, monotonic seconds; its wall time is at most a second old."""
+        return Moment(at_s, None if self._clock is Clock.UNKNOWN else self._wall_ms, self._gate_state.closed)
 
     def _handle(self, report: Report | None) -> None:
         match report:
@@ -147,7 +148,7 @@ class Consumer:
             case Unread(lane, advice):
                 self._answer(lane, _ADVICE[advice])
             case Switched(name, active, at_s):
-                if active and self._happenings.role(name) == "direction":
+                if active and self._happenings.role(name) in _BUTTONS:
                     self._gate.pressed(name, at_s)
                 self._happened(self._happenings.switched(report))
                 self._settle()
@@ -177,13 +178,18 @@ class Consumer:
 
     def _tick(self) -> None:
         self._next_tick_s = time.monotonic() + _TICK_S
-        before, self._clock = self._clock, self._time_sense.now().clock
+        before = self._clock
+        self._look_at_clock()
         if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
         self._gate.tidy(self.moment(time.monotonic()))
         self._happened(self._happenings.tick(time.monotonic()))
         self._outbox.look()
         self._settle()
+
+    def _look_at_clock(self) -> None:
+        now = self._time_sense.now()
+        self._clock, self._wall_ms = now.clock, now.wall_ms
 
     def _settle(self) -> None:
         now = self.moment(time.monotonic())

@@ -6,9 +6,9 @@ them in order. Nothing is counted before its entry is on disk.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 
 from edge_agent.entry import Direction, Known
 from firmware import passback
@@ -16,6 +16,7 @@ from firmware.directions import Directions, Way
 from firmware.gate_rules import GateRules
 from firmware.health import USABLE, Pairing, PassResult, Policy
 from firmware.health_pass.answer import ShownPass
+from firmware.judgement import Cause, Judgement, Late, Moment, PassVerdict, Remark, Verdict
 from firmware.marks import who
 from firmware.nightly import Nightly
 from firmware.passback import Finding, Passback
@@ -23,85 +24,7 @@ from firmware.person_codes import Person
 from firmware.presence import Last, Presence
 from firmware.repeat_window import RepeatWindow
 
-
-class Verdict(StrEnum):
-    """What to do with someone at the gate."""
-
-    RECORD = "record"
-    ALREADY = "already"  # the same person, the same direction, moments ago: answered, not recorded again
-    NOT_OPEN = "not-open"
-    ASK_KEEPER = "ask-keeper"  # the light does not tell why
-
-
-class Remark(StrEnum):
-    """What a passage's record says beside the code's own warnings."""
-
-    PASSBACK = "passback"  # the same direction twice, with no passage the other way between
-    BUTTONS_CLASH = "buttons-clash"  # both direction buttons were pressed at once
-    PASS_AFTER_CODE = "pass-after-code"  # noqa: S105 - a health pass; says more of a passage recorded a moment ago: the pass came after the code
-
-
-class Cause(StrEnum):
-    """Why somebody was sent to the keeper; counted, never shown and never with a name."""
-
-    PASSBACK = "passback"
-    NUMBER_HIDDEN = "number-hidden"  # anti-passback cannot tell them from others
-    DIRECTION_UNCLEAR = "direction-unclear"  # anti-passback cannot judge a guess
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, as far as the gate needs it.
-
-    Attributes:
-        at_s: monotonic seconds.
-        wall_ms: milliseconds since 1970, None when it cannot be trusted.
-        closed: an operator has closed the gate.
-    """
-
-    at_s: float
-    wall_ms: int | None = None
-    closed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the gate makes of somebody.
-
-    Attributes:
-        way: theirs.
-        health: what the record says of their pass; None when passes are not asked for here.
-        remarks: for the record.
-        keeper: the keeper should look.
-    """
-
-    verdict: Verdict
-    way: Way
-    health: PassResult | None = None
-    remarks: tuple[Remark, ...] = ()
-    keeper: bool = False
-
-
-class PassVerdict(StrEnum):
-    """What to do about a pass that was shown."""
-
-    NOT_ASKED = "not-asked"
-    NOT_OPEN = "not-open"
-    NOW_THE_CODE = "now-the-code"
-    NOT_VALID = "not-valid"
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """A pass shown after its holder's code: their passage is recorded again, with what the pass says.
-
-    Attributes:
-        usable: whether the pass is worth anything; the judgement says what.
-    """
-
-    person: Person
-    judgement: Judgement
-    usable: bool
+KEEPER_S = 30.0  # the keeper's button counts for the next person within so long
 
 
 class Gate:
@@ -127,10 +50,13 @@ class Gate:
         self._presence = Presence()
         self._night = Nightly(rules.reset_minute)
         self._pairing = Pairing(rules.pass_s)
+        self._let_in_s = -math.inf  # when the keeper's button was pressed
         self.sent_to_keeper: Counter[str] = Counter()  # by cause
 
     def pressed(self, part: str, at_s: float) -> None:
-        """Notes a button."""
+        """Notes a button: of a direction, or the keeper's, who lets the next person in."""
+        if part and part == self.rules.keeper_button:
+            self._let_in_s = at_s
         self._directions.pressed(part, at_s)
 
     def judge(self, lane: str, person: Person, now: Moment) -> Judgement:
@@ -144,9 +70,12 @@ class Gate:
         if way.direction is Direction.OUT:
             finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, now.at_s)
             return Judgement(Verdict.RECORD, way, remarks=_remarks(way, finding))
-        if self.is_shut(now):
+        if self.is_shut(now) and not self._keeper_lets_in(now.at_s):
             return Judgement(Verdict.NOT_OPEN, way)
-        return self._coming_in(lane, person, way, last, now.at_s)
+        return self._coming_in(lane, person, way, last, now)
+
+    def _keeper_lets_in(self, at_s: float) -> bool:
+        return 0 <= at_s - self._let_in_s <= KEEPER_S
 
     def _repeated(self, name: str, way: Way, last: Last | None, at_s: float) -> Direction | None:
         """The direction in which they passed moments ago; a guess must not make a repeat into the way back."""
@@ -164,14 +93,17 @@ class Gate:
             self._unproven.saw(name, at_s)
         return Judgement(Verdict.ALREADY, way, keeper=unproven and self.rules.health is Policy.REQUIRED)
 
-    def _coming_in(self, lane: str, person: Person, way: Way, last: Last | None, at_s: float) -> Judgement:
-        finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, at_s)
+    def _coming_in(self, lane: str, person: Person, way: Way, last: Last | None, now: Moment) -> Judgement:
+        finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, now.at_s)
         cause = self._cause(person, way, finding)
-        if cause is not None:
+        remarks = _remarks(way, finding)
+        if self._keeper_lets_in(now.at_s):
+            remarks += (Remark.KEEPER,)
+        elif cause is not None:
             self.sent_to_keeper[cause] += 1
             return Judgement(Verdict.ASK_KEEPER, way)
-        health = self._health(lane, person, way, at_s)
-        return Judgement(Verdict.RECORD, way, health, _remarks(way, finding), self._wants_keeper(health))
+        health = self._health(lane, person, way, now.at_s)
+        return Judgement(Verdict.RECORD, way, health, remarks, self._wants_keeper(health))
 
     def _cause(self, person: Person, way: Way, finding: Finding) -> Cause | None:
         """Why anti-passback does not let somebody in, if so."""
@@ -194,6 +126,8 @@ class Gate:
     def recorded(self, lane: str, person: Person, judgement: Judgement, at_s: float) -> None:
         """Notes that a person's passage is on disk; until then they are not "already" recorded, and nowhere counted."""
         name, way = who(person), judgement.way
+        if Remark.KEEPER in judgement.remarks:
+            self._let_in_s = -math.inf
         self._passed[way.direction].saw(name, at_s)
         if judgement.health is not None:
             self._pairing.recorded(lane, person, way, judgement.health, at_s)
@@ -241,5 +175,5 @@ class Gate:
 
 
 def _remarks(way: Way, finding: Finding) -> tuple[Remark, ...]:
-    noted = ((Remark.PASSBACK, finding is Finding.NOTE), (Remark.BUTTONS_CLASH, way.clash))
+    noted = ((Remark.PASSBACK, finding is not Finding.CLEAR), (Remark.BUTTONS_CLASH, way.clash))
     return tuple(remark for remark, holds in noted if holds)

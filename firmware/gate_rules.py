@@ -33,6 +33,7 @@ class GateRules:
         health: what is wanted of passes.
         pass_s: a pass and its holder's code belong together within so many seconds.
         trust_list: who may sign passes.
+        keeper_button: a part whose press lets the next person in; empty: there is none.
     """
 
     lanes: Mapping[str, LaneRule]
@@ -46,6 +47,7 @@ class GateRules:
     health: Policy = Policy.OFF
     pass_s: float = 20.0
     trust_list: TrustList = field(default_factory=lambda: TrustList({}))
+    keeper_button: str = ""
 
     @property
     def counts(self) -> bool:
@@ -77,6 +79,7 @@ def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
         health=Policy(gate.health_pass),
         pass_s=gate.pass_s,
         trust_list=load_trust_list(Path(gate.trust_list)) if gate.trust_list else TrustList({}),
+        keeper_button=gate.keeper_button,
     )
 
 
@@ -90,6 +93,9 @@ def rule_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
         yield from _button_problems(f"lane[{place}]", lane)
     if gate is None:
         return
+    said = {part for lane in lanes.values() for part in (lane.button_in, lane.button_out, lane.button_turn)}
+    if gate.keeper_button and gate.keeper_button in said:
+        yield f"gate.keeper_button: {gate.keeper_button!r} is not allowed, it is a direction's button; allowed is a part of its own"
     yield from _problem("gate.opening_hours", lambda: read_hours(gate.opening_hours), BadHours)
     yield from _problem("gate.quiet_hours", lambda: read_hours(gate.quiet_hours), BadHours)
     yield from _problem("gate.presence_reset", lambda: read_time(gate.presence_reset), BadTime)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from drivers import schemes
-from drivers.patterns import PATTERNS
+from drivers.patterns import PATTERNS, Lamp
 from drivers.urls import Scheme
 from edge_agent import settings
 
@@ -86,16 +86,21 @@ def pins() -> Iterator[str]:
     yield ""
 
 
+_LAMPS = {
+    frozenset[Lamp](): "·", frozenset({Lamp.GREEN}): "G", frozenset({Lamp.RED}): "R", frozenset({Lamp.AMBER}): "A",
+    frozenset({Lamp.GREEN, Lamp.AMBER}): "Y", frozenset({Lamp.RED, Lamp.AMBER}): "O",
+}  # fmt: skip
+
+
 def signals() -> Iterator[str]:
     """Every signal as a strip of time, one sign for 100 ms (at least one each step)."""
-    yield _row("signal", "kind", "light (G green, R red, A amber, * all, · dark)", "sound (♪)")
+    yield _row("signal", "kind", "light (G green, R red, A amber, Y green and amber, O red and amber, * all, · dark)", "sound (♪)")
     yield _row("---", "---", "---", "---")
     for signal, pattern in PATTERNS.items():
         light, sound = "", ""
         for step in pattern.steps * (1 if pattern.is_state else pattern.repeats):
             width = max(1, round(step.duration_ms / 100))
-            names = "".join(sorted(str(lamp)[0].upper() for lamp in step.lamps))
-            light += (names if len(names) == 1 else "*" if names else "·") * width
+            light += _LAMPS.get(step.lamps, "*") * width
             sound += ("♪" if step.sound else "·") * width
         kind = "state, repeats" if pattern.is_state else f"answer, {pattern.duration_ms} ms"
         yield _row(str(signal), kind, f"`{light}`", f"`{sound}`" if "♪" in sound else "silent")

@@ -175,7 +175,7 @@ def test_documents_torn_while_the_gate_is_open_leave_the_keyring_in_memory(bench
 def test_a_report_that_we_stumble_over_refuses_one_person_and_tells_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def stumble(*_: object) -> None:
+    def stumble(*_: object, **__: object) -> None:
         raise KeyError(CARD)
 
     with monkeypatch.context() as broken:

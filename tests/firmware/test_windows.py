@@ -185,13 +185,15 @@ def test_a_time_below_the_signed_bound_is_not_remembered_as_good() -> None:
     full=booleans(),
     broken=booleans(),
     note=booleans(),
+    shut=booleans(),
 )
-def test_a_light_tells_the_truth_about_its_lanes(sources: dict[str, SourceState], full: bool, broken: bool, note: bool) -> None:
-    shown = state_signal(sources, full=full, broken=broken, note=note)
+def test_a_light_tells_the_truth_about_its_lanes(sources: dict[str, SourceState], full: bool, broken: bool, note: bool, shut: bool) -> None:
+    shown = state_signal(sources, full=full, broken=broken, note=note, shut=shut)
     faulty = [state in BROKEN for state in sources.values()]
     scans = not broken and not full and not all(faulty)
-    assert (shown in {Signal.READY, Signal.ATTENTION, Signal.STARTING}) == scans
+    assert (shown in {Signal.READY, Signal.ATTENTION, Signal.STARTING, Signal.SHUT}) == scans
+    assert (shown is Signal.SHUT) == (scans and shut)
     assert (shown is Signal.FULL) == (full and not broken and not all(faulty))
-    if scans:
+    if scans and not shut:
         assert (shown is Signal.ATTENTION) == (note or any(faulty))
         assert (shown is Signal.READY) <= (SourceState.WORKING in sources.values())

@@ -1,0 +1,97 @@
+"""The gate's rules from a configuration: what contradicts itself is said with everything else, what does not is one frozen set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.settings import ConfigError
+from firmware.configuration import load_settings
+from firmware.directions import LaneRule, Mode
+from firmware.gate_rules import GateRules, rules_of
+from firmware.health import Policy
+from firmware.opening_hours import read_hours
+from firmware.passback import Passback
+
+LANE = '[[lane]]\nname = "{0}"\ndirection = "{0}"\nreader = "serial:/dev/{0}"\n'
+BOTH = LANE.format("in") + LANE.format("out")
+TRUST = '{"format": "gate-scanner/trust-list/1", "signers": {}}'
+
+
+def rules(folder: Path, text: str) -> GateRules:
+    file = folder / "gate.toml"
+    file.write_text(text, encoding="utf-8")
+    settings = load_settings(file)
+    return rules_of(settings.gate, settings.lanes)
+
+
+def test_what_is_written_is_what_the_gate_goes_by(tmp_path: Path) -> None:
+    trust = tmp_path / "trust.json"
+    trust.write_text(TRUST)
+    found = rules(
+        tmp_path,
+        f'[gate]\nopening_hours = "mo-fr 05:00-19:00"\nquiet_hours = "mo-su 21:00-05:00"\npresence_reset = "04:00"\nbutton_s = 5\nanti_passback = "hard"\npassback_s = 60\n'
+        f'keeper_button = "k"\nhealth_pass = "required"\npass_s = 10\ntrust_list = "{trust}"\n'
+        + BOTH
+        + '[[lane]]\nname = "door"\ndirection = "button"\nreader = "serial:/dev/x"\nbutton_in = "green"\nbutton_out = "red"\n',
+    )
+    lanes = {"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT), "door": LaneRule(Mode.BUTTON, "green", "red")}
+    hours = read_hours("mo-fr 05:00-19:00")
+    assert found == GateRules(
+        lanes,
+        repeat_s=5.0,
+        button_s=5.0,
+        hours=hours,
+        quiet_hours=read_hours("mo-su 21:00-05:00"),
+        reset_minute=240,
+        passback=Passback.HARD,
+        passback_s=60.0,
+        health=Policy.REQUIRED,
+        pass_s=10.0,
+        trust_list=found.trust_list,
+        keeper_button="k",
+    )
+
+
+def test_a_plain_gate_has_plain_rules(tmp_path: Path) -> None:
+    found = rules(tmp_path, BOTH)
+    assert found == GateRules({"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT)}, trust_list=found.trust_list)
+    assert found.repeat_s == 30.0
+
+
+DOOR = '[[lane]]\nname = "door"\ndirection = "button"\nreader = "serial:/dev/x"\n'
+BAD = [
+    ('[gate]\nopening_hours = "always"\n' + BOTH, "gate.opening_hours: 'always' is not days and times; write them like"),
+    ('[gate]\npresence_reset = "midnight"\n' + BOTH, "gate.presence_reset: 'midnight' is not allowed; allowed is a time of day"),
+    ('[gate]\nanti_passback = "hard"\n' + LANE.format("in"), "gate.anti_passback: 'hard' is not allowed when no lane can say out"),
+    (
+        '[gate]\nanti_passback = "timed"\n' + BOTH + '[[lane]]\nname = "a"\ndirection = "alternate"\nreader = "serial:/dev/a"\n',
+        "gate.anti_passback: 'timed' is not allowed with a lane that alternates",
+    ),
+    ('[gate]\nhealth_pass = "asked"\n' + BOTH, "gate.trust_list: missing; health_pass 'asked' needs"),
+    ('[gate]\ntrust_list = "/nowhere/trust.json"\n' + BOTH, "gate.trust_list: /nowhere/trust.json: cannot be read"),
+    (DOOR, "lane[0]: direction 'button' needs button_in, button_out or both, or button_turn"),
+    (DOOR + 'button_in = "a"\nbutton_turn = "b"\n', "lane[0]: its buttons contradict each other"),
+    (DOOR + 'button_in = "a"\nbutton_out = "a"\n', "lane[0]: its buttons contradict each other"),
+    (
+        '[gate]\nkeeper_button = "a"\n' + DOOR + 'button_in = "a"\n',
+        "gate.keeper_button: 'a' is not allowed, it is a direction's button; allowed is a part of its own",
+    ),
+    (LANE.format("in") + 'button_in = "a"\n', "lane[0]: has a button, and direction 'in' asks for none"),
+]
+
+
+@pytest.mark.parametrize("text, expected", BAD, ids=range(len(BAD)))
+def test_what_makes_no_rules_is_said_with_file_and_key(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        rules(tmp_path, text)
+    [told] = str(refused.value).splitlines()
+    assert told.startswith(f"{tmp_path / 'gate.toml'}: {expected}")
+
+
+def test_all_of_it_is_said_at_once(tmp_path: Path) -> None:
+    text = '[gate]\nopening_hours = "x"\npresence_reset = "x"\nanti_passback = "hard"\nhealth_pass = "asked"\n' + LANE.format("in")
+    with pytest.raises(ConfigError) as refused:
+        rules(tmp_path, text + DOOR.replace("button", "in"))
+    assert len(str(refused.value).splitlines()) == 4
