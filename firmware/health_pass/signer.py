@@ -10,10 +10,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from cryptography import x509
+from typing import Any
 
 ES256, PS256 = -7, -37  # RFC 9053, RFC 8230
 _RSA_LEAST_BITS = 2048
@@ -61,9 +58,7 @@ def signer_of(kid: bytes, entry: object) -> Signer:
     if ("certificate" in entry) == ("public_key" in entry):
         raise ValueError("needs either certificate or public_key")
     if "certificate" in entry:
-        certificate = _certificate(entry["certificate"])
-        public: Any = certificate.public_key()
-        given = {"valid_from": certificate.not_valid_before_utc, "valid_until": certificate.not_valid_after_utc}
+        public, given = _certified(entry["certificate"])
     else:
         public, given = _public_key(entry["public_key"]), {}
     from_ms, until_ms = (_time_ms(entry, name, given) for name in ("valid_from", "valid_until"))
@@ -81,13 +76,16 @@ def from_base64(text: object) -> bytes:
         return b""
 
 
-def _certificate(text: object) -> x509.Certificate:
+def _certified(text: object) -> tuple[Any, Mapping[str, datetime]]:
+    """A certificate's key, and from when until when it is good."""
     from cryptography import x509  # noqa: PLC0415 - a gate without passes loads none of this
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
 
     try:
-        return x509.load_der_x509_certificate(from_base64(text))
-    except ValueError:
-        raise ValueError("certificate: must be an X.509 certificate, DER in base64") from None
+        certificate = x509.load_der_x509_certificate(from_base64(text))
+        return certificate.public_key(), {"valid_from": certificate.not_valid_before_utc, "valid_until": certificate.not_valid_after_utc}
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("certificate: must be an X.509 certificate of a known algorithm, DER in base64") from None
 
 
 def _public_key(text: object) -> Any:
@@ -119,9 +117,7 @@ def _time_ms(entry: Mapping[str, object], name: str, given: Mapping[str, datetim
         return round(given[name].timestamp() * 1000)
     text = entry.get(name)
     try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError(f"{name}: must be a date or time in ISO form, such as 2021-06-30T00:00:00Z")
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{name}: must be a date or time in ISO form, such as 2021-06-30T00:00:00Z") from None
