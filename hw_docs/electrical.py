@@ -52,7 +52,7 @@ _RAIL_V = 5.1
 _MARGIN = 1.35  # a fuse carries no more than about three quarters of its rating for hours in a warm box
 _BLADE_FUSES_A = (2.0, 3.0, 5.0, 7.5, 10.0, 15.0)  # ISO 8820-3, values every shop has
 # mm² → mΩ a metre at 20 °C, highest. Source: ISO 6722-1, conductor resistance.
-_CABLES = {0.5: 37.1, 0.75: 24.7, 1.0: 18.5, 1.5: 12.7, 2.5: 7.60}
+CABLES = {0.5: 37.1, 0.75: 24.7, 1.0: 18.5, 1.5: 12.7, 2.5: 7.60}
 
 
 def _row(*cells: str) -> str:
@@ -93,34 +93,56 @@ def budget() -> Iterator[str]:
 
 def cables() -> Iterator[str]:
     """Voltage lost on the supply cable."""
-    yield _row("kit", "cable, one way", "current", *(f"{size:g} mm²" for size in _CABLES))
-    yield _row(*["---"] * (3 + len(_CABLES)))
+    yield _row("kit", "cable, one way", "current", *(f"{size:g} mm²" for size in CABLES))
+    yield _row(*["---"] * (3 + len(CABLES)))
     for kit, length_m in CABLE_M.items():
-        drops = [2 * length_m * milliohm / 1000 * input_a(kit) for milliohm in _CABLES.values()]
+        drops = [2 * length_m * milliohm / 1000 * input_a(kit) for milliohm in CABLES.values()]
         yield _row(kit, f"{length_m:g} m", f"{input_a(kit):.2f} A", *(f"{drop:.2f} V" for drop in drops))
     yield ""
 
 
 # The ignition input. PC817: Sharp data sheet (VF at most 1.4 V, IF at most 50 mA, CTR at least 50 % at 5 mA, VR at most 6 V).
 IGNITION_OHM, IGNITION_RESISTORS = 1500, 2
-_DIODE_V, _LED_V, _LED_MOST_MA = 0.7, 1.2, 50.0
+_DIODE_V, _LED_V = 0.7, 1.2
 _CTR, _CTR_LEFT = 0.5, 0.5  # the weakest grade; half of it left at low current, heat and age (assumed)
 PULL_UP_OHM, _PULL_INSIDE_OHM = 10_000, 33_000  # outside, and the Pi's own at its lowest (BCM2711: 33 to 73 kΩ)
-_IGNITION_V = ((9.0, "lowest supply"), (14.0, "12 V bus running"), (28.0, "24 V bus running"), (36.0, "long overvoltage of a 24 V bus"), (58.0, "clamped surge"))
+_IGNITION_V = (
+    (9.0, "lowest supply"),
+    (14.0, "12 V bus running"),
+    (28.0, "24 V bus running"),
+    (36.0, "long overvoltage of a 24 V bus"),
+    (58.0, "clamped surge"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnitionCase:
+    """The ignition input at one supply voltage: LED current, heat in each resistor, current its transistor can sink."""
+
+    led_ma: float
+    heat_mw: float
+    sinks_ma: float
+
+
+def ignition_at(supply_v: float) -> IgnitionCase:
+    """The ignition input at a supply voltage."""
+    led_ma = (supply_v - _DIODE_V - _LED_V) / (IGNITION_OHM * IGNITION_RESISTORS) * 1000
+    return IgnitionCase(led_ma, (led_ma / 1000) ** 2 * IGNITION_OHM * 1000, led_ma * _CTR * _CTR_LEFT)
+
+
+def ignition_needs_ma() -> float:
+    """The current that pulls the pin low against both pull-ups."""
+    return 3.3 / PULL_UP_OHM * 1000 + 3.3 / _PULL_INSIDE_OHM * 1000
 
 
 def ignition() -> Iterator[str]:
     """The optocoupler's current and its resistors' heat over the supply range."""
-    total_ohm = IGNITION_OHM * IGNITION_RESISTORS
-    needed_ma = 3.3 / PULL_UP_OHM * 1000 + 3.3 / _PULL_INSIDE_OHM * 1000
     yield _row("supply", "case", "LED current", "heat in each resistor", "collector current it can sink", "needed to pull the pin low")
     yield _row(*["---"] * 6)
-    for volt, case in _IGNITION_V:
-        led_ma = (volt - _DIODE_V - _LED_V) / total_ohm * 1000
-        heat_mw = (led_ma / 1000) ** 2 * IGNITION_OHM * 1000
-        yield _row(
-            f"{volt:g} V", case, f"{led_ma:.1f} mA", f"{heat_mw:.0f} mW", f"{led_ma * _CTR * _CTR_LEFT:.2f} mA", f"{needed_ma:.2f} mA"
-        )
+    for volt, name in _IGNITION_V:
+        case = ignition_at(volt)
+        currents = (f"{case.sinks_ma:.2f} mA", f"{ignition_needs_ma():.2f} mA")
+        yield _row(f"{volt:g} V", name, f"{case.led_ma:.1f} mA", f"{case.heat_mw:.0f} mW", *currents)
     yield ""
 
 

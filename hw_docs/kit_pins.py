@@ -23,8 +23,8 @@ HEADER_PIN = {
 SUPPLY_PIN = {1: "3V3", 2: "5V", 4: "5V", 17: "3V3", **dict.fromkeys((6, 9, 14, 20, 25, 30, 34, 39), "GND")}
 # Never given to lamps or contacts: what a display, a clock or the Pi itself needs.
 KEPT_FREE = {
-    0: "HAT EEPROM", 1: "HAT EEPROM", 2: "I²C: clock DS3231, display", 3: "I²C: clock DS3231, display", 4: "1-Wire (default of its overlay)",
-    7: "SPI display", 8: "SPI display", 9: "SPI display", 10: "SPI display", 11: "SPI display", 12: "spare; same PWM channel as GPIO18",
+    0: "HAT EEPROM", 1: "HAT EEPROM", 2: "I²C: clock DS3231, display", 3: "I²C: clock DS3231, display", 4: "1-Wire",
+    7: "SPI display", 8: "SPI display", 9: "SPI display", 10: "SPI display", 11: "SPI display", 12: "spare: PWM channel of GPIO18",
     14: "UART: GPS", 15: "UART: GPS",
 }  # fmt: skip
 _FIRST_PULLED_DOWN = 9

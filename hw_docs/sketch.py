@@ -1,16 +1,17 @@
-"""Drawing tools for the wiring sheets, on schemdraw: boxes with labelled pins, wires with corners, and a sheet that comes out the same each time."""
+"""Drawing tools on schemdraw: boxes, wires with corners, measures, and a sheet that comes out the same each time."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 import schemdraw
 import schemdraw.elements as elm
-from schemdraw.segments import SegmentText
+from schemdraw.segments import SegmentPoly, SegmentText
 
 INK, SOFT = "#1d2733", "#5b6b7b"
 PAPER, DEVICE, BOARD, OUTSIDE = "#ffffff", "#e8f1ea", "#e9eef7", "#f6efe4"
@@ -21,6 +22,7 @@ WIRES = {
     "pink": "#d4679b", "grey": "#7d868f", "white": "#9aa7b5", "blue": "#1f6fc0", "black": "#1d2733",
 }  # fmt: skip
 Point = tuple[float, float]
+Align = Literal["left", "center", "right"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Sheet:
         """Adds any schemdraw element."""
         return self._drawing.add(element)
 
-    def text(self, at: Point, text: str, *, size: float = 10, colour: str = INK, align: str = "left", bold: bool = False) -> None:
+    def text(self, at: Point, text: str, *, size: float = 10, colour: str = INK, align: Align = "left", bold: bool = False) -> None:
         """Text whose middle line begins, ends or is centred at a point."""
         escaped = escape(text)  # schemdraw reads text as XML
         label = elm.Element().at((at[0], at[1] - size / 120)).theta(0)  # the middle of small letters is lower
@@ -82,9 +84,20 @@ class Sheet:
 
     def wire(self, *points: Point, colour: str = INK, width: float = 1.6, dashed: bool = False) -> None:
         """A wire through points."""
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in pairwise(points):
             if start != end:
                 self.add(elm.Line(color=colour, lw=width, ls="--" if dashed else "-").at(start).to(end))
+
+    def area(self, points: list[Point], fill: str, edge: str | None = None) -> None:
+        """A filled shape behind wires and text."""
+        shape = elm.Element().at((0, 0)).theta(0)
+        shape.segments.append(SegmentPoly(points, closed=True, fill=fill, color=edge or fill, lw=1, zorder=-4))
+        self.add(shape)
+
+    def span(self, start: Point, end: Point, text: str, at: Point, *, align: Align = "center") -> None:
+        """A measure: a line with an arrowhead at each end, and its text at a point."""
+        self.add(elm.Line(color=SOFT, lw=1.1, arrow="<->").at(start).to(end))
+        self.text(at, text, size=10, align=align)
 
     def dots(self, points: Iterable[Point], colour: str = INK) -> None:
         """Joints of wires."""
@@ -98,9 +111,9 @@ class Sheet:
     def svg(self, title: str) -> str:
         """The drawing as SVG text that is the same on every machine."""
         text = self._drawing.get_imagedata("svg").decode("utf-8")
-        text = re.sub(r"(<svg[^>]*>)", rf'\1\n<title>{title}</title>', text, count=1)
+        text = re.sub(r"(<svg[^>]*>)", rf"\1\n<title>{title}</title>", text, count=1)
         for line in sorted(self._bold):
             text = re.sub(rf"<text ([^>]*)>(?=(<tspan[^>]*>)?{re.escape(line)}</t)", r'<text font-weight="bold" \1>', text)
         text = text.replace("stroke-dasharray:-;", "")
-        text = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), text)
+        text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}", tag[0]), text)
         return text.replace("><", ">\n<") + "\n"

@@ -38,7 +38,12 @@ _CAMERA = Beside(("Camera Module 3", "ribbon, 200 mm at most"), (("CSI", "CAMERA
 _READER = Beside(("barcode reader", "USB virtual COM"), (("USB", "USB", "grey"),))
 _GPS = Beside(
     ("GPS NEO-M8N", "5 V board, 3.3 V signals"),
-    (("VCC", "pin 4  5V", "red"), ("RX", "pin 8  GPIO14 TX", "orange"), ("TX", "pin 10  GPIO15 RX", "green"), ("GND", "pin 20  GND", "black")),
+    (
+        ("VCC", "pin 4  5V", "red"),
+        ("RX", "pin 8  GPIO14 TX", "orange"),
+        ("TX", "pin 10  GPIO15 RX", "green"),
+        ("GND", "pin 20  GND", "black"),
+    ),
 )
 _MODEM = Beside(("powered USB hub", "with 4G modem"), (("USB", "USB", "grey"),))
 _BESIDE = {"market-gate": (_CAMERA, _CLOCK), "bus-door": (_READER, _MODEM, _GPS, _CLOCK), "two-lane": (_CAMERA, _READER, _CLOCK)}
@@ -125,10 +130,10 @@ def _rail(sheet: Sheet, y: float) -> float:
 
 def _mains_supply(sheet: Sheet, kit: str) -> tuple[float, float]:
     y = 0.4
-    for name, x in (("L", 0.6), ("N", 1.9), ("PE", 3.2)):
+    for name, x in (("L", 0.9), ("N", 2.9)):
         sheet.wire((x, y), (x, y - 0.5), colour=SOFT, width=2.0)
         sheet.text((x, y + 0.22), name, size=10, align="center")
-    y = _step(sheet, y - 0.5, "mains supply 12 V", "HDR-60-12, closed box", "an electrician's work", height=1.5)
+    y = _step(sheet, y - 0.5, "mains supply 12 V", "HDR-60-12, double insulated", "an electrician's work", height=1.5)
     y = _fuse(sheet, y, kit)
     branch = y - 0.25
     y = _down(sheet, y, 0.5)
@@ -184,7 +189,7 @@ def _left_devices(sheet: Sheet, kit: str, y: float) -> float:
 
 def _right_side(sheet: Sheet, kit: str, rail_top: float) -> float:
     """Driver boards with their lamps, then the inputs; returns where it ends."""
-    y = 0.4
+    y = rail_bottom = 0.4
     grounds = iter(_DRIVER_GROUND)
     for board, group in groupby(kit_pins.uses(kit), key=lambda use: use.board):
         pins = list(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import electrical
+import kit_pins
 import schemdraw.elements as elm
 from sketch import SOFT, Sheet
 
@@ -19,8 +20,8 @@ def _resistor(sheet: Sheet, start: tuple[float, float], end: tuple[float, float]
 
 def _contact(sheet: Sheet, y: float) -> None:
     """A contact at the end of a long wire."""
-    sheet.text((0, y + 2.9), "Contact: tamper, door, button, “supply lost”", size=13, bold=True)
-    sheet.text((0, y + 2.35), "one such circuit for each; the two wires twisted together", size=10, colour=SOFT)
+    sheet.text((0, y + 3.3), "Contact: tamper, door, button, “supply lost”", size=13, bold=True)
+    sheet.text((0, y + 2.8), "one such circuit for each; the two wires twisted together", size=10, colour=SOFT)
     sheet.wire((0.2, y), (1.0, y))
     sheet.add(elm.Button(nc=True, lw=1.4).endpoints((1.0, y), (3.0, y)))
     sheet.text((2.0, y + 0.75), "contact", align="center")
@@ -42,15 +43,16 @@ def _contact(sheet: Sheet, y: float) -> None:
 def _ignition(sheet: Sheet, y: float) -> None:
     """KL15 through two resistors and an optocoupler."""
     each = f"{electrical.IGNITION_OHM / 1000:g} kΩ, 0.5 W"
-    sheet.text((0, y + 2.9), "Ignition: KL15, 9–36 V", size=13, bold=True)
-    sheet.text((0, y + 2.35), "low at the Pi = ignition on; values: power.md", size=10, colour=SOFT)
+    sheet.text((0, y + 3.3), "Ignition: KL15, 9–36 V", size=13, bold=True)
+    sheet.text((0, y + 2.8), "low at the Pi = ignition on; values: power.md", size=10, colour=SOFT)
     sheet.text((0, y + 0.35), "KL15", bold=True)
     sheet.add(elm.FuseIEC(lw=1.4).scale(0.8).endpoints((0.2, y), (1.8, y)))
     sheet.text((1.0, y - 0.45), "F2 1 A", align="center")
     sheet.add(elm.Diode(lw=1.4).scale(0.8).endpoints((1.8, y), (3.3, y)))
-    sheet.text((2.55, y + 0.5), "D2 1N4007", align="center")
-    _resistor(sheet, (3.3, y), (5.2, y), f"R1 {each}")
-    _resistor(sheet, (5.2, y), (7.1, y), f"R2 {each}", above=False)
+    sheet.text((2.5, y + 0.5), "D2 1N4007", align="center")
+    _resistor(sheet, (3.5, y), (5.4, y), f"R1 {each}")
+    sheet.wire((3.3, y), (3.5, y))
+    _resistor(sheet, (5.4, y), (7.1, y), f"R2 {each}", above=False)
     anode, cathode, collector, emitter = (8.2, y), (8.2, y - 1.8), (10.6, y), (10.6, y - 1.8)
     sheet.wire((7.1, y), anode)
     sheet.frame(8.2, y + 0.5, 10.6, y - 2.3, "#f6efe4")
@@ -80,12 +82,13 @@ def _ignition(sheet: Sheet, y: float) -> None:
     sheet.add(elm.Capacitor(lw=1.4).endpoints((15.0, y), (15.0, y - 1.8)))
     sheet.text((15.4, y - 0.9), "100 nF")
     sheet.ground((15.0, y - 1.8))
-    sheet.text((16.1, y), "GPIO5, pin 29", bold=True)
+    ignition = next(use for use in kit_pins.uses("bus-door") if use.part == "ignition")
+    sheet.text((16.1, y), f"GPIO{ignition.bcm}, pin {ignition.header}", bold=True)
 
 
 def draw() -> str:
     """The picture as SVG."""
     sheet = Sheet()
     _contact(sheet, _TOP)
-    _ignition(sheet, _TOP - 6.6)
+    _ignition(sheet, _TOP - 7.2)
     return sheet.svg("The two circuits of the input board")
