@@ -47,6 +47,7 @@ BUDGETS = {
 }
 LOWEST_V = {"market-gate": 12.0, "bus-door": 9.0, "two-lane": 12.0}
 CABLE_M = {"market-gate": 2.0, "bus-door": 6.0, "two-lane": 2.0}  # supply to box, one way
+CABLE_MM2 = {"market-gate": 0.75, "bus-door": 1.5, "two-lane": 0.75}  # what is fitted
 _EFFICIENCY = 0.85  # assumed for a 9–36 V converter; its data sheet has a curve
 _RAIL_V = 5.1
 _MARGIN = 1.35  # a fuse carries no more than about three quarters of its rating for hours in a warm box
@@ -91,19 +92,24 @@ def budget() -> Iterator[str]:
         yield ""
 
 
+def lost_v(kit: str, size_mm2: float) -> float:
+    """Volts lost on a kit's supply cable, there and back, if it has this size."""
+    return 2 * CABLE_M[kit] * CABLES[size_mm2] / 1000 * input_a(kit)
+
+
 def cables() -> Iterator[str]:
-    """Voltage lost on the supply cable."""
+    """Voltage lost on the supply cable; what is fitted in bold."""
     yield _row("kit", "cable, one way", "current", *(f"{size:g} mm²" for size in CABLES))
     yield _row(*["---"] * (3 + len(CABLES)))
     for kit, length_m in CABLE_M.items():
-        drops = [2 * length_m * milliohm / 1000 * input_a(kit) for milliohm in CABLES.values()]
-        yield _row(kit, f"{length_m:g} m", f"{input_a(kit):.2f} A", *(f"{drop:.2f} V" for drop in drops))
+        drops = [f"**{lost_v(kit, size):.2f} V**" if size == CABLE_MM2[kit] else f"{lost_v(kit, size):.2f} V" for size in CABLES]
+        yield _row(kit, f"{length_m:g} m", f"{input_a(kit):.2f} A", *drops)
     yield ""
 
 
 # The ignition input. PC817: Sharp data sheet (VF at most 1.4 V, IF at most 50 mA, CTR at least 50 % at 5 mA, VR at most 6 V).
 IGNITION_OHM, IGNITION_RESISTORS = 1500, 2
-_DIODE_V, _LED_V = 0.7, 1.2
+_DIODE_V, _LED_V = 0.7, 1.4
 _CTR, _CTR_LEFT = 0.5, 0.5  # the weakest grade; half of it left at low current, heat and age (assumed)
 PULL_UP_OHM, _PULL_INSIDE_OHM = 10_000, 33_000  # outside, and the Pi's own at its lowest (BCM2711: 33 to 73 kΩ)
 _IGNITION_V = (

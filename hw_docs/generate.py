@@ -139,6 +139,7 @@ _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     **optics.TABLES,
     **electrical.TABLES,
     "kept-free": kit_pins.kept_free,
+    "part-counts": kit_pins.counts,
     **{f"pins-{kit}": _of_kit(kit_pins.pin_table, kit) for kit in kit_pins.KITS},
     **{f"planned-{kit}": _of_kit(kit_pins.planned_keys, kit) for kit in kit_pins.KITS},
 }

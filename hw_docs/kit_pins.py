@@ -79,7 +79,7 @@ class Planned:
         """The lines that will name it."""
         low = "&active_low=1" if PARTS[self.part].level.startswith("low") else ""
         if PARTS[self.part].output:
-            return f'[[lane]] # {self.lane}\nrelay = "gpio-relay:?pin={self.pin}"'
+            return f'# in [[lane]] "{self.lane}":\nrelay = "gpio-relay:?pin={self.pin}"'
         return f'[[input]]\nrole = "{self.part}"\nswitch = "gpio-switch:?pin={self.pin}{low}"'
 
 
@@ -184,6 +184,23 @@ def planned_keys(kit: str) -> Iterator[str]:
     for each in PLANNED[kit]:
         yield each.toml()
     yield "```"
+    yield ""
+
+
+def counts() -> Iterator[str]:
+    """How many of each part the kits need, as far as their configurations and planned pins say."""
+    yield _row("part", *KITS)
+    yield _row(*["---"] * (1 + len(KITS)))
+    lanes = {kit: load_settings(KITS_FOLDER / kit / "gate.toml").lanes for kit in KITS}
+    rows: dict[str, list[int]] = {
+        "camera": [sum(bool(lane.camera) for lane in lanes[kit]) for kit in KITS],
+        "barcode reader": [sum(bool(lane.reader) for lane in lanes[kit]) for kit in KITS],
+        "driver board": [len(boards(kit)) for kit in KITS],
+    }
+    for name, part in PARTS.items():
+        rows[part.what] = [sum(use.part == name for use in uses(kit)) for kit in KITS]
+    for what, numbers in rows.items():
+        yield _row(what, *(str(number) if number else "" for number in numbers))
     yield ""
 
 

@@ -117,6 +117,7 @@ def _fuse(sheet: Sheet, y: float, kit: str) -> float:
     sheet.add(elm.FuseIEC(color=INK, lw=1.6).endpoints((_PLUS, y), (_PLUS, y - 1.3)))
     sheet.text((_PLUS - 0.3, y - 0.65), f"F1 {electrical.fuse_a(kit):g} A", size=10, align="right", bold=True)
     sheet.wire((_MINUS, y), (_MINUS, y - 1.3), colour=_BLACK, width=2.4)
+    sheet.text((_MINUS + 0.3, y - 0.45), f"{electrical.CABLE_MM2[kit]:g} mm²", size=9, colour=SOFT)
     return y - 1.3
 
 
@@ -164,7 +165,7 @@ def _vehicle_supply(sheet: Sheet, kit: str) -> tuple[float, float]:
     hub = y - 0.25
     sheet.dots([(_PLUS, hub)], _RED)
     sheet.wire((_PLUS, hub), (4.6, hub), colour=_RED, width=2.0)
-    sheet.text((4.7, hub), "USB hub", size=9, colour=_RED)
+    sheet.text((3.95, hub + 0.2), "USB hub: this and −", size=9, colour=_RED)
     y = _down(sheet, y, 0.5)
     y = _step(sheet, y, "UPS, supercapacitors", "gives “supply lost”")
     feed_y = y - 0.6

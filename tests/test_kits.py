@@ -105,9 +105,7 @@ def test_a_drawing_comes_out_the_same_twice(script: Path) -> None:
 @pytest.mark.parametrize("kit", kit_pins.KITS)
 def test_a_fuse_carries_the_kit_and_spares_its_cable(kit: str) -> None:
     assert electrical.input_a(kit) < electrical.fuse_a(kit) <= 10
-    weakest_mm2 = 1.5 if kit == "bus-door" else 0.5
-    lost_v = 2 * electrical.CABLE_M[kit] * electrical.CABLES[weakest_mm2] / 1000 * electrical.input_a(kit)
-    assert lost_v < 0.5
+    assert electrical.lost_v(kit, electrical.CABLE_MM2[kit]) < 0.5
 
 
 @pytest.mark.parametrize("volt", [9.0, 12.0, 24.0, 36.0])
