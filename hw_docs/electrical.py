@@ -31,6 +31,11 @@ class Load:
 
 
 _PI = Load("Raspberry Pi 4 Model B", 600, 1250, f"{_PI_DOCS}: typical active; stress, highest")
+_COMPUTERS = (
+    _PI,
+    Load("Raspberry Pi 5", 800, 3400, f"{_PI_DOCS}: typical active; its 5 A supply less 1.6 A for USB"),
+    Load("Raspberry Pi Zero 2 W", 350, 1000, f"{_PI_DOCS}: typical active; highest {_ASSUMED}"),
+)
 _CAMERA = Load("Camera Module 3", 250, 250, f"{_PI_DOCS}: camera module 250 mA")
 _READER = Load("GM65-S reader", 160, 160, "GM65-S user manual V1.3: operating current")
 _DISPLAY = Load("small I²C display", 30, 50, _ASSUMED)
@@ -60,16 +65,31 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def input_a(kit: str) -> float:
+def rail_a(kit: str, computer: Load = _PI) -> float:
+    """The highest current of a kit's 5.1 V rail, in amperes."""
+    _pi, *others = BUDGETS[kit][0]
+    return (computer.most_ma + sum(load.most_ma for load in others)) / 1000
+
+
+def input_a(kit: str, computer: Load = _PI) -> float:
     """The highest input current of a kit at its lowest supply voltage, in amperes."""
-    rail, direct = BUDGETS[kit]
-    power_w = sum(load.most_ma for load in rail) / 1000 * _RAIL_V / _EFFICIENCY
-    return power_w / LOWEST_V[kit] + sum(load.most_ma for load in direct) / 1000
+    direct_a = sum(load.most_ma for load in BUDGETS[kit][1]) / 1000
+    return rail_a(kit, computer) * _RAIL_V / _EFFICIENCY / LOWEST_V[kit] + direct_a
 
 
-def fuse_a(kit: str) -> float:
+def fuse_a(kit: str, computer: Load = _PI) -> float:
     """The fuse of a kit, in amperes."""
-    return next(size for size in _BLADE_FUSES_A if size >= input_a(kit) * _MARGIN)
+    return next(size for size in _BLADE_FUSES_A if size >= input_a(kit, computer) * _MARGIN)
+
+
+def computers() -> Iterator[str]:
+    """The same kits with another Pi: highest current of the 5.1 V rail, and the fuse."""
+    yield _row("computer", "typical mA", "highest mA", *BUDGETS, "source")
+    yield _row(*["---"] * (4 + len(BUDGETS)))
+    for computer in _COMPUTERS:
+        kits = (f"{rail_a(kit, computer):.1f} A, fuse {fuse_a(kit, computer):g} A" for kit in BUDGETS)
+        yield _row(computer.what, f"{computer.typical_ma:.0f}", f"{computer.most_ma:.0f}", *kits, computer.source)
+    yield ""
 
 
 def budget() -> Iterator[str]:
@@ -82,7 +102,7 @@ def budget() -> Iterator[str]:
         for loads, fed in ((rail, "5.1 V"), (direct, "supply")):
             for load in loads:
                 yield _row(load.what, fed, f"{load.typical_ma:.0f}", f"{load.most_ma:.0f}", load.source)
-        most_a = sum(load.most_ma for load in rail) / 1000
+        most_a = rail_a(kit)
         yield ""
         yield (
             f"5.1 V rail: {sum(load.typical_ma for load in rail) / 1000:.2f} A typical, **{most_a:.2f} A highest** "
@@ -199,4 +219,11 @@ def pin_current_ma(outputs: int) -> float:
     return math.fsum([(3.3 - _BASE_V) / _INPUT_OHM * 1000] * outputs)
 
 
-TABLES = {"power-budget": budget, "power-cables": cables, "ignition": ignition, "load-dump": load_dump, "hold-up": hold_up}
+TABLES = {
+    "power-budget": budget,
+    "computers": computers,
+    "power-cables": cables,
+    "ignition": ignition,
+    "load-dump": load_dump,
+    "hold-up": hold_up,
+}

@@ -61,7 +61,7 @@ def draw(kit: str) -> str:
     rail_top, left_end = _vehicle_supply(sheet, kit) if kit == "bus-door" else _mains_supply(sheet, kit)
     beside_end = _left_devices(sheet, kit, left_end)
     right_end = _right_side(sheet, kit, rail_top)
-    bottom = min(beside_end, right_end - 2.6)
+    bottom = min(beside_end - 0.3, right_end - 2.6)
     _header(sheet, kit, right_end - 0.9)
     _pi(sheet, bottom)
     sheet.text((_LEFT, 2.6), f"{_TITLES[kit]}: wiring", size=15, bold=True)
@@ -72,7 +72,8 @@ def draw(kit: str) -> str:
 def _pi(sheet: Sheet, bottom: float) -> None:
     sheet.frame(_PI_LEFT, 0.4, _PI_RIGHT, bottom, DEVICE)
     middle = (_PI_LEFT + _PI_RIGHT) / 2
-    sheet.text((middle, 0.05), "Raspberry Pi 4 or 5", size=12, align="center", bold=True)
+    sheet.text((middle, 0.05), "Raspberry Pi 4", size=12, align="center", bold=True)
+    sheet.text((middle, bottom + 0.65), "a Pi 5 wants another fuse: power.md", size=8.5, colour=SOFT, align="center")
     sheet.text((middle, bottom + 0.3), "pin = place on the 40-pin header", size=8.5, colour=SOFT, align="center")
 
 
