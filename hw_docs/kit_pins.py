@@ -77,10 +77,10 @@ class Planned:
 
     def toml(self) -> str:
         """The lines that will name it."""
-        low = "&active_low=1" if PARTS[self.part].level.startswith("low") else ""
         if PARTS[self.part].output:
-            return f'# in [[lane]] "{self.lane}":\nrelay = "gpio-relay:?pin={self.pin}"'
-        return f'[[input]]\nrole = "{self.part}"\nswitch = "gpio-switch:?pin={self.pin}{low}"'
+            return f'# in [[lane]] "{self.lane}":\nrelay = "relay:?pin={self.pin}"'
+        active = PARTS[self.part].level.split()[0]
+        return f'[[input]]\nrole = "{self.part}"\nswitch = "gpio:?pin={self.pin}&active={active}"'
 
 
 _COMMON = (Planned("tamper", 16),)
