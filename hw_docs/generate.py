@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import os
 import re
 import runpy
@@ -19,6 +18,11 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import get_type_hints
 
+import electrical
+import kit_pins
+import optics
+import printable
+
 from drivers import schemes
 from drivers.patterns import PATTERNS, Lamp
 from drivers.urls import Scheme
@@ -28,11 +32,6 @@ ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
-# BCM number → pin of the 40-pin header. Source: Raspberry Pi documentation, "GPIO and the 40-pin header".
-_HEADER_PIN = {
-    2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 17: 11, 18: 12, 27: 13, 22: 15, 23: 16, 24: 18, 10: 19, 9: 21, 25: 22, 11: 23, 8: 24, 7: 26,
-    0: 27, 1: 28, 5: 29, 6: 31, 12: 32, 13: 33, 19: 35, 16: 36, 26: 37, 20: 38, 21: 40,
-}  # fmt: skip
 
 
 def _row(*cells: str) -> str:
@@ -82,7 +81,7 @@ def pins() -> Iterator[str]:
     yield _row("part", "GPIO (BCM)", "header pin")
     yield _row("---", "---", "---")
     for part, number in re.findall(r"(green|red|amber|buzzer)=(\d+)", example):
-        yield _row(part, f"GPIO{number}", str(_HEADER_PIN[int(number)]))
+        yield _row(part, f"GPIO{number}", str(kit_pins.HEADER_PIN[int(number)]))
     yield ""
 
 
@@ -107,27 +106,8 @@ def signals() -> Iterator[str]:
     yield ""
 
 
-# name, horizontal field of view in degrees. Source: Raspberry Pi documentation, "About the camera modules".
-_CAMERAS = (("Module 2", 62.2), ("Module 3", 66.0), ("Module 3 Wide", 102.0))
-_CODES = (  # name, width of the symbol in mm, modules a side
-    ("national code, printed 50 mm", 50.0, 49),
-    ("national code on a phone, 45 mm", 45.0, 49),
-    ("identity card (CCCD), 18 mm", 18.0, 53),
-)
-_DISTANCES_CM = (10, 15, 20, 30, 40, 60)
-_READABLE_PX, _FRAME_PX = 3.0, 1280
-
-
-def distances() -> Iterator[str]:
-    """Pixels per module by code, camera and distance."""
-    yield _row("code", "camera", *(f"{distance} cm" for distance in _DISTANCES_CM))
-    yield _row(*["---"] * (len(_DISTANCES_CM) + 2))
-    for code, width_mm, modules in _CODES:
-        for camera, view_degrees in _CAMERAS:
-            per_mm = [_FRAME_PX / (2 * distance * 10 * math.tan(math.radians(view_degrees) / 2)) for distance in _DISTANCES_CM]
-            pixels = [width_mm / modules * each for each in per_mm]
-            yield _row(code, camera, *(f"**{each:.1f}**" if each >= _READABLE_PX else f"{each:.1f}" for each in pixels))
-    yield ""
+def _of_kit(table: Callable[[str], Iterator[str]], kit: str) -> Callable[[], Iterator[str]]:
+    return lambda: table(kit)
 
 
 def _help(*command: str) -> str:
@@ -160,8 +140,13 @@ _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "driver-urls": driver_urls,
     "pins": pins,
     "signals": signals,
-    "distances": distances,
     "commands": commands,
+    **optics.TABLES,
+    **electrical.TABLES,
+    "kept-free": kit_pins.kept_free,
+    "part-counts": kit_pins.counts,
+    **{f"pins-{kit}": _of_kit(kit_pins.pin_table, kit) for kit in kit_pins.KITS},
+    **{f"planned-{kit}": _of_kit(kit_pins.planned_keys, kit) for kit in kit_pins.KITS},
 }
 
 
@@ -196,8 +181,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
-    problems = []
-    for page, new in [*pictures(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
+    problems = [problem for kit in kit_pins.KITS for problem in kit_pins.problems(kit)]
+    for page, new in [*pictures(), *printable.pages(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         if page.suffix == ".md":
             problems += broken_links(page, new)

@@ -31,7 +31,8 @@ def test_what_is_written_is_what_the_gate_goes_by(tmp_path: Path) -> None:
     trust.write_text(TRUST)
     found = rules(
         tmp_path,
-        f'[gate]\nopening_hours = "mo-fr 05:00-19:00"\nquiet_hours = "mo-su 21:00-05:00"\npresence_reset = "04:00"\nbutton_s = 5\nanti_passback = "hard"\npassback_s = 60\n'
+        f'[gate]\nopening_hours = "mo-fr 05:00-19:00"\nquiet_hours = "mo-su 21:00-05:00"\n'
+        f'presence_reset = "04:00"\nbutton_s = 5\nanti_passback = "hard"\npassback_s = 60\n'
         f'keeper_button = "k"\nhealth_pass = "required"\npass_s = 10\ntrust_list = "{trust}"\n'
         + BOTH
         + '[[lane]]\nname = "door"\ndirection = "button"\nreader = "serial:/dev/x"\nbutton_in = "green"\nbutton_out = "red"\n',

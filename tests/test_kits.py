@@ -1,0 +1,144 @@
+"""The kits of hw_docs: their configurations are usable, their pins do not collide, and pages and drawings agree with them."""
+
+from __future__ import annotations
+
+import html
+import re
+import runpy
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import electrical
+import kit_pins
+import optics
+import printable
+import pytest
+from gpiozero.pins.data import PI4_J8, PI5_J8
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+from drivers.gpio_indicator import GpioIndicator
+from firmware.configuration import load_settings
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "hw_docs" / "pictures"
+
+
+def texts(svg: str) -> str:
+    return " ".join("".join(each.itertext()).strip() for each in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("kit", kit_pins.KITS)
+def test_a_kits_configuration_passes_the_gates_own_loader(kit: str) -> None:
+    settings = load_settings(kit_pins.KITS_FOLDER / kit / "gate.toml")
+    assert settings.lanes
+    assert all(bool(lane.camera) != bool(lane.reader) for lane in settings.lanes)
+    assert all((lane.indicator or settings.gate.indicator).startswith("gpio:") for lane in settings.lanes)
+
+
+def test_each_kit_is_what_its_name_says() -> None:
+    lanes = {kit: load_settings(kit_pins.KITS_FOLDER / kit / "gate.toml").lanes for kit in kit_pins.KITS}
+    assert [lane.direction for lane in lanes["two-lane"]] == ["in", "out"]
+    assert [bool(lane.camera) for lane in lanes["two-lane"]] == [True, False]
+    assert lanes["market-gate"][0].camera
+    assert lanes["bus-door"][0].reader
+    assert set(kit_pins.KITS) == {folder.name for folder in kit_pins.KITS_FOLDER.iterdir()}
+
+
+def test_the_market_gate_has_the_pins_of_the_default_configuration() -> None:
+    default = load_settings(ROOT / "systemd" / "gate.toml").gate.indicator
+    assert kit_pins.indicator_pins(default) == {use.part: use.bcm for use in kit_pins.uses("market-gate") if not use.planned}
+
+
+@pytest.mark.parametrize("kit", kit_pins.KITS)
+def test_no_kit_has_a_pin_problem(kit: str) -> None:
+    assert kit_pins.problems(kit) == []
+
+
+@pytest.mark.parametrize(
+    "pin, complaint",
+    [(17, "is given to"), (3, "is kept free for I²C"), (14, "is kept free for UART"), (6, "is pulled up while the Pi boots")],
+)
+def test_a_wrong_pin_is_found(pin: int, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, *others = kit_pins.PLANNED["market-gate"]
+    monkeypatch.setitem(kit_pins.PLANNED, "market-gate", (replace(relay, pin=pin), *others))
+    assert any(complaint in problem for problem in kit_pins.problems("market-gate"))
+
+
+def test_header_pins_are_those_of_a_real_board() -> None:
+    rows, columns, header = PI4_J8  # gpiozero's own table of the header, as an independent source
+    assert rows * columns == 40
+    assert {int(each["gpio"].removeprefix("GPIO")): pin for pin, each in header.items() if "gpio" in each} == kit_pins.HEADER_PIN
+    assert {pin: each[""] for pin, each in header.items() if "gpio" not in each} == kit_pins.SUPPLY_PIN
+    assert header == PI5_J8[2]
+
+
+def test_two_buzzers_have_two_channels_of_the_hardware_pwm() -> None:
+    channels = [PI4_J8[2][use.header]["pwm"] for use in kit_pins.uses("two-lane") if use.part == "buzzer"]
+    assert len(set(channels)) == 2
+
+
+@pytest.mark.parametrize("kit", kit_pins.KITS)
+def test_every_configured_pin_can_be_driven(kit: str) -> None:
+    factory = MockFactory(pin_class=MockPWMPin)
+    for board in kit_pins.boards(kit):
+        pins = {use.part: use.bcm for use in kit_pins.uses(kit) if use.board == board and not use.planned}
+        GpioIndicator(pins["green"], pins["red"], pins["amber"], pins["buzzer"], pin_factory=factory).close()
+
+
+@pytest.mark.parametrize("kit", kit_pins.KITS)
+def test_the_drawing_names_every_pin_of_its_kit(kit: str) -> None:
+    svg = runpy.run_path(str(PICTURES / f"wiring_{kit.replace('-', '_')}.py"))["draw"]()
+    shown = texts(svg)
+    for use in kit_pins.uses(kit):
+        assert re.search(rf"GPIO{use.bcm}\b", shown)
+        assert re.search(rf"pin {use.header}\b", shown)
+        assert kit_pins.PARTS[use.part].what in shown
+    assert f"F1 {electrical.fuse_a(kit):g} A" in shown
+
+
+@pytest.mark.parametrize("script", sorted(PICTURES.glob("*.py")), ids=lambda script: script.stem)
+def test_a_drawing_comes_out_the_same_twice(script: Path) -> None:
+    assert runpy.run_path(str(script))["draw"]() == runpy.run_path(str(script))["draw"]()
+
+
+@pytest.mark.parametrize("kit", kit_pins.KITS)
+def test_a_fuse_carries_the_kit_and_spares_its_cable(kit: str) -> None:
+    assert electrical.input_a(kit) < electrical.fuse_a(kit) <= 10
+    assert electrical.lost_v(kit, electrical.CABLE_MM2[kit]) < 0.5
+
+
+@pytest.mark.parametrize("volt", [9.0, 12.0, 24.0, 36.0])
+def test_the_ignition_input_works_over_the_whole_supply_range(volt: float) -> None:
+    case = electrical.ignition_at(volt)
+    assert case.sinks_ma > electrical.ignition_needs_ma()
+    assert case.led_ma < 25
+    assert case.heat_mw < 250
+
+
+def test_the_reading_zones_suit_wheelchairs_and_hold_no_sky() -> None:
+    for mounting in optics.MOUNTINGS.values():
+        near_mm, far_mm = mounting.zone_mm()
+        assert far_mm > 1.5 * near_mm
+        assert 0.8 <= mounting.zone_height_m() <= 1.1
+        assert mounting.below_horizon_degrees() > 0
+
+
+@pytest.mark.parametrize("sheet", ["privacy-notice", "field-test"])
+def test_a_sheet_to_print_exists_in_both_languages_with_the_same_rows(sheet: str) -> None:
+    pages = {source.name: text for source, text in printable.pages()}
+    vietnamese, english = pages[f"{sheet}.vi.html"], pages[f"{sheet}.en.html"]
+    assert '<html lang="vi">' in vietnamese
+    assert '<html lang="en">' in english
+    for tag in ("<h2", "<tr", "<li", "☐"):
+        assert vietnamese.count(tag) == english.count(tag)
+    assert not re.search(r'(src|href)="', vietnamese + english)
+
+
+def test_the_notice_says_the_days_and_the_law() -> None:
+    for source, text in printable.pages():
+        if source.name.startswith("privacy-notice"):
+            plain = html.unescape(re.sub("<[^>]*>", "", text))
+            assert re.search(r"21 (ngày|days)", plain)
+            assert "91/2025/QH15" in plain
+            assert "356/2025/NĐ-CP" in plain
