@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -20,11 +21,12 @@ from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.supervised import Device, Supervised
 
 if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does not need them
-    from drivers.camera import Camera, GreyFrame
+    from drivers.camera import Camera, Frame
     from firmware.decoder import Decoder, Look
 
 QUEUE_SIZE = 64
 _PUT_S = 1.0
+_EXPOSURES = 2  # a camera alternates at most
 _ANSWERED_REFUSALS = ("binary", "oversize")  # somebody did show a code; `incomplete` is a line's noise
 
 
@@ -102,7 +104,7 @@ class Source:
         eye, aim = _Eye(), Aim()
         for frame in camera.frames():
             self._kept.works()
-            look = eye.look(frame.grey)
+            look = eye.look(frame)
             if eye.trouble:
                 self._kept.works(eye.told_trouble())
             self.counters["frames"] += 1
@@ -132,7 +134,9 @@ class Source:
 
 
 class _Eye:
-    """A decoder that goes on without its second opinion when ZBar does not work, and says so once.
+    """A camera's decoders, which go on without their second opinion when ZBar does not work, and say so once.
+
+    A camera that alternates two exposures has a decoder for each: what changed and what was tried is told by comparing like with like.
 
     Raises:
         Unavailable: a decoder's library is missing.
@@ -143,19 +147,28 @@ class _Eye:
             from firmware import decoder, zbar  # noqa: PLC0415 - see TYPE_CHECKING above
         except ImportError as error:
             raise Unavailable(f"cameras cannot be used: {error}") from error
-        self._decoder: Decoder = decoder.Decoder()
-        self._zbar_error = zbar.ZBarError
+        self._new_decoder: Callable[[], Decoder] = decoder.Decoder
         self._without_zbar = partial(decoder.Decoder, with_zbar=False)
+        self._zbar_error = zbar.ZBarError
+        self._decoders: dict[int | None, Decoder] = {}  # by exposure, the one used last at the end
         self.trouble = ""
 
-    def look(self, grey: GreyFrame) -> Look:
+    def look(self, frame: Frame) -> Look:
         """One look at a frame; raises ValueError as `Decoder.look` does."""
         try:
-            return self._decoder.look(grey)
+            return self._decoder_for(frame.exposure_us).look(frame.grey)
         except self._zbar_error as error:
             self.trouble = f"{error}; reading goes on without the second decoder"
-            self._decoder = self._without_zbar()
-        return self._decoder.look(grey)
+            self._new_decoder = self._without_zbar
+            self._decoders.clear()
+        return self._decoder_for(frame.exposure_us).look(frame.grey)
+
+    def _decoder_for(self, exposure_us: int | None) -> Decoder:
+        decoder = self._decoders.pop(exposure_us, None) or self._new_decoder()
+        if len(self._decoders) == _EXPOSURES:
+            del self._decoders[next(iter(self._decoders))]
+        self._decoders[exposure_us] = decoder
+        return decoder
 
     def told_trouble(self) -> str:
         """The trouble, told for the first and last time."""

@@ -172,7 +172,7 @@ class SpyIndicator:
 
 
 class ToldCamera:
-    """A camera that yields what the test puts before it: arrays as frames, exceptions as troubles."""
+    """A camera that yields what the test puts before it: arrays as frames of now, frames as they are, exceptions as troubles."""
 
     plans: dict[str, list[Any]] = {}  # noqa: RUF012 - one list of views for each opening
     opened: dict[str, int] = {}  # noqa: RUF012
@@ -193,7 +193,7 @@ class ToldCamera:
                 raise view
             if self._closed.is_set():
                 return
-            yield Frame(view, time.monotonic())
+            yield view if isinstance(view, Frame) else Frame(view, time.monotonic())
         self._closed.wait()
 
     def close(self) -> None:
