@@ -32,7 +32,7 @@ class Site:
         folder.mkdir()
         for number, grey in enumerate(seen):
             Image.fromarray(grey).save(folder / f"{number:05}.pgm")
-        return f"images:{folder}?fps=1000"
+        return f"images:{folder}?fps=10000"
 
     def configure(self, *lanes: Mapping[str, str]) -> Path:
         """Writes gate.toml."""
