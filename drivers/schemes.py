@@ -70,7 +70,7 @@ CAMERAS = (
         "A picture, or a folder of pictures in the order of their names, for tests and measurements.",
         "drivers.image_camera:ImageCamera",
         (
-            Option("fps", "number", 30.0, "Pictures a second.", 0.1, 1000),
+            Option("fps", "number", 30.0, "Pictures a second.", 0.1, 10_000),
             Option("loop", "flag", False, "1 begins again after the last picture."),
         ),
         path="path",

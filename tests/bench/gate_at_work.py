@@ -1,13 +1,15 @@
-"""The whole gate at work for a benchmark: driver, decoder, queue, consumer, sealing, outbox and light, as `run` has them."""
+"""A whole gate in this process, fed with frames that are at hand: camera, decoder, queue, consumer, sealing, outbox and light."""
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
@@ -53,6 +55,7 @@ class FramesAtHand:
 
 
 _SCHEME = Scheme("at-hand", "For benchmarks.", f"{__name__}:FramesAtHand", path="name", example="at-hand:people")
+logging.getLogger("firmware").addHandler(logging.NullHandler())  # "no more pictures" is no news here
 
 
 @contextmanager
@@ -62,14 +65,20 @@ def _unseen() -> Iterator[None]:
         yield
 
 
-def seconds_of_gate(lanes: Mapping[str, Sequence[Grey]]) -> tuple[float, int]:
-    """Returns how long a gate is at work on the frames of its lanes, from the first to the last, and how many passages it recorded."""
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What came of a run: how long it took from the first frame to the last, and how many people it read or recorded."""
+
+    seconds: float
+    people: int
+
+
+def work_of_gate(lanes: Mapping[str, Sequence[Grey]]) -> Worked:
+    """Opens a gate, lets it work on the frames of its lanes `in` and `out` to their end, and closes it."""
     with tempfile.TemporaryDirectory() as folder, patch.object(schemes, "CAMERAS", (*schemes.CAMERAS, _SCHEME)), _unseen():
         enrolled = Enrolled(Path(folder) / "state", Path(folder) / "run")
-        settings = enrolled.settings(
-            *(LaneSettings(name, "in", camera=f"at-hand:{name}") for name in lanes), indicator="console:?colour=never"
-        )
+        settings = enrolled.settings(*(LaneSettings(name, name, camera=f"at-hand:{name}") for name in lanes), indicator="console:")
         FramesAtHand.shown, FramesAtHand.spans_s = lanes, {}
         Gatehouse(settings, enrolled.identity()).run()  # ends by itself when all lanes came to their end
         spans_s = FramesAtHand.spans_s.values()
-        return max(end for _, end in spans_s) - min(start for start, _ in spans_s), len(enrolled.passages())
+        return Worked(max(end for _, end in spans_s) - min(start for start, _ in spans_s), len(enrolled.passages()))

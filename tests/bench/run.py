@@ -20,7 +20,10 @@ import chart  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
 import nobody_there  # noqa: E402 - the same
 import recording  # noqa: E402 - the same
+import resident_memory  # noqa: E402 - the same
 import shared_set  # noqa: E402 - the same
+import start_up  # noqa: E402 - the same
+import whole_loop  # noqa: E402 - the same
 from measures import Measure, table, write  # noqa: E402 - the same
 
 BENCHES = {
@@ -30,6 +33,9 @@ BENCHES = {
     "cards": cards.measure,
     "approaches": approaches.measure,
     "recording": recording.measure,
+    "whole_loop": whole_loop.measure,
+    "start_up": start_up.measure,
+    "resident_memory": resident_memory.measure,
 }
 
 

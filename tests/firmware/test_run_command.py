@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -364,35 +363,3 @@ def test_nobody_is_named_in_logs_state_runtime_or_terminal(enrolled: Enrolled, t
                 assert secret.encode() not in said
                 assert secret.encode() not in kept
                 assert secret.encode("utf-16-le") not in kept
-
-
-IMPORTED = """
-import sys, threading
-from firmware.__main__ import main
-from firmware.gatehouse import Gatehouse
-run = Gatehouse.run
-def run_and_look(house):
-    threading.Timer(0.5, house.stop).start()
-    run(house)
-Gatehouse.run = run_and_look
-print("exit", main(["run", "--config", sys.argv[1]]))
-print("loaded", " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
-"""
-
-
-def loaded(config: Path) -> set[str]:
-    done = subprocess.run([sys.executable, "-c", IMPORTED, config], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert "exit 0" in done.stdout
-    found = re.search(r"^loaded (.*)$", done.stdout, re.MULTILINE)
-    assert found is not None
-    return set(found[1].split())
-
-
-def test_a_gate_with_a_barcode_reader_loads_nothing_it_does_not_use(enrolled: Enrolled, reader: Reader) -> None:
-    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
-    unused = {"PIL", "segno", "av", "numpy", "zxingcpp", "pyzbar", "picamera2", "gpiozero", "province", "hypothesis", "pytest"}
-    assert not loaded(config) & unused
-
-
-def test_a_gate_loads_no_mqtt(enrolled: Enrolled, reader: Reader) -> None:
-    assert "paho" not in loaded(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}))
