@@ -17,7 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,33 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         _check_identity(connection, path)
         undo.pop_all()
     return connection
+
+
+@contextmanager
+def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """Opens the file for somebody who only looks, also on a disk that cannot be written; neither end notices.
+
+    With an empty write-ahead log the file is whole by itself, and SQLite is told not to make side files for it.
+
+    Raises:
+        OutboxDamaged: not a whole outbox.
+        OutboxError: it cannot be opened.
+    """
+    _refuse_when_broken(path)
+    how = "mode=ro" if has_write_ahead_log(path) else "mode=ro&immutable=1"
+    with explaining(path), closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?{how}", timeout=_BUSY_S, isolation_level=None, uri=True)
+    ) as connection:
+        _check_identity(connection, path)
+        yield connection
+
+
+def has_write_ahead_log(path: Path) -> bool:
+    """Tells whether part of what the outbox holds lies in its write-ahead log."""
+    try:
+        return bool(path.with_name(path.name + "-wal").stat().st_size)
+    except OSError:
+        return False
 
 
 def _refuse_when_broken(path: Path) -> None:
