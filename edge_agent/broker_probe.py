@@ -12,6 +12,7 @@ from edge_agent.endpoint import Endpoint
 
 PROBE_S = 3.0
 _ANY_BYTES = 4096  # session tickets are all it may send
+_MISSED_GOODBYE = "ALERT_DECODE_ERROR"  # how OpenSSL complains of an end without TLS's own goodbye (RFC 8446, section 6.1)
 
 
 class Unreachable(Exception):
@@ -62,9 +63,14 @@ def _refusal(error: ssl.SSLError, endpoint: Endpoint) -> str:
 def _shake_hands(context: ssl.SSLContext, plain: socket.socket, endpoint: Endpoint) -> str:
     with context.wrap_socket(plain, server_hostname=endpoint.host) as secured:
         version = secured.version() or "TLS"
-        with socket.socket(fileno=os.dup(secured.fileno())) as below:
+        with socket.socket(fileno=os.dup(secured.fileno())) as below, suppress(OSError):  # it may be quicker, and have hung up
             below.shutdown(socket.SHUT_WR)  # we have nothing to say; a goodbye of TLS would cross with an alert and hide it
-        with suppress(ConnectionError):  # it may hang up as it likes
+        try:
             while secured.recv(_ANY_BYTES):
                 pass
+        except ConnectionError:
+            return version  # it may hang up as it likes
+        except ssl.SSLError as error:
+            if not (error.reason or "").endswith(_MISSED_GOODBYE):
+                raise
         return version

@@ -116,9 +116,10 @@ def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     """
     _refuse_when_broken(path)
     how = "mode=ro" if has_write_ahead_log(path) else "mode=ro&immutable=1"
-    with explaining(path), closing(
-        sqlite3.connect(f"{path.absolute().as_uri()}?{how}", timeout=_BUSY_S, isolation_level=None, uri=True)
-    ) as connection:
+    with (
+        explaining(path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", timeout=_BUSY_S, isolation_level=None, uri=True)) as connection,
+    ):
         _check_identity(connection, path)
         yield connection
 

@@ -1,8 +1,8 @@
-"""The gate's configuration, its driver URLs checked too."""
+"""The gate's configuration, its driver URLs checked too: each understood, no device and no pin given twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
@@ -10,6 +10,10 @@ from drivers.errors import BadUrl
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
 from edge_agent.settings import GateSettings, LaneSettings, Settings
+
+_PIN_OPTIONS = ("green", "red", "amber", "buzzer")
+# TXD and RXD of the header. Source: Raspberry Pi documentation, "Configure UARTs"; the names that lead there.
+_HEADER_UART, _UART_PINS = frozenset({"/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0"}), {"TXD": 14, "RXD": 15}
 
 
 def load_settings(path: Path) -> Settings:
@@ -21,25 +25,54 @@ def load_settings(path: Path) -> Settings:
     return settings_of.load(path, _url_problems)
 
 
-def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> list[str]:
-    urls: list[tuple[str, str, Callable[[str], DriverUrl]]] = []
-    if gate is not None:
-        urls.append(("gate.indicator", gate.indicator, check_indicator_url))
+def pins_in(settings: Settings) -> Mapping[int, str]:
+    """Every pin (BCM number) that the configuration names, with the part it is for."""
+    pins: dict[int, str] = {}
+    for _key, url, check in _urls(settings.gate, dict(enumerate(settings.lanes))):
+        for part, pin in _pins_of(check(url)).items():
+            pins.setdefault(pin, part)
+    return pins
+
+
+def _urls(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:
+    if gate is not None and gate.indicator:
+        yield "gate.indicator", gate.indicator, check_indicator_url
     for place, lane in lanes.items():
-        urls.append((f"lane[{place}].camera", lane.camera, check_camera_url))
-        urls.append((f"lane[{place}].reader", lane.reader, check_reader_url))
-        urls.append((f"lane[{place}].indicator", lane.indicator, check_indicator_url))
+        for key, url, check in (
+            ("camera", lane.camera, check_camera_url),
+            ("reader", lane.reader, check_reader_url),
+            ("indicator", lane.indicator, check_indicator_url),
+        ):
+            if url:
+                yield f"lane[{place}].{key}", url, check
+
+
+def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> list[str]:
     problems: list[str] = []
-    taken: dict[tuple[str, str], str] = {}
-    for key, url, check in urls:
+    devices: dict[tuple[str, str], str] = {}
+    pins: dict[int, tuple[str, str]] = {}  # the key that has it, and its URL: lanes may share a light by the same URL
+    for key, url, check in _urls(gate, lanes):
         try:
-            device = _device_of(check(url)) if url else None
+            known = check(url)
         except BadUrl as error:
             problems.append(f"{key}: {error}")
-        else:
-            if device is not None and taken.setdefault(device, key) != key:
-                problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each lane its own")
+            continue
+        device = _device_of(known)
+        if device is not None and devices.setdefault(device, key) != key:
+            problems.append(f"{key}: {url!r} is the device of {devices[device]} already: give each lane its own")
+            continue
+        for part, pin in _pins_of(known).items():
+            other, its_url = pins.setdefault(pin, (key, url))
+            if its_url != url:
+                problems.append(f"{key}: {url!r}: {part} on pin {pin}, which {other} has already: give each part its own pin")
     return problems
+
+
+def _pins_of(url: DriverUrl) -> Mapping[str, int]:
+    """The pins of the header that a device is wired to, by what for."""
+    if url.scheme.name == "gpio":
+        return {part: pin for part in _PIN_OPTIONS if isinstance(pin := url.arguments[part], int)}
+    return _UART_PINS if url.scheme.name == "serial" and url.arguments["port"] in _HEADER_UART else {}
 
 
 def _device_of(url: DriverUrl) -> tuple[str, str] | None:

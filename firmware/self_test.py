@@ -1,0 +1,198 @@
+"""Runs the self-test over everything one configuration names, in order, while keeping out of a running gate's way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+
+from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
+from drivers.urls import DriverUrl
+from edge_agent.control import ask_counters
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.settings import Settings
+from firmware import board_checks
+from firmware.certificate_checks import check_broker
+from firmware.indicator_checks import check_indicator, show_result
+from firmware.pin_checks import check_pins
+from firmware.reading import SourceState
+from firmware.state_checks import check_identity, check_state
+from firmware.verdict import Finding, Verdict, fault, note, skipped
+
+_BROKER_S = 4.0  # looking a name up takes as long as the network likes
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to test.
+
+    Attributes:
+        prompt: asks the person at the gate to show a code; None asks nobody.
+        online: whether to try the broker too.
+        first_boot: in silence, and with the result on the lights at the end.
+        no_output: what prints to the terminal (a `console:` light) must leave standard output alone.
+    """
+
+    prompt: Callable[[str], None] | None = None
+    online: bool = True
+    first_boot: bool = False
+    no_output: bool = False
+
+
+def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
+    """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
+    enrolled, identity = check_identity(settings.device.state)
+    broker = None if identity is None or not manner.online else _Later(lambda: check_broker(identity.endpoint))
+    seen: list[Finding] = []
+    with _alone(settings) as running:
+        for finding in (enrolled, *_test_machine(settings), *check_state(settings, identity)):
+            seen.append(finding)
+            yield finding
+        seen.append(skipped("broker", _why_not(manner)) if broker is None else broker.result())
+        yield seen[-1]
+        for finding in _test_devices(settings, running, manner):
+            seen.append(finding)
+            yield finding
+        if manner.first_boot and running is None:
+            well = all(finding.verdict is not Verdict.FAULT for finding in seen)
+            for part, url in _indicators(settings):
+                with _output_elsewhere(manner):
+                    shown = show_result(f"result on {part}", url, well=well)
+                yield shown
+
+
+def _why_not(manner: Manner) -> str:
+    return "not enrolled" if manner.online else "--offline"
+
+
+class _Later:
+    """A test that runs beside the others, and may be stuck."""
+
+    def __init__(self, test: Callable[[], Finding]) -> None:
+        self._answers: Queue[Finding] = Queue()
+        Thread(target=lambda: self._answers.put(test()), name="broker check", daemon=True).start()
+
+    def result(self) -> Finding:
+        try:
+            return self._answers.get(timeout=_BROKER_S)
+        except Empty:
+            return note("broker", f"no answer within {_BROKER_S:g} s", "check the network; scans go on, and entries wait here")
+
+
+def _test_machine(settings: Settings) -> Iterator[Finding]:
+    machine, urls = board_checks.Machine(), _device_urls(settings)
+    yield board_checks.check_board(machine, urls)
+    groups = board_checks.check_groups(machine, urls, settings.device.state)
+    if groups is not None:
+        yield groups
+    yield board_checks.check_power()
+    yield board_checks.check_heat()
+    yield board_checks.check_memory()
+
+
+def _device_urls(settings: Settings) -> list[DriverUrl]:
+    found = [check_indicator_url(url) for _part, url in _indicators(settings)]
+    found += [check_camera_url(lane.camera) for lane in settings.lanes if lane.camera]
+    return found + [check_reader_url(lane.reader) for lane in settings.lanes if lane.reader]
+
+
+def _test_devices(settings: Settings, running: Finding | None, manner: Manner) -> Iterator[Finding]:
+    if running is not None:
+        yield running
+        yield from _leave_alone(settings, running)
+        return
+    pins = check_pins(settings)
+    if pins is not None:
+        yield pins
+    yield from _test_lanes(settings, manner)
+    for part, url in _indicators(settings):
+        with _output_elsewhere(manner):
+            finding = check_indicator(part, url, silent=manner.first_boot)
+        yield finding
+
+
+def _test_lanes(settings: Settings, manner: Manner) -> Iterator[Finding]:
+    if any(lane.camera for lane in settings.lanes):
+        from firmware import camera_checks  # noqa: PLC0415 - a gate without cameras needs no decoders
+
+        yield camera_checks.check_decoders()
+        for lane in settings.lanes:
+            if lane.camera:
+                yield camera_checks.check_camera(lane)
+                if manner.prompt is not None:
+                    yield camera_checks.check_with_code(lane, manner.prompt)
+    if any(lane.reader for lane in settings.lanes):
+        from firmware.reader_checks import check_reader  # noqa: PLC0415 - nor one without readers a serial library
+
+        yield from (check_reader(lane, manner.prompt) for lane in settings.lanes if lane.reader)
+
+
+def _output_elsewhere(manner: Manner) -> contextlib.AbstractContextManager[object]:
+    return contextlib.redirect_stdout(sys.stderr) if manner.no_output else contextlib.nullcontext()
+
+
+def _leave_alone(settings: Settings, running: Finding) -> Iterator[Finding]:
+    """What the running gate itself says of its devices."""
+    if running.verdict is Verdict.FAULT:
+        for part, _key, _group in _devices(settings):
+            yield skipped(part, "may be in use by a running gate")
+        return
+    counters = ask_counters(settings.device.runtime) or {}
+    for part, key, group in _devices(settings):
+        state = counters.get(group, {}).get(key)
+        if state == SourceState.FAULT:
+            yield fault(part, "in use by the running gate, which reports a fault", "its log says why: journalctl -u gate-firmware")
+        else:
+            yield skipped(part, "in use by the running gate" + (f": {state}" if state else ""))
+
+
+def _devices(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Each device: what to call it, and where the counters of a running gate tell how it is."""
+    for lane in settings.lanes:
+        yield f'{"camera" if lane.camera else "reader"} of lane "{lane.name}"', lane.name, "sources"
+    for part, url in _indicators(settings):
+        yield part, url, "lights"
+
+
+def _indicators(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Each light of the gate once, with what to call it."""
+    lanes_of: dict[str, list[str]] = {}
+    for lane in settings.lanes:
+        lanes_of.setdefault(lane.indicator or settings.gate.indicator, []).append(f'"{lane.name}"')
+    for url, names in lanes_of.items():
+        yield f"indicator of lane {' and '.join(names)}", url
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[Finding | None]:
+    """Keeps a gate from starting while its devices are tested; yields a finding when one runs already or nobody can tell."""
+    state = settings.device.state
+    if not state.is_dir():
+        yield None  # nobody can run without it
+        return
+    try:
+        lock = ProcessLock(state / "firmware.lock", "gate-firmware")
+        give_to_owner(state / "firmware.lock")
+    except AlreadyRunning as error:
+        yield skipped("running gate", f"{error} to have its devices tested too")
+        return
+    except OSError as error:
+        yield fault("running gate", f"nobody can tell whether one runs ({error})", "run this as the gate's user or as root")
+        return
+    try:
+        yield None
+    finally:
+        lock.release()
+
+
+def give_to_owner(path: Path) -> None:
+    """A file made by root in the state folder must not keep the gate's own user out."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
