@@ -19,7 +19,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-
 from drivers.errors import Unavailable
 
 _CHIP_INFO, _LINE_INFO = 0x8044B401, 0xC100B405

@@ -14,10 +14,10 @@ _MARKS = {Verdict.OK: "✔", Verdict.NOTE: "!", Verdict.FAULT: "✘", Verdict.SK
 
 
 def rows(finding: Finding) -> list[str]:
-    """A finding's lines: mark, part, verdict and detail; below, what to do.
+    r"""A finding's lines: mark, part, verdict and detail; below, what to do.
 
     Example:
-        >>> print(*rows(Finding("disk", Verdict.FAULT, "12 MB free", "free some space")), sep="\\n")
+        >>> print(*rows(Finding("disk", Verdict.FAULT, "12 MB free", "free some space")), sep="\n")
         ✘ disk                       fault    12 MB free
                                               → free some space
     """

@@ -130,12 +130,12 @@ def check_commit(state: Path) -> Finding:
                 recorder.append(_scratch_entry)
                 times_ms.append((time.perf_counter() - started_s) * 1000)
     except (OutboxError, OSError) as error:
-        return fault("commit", f"nothing can be written ({error})", f"check the disk and who owns {state}")
+        return fault("disk speed", f"nothing can be written ({error})", f"check the disk and who owns {state}")
     middle_ms, worst_ms = statistics.median(times_ms), max(times_ms)
     detail = f"an entry is on disk after {middle_ms:.1f} ms (slowest of {_COMMITS}: {worst_ms:.1f} ms)"
     if middle_ms > _SLOW_MS:
-        return fault("commit", detail, "people wait this long for green: use a better card, or an SSD")
-    return ok("commit", detail)
+        return fault("disk speed", detail, "people wait this long for green: use a better card, or an SSD")
+    return ok("disk speed", detail)
 
 
 def _scratch_entry(_spot: Spot) -> bytes:

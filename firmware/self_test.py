@@ -23,7 +23,7 @@ from firmware.indicator_checks import check_indicator, show_result
 from firmware.pin_checks import check_pins
 from firmware.reading import SourceState
 from firmware.state_checks import check_identity, check_state
-from firmware.verdict import Finding, Verdict, fault, note, skipped
+from firmware.verdict import Finding, Verdict, fault, guarded, note, skipped
 
 _BROKER_S = 4.0  # looking a name up takes as long as the network likes
 
@@ -48,7 +48,9 @@ class Manner:
 def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
     enrolled, identity = check_identity(settings.device.state)
-    broker = None if identity is None or not manner.online else _Later(lambda: check_broker(identity.endpoint))
+    broker = (
+        None if identity is None or not manner.online else _Later(lambda: guarded("broker", "", lambda: check_broker(identity.endpoint)))
+    )
     seen: list[Finding] = []
     with _alone(settings) as running:
         for finding in (enrolled, *_test_machine(settings), *check_state(settings, identity)):

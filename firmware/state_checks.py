@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,13 +99,15 @@ def _check_backlog(view: OutboxView, settings: OutboxSettings, heal: str) -> Fin
 
 
 def check_runtime(runtime: Path) -> Finding:
-    """Whether the control socket can be made, without making anything."""
+    """Whether the control socket can be made, without leaving anything."""
     part, todo = "runtime", f"create {runtime} for the gate's user, or correct device.runtime"
     nearest = next(folder for folder in (runtime, *runtime.absolute().parents) if folder.exists())
     if not nearest.is_dir():
         return fault(part, f"{nearest} is not a folder", todo)
-    if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
-        return fault(part, f"{nearest} cannot be written", todo)
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()  # has no name there; asking for permission tells root nothing
+    except OSError as error:
+        return fault(part, f"{nearest} cannot be written ({error.strerror})", todo)
     if runtime.exists():
         return ok(part, f"{runtime} can be written")
     return ok(part, f"{runtime}: none yet, gate-firmware makes it when it starts")
