@@ -99,7 +99,7 @@ def check_groups(machine: Machine, urls: Sequence[DriverUrl], state: Path) -> Fi
 
 def _groups_of_gate_user(state: Path) -> tuple[str, frozenset[str]]:
     """The user who runs the gate, who owns its state folder if we are root; root needs no group."""
-    number = state.stat().st_uid if os.geteuid() == 0 and state.is_dir() else os.geteuid()
+    number = state.stat().st_uid if os.geteuid() == 0 and state.exists() else os.geteuid()
     try:
         user = pwd.getpwuid(number)
         names = {grp.getgrgid(group).gr_name for group in os.getgrouplist(user.pw_name, user.pw_gid)}

@@ -119,7 +119,7 @@ def _well(findings: Sequence[Finding]) -> bool:
 
 def _keep(findings: Sequence[Finding], state: Path) -> bool:
     """Writes the result to the state folder, whole or not at all; says so when it cannot."""
-    from firmware.self_test import give_to_owner  # noqa: PLC0415 - loaded by now
+    from firmware.running_gate import give_to_owner  # noqa: PLC0415 - loaded by now
 
     result = {
         "format": _FORMAT,

@@ -72,7 +72,7 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = _MOUNTS, s
     try:
         disk, mount = os.statvfs(state), mount_of(state, mountinfo)
     except OSError as error:
-        return fault(part, f"{state}: {error.strerror}", "create the folder or correct device.state")
+        return fault(part, f"{state}: {error.strerror}", "create the folder, correct device.state, or run this as the gate's user")
     free_mb = disk.f_bavail * disk.f_frsize // _MB
     detail = f"{mount.kind}, {free_mb} MB free"
     if (why := _useless(mount, free_mb, outbox)) is not None:

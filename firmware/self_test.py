@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 
 from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
 from drivers.urls import DriverUrl
-from edge_agent.control import ask_counters
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.settings import Settings
 from firmware import board_checks
 from firmware.certificate_checks import check_broker
 from firmware.indicator_checks import check_indicator, show_result
 from firmware.pin_checks import check_pins
-from firmware.reading import SourceState
+from firmware.running_gate import alone, indicators, leave_alone
 from firmware.state_checks import check_identity, check_state
-from firmware.verdict import Finding, Verdict, fault, guarded, note, skipped
+from firmware.verdict import Finding, Verdict, guarded, note, skipped
 
 _BROKER_S = 4.0  # looking a name up takes as long as the network likes
 
@@ -52,7 +47,7 @@ def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
         None if identity is None or not manner.online else _Later(lambda: guarded("broker", "", lambda: check_broker(identity.endpoint)))
     )
     seen: list[Finding] = []
-    with _alone(settings) as running:
+    with alone(settings) as running:
         for finding in (enrolled, *_test_machine(settings), *check_state(settings, identity)):
             seen.append(finding)
             yield finding
@@ -63,7 +58,7 @@ def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
             yield finding
         if manner.first_boot and running is None:
             well = all(finding.verdict is not Verdict.FAULT for finding in seen)
-            for part, url in _indicators(settings):
+            for part, url in indicators(settings):
                 with _output_elsewhere(manner):
                     shown = show_result(f"result on {part}", url, well=well)
                 yield shown
@@ -99,7 +94,7 @@ def _test_machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _device_urls(settings: Settings) -> list[DriverUrl]:
-    found = [check_indicator_url(url) for _part, url in _indicators(settings)]
+    found = [check_indicator_url(url) for _part, url in indicators(settings)]
     found += [check_camera_url(lane.camera) for lane in settings.lanes if lane.camera]
     return found + [check_reader_url(lane.reader) for lane in settings.lanes if lane.reader]
 
@@ -107,13 +102,13 @@ def _device_urls(settings: Settings) -> list[DriverUrl]:
 def _test_devices(settings: Settings, running: Finding | None, manner: Manner) -> Iterator[Finding]:
     if running is not None:
         yield running
-        yield from _leave_alone(settings, running)
+        yield from leave_alone(settings, running)
         return
     pins = check_pins(settings)
     if pins is not None:
         yield pins
     yield from _test_lanes(settings, manner)
-    for part, url in _indicators(settings):
+    for part, url in indicators(settings):
         with _output_elsewhere(manner):
             finding = check_indicator(part, url, silent=manner.first_boot)
         yield finding
@@ -137,64 +132,3 @@ def _test_lanes(settings: Settings, manner: Manner) -> Iterator[Finding]:
 
 def _output_elsewhere(manner: Manner) -> contextlib.AbstractContextManager[object]:
     return contextlib.redirect_stdout(sys.stderr) if manner.no_output else contextlib.nullcontext()
-
-
-def _leave_alone(settings: Settings, running: Finding) -> Iterator[Finding]:
-    """What the running gate itself says of its devices."""
-    if running.verdict is Verdict.FAULT:
-        for part, _key, _group in _devices(settings):
-            yield skipped(part, "may be in use by a running gate")
-        return
-    counters = ask_counters(settings.device.runtime) or {}
-    for part, key, group in _devices(settings):
-        state = counters.get(group, {}).get(key)
-        if state == SourceState.FAULT:
-            yield fault(part, "in use by the running gate, which reports a fault", "its log says why: journalctl -u gate-firmware")
-        else:
-            yield skipped(part, "in use by the running gate" + (f": {state}" if state else ""))
-
-
-def _devices(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Each device: what to call it, and where the counters of a running gate tell how it is."""
-    for lane in settings.lanes:
-        yield f'{"camera" if lane.camera else "reader"} of lane "{lane.name}"', lane.name, "sources"
-    for part, url in _indicators(settings):
-        yield part, url, "lights"
-
-
-def _indicators(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Each light of the gate once, with what to call it."""
-    lanes_of: dict[str, list[str]] = {}
-    for lane in settings.lanes:
-        lanes_of.setdefault(lane.indicator or settings.gate.indicator, []).append(f'"{lane.name}"')
-    for url, names in lanes_of.items():
-        yield f"indicator of lane {' and '.join(names)}", url
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[Finding | None]:
-    """Keeps a gate from starting while its devices are tested; yields a finding when one runs already or nobody can tell."""
-    state = settings.device.state
-    if not state.is_dir():
-        yield None  # nobody can run without it
-        return
-    try:
-        lock = ProcessLock(state / "firmware.lock", "gate-firmware")
-        give_to_owner(state / "firmware.lock")
-    except AlreadyRunning as error:
-        yield skipped("running gate", f"{error} to have its devices tested too")
-        return
-    except OSError as error:
-        yield fault("running gate", f"nobody can tell whether one runs ({error})", "run this as the gate's user or as root")
-        return
-    try:
-        yield None
-    finally:
-        lock.release()
-
-
-def give_to_owner(path: Path) -> None:
-    """A file made by root in the state folder must not keep the gate's own user out."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)

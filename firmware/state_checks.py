@@ -98,17 +98,25 @@ def _check_backlog(view: OutboxView, settings: OutboxSettings, heal: str) -> Fin
     return ok("outbox", detail)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, as far as this user may see."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def check_runtime(runtime: Path) -> Finding:
     """Whether the control socket can be made, without leaving anything."""
     part, todo = "runtime", f"create {runtime} for the gate's user, or correct device.runtime"
-    nearest = next(folder for folder in (runtime, *runtime.absolute().parents) if folder.exists())
-    if not nearest.is_dir():
-        return fault(part, f"{nearest} is not a folder", todo)
     try:
+        nearest = next(folder for folder in (runtime, *runtime.absolute().parents) if folder.exists())
+        if not nearest.is_dir():
+            return fault(part, f"{nearest} is not a folder", todo)
         tempfile.TemporaryFile(dir=nearest).close()  # has no name there; asking for permission tells root nothing
     except OSError as error:
-        return fault(part, f"{nearest} cannot be written ({error.strerror})", todo)
-    if runtime.exists():
+        return fault(part, f"{runtime} cannot be written ({error.strerror})", todo)
+    if nearest == runtime:
         return ok(part, f"{runtime} can be written")
     return ok(part, f"{runtime}: none yet, gate-firmware makes it when it starts")
 
@@ -126,6 +134,6 @@ def check_state(settings: Settings, identity: Identity | None) -> Iterator[Findi
     yield check_clock(now, bound_ms)
     yield check_runtime(settings.device.runtime)
     yield check_disk(state, settings.outbox)
-    if state.is_dir():
+    if is_folder(state):
         yield check_outbox(state, settings.outbox)
         yield check_commit(state)

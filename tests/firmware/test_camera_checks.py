@@ -128,7 +128,7 @@ def test_dark_pictures_are_a_fault(tmp_path: Path) -> None:
 class SlowCamera(ToldCamera):
     """The told camera, asked for a size and a rate in its URL, as a webcam is."""
 
-    def __init__(self, name: str, size: tuple[int, int], fps: int) -> None:
+    def __init__(self, name: str, **_asked: object) -> None:
         super().__init__(name)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from gate_world import Enrolled, Reader, RunningGate, SpyIndicator, add_test_dri
 from hypothesis import given
 from hypothesis import strategies as st
 from real_broker import Authority, Broker, free_port
+from sealed_examples import filled, scribbled_at
 
 from drivers.errors import Unplugged
 from drivers.indicator import Signal
@@ -26,6 +29,7 @@ from firmware.verdict import Finding, Verdict
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 AUTHORITY = Authority()
+ROOT = Path(__file__).parents[2]
 ON_A_SERVER = {"power", "heat"}  # which tells neither
 
 
@@ -178,6 +182,51 @@ def test_a_lock_that_cannot_be_tried_is_said(enrolled: Enrolled, reader: Reader,
     exit_code, found = check(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}), capsys)
     assert exit_code == 1
     assert (verdicts(found)["running gate"], verdicts(found)['reader of lane "in"']) == ("fault", "skipped")
+
+
+CHECKING_AS_NOBODY = """
+import os, sys
+import firmware.self_test, firmware.reader_checks, firmware.check_command, serial.tools.list_ports, drivers.serial_reader
+import drivers.console_indicator, edge_agent.broker_probe
+from firmware.__main__ import main
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.exit(main())
+"""
+
+
+def check_as_nobody(config: Path) -> dict[str, dict[str, str]]:
+    for folder in config.parents:
+        if folder.owner() == "root" and folder.name.startswith(("pytest", "test", "popen")):
+            folder.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKING_AS_NOBODY, "check", "--config", str(config), "--offline", "--json"],
+        capture_output=True, text=True, cwd=ROOT, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    return {finding["part"]: finding for finding in json.loads(done.stdout)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_told_whom_to_be(enrolled: Enrolled) -> None:
+    filled(enrolled.outbox, 1, scribbled_at)
+    enrolled.state.chmod(0o700)
+    found = check_as_nobody(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
+    for part in ("identity", "outbox", "running gate"):
+        assert found[part]["verdict"] == "fault"
+        assert "gate's user" in found[part]["todo"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_state_folder_that_cannot_be_written_is_read_all_the_same(enrolled: Enrolled) -> None:
+    filled(enrolled.outbox, 2, scribbled_at)
+    for path in (enrolled.state, *enrolled.state.rglob("*")):
+        os.chown(path, 65534, 65534)
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    found = check_as_nobody(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
+    assert found["outbox"]["detail"].startswith("2 waiting")
+    seen = {part: finding["verdict"] for part, finding in found.items()}
+    assert (seen["identity"], seen["keyring"], seen["private files"]) == ("ok", "ok", "ok")
+    assert (seen["disk speed"], seen["running gate"]) == ("fault", "fault")
 
 
 def first_boot(enrolled: Enrolled, config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, object]]:

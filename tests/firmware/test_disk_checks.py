@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -116,7 +115,7 @@ def test_of_mounts_over_each_other_the_last_counts_and_names_may_hold_blanks(tmp
 def test_how_fast_an_entry_stays_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
     finding = check_commit(tmp_path)
     assert (finding.verdict, finding.part) == (Verdict.OK, "disk speed")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_a_fault() -> None:

@@ -178,4 +178,4 @@ def test_a_runtime_folder_is_not_made_only_looked_at(tmp_path: Path) -> None:
 
 def test_a_runtime_folder_that_cannot_be_written_is_a_fault() -> None:
     finding = check_runtime(Path("/proc/gate-scanner"))  # where not even root may make anything
-    assert (finding.verdict, "/proc cannot be written" in finding.detail) == (Verdict.FAULT, True)
+    assert (finding.verdict, "/proc/gate-scanner cannot be written" in finding.detail) == (Verdict.FAULT, True)
