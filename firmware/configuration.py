@@ -13,7 +13,7 @@ from edge_agent.settings import GateSettings, LaneSettings, Settings
 
 _PIN_OPTIONS = ("green", "red", "amber", "buzzer")
 # TXD and RXD of the header. Source: Raspberry Pi documentation, "Configure UARTs"; the names that lead there.
-_HEADER_UART, _UART_PINS = frozenset({"/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0"}), {"TXD": 14, "RXD": 15}
+_HEADER_UART, UART_PINS = frozenset({"/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0"}), {"TXD": 14, "RXD": 15}
 
 
 def load_settings(path: Path) -> Settings:
@@ -72,7 +72,7 @@ def _pins_of(url: DriverUrl) -> Mapping[str, int]:
     """The pins of the header that a device is wired to, by what for."""
     if url.scheme.name == "gpio":
         return {part: pin for part in _PIN_OPTIONS if isinstance(pin := url.arguments[part], int)}
-    return _UART_PINS if url.scheme.name == "serial" and url.arguments["port"] in _HEADER_UART else {}
+    return UART_PINS if url.scheme.name == "serial" and url.arguments["port"] in _HEADER_UART else {}
 
 
 def _device_of(url: DriverUrl) -> tuple[str, str] | None:

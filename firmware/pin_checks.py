@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from drivers.errors import Unavailable
 from drivers.gpio_lines import holders
 from edge_agent.settings import Settings
-from firmware.configuration import pins_in
+from firmware.configuration import UART_PINS, pins_in
 from firmware.verdict import Finding, fault, ok, skipped
 
 
@@ -17,7 +17,7 @@ def check_pins(settings: Settings, held: Callable[[Collection[int]], Mapping[int
     if not parts:
         return None
     try:
-        taken = held(parts)
+        taken = held({pin for pin, part in parts.items() if part not in UART_PINS})  # those the kernel holds for us
     except Unavailable as error:
         return skipped("pins", str(error))
     if taken:

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from queue import Empty, Queue
 from threading import Thread
 
@@ -18,8 +19,9 @@ from firmware.indicator_checks import check_indicator, show_result
 from firmware.pin_checks import check_pins
 from firmware.running_gate import alone, indicators, leave_alone
 from firmware.state_checks import check_identity, check_state
-from firmware.verdict import Finding, Verdict, guarded, note, skipped
+from firmware.verdict import Finding, Verdict, fault, guarded, note, skipped
 
+_REPORT = "report it, please"
 _BROKER_S = 4.0  # looking a name up takes as long as the network likes
 
 
@@ -43,12 +45,10 @@ class Manner:
 def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
     enrolled, identity = check_identity(settings.device.state)
-    broker = (
-        None if identity is None or not manner.online else _Later(lambda: guarded("broker", "", lambda: check_broker(identity.endpoint)))
-    )
+    broker = _Later(lambda: check_broker(identity.endpoint)) if identity is not None and manner.online else None
     seen: list[Finding] = []
     with alone(settings) as running:
-        for finding in (enrolled, *_test_machine(settings), *check_state(settings, identity)):
+        for finding in chain([enrolled], _test_machine(settings), check_state(settings, identity)):
             seen.append(finding)
             yield finding
         seen.append(skipped("broker", _why_not(manner)) if broker is None else broker.result())
@@ -65,7 +65,7 @@ def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
 
 
 def _why_not(manner: Manner) -> str:
-    return "not enrolled" if manner.online else "--offline"
+    return "see identity" if manner.online else "--offline"
 
 
 class _Later:
@@ -73,7 +73,7 @@ class _Later:
 
     def __init__(self, test: Callable[[], Finding]) -> None:
         self._answers: Queue[Finding] = Queue()
-        Thread(target=lambda: self._answers.put(test()), name="broker check", daemon=True).start()
+        Thread(target=lambda: self._answers.put(guarded("broker", _REPORT, test)), name="broker check", daemon=True).start()
 
     def result(self) -> Finding:
         try:
@@ -84,7 +84,7 @@ class _Later:
 
 def _test_machine(settings: Settings) -> Iterator[Finding]:
     machine, urls = board_checks.Machine(), _device_urls(settings)
-    yield board_checks.check_board(machine, urls)
+    yield guarded("board", _REPORT, lambda: board_checks.check_board(machine, urls))
     groups = board_checks.check_groups(machine, urls, settings.device.state)
     if groups is not None:
         yield groups
@@ -116,18 +116,30 @@ def _test_devices(settings: Settings, running: Finding | None, manner: Manner) -
 
 def _test_lanes(settings: Settings, manner: Manner) -> Iterator[Finding]:
     if any(lane.camera for lane in settings.lanes):
-        from firmware import camera_checks  # noqa: PLC0415 - a gate without cameras needs no decoders
-
-        yield camera_checks.check_decoders()
-        for lane in settings.lanes:
-            if lane.camera:
-                yield camera_checks.check_camera(lane)
-                if manner.prompt is not None:
-                    yield camera_checks.check_with_code(lane, manner.prompt)
+        yield from _test_cameras(settings, manner)
     if any(lane.reader for lane in settings.lanes):
         from firmware.reader_checks import check_reader  # noqa: PLC0415 - nor one without readers a serial library
 
         yield from (check_reader(lane, manner.prompt) for lane in settings.lanes if lane.reader)
+
+
+def _test_cameras(settings: Settings, manner: Manner) -> Iterator[Finding]:
+    cameras = [lane for lane in settings.lanes if lane.camera]
+    try:
+        from firmware.camera_checks import (  # noqa: PLC0415 - a gate without cameras needs no decoders
+            check_camera,
+            check_decoders,
+            check_with_code,
+        )
+    except ImportError as error:
+        yield fault("decoders", str(error), "sudo apt-get install libzbar0 (0.23.92 or newer), and run `make setup` again")
+        yield from (skipped(f'camera of lane "{lane.name}"', "see decoders") for lane in cameras)
+        return
+    yield check_decoders()
+    for lane in cameras:
+        yield check_camera(lane)
+        if manner.prompt is not None:
+            yield check_with_code(lane, manner.prompt)
 
 
 def _output_elsewhere(manner: Manner) -> contextlib.AbstractContextManager[object]:

@@ -21,9 +21,10 @@ from edge_agent.settings import OutboxSettings, Settings
 from firmware.certificate_checks import check_certificate, check_private_files
 from firmware.disk_checks import check_commit, check_disk
 from firmware.time_sense import Now, TimeSense
-from firmware.verdict import Finding, fault, note, ok, skipped
+from firmware.verdict import Finding, fault, guarded, note, ok, skipped
 
 _MB = 1_000_000
+_REPORT = "report it, please"
 _FEW_DAYS = 7  # the province publishes 45: so few left means that no new ones have come for weeks
 
 
@@ -127,13 +128,15 @@ def check_state(settings: Settings, identity: Identity | None) -> Iterator[Findi
     keyring: Keyring | str = "not enrolled" if identity is None else read_keyring(state, identity.root)
     bound_ms = 0 if isinstance(keyring, str) else keyring.issued_ms
     now = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: bound_ms).now()
-    yield skipped("keyring", "not enrolled") if identity is None else check_keyring(keyring, now.wall_ms)
-    yield skipped("certificate", "not enrolled") if identity is None else check_certificate(identity, now, bound_ms)
-    if identity is not None:
-        yield check_private_files(state)
+    yield skipped("keyring", "see identity") if identity is None else check_keyring(keyring, now.wall_ms)
+    if identity is None:
+        yield skipped("certificate", "see identity")
+    else:
+        yield guarded("certificate", _REPORT, lambda: check_certificate(identity, now, bound_ms))
+        yield guarded("private files", _REPORT, lambda: check_private_files(state))
     yield check_clock(now, bound_ms)
-    yield check_runtime(settings.device.runtime)
-    yield check_disk(state, settings.outbox)
+    yield guarded("runtime", _REPORT, lambda: check_runtime(settings.device.runtime))
+    yield guarded("disk", _REPORT, lambda: check_disk(state, settings.outbox))
     if is_folder(state):
-        yield check_outbox(state, settings.outbox)
-        yield check_commit(state)
+        yield guarded("outbox", _REPORT, lambda: check_outbox(state, settings.outbox))
+        yield guarded("disk speed", _REPORT, lambda: check_commit(state))

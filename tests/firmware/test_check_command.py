@@ -7,7 +7,9 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,10 @@ from drivers.errors import Unplugged
 from drivers.indicator import Signal
 from edge_agent.process_lock import ProcessLock
 from edge_agent.settings import LaneSettings
-from firmware import board_checks
+from firmware import board_checks, self_test, state_checks
 from firmware.__main__ import main
 from firmware.check_table import WIDTH, rows
+from firmware.disk_checks import check_disk
 from firmware.verdict import Finding, Verdict
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
@@ -44,6 +47,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
     add_test_drivers(monkeypatch)
+    mounts = tmp_path / "mountinfo"  # the tests may run in memory, where a gate must not
+    mounts.write_text("22 1 254:0 / / rw - ext4 /dev/root rw\n")
+    monkeypatch.setattr(state_checks, "check_disk", partial(check_disk, mountinfo=mounts))
     enrolled = Enrolled(tmp_path / "state", tmp_path / "run")
     certify(enrolled, AUTHORITY, free_port())
     return enrolled
@@ -282,6 +288,38 @@ def test_the_epilogue_names_every_key_and_verdict() -> None:
 
     for word in ("part", "verdict", "detail", "todo", "format", "software", "wall_ms", "well", "findings", *Verdict):
         assert f'"{word}"' in _EPILOG
+
+
+def test_a_broker_check_that_hangs_holds_nobody_up(
+    enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = threading.Event()
+    monkeypatch.setattr(self_test, "_BROKER_S", 0.05)
+    monkeypatch.setattr(self_test, "check_broker", lambda _endpoint: hanging.wait())
+    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+    exit_code, found = check(config, capsys)
+    hanging.set()
+    assert (exit_code, found["broker"]["verdict"], found["broker"]["detail"]) == (0, "note", "no answer within 0.05 s")
+
+
+def test_without_its_libraries_a_camera_is_skipped_and_the_rest_tested(
+    enrolled: Enrolled, reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "firmware.camera_checks", None)  # as when libzbar0 is missing
+    lanes = ({"name": "in", "direction": "in", "camera": f"images:{tmp_path}"}, {"name": "out", "direction": "out", "reader": reader.url})
+    exit_code, found = check(gate_toml(enrolled, *lanes), capsys, "--offline")
+    assert exit_code == 1
+    assert "libzbar0" in found["decoders"]["todo"]
+    assert (verdicts(found)['camera of lane "in"'], verdicts(found)['reader of lane "out"']) == ("skipped", "ok")
+
+
+def test_the_test_code_from_its_drawing_to_the_answer(enrolled: Enrolled, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test-code", str(tmp_path / "code.png")]) == 0
+    config = gate_toml(enrolled, {"name": "in", "direction": "in", "camera": f"images:{tmp_path / 'code.png'}"})
+    assert main(["check", "--config", str(config), "--offline", "--ask"]) == 0
+    told = capsys.readouterr()
+    assert "hold up the test code" in told.err
+    assert '✔ test code at lane "in"     ok       read, 12.0 pixels a module' in told.out
 
 
 def test_on_a_raspberry_pi_the_board_is_looked_at(

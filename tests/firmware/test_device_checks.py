@@ -149,7 +149,7 @@ def test_a_pin_for_two_parts_is_a_configuration_error(enrolled: Enrolled, reader
 
 
 def test_pins_that_another_program_holds_are_a_fault(enrolled: Enrolled) -> None:
-    settings = loaded(enrolled, {**IN, "reader": "serial:/dev/a"})
+    settings = loaded(enrolled, {**IN, "reader": "serial:/dev/serial0"})
     asked: list[Collection[int]] = []
 
     def held(pins: Collection[int]) -> Mapping[int, str]:
@@ -162,7 +162,7 @@ def test_pins_that_another_program_holds_are_a_fault(enrolled: Enrolled) -> None
     assert asked == [{17, 27}]
     free = check_pins(settings, lambda _pins: {})
     assert free is not None
-    assert (free.verdict, free.detail) == (Verdict.OK, "GPIO 17, 27: each given once, free")
+    assert (free.verdict, free.detail) == (Verdict.OK, "GPIO 14, 15, 17, 27: each given once, free")
 
 
 def test_without_pins_or_a_header_nothing_is_asked(enrolled: Enrolled) -> None:
