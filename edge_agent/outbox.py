@@ -105,31 +105,23 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
 
 
 @contextmanager
-def opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    """Opens the file for somebody who only looks, also on a disk that cannot be written; neither end notices.
+def opened_to_read(path: Path, *, by_itself: bool) -> Iterator[sqlite3.Connection]:
+    """Opens the file for somebody who only looks; neither end notices.
 
-    With an empty write-ahead log the file is whole by itself, and SQLite is told not to make side files for it.
+    Args:
+        path: the outbox file.
+        by_itself: nobody has it open and its write-ahead log is empty: SQLite then reads the file alone and makes no side files, so
+            that it can be read on a disk that cannot be written.
 
     Raises:
         OutboxDamaged: not a whole outbox.
         OutboxError: it cannot be opened.
     """
     _refuse_when_broken(path)
-    how = "mode=ro" if has_write_ahead_log(path) else "mode=ro&immutable=1"
-    with (
-        explaining(path),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", timeout=_BUSY_S, isolation_level=None, uri=True)) as connection,
-    ):
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if by_itself else ''}"
+    with explaining(path), closing(sqlite3.connect(uri, timeout=_BUSY_S, isolation_level=None, uri=True)) as connection:
         _check_identity(connection, path)
         yield connection
-
-
-def has_write_ahead_log(path: Path) -> bool:
-    """Tells whether part of what the outbox holds lies in its write-ahead log."""
-    try:
-        return bool(path.with_name(path.name + "-wal").stat().st_size)
-    except OSError:
-        return False
 
 
 def _refuse_when_broken(path: Path) -> None:

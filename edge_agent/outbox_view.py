@@ -12,12 +12,11 @@ from edge_agent.outbox import (
     OutboxDamaged,
     OutboxError,
     explaining,
-    has_write_ahead_log,
     opened_to_read,
     read_backlog,
 )
 
-_LOOKS = 5  # between two of them somebody began to write; a handful in a row means that something else is wrong
+_LOOKS = 5  # between two of them somebody opened it; a handful in a row means that something else is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +49,35 @@ def look_into(path: Path) -> OutboxView:
     except OSError as error:
         raise OutboxError(f"{path}: cannot be read ({error.strerror}): look as the scanner's own user") from None
     for _ in range(_LOOKS):
-        by_itself = not has_write_ahead_log(path)
-        view = _looked(path)
-        if not (by_itself and has_write_ahead_log(path)):  # else somebody began to write meanwhile, and we looked past it
+        if _wal_bytes(path) is not None:
+            return _looked_with_wal(path)
+        view = _looked(path, by_itself=True)
+        if _wal_bytes(path) is None:  # else somebody opened it meanwhile, and we looked past what he writes
             return view
-    raise OutboxError(f"{path}: others write to it all the time: look again")
+    raise OutboxError(f"{path}: others open it all the time: look again")
 
 
-def _looked(path: Path) -> OutboxView:
-    with opened_to_read(path) as connection, explaining(path):
+def _wal_bytes(path: Path) -> int | None:
+    """How long the write-ahead log is; None when there is none, which there is as long as somebody has the outbox open."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return None
+
+
+def _looked_with_wal(path: Path) -> OutboxView:
+    try:
+        return _looked(path, by_itself=False)
+    except OutboxDamaged:
+        raise
+    except OutboxError:
+        if _wal_bytes(path) != 0:
+            raise
+        return _looked(path, by_itself=True)  # on a disk that cannot be written nobody else writes either
+
+
+def _looked(path: Path, *, by_itself: bool) -> OutboxView:
+    with opened_to_read(path, by_itself=by_itself) as connection, explaining(path):
         if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise FileNotFoundError(f"{path}: gate-firmware is still making it")
         connection.execute("BEGIN")  # both answers of one moment

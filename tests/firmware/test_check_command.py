@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -53,6 +54,16 @@ def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
     enrolled = Enrolled(tmp_path / "state", tmp_path / "run")
     certify(enrolled, AUTHORITY, free_port())
     return enrolled
+
+
+@pytest.fixture
+def public() -> Iterator[Enrolled]:
+    """A device in a folder that every user may enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        enrolled = Enrolled(Path(folder) / "state", Path(folder) / "run")
+        certify(enrolled, AUTHORITY, free_port())
+        yield enrolled
 
 
 @pytest.fixture
@@ -201,9 +212,6 @@ sys.exit(main())
 
 
 def check_as_nobody(config: Path) -> dict[str, dict[str, str]]:
-    for folder in config.parents:
-        if folder.owner() == "root" and folder.name.startswith(("pytest", "test", "popen")):
-            folder.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", CHECKING_AS_NOBODY, "check", "--config", str(config), "--offline", "--json"],
         capture_output=True, text=True, cwd=ROOT, check=False, timeout=60,
@@ -213,22 +221,22 @@ def check_as_nobody(config: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_user_is_told_whom_to_be(enrolled: Enrolled) -> None:
-    filled(enrolled.outbox, 1, scribbled_at)
-    enrolled.state.chmod(0o700)
-    found = check_as_nobody(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
+def test_another_user_is_told_whom_to_be(public: Enrolled) -> None:
+    filled(public.outbox, 1, scribbled_at)
+    public.state.chmod(0o700)
+    found = check_as_nobody(gate_toml(public, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
     for part in ("identity", "outbox", "running gate"):
         assert found[part]["verdict"] == "fault"
         assert "gate's user" in found[part]["todo"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_state_folder_that_cannot_be_written_is_read_all_the_same(enrolled: Enrolled) -> None:
-    filled(enrolled.outbox, 2, scribbled_at)
-    for path in (enrolled.state, *enrolled.state.rglob("*")):
+def test_a_state_folder_that_cannot_be_written_is_read_all_the_same(public: Enrolled) -> None:
+    filled(public.outbox, 2, scribbled_at)
+    for path in (public.state, *public.state.rglob("*")):
         os.chown(path, 65534, 65534)
         path.chmod(0o500 if path.is_dir() else 0o400)
-    found = check_as_nobody(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
+    found = check_as_nobody(gate_toml(public, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
     assert found["outbox"]["detail"].startswith("2 waiting")
     seen = {part: finding["verdict"] for part, finding in found.items()}
     assert (seen["identity"], seen["keyring"], seen["private files"]) == ("ok", "ok", "ok")
