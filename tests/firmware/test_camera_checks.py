@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import standin_picamera2
 from checked_world import someone
 from gate_world import BLANK, ToldCamera, add_test_drivers
 from numpy.typing import NDArray
@@ -41,9 +42,12 @@ def blurred(grey: Grey, radius: float) -> Grey:
     return np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def held_up(scale: int) -> Grey:
-    """The test code in the middle of a grey view, `scale` pixels a module."""
-    code = np.where(sample_code.drawn(), 0, 255).astype(np.uint8).repeat(scale, 0).repeat(scale, 1)
+def held_up(scale: int, *, scratched: bool = False) -> Grey:
+    """The test code in the middle of a grey view, `scale` pixels a module; scratched, with its corners alone still whole."""
+    dark = sample_code.drawn()
+    if scratched:
+        dark[14:43, 14:43] ^= np.random.default_rng(3).random((29, 29)) < 0.5
+    code = np.where(dark, 0, 255).astype(np.uint8).repeat(scale, 0).repeat(scale, 1)
     view = np.full((len(code) + 80, len(code) + 200), 130, np.uint8)
     view[40 : 40 + len(code), 100 : 100 + len(code)] = code
     return view
@@ -153,6 +157,17 @@ def test_another_size_or_too_few_frames_than_asked_for_are_noted(monkeypatch: py
     assert words in finding.detail
 
 
+def test_the_pis_own_camera_is_judged_by_its_frames_and_its_stall_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = LaneSettings("in", "in", camera="picamera2:?size=320x240&fps=30&stall_s=0.3")
+    standin_picamera2.install(monkeypatch)
+    finding = camera_checks.check_camera(lane)
+    assert "320 x 240, " in finding.detail
+    assert finding.verdict in {Verdict.OK, Verdict.NOTE}  # a busy machine gives fewer frames than asked for
+    standin_picamera2.install(monkeypatch, frames_before_stall=2)
+    stalled = camera_checks.check_camera(lane)
+    assert (stalled.verdict, "gave no frame for 0.3 s" in stalled.detail) == (Verdict.FAULT, True)
+
+
 def test_an_old_zbar_is_said_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert camera_checks.check_decoders().verdict is Verdict.OK
     monkeypatch.setattr(zbar, "_CONFIG_BINARY", 4711)
@@ -175,7 +190,7 @@ def test_the_test_code_is_read_and_its_size_told(scale: int, verdict: Verdict) -
     [
         (lambda: BLANK, "no code was seen within"),
         (lambda: picture_of(CARD), "a code was read, but another one"),
-        (lambda: blurred(held_up(4), 5), "code was seen"),
+        (lambda: held_up(4, scratched=True), "a code was seen, but could not be read"),
     ],
 )
 def test_without_the_test_code_it_says_what_was_seen_and_names_nobody(make: Callable[[], Grey], words: str) -> None:
