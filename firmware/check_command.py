@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from drivers import system_clock
 from edge_agent import settings as settings_of
-from edge_agent.identity import write_private
 from edge_agent.settings import ConfigError, Settings
 from firmware.check_table import rows, summary
 from firmware.configuration import load_settings
@@ -119,6 +118,7 @@ def _well(findings: Sequence[Finding]) -> bool:
 
 def _keep(findings: Sequence[Finding], state: Path) -> bool:
     """Writes the result to the state folder, whole or not at all; says so when it cannot."""
+    from edge_agent.identity import write_private  # noqa: PLC0415 - loaded by now
     from firmware.running_gate import give_to_owner  # noqa: PLC0415 - loaded by now
 
     result = {
