@@ -13,7 +13,7 @@ from edge_agent.settings import GateSettings, LaneSettings, Settings
 
 _PIN_OPTIONS = ("green", "red", "amber", "buzzer")
 # TXD and RXD of the header. Source: Raspberry Pi documentation, "Configure UARTs"; the names that lead there.
-_HEADER_UART, UART_PINS = frozenset({"/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0"}), {"TXD": 14, "RXD": 15}
+_HEADER_UART, _UART_PINS = frozenset({"/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0"}), {14: "serial TXD", 15: "serial RXD"}
 
 
 def load_settings(path: Path) -> Settings:
@@ -29,7 +29,7 @@ def pins_in(settings: Settings) -> Mapping[int, str]:
     """Every pin (BCM number) that the configuration names, with the part it is for."""
     pins: dict[int, str] = {}
     for _key, url, check in _urls(settings.gate, dict(enumerate(settings.lanes))):
-        for part, pin in _pins_of(check(url)).items():
+        for pin, part in _pins_of(check(url)).items():
             pins.setdefault(pin, part)
     return pins
 
@@ -61,18 +61,18 @@ def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
         if device is not None and devices.setdefault(device, key) != key:
             problems.append(f"{key}: {url!r} is the device of {devices[device]} already: give each lane its own")
             continue
-        for part, pin in _pins_of(known).items():
+        for pin, part in _pins_of(known).items():
             other, its_url = pins.setdefault(pin, (key, url))
             if its_url != url:
                 problems.append(f"{key}: {url!r}: {part} on pin {pin}, which {other} has already: give each part its own pin")
     return problems
 
 
-def _pins_of(url: DriverUrl) -> Mapping[str, int]:
-    """The pins of the header that a device is wired to, by what for."""
+def _pins_of(url: DriverUrl) -> Mapping[int, str]:
+    """The pins of the header that a device is wired to, and what for."""
     if url.scheme.name == "gpio":
-        return {part: pin for part in _PIN_OPTIONS if isinstance(pin := url.arguments[part], int)}
-    return UART_PINS if url.scheme.name == "serial" and url.arguments["port"] in _HEADER_UART else {}
+        return {pin: part for part in _PIN_OPTIONS if isinstance(pin := url.arguments[part], int)}
+    return _UART_PINS if url.scheme.name == "serial" and url.arguments["port"] in _HEADER_UART else {}
 
 
 def _device_of(url: DriverUrl) -> tuple[str, str] | None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from drivers.errors import Unavailable
 from drivers.gpio_lines import holders
 from edge_agent.settings import Settings
-from firmware.configuration import UART_PINS, pins_in
+from firmware.configuration import pins_in
 from firmware.verdict import Finding, fault, ok, skipped
+
+_OF_THE_KERNEL = ("serial ", "I2C ")  # ports and buses, whose pins it holds for us
 
 
 def check_pins(settings: Settings, held: Callable[[Collection[int]], Mapping[int, str]] = holders) -> Finding | None:
@@ -17,7 +19,7 @@ def check_pins(settings: Settings, held: Callable[[Collection[int]], Mapping[int
     if not parts:
         return None
     try:
-        taken = held({pin for pin, part in parts.items() if part not in UART_PINS})  # those the kernel holds for us
+        taken = held({pin for pin, part in parts.items() if not part.startswith(_OF_THE_KERNEL)})
     except Unavailable as error:
         return skipped("pins", str(error))
     if taken:

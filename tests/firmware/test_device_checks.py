@@ -128,7 +128,7 @@ def loaded(enrolled: Enrolled, *lanes: Mapping[str, str], gate: str = "gpio:?gre
 
 def test_pins_are_gathered_over_all_parts(enrolled: Enrolled) -> None:
     lanes = ({**IN, "reader": "serial:/dev/serial0"}, {**OUT, "reader": "serial:/dev/ttyACM0", "indicator": "gpio:?green=5"})
-    assert pins_in(loaded(enrolled, *lanes)) == {17: "green", 27: "red", 14: "TXD", 15: "RXD", 5: "green"}
+    assert pins_in(loaded(enrolled, *lanes)) == {17: "green", 27: "red", 14: "serial TXD", 15: "serial RXD", 5: "green"}
     shared = ({**IN, "reader": "serial:/dev/a"}, {**OUT, "reader": "serial:/dev/b", "indicator": "gpio:?green=17&red=27"})
     assert set(pins_in(loaded(enrolled, *shared))) == {17, 27}  # one light for both
 
