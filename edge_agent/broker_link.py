@@ -62,7 +62,7 @@ class Arrived:
 Event: TypeAlias = Connected | Disconnected | Arrived
 
 
-def _tls(endpoint: Endpoint) -> ssl.SSLContext:
+def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """How we check the broker and prove who we are.
 
     Raises:
@@ -141,7 +141,7 @@ class BrokerLink:
         self._will = will
         self._manual_ack = manual_ack
         self._clean_session = clean_session
-        self._tls = _tls(endpoint)
+        self._tls = tls_context(endpoint)
         self._client = self._new_client()
         self._thread = threading.Thread(target=self._run, name="broker-link", daemon=True)
 

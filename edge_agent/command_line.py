@@ -32,7 +32,7 @@ class Program:
 
     Attributes:
         name: as it is typed.
-        package: where its commands are: command `name` lives in `package/name_command.py`, imported only when it is asked for.
+        package: where its commands are: command `na-me` lives in `package/name_command.py`, imported only when it is asked for.
         commands: each command with one line about it.
     """
 
@@ -52,7 +52,7 @@ def dispatch(program: Program, argv: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if argv is None else list(argv)
     name = next((word for word in given if word in program.commands), None)
-    command = None if name is None else cast("Command", importlib.import_module(f"{program.package}.{name}_command"))
+    command = None if name is None else cast("Command", importlib.import_module(f"{program.package}.{name.replace('-', '')}_command"))
     parser = argparse.ArgumentParser(
         prog=program.name, description=program.description, epilog=program.epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )

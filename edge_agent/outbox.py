@@ -17,7 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,26 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         _check_identity(connection, path)
         undo.pop_all()
     return connection
+
+
+@contextmanager
+def opened_to_read(path: Path, *, by_itself: bool) -> Iterator[sqlite3.Connection]:
+    """Opens the file for somebody who only looks; neither end notices.
+
+    Args:
+        path: the outbox file.
+        by_itself: nobody has it open and its write-ahead log is empty: SQLite then reads the file alone and makes no side files, so
+            that it can be read on a disk that cannot be written.
+
+    Raises:
+        OutboxDamaged: not a whole outbox.
+        OutboxError: it cannot be opened.
+    """
+    _refuse_when_broken(path)
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if by_itself else ''}"
+    with explaining(path), closing(sqlite3.connect(uri, timeout=_BUSY_S, isolation_level=None, uri=True)) as connection:
+        _check_identity(connection, path)
+        yield connection
 
 
 def _refuse_when_broken(path: Path) -> None:

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
 from edge_agent.control import ask_counters
 from edge_agent.envelope import peek
-from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxError
+from edge_agent.outbox_view import look_into
 from edge_agent.run_command import STATUS_FILE
 from edge_agent.settings import Settings
 
@@ -26,11 +25,11 @@ log = logging.getLogger(__name__)
 
 def _outbox(state: Path) -> dict[str, Any]:
     try:
-        with closing(Forwarder(state / FILE_NAME)) as outbox:
-            backlog, oldest = outbox.backlog(), outbox.page(outbox.first_ordinal() - 1, 1)
-        age_s = max(0, time.time() - peek(oldest[0].envelope).header.wall_ms / 1000) if oldest else 0
+        view = look_into(state / FILE_NAME)
+        age_s = 0 if view.oldest is None else max(0, time.time() - peek(view.oldest).header.wall_ms / 1000)
     except (FileNotFoundError, OutboxError, Malformed) as error:
         return {"trouble": str(error)}
+    backlog = view.backlog
     head = {"log": backlog.head.log.hex(), "seq": backlog.head.seq, "hash": backlog.head.hash.hex()}
     return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
 

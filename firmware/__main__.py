@@ -11,12 +11,14 @@ _COMMANDS = {
     "run": "open the gate",
     "check": "test each configured part",
     "read": "decode picture files",
+    "test-code": "draw a code to test cameras with",
     "parse": "say what the texts of codes mean",
 }
 
 _EPILOG = """\
 examples:
   gate-firmware check                     is everything of this gate well?
+  gate-firmware test-code test-code.png   a code to hold up to it, of nobody
   gate-firmware run                       open the gate
   gate-firmware read photo.jpg            what a picture's codes say
   gate-firmware parse --json < codes.txt  whom the texts of codes name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from drivers.catalogue import (
@@ -15,7 +15,7 @@ from drivers.catalogue import (
     check_switch_url,
 )
 from drivers.errors import BadUrl
-from drivers.pins import clashes
+from drivers.pins import clashes, pins_of
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
 from edge_agent.settings import Settings, Understood
@@ -31,6 +31,16 @@ def load_settings(path: Path) -> Settings:
         ConfigError: with every problem found.
     """
     return settings_of.load(path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read)])
+
+
+def pins_in(settings: Settings) -> Mapping[int, str]:
+    """Every pin (BCM number) that the configuration names or implies, with the part it is for."""
+    read = Understood(settings.gate, settings.vehicle, dict(enumerate(settings.lanes)), dict(enumerate(settings.inputs)))
+    pins: dict[int, str] = {}
+    for _key, url, check in _urls(read):
+        if url:
+            pins |= {pin: part for pin, part in pins_of(check(url)).items() if pin not in pins}
+    return pins
 
 
 def _urls(read: Understood) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:

@@ -1,13 +1,9 @@
-"""Tests what the gate keeps: enrolment, keys, outbox, disk and clock. Reads; writes nothing but a scratch file that is removed again."""
+"""Tests what the gate keeps and goes by: enrolment, keys, clock, outbox and folders."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import statistics
 import tempfile
-import time
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,20 +13,19 @@ from edge_agent import identity as identities
 from edge_agent import stored_keyring
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.entry import Clock
-from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
 from edge_agent.keyring import UNDATED, Keyring, day_of
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError, Spot
-from edge_agent.recorder import Recorder
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
+from edge_agent.outbox_view import OutboxView, look_into
 from edge_agent.settings import OutboxSettings, Settings
-from firmware.time_sense import TimeSense
-from firmware.verdict import Finding, fault, ok, skipped
+from firmware.certificate_checks import check_certificate, check_private_files
+from firmware.disk_checks import check_commit, check_disk
+from firmware.time_sense import Now, TimeSense
+from firmware.verdict import Finding, fault, guarded, note, ok, skipped
 
 _MB = 1_000_000
-_COMMITS = 9
-_SLOW_MS = 500.0  # a person waits for the green light while this runs
+_REPORT = "report it, please"
 _FEW_DAYS = 7  # the province publishes 45: so few left means that no new ones have come for weeks
-_ENTRY_BYTES = 2048
 
 
 def check_identity(state: Path) -> tuple[Finding, Identity | None]:
@@ -65,80 +60,83 @@ def check_keyring(keyring: Keyring | str, wall_ms: int) -> Finding:
     return ok("keyring", detail) if left > _FEW_DAYS else fault("keyring", detail, connect)
 
 
-def check_clock(settings: Settings, keyring: Keyring | str) -> Finding:
-    """How far the wall time can be trusted."""
-    bound_ms = 0 if isinstance(keyring, str) else keyring.issued_ms
-    now = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: bound_ms).now()
+def check_clock(now: Now, not_before_ms: int) -> Finding:
+    """How far the wall time can be trusted; nothing signed is older than `not_before_ms`."""
     shown = datetime.fromtimestamp(now.wall_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if now.clock is not Clock.UNKNOWN:
         return ok("clock", f"{shown}, {now.clock}")
-    why = "before the keyring was signed: certainly wrong" if now.wall_ms < bound_ms else "neither the network nor a battery clock set it"
+    why = (
+        "before the keyring was signed: certainly wrong"
+        if now.wall_ms < not_before_ms
+        else "neither the network nor a battery clock set it"
+    )
     return fault("clock", f"{shown} cannot be trusted ({why})", "connect the network (chronyd sets the time) or fit a battery clock")
 
 
-def check_disk(state: Path, outbox: OutboxSettings) -> Finding:
-    """Whether there is room for entries."""
-    todo = f"free some space on the disk of {state}, or put device.state on a larger one"
-    try:
-        disk = os.statvfs(state)
-    except OSError as error:
-        return fault("disk", f"{state}: {error.strerror}", "create the folder or correct device.state")
-    free_mb = disk.f_bavail * disk.f_frsize // _MB
-    detail = f"{free_mb} MB free"
-    if free_mb <= outbox.keep_free_mb:
-        return fault("disk", f"{detail}, scans are refused below {outbox.keep_free_mb} MB", todo)
-    return ok("disk", detail)
-
-
 def check_outbox(state: Path, settings: OutboxSettings) -> Finding:
-    """Whether the outbox opens and how much waits in it; only reads, a running gate does not notice."""
+    """Whether the outbox is whole and how much waits in it; only reads, a running gate does not notice."""
+    heal = "start gate-firmware: it sets the file aside and salvages its entries"
     try:
-        with closing(Forwarder(state / FILE_NAME)) as outbox:
-            backlog = outbox.backlog()
+        view = look_into(state / FILE_NAME)
     except FileNotFoundError:
         return ok("outbox", "none yet: gate-firmware makes it when it starts")
     except OutboxDamaged as error:
-        return fault("outbox", str(error), "start gate-firmware: it sets the file aside and salvages its entries")
+        return fault("outbox", str(error), heal)
     except (OutboxError, OSError) as error:
-        return fault("outbox", str(error), f"check the disk and who owns {state}")
+        return fault("outbox", str(error), f"run this as the gate's user; check the disk and who owns {state}")
+    return _check_backlog(view, settings, heal)
+
+
+def _check_backlog(view: OutboxView, settings: OutboxSettings, heal: str) -> Finding:
+    backlog, percent = view.backlog, view.backlog.bytes * 100 / (settings.capacity_mb * _MB)
     detail = f"{backlog.entries} waiting ({backlog.bytes / _MB:.1f} MB of {settings.capacity_mb} MB)"
-    if backlog.bytes >= settings.capacity_mb * _MB:
+    if view.damage_noted:
+        return fault("outbox", f"{detail}; gate-agent met damage in it", heal)
+    if percent >= 100:
         return fault("outbox", f"{detail}: full, scans are refused", "let gate-agent reach the province")
+    if percent >= settings.note_percent:
+        return note("outbox", f"{detail}: nearly full", "let gate-agent reach the province")
     return ok("outbox", detail)
 
 
-def check_commit(state: Path) -> Finding:
-    """How long an entry takes to be on disk to stay, measured on a scratch outbox beside the real one."""
-    times_ms = []
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, as far as this user may see."""
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="check-", dir=state) as folder,
-            closing(Recorder(Path(folder) / FILE_NAME, _MB)) as recorder,
-        ):
-            for _ in range(_COMMITS):
-                started_s = time.perf_counter()
-                recorder.append(_scratch_entry)
-                times_ms.append((time.perf_counter() - started_s) * 1000)
-    except (OutboxError, OSError) as error:
-        return fault("commit", f"nothing can be written ({error})", f"check the disk and who owns {state}")
-    middle_ms, worst_ms = statistics.median(times_ms), max(times_ms)
-    detail = f"an entry is on disk after {middle_ms:.1f} ms (slowest of {_COMMITS}: {worst_ms:.1f} ms)"
-    if middle_ms > _SLOW_MS:
-        return fault("commit", detail, "people wait this long for green: use a better card, or an SSD")
-    return ok("commit", detail)
+        return path.is_dir()
+    except OSError:
+        return False
 
 
-def _scratch_entry(_spot: Spot) -> bytes:
-    return secrets.token_bytes(_ENTRY_BYTES)
+def check_runtime(runtime: Path) -> Finding:
+    """Whether the control socket can be made, without leaving anything."""
+    part, todo = "runtime", f"create {runtime} for the gate's user, or correct device.runtime"
+    try:
+        nearest = next(folder for folder in (runtime, *runtime.absolute().parents) if folder.exists())
+        if not nearest.is_dir():
+            return fault(part, f"{nearest} is not a folder", todo)
+        tempfile.TemporaryFile(dir=nearest).close()  # has no name there; asking for permission tells root nothing
+    except OSError as error:
+        return fault(part, f"{runtime} cannot be written ({error.strerror})", todo)
+    if nearest == runtime:
+        return ok(part, f"{runtime} can be written")
+    return ok(part, f"{runtime}: none yet, gate-firmware makes it when it starts")
 
 
-def check_state(settings: Settings, wall_ms: int) -> list[Finding]:
-    """Everything of the state folder, and the clock."""
+def check_state(settings: Settings, identity: Identity | None) -> Iterator[Finding]:
+    """Everything of the state and runtime folders, and the clock, once it is known who this device is."""
     state = settings.device.state
-    enrolled, identity = check_identity(state)
     keyring: Keyring | str = "not enrolled" if identity is None else read_keyring(state, identity.root)
-    keys = skipped("keyring", "not enrolled") if identity is None else check_keyring(keyring, wall_ms)
-    findings = [enrolled, keys, check_clock(settings, keyring), check_disk(state, settings.outbox)]
-    if not state.is_dir():
-        return findings
-    return [*findings, check_outbox(state, settings.outbox), check_commit(state)]
+    bound_ms = 0 if isinstance(keyring, str) else keyring.issued_ms
+    now = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: bound_ms).now()
+    yield skipped("keyring", "see identity") if identity is None else check_keyring(keyring, now.wall_ms)
+    if identity is None:
+        yield skipped("certificate", "see identity")
+    else:
+        yield guarded("certificate", _REPORT, lambda: check_certificate(identity, now, bound_ms))
+        yield guarded("private files", _REPORT, lambda: check_private_files(state))
+    yield check_clock(now, bound_ms)
+    yield guarded("runtime", _REPORT, lambda: check_runtime(settings.device.runtime))
+    yield guarded("disk", _REPORT, lambda: check_disk(state, settings.outbox))
+    if is_folder(state):
+        yield guarded("outbox", _REPORT, lambda: check_outbox(state, settings.outbox))
+        yield guarded("disk speed", _REPORT, lambda: check_commit(state))

@@ -119,7 +119,7 @@ def _help(*command: str) -> str:
 
 
 _COMMANDS = {
-    "firmware": ("run", "check", "read", "parse"),
+    "firmware": ("run", "check", "test-code", "read", "parse"),
     "edge_agent": ("run", "enrol", "status", "gate"),
     "province": ("init", "device add", "device list", "collect", "entries", "find", "logs", "quarantine", "card", "demo"),
 }

@@ -11,8 +11,8 @@ WIRE = {
     "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
 DEVICE = {
-    "carving", "control", "documents", "finds", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage", "settings",
-    "stored_keyring",
+    "broker_probe", "carving", "control", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
+    "process_lock", "recorder", "salvage", "settings", "stored_keyring",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

@@ -1,0 +1,108 @@
+"""Tests what lets this device in at the broker: certificate and key, their dates, who may read them; and whether the broker lets it in."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
+
+from edge_agent.endpoint import Endpoint
+from edge_agent.entry import Clock
+from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, Identity
+from firmware.time_sense import Now
+from firmware.verdict import Finding, fault, note, ok
+
+_PART = "certificate"
+_RENEW = "ask the province for a new bundle and run: gate-agent enrol BUNDLE"
+_FEW_DAYS = 30  # time enough to drive there
+_DAY_MS = 86_400_000
+
+
+def check_certificate(identity: Identity, now: Now, not_before_ms: int) -> Finding:
+    """Whether our certificate is ours, whole and in its time.
+
+    Args:
+        identity: whose files they are.
+        now: this moment; dates are judged only by a clock that can be trusted.
+        not_before_ms: the signed lower bound: by it a certificate has ended even where the clock says nothing.
+    """
+    endpoint = identity.endpoint
+    try:
+        certificate = x509.load_pem_x509_certificate(endpoint.certificate_file.read_bytes())
+        key = load_pem_private_key(endpoint.key_file.read_bytes(), password=None)
+        authority = x509.load_pem_x509_certificate(endpoint.authority_file.read_bytes())
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        what = error.strerror if isinstance(error, OSError) else "not whole PEM text"
+        return fault(_PART, f"{endpoint.certificate_file.parent}: certificate or key cannot be read ({what})", _RENEW)
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        return fault(_PART, "the key does not belong to the certificate", _RENEW)
+    names = [str(part.value) for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [str(identity.name)]:
+        return fault(_PART, f"it is for {', '.join(names) or 'nobody'}, not for {identity.name}", _RENEW)
+    return _check_dates(certificate, authority, now, not_before_ms)
+
+
+def _check_dates(certificate: x509.Certificate, authority: x509.Certificate, now: Now, not_before_ms: int) -> Finding:
+    begins_ms = max(_ms(each.not_valid_before_utc) for each in (certificate, authority))
+    ends_ms = min(_ms(each.not_valid_after_utc) for each in (certificate, authority))
+    shown = f"valid until {datetime.fromtimestamp(ends_ms / 1000, UTC):%Y-%m-%d}"
+    trusted = now.clock is not Clock.UNKNOWN
+    earliest_ms = now.wall_ms if trusted else not_before_ms
+    if earliest_ms > ends_ms:
+        return fault(_PART, f"{shown}: it has ended", _RENEW)
+    if not trusted:
+        return note(_PART, f"{shown}; whether it is in its time cannot be told without a clock", "set the clock first: see clock")
+    if now.wall_ms < begins_ms:
+        begins = datetime.fromtimestamp(begins_ms / 1000, UTC)
+        return fault(_PART, f"not valid before {begins:%Y-%m-%d %H:%M} UTC", "check the clock of this device and of the province")
+    days = (ends_ms - now.wall_ms) // _DAY_MS
+    detail = f"{shown}, {days} days left"
+    return ok(_PART, detail) if days >= _FEW_DAYS else note(_PART, detail, _RENEW)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def check_private_files(state: Path) -> Finding:
+    """Whether the keys are for the scanner's own user alone, who must be able to read them."""
+    part, wrong = "private files", list(_wrong_files(state))
+    if wrong:
+        return fault(part, "; ".join(wrong), f"sudo chown -R --reference={state} {state / FOLDER} && sudo chmod -R go= {state / FOLDER}")
+    return ok(part, "keys are readable by the scanner's own user alone")
+
+
+def _wrong_files(state: Path) -> Iterator[str]:
+    owner = state.stat().st_uid
+    for file in (state / FOLDER, state / FOLDER / SIGNING_KEY, state / FOLDER / TLS_KEY):
+        try:
+            seen = os.lstat(file)
+        except OSError as error:
+            yield f"{file.name}: {error.strerror}"
+            continue
+        others = stat.S_IMODE(seen.st_mode) & (0o022 if stat.S_ISDIR(seen.st_mode) else 0o077)
+        if others:
+            yield f"{file.name} has mode {stat.S_IMODE(seen.st_mode):o}"
+        if seen.st_uid != owner:
+            yield f"{file.name} belongs to another user than {state}"
+
+
+def check_broker(endpoint: Endpoint) -> Finding:
+    """Whether the broker can be reached and lets us in; signs nobody in."""
+    from edge_agent.broker_probe import NotLetIn, Unreachable, probe  # noqa: PLC0415 - with --offline nobody needs MQTT
+
+    try:
+        version = probe(endpoint)
+    except Unreachable as error:  # people pass all the same: design.md, "Failure table"
+        return note("broker", str(error), "scans go on and entries wait here; once the broker answers they are sent by themselves")
+    except NotLetIn as error:
+        return fault("broker", str(error), "check the clock first, then " + _RENEW)
+    return ok("broker", f"{endpoint.host}:{endpoint.port} lets us in ({version})")
