@@ -72,9 +72,11 @@ def test_host_triggering_makes_it_read_and_its_answer_is_no_code(gm65: Gm65Port)
     gm65.send(b"\x02001099012345\x03")
     assert next(reader.lines()).data == b"001099012345"
     assert reader.refused() == {}
-    reader.close()
-    with pytest.raises(Unplugged):
+    gm65.unplug()
+    with pytest.raises(Unplugged, match="went away while writing"):
         reader.trigger()
+    reader.close()
+    reader.trigger()
 
 
 def test_a_code_shown_while_it_is_set_up_is_not_lost() -> None:
