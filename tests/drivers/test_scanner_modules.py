@@ -157,6 +157,22 @@ def test_a_de2120_reads_when_the_gate_asks(de2120: De2120Port) -> None:
     reader.close()
 
 
+@pytest.mark.parametrize(
+    "data, answer, rest",
+    [
+        ("02000001003331", "0000", ""),
+        ("02000001d6abcd", None, "02000001d6abcd"),  # a wrong check sum
+        ("02000101000401", "0100", ""),  # EM2000 user guide p. 5: the command's check sum was wrong
+        ("02000301006a61", "0300", ""),  # the same page: no such command
+        ("41420d02000001003331430d", "0000", "41420d430d"),
+        ("020000010033", None, "020000010033"),
+    ],
+)
+def test_answers_are_those_of_the_manual(data: str, answer: str | None, rest: str) -> None:
+    found, others = Gm65("host", "auto", "auto").cut_answer(bytes.fromhex(data))
+    assert (found.hex() if found else None, others.hex()) == (answer, rest)
+
+
 @given(
     pieces=lists(binary(max_size=12) | sampled_from([b"\x02\x00\x00\x01\x00\x33\x31", b"\x02", b"\x02\x00", b"text\r"])), cut=integers(1, 9)
 )
