@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis.strategies import binary, integers, lists, sampled_from
 from module_port import FACTORY_SETTINGS, De2120Port, Gm65Port
 
@@ -176,6 +176,7 @@ def test_answers_are_those_of_the_manual(data: str, answer: str | None, rest: st
 @given(
     pieces=lists(binary(max_size=12) | sampled_from([b"\x02\x00\x00\x01\x00\x33\x31", b"\x02", b"\x02\x00", b"text\r"])), cut=integers(1, 9)
 )
+@example(pieces=[b"\x02\x00", b"\x02\x00\x00\x01\x00\x00\x00", b"\x00\x01\x00\x00\x00"], cut=3)
 def test_answers_are_cut_out_however_the_stream_is_cut(pieces: list[bytes], cut: int) -> None:
     stream = b"".join(pieces)
     whole, cutting = Gm65("host", "auto", "auto"), Gm65("host", "auto", "auto")
