@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from drivers import schemes, urls
+from drivers import fittings, schemes, urls
 
 if TYPE_CHECKING:  # camera.py needs numpy, which a mere check of the settings does not
     from drivers.barrier import Barrier
@@ -44,22 +44,22 @@ def check_indicator_url(url: str) -> urls.DriverUrl:
 
 def check_barrier_url(url: str) -> urls.DriverUrl:
     """Understands a barrier URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
-    return urls.parse(url, schemes.BARRIERS, "barrier")
+    return urls.parse(url, fittings.BARRIERS, "barrier")
 
 
 def check_display_url(url: str) -> urls.DriverUrl:
     """Understands a display URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
-    return urls.parse(url, schemes.DISPLAYS, "display")
+    return urls.parse(url, fittings.DISPLAYS, "display")
 
 
 def check_switch_url(url: str) -> urls.DriverUrl:
     """Understands a switch URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
-    return urls.parse(url, schemes.SWITCHES, "switch")
+    return urls.parse(url, fittings.SWITCHES, "switch")
 
 
 def check_position_url(url: str) -> urls.DriverUrl:
     """Understands a position URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
-    return urls.parse(url, schemes.POSITIONS, "position")
+    return urls.parse(url, fittings.POSITIONS, "position")
 
 
 def open_camera(url: str) -> Camera:

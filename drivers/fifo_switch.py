@@ -1,11 +1,12 @@
 """A switch made of a FIFO, for machines without pins: whoever may write to it presses and lets go.
 
-Wiring: none. The FIFO is made with mode 0600 if it is not there. Each line is `1` (active) or `0`; other lines are dropped.
+Wiring: none. The FIFO is made with mode 0600 if it is not there. Each line is `1` (active) or `0`; other lines are dropped:
+`echo 1 > /run/gate-scanner/door.fifo` presses.
 
 Example:
     >>> from drivers.catalogue import open_switch                                # doctest: +SKIP
-    >>> switch = open_switch("fifo:/run/gate-scanner/door.fifo")                 # doctest: +SKIP
-    $ echo 1 > /run/gate-scanner/door.fifo                                       # doctest: +SKIP
+    >>> for change in open_switch("fifo:/run/gate-scanner/door.fifo").changes(): # doctest: +SKIP
+    ...     print("active" if change.active else "at rest")
 """
 
 from __future__ import annotations

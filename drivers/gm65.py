@@ -68,7 +68,9 @@ class Gm65:
 
     def without_answers(self, data: bytes) -> bytes:
         """The stream without answers; a text never holds a zero byte, so nothing of a code is ever cut."""
-        data = _ANSWER.sub(b"", self._held + data)
-        begin = _BEGIN.search(data)
-        self._held = begin[0] if begin else b""
-        return data[: begin.start()] if begin else data
+        data = self._held + data
+        end = max((found.end() for found in _ANSWER.finditer(data)), default=0)
+        begin = _BEGIN.search(data, end)  # after the last answer only: what stood before it is whole
+        stop = begin.start() if begin else len(data)
+        self._held = data[stop:]
+        return _ANSWER.sub(b"", data[:end]) + data[end:stop]

@@ -90,6 +90,9 @@ class HidReader:
                 if self._file.closed:
                     return
 
+    def trigger(self) -> None:
+        """Nothing: a keyboard cannot be asked."""
+
     def refused(self) -> Mapping[str, int]:
         """How many lines were thrown away: `oversize`, `binary` (also a key that is no text) or `incomplete`."""
         return self._framing.refused()

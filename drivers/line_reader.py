@@ -37,6 +37,14 @@ class LineReader(Protocol):
         """
         ...
 
+    def trigger(self) -> None:
+        """Makes a reader that waits to be asked (`trigger=host`) read now; any other goes on as it does.
+
+        Raises:
+            Unplugged: the device went away.
+        """
+        ...
+
     def refused(self) -> Mapping[str, int]:
         """How many lines were thrown away, by reason (`oversize`, `binary`, `incomplete`); only counted, never kept."""
         ...

@@ -38,7 +38,7 @@ class SerialPort:
         self._name = name
         self._what = what
         self._closed = Event()
-        self._lock = Lock()  # held while reading, so that nobody closes the port under a read
+        self._reading, self._writing = Lock(), Lock()  # held meanwhile, so that nobody closes the port under it
         try:
             self._port = serial.Serial(port, baudrate=baud, write_timeout=_WRITE_S, exclusive=True)
         except (OSError, ValueError, termios.error) as problem:  # SerialException is an OSError
@@ -58,7 +58,7 @@ class SerialPort:
         Raises:
             Unplugged: the device went away.
         """
-        with self._lock:
+        with self._reading:
             if self._closed.is_set():
                 return b""
             try:
@@ -70,22 +70,25 @@ class SerialPort:
                 raise self._unplugged("reading") from problem
 
     def write(self, data: bytes) -> None:
-        """Sends bytes.
+        """Sends bytes; nothing happens once the port is closed.
 
         Raises:
-            Unplugged: the device went away, takes nothing, or the port is closed.
+            Unplugged: the device went away or takes nothing.
         """
-        try:
-            self._port.write(data)
-        except (OSError, termios.error) as problem:  # SerialTimeoutException is one too
-            raise self._unplugged("writing") from problem
+        with self._writing:
+            if self._closed.is_set():
+                return
+            try:
+                self._port.write(data)
+            except (OSError, termios.error) as problem:  # SerialTimeoutException is one too
+                raise self._unplugged("writing") from problem
 
     def close(self) -> None:
         """Ends a `read` at once and releases the port; calling it twice is harmless."""
         if not self._closed.is_set():
             self._closed.set()
             self._port.cancel_read()
-            with self._lock:
+            with self._reading, self._writing:
                 self._port.close()
 
     def _unplugged(self, doing: str) -> Unplugged:

@@ -88,10 +88,10 @@ class SerialReader:
                 self._framing.end_of_burst()
 
     def trigger(self) -> None:
-        """Makes a module read now; nothing happens where there is none.
+        """Makes a module read now; nothing happens where there is none, or once it is closed.
 
         Raises:
-            Unplugged: the reader went away or is closed.
+            Unplugged: the reader went away.
         """
         if self._module is not None:
             self._port.write(self._module.scan)

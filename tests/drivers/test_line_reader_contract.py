@@ -13,7 +13,7 @@ from module_port import De2120Port, Gm65Port
 from pty_port import PtyPort
 from typing_scanner import F1, TypingScanner, events, keys, press
 
-from drivers import hid_reader
+from drivers import hid_reader, serial_reader
 from drivers.catalogue import open_reader
 from drivers.errors import BadUrl, Unavailable, Unplugged
 from drivers.line_reader import LineReader
@@ -61,6 +61,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def test_lines_come_in_order_with_their_times(bench: Bench) -> None:
     start_s = time.monotonic()
     bench.send("Nguyễn\rVăn\rAn\r")
+    bench.reader.trigger()
     lines = bench.reader.lines()
     taken = [next(lines) for _ in range(3)]
     assert [line.data.decode() for line in taken] == ["Nguyễn", "Văn", "An"]
@@ -74,7 +75,9 @@ def test_what_is_refused_is_counted_by_reason_only(bench: Bench) -> None:
     assert bench.reader.refused() == {"binary": 1, "oversize": 1}
 
 
-def test_close_from_another_thread_ends_the_lines(bench: Bench) -> None:
+def test_close_from_another_thread_ends_the_lines(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (hid_reader, serial_reader):
+        monkeypatch.setattr(module, "_BURST_GAP_S", 60.0)  # nothing else ends the wait
     ended = threading.Event()
 
     def consume() -> None:
@@ -83,6 +86,7 @@ def test_close_from_another_thread_ends_the_lines(bench: Bench) -> None:
 
     consumer = threading.Thread(target=consume)
     consumer.start()
+    threading.Event().wait(0.05)  # more often than not it is waiting by then
     bench.reader.close()
     assert ended.wait(10)
     consumer.join(10)
@@ -94,6 +98,7 @@ def test_closing_twice_is_harmless_and_there_are_no_lines_afterwards(bench: Benc
     next(lines)
     bench.reader.close()
     bench.reader.close()
+    bench.reader.trigger()
     assert list(lines) == []
     assert list(bench.reader.lines()) == []
 

@@ -47,6 +47,12 @@ def test_a_wrong_check_sum_is_counted_and_the_sentence_not_believed(port: PtyPor
     assert refused == {"checksum": 2}
 
 
+def test_a_place_that_the_receiver_does_not_vouch_for_is_no_fix(port: PtyPort) -> None:
+    taken, refused = reports(port, sentence(rmc(1)[1:-5].replace(",A,2229", ",V,2229")), sentence(rmc(1)[1:-5]), count=2)
+    assert [type(report) for report in taken] == [NoFix, Fix]
+    assert refused == {}
+
+
 def test_sentences_of_a_makers_own_are_nothing(port: PtyPort) -> None:
     _, refused = reports(port, sentence("PMTK010,002"), sentence("PUBX,00,081350.00"), sentence("GPXYZ,1"), rmc(1))
     assert refused == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis.strategies import binary, integers, lists, sampled_from
 from module_port import FACTORY_SETTINGS, De2120Port, Gm65Port
 
@@ -72,9 +72,11 @@ def test_host_triggering_makes_it_read_and_its_answer_is_no_code(gm65: Gm65Port)
     gm65.send(b"\x02001099012345\x03")
     assert next(reader.lines()).data == b"001099012345"
     assert reader.refused() == {}
-    reader.close()
-    with pytest.raises(Unplugged):
+    gm65.unplug()
+    with pytest.raises(Unplugged, match="went away while writing"):
         reader.trigger()
+    reader.close()
+    reader.trigger()
 
 
 def test_a_code_shown_while_it_is_set_up_is_not_lost() -> None:
@@ -155,9 +157,26 @@ def test_a_de2120_reads_when_the_gate_asks(de2120: De2120Port) -> None:
     reader.close()
 
 
+@pytest.mark.parametrize(
+    "data, answer, rest",
+    [
+        ("02000001003331", "0000", ""),
+        ("02000001d6abcd", None, "02000001d6abcd"),  # a wrong check sum
+        ("02000101000401", "0100", ""),  # EM2000 user guide p. 5: the command's check sum was wrong
+        ("02000301006a61", "0300", ""),  # the same page: no such command
+        ("41420d02000001003331430d", "0000", "41420d430d"),
+        ("020000010033", None, "020000010033"),
+    ],
+)
+def test_answers_are_those_of_the_manual(data: str, answer: str | None, rest: str) -> None:
+    found, others = Gm65("host", "auto", "auto").cut_answer(bytes.fromhex(data))
+    assert (found.hex() if found else None, others.hex()) == (answer, rest)
+
+
 @given(
     pieces=lists(binary(max_size=12) | sampled_from([b"\x02\x00\x00\x01\x00\x33\x31", b"\x02", b"\x02\x00", b"text\r"])), cut=integers(1, 9)
 )
+@example(pieces=[b"\x02\x00", b"\x02\x00\x00\x01\x00\x00\x00", b"\x00\x01\x00\x00\x00"], cut=3)
 def test_answers_are_cut_out_however_the_stream_is_cut(pieces: list[bytes], cut: int) -> None:
     stream = b"".join(pieces)
     whole, cutting = Gm65("host", "auto", "auto"), Gm65("host", "auto", "auto")
