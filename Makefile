@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench fuzz format docs
+.PHONY: help setup run test lint bench codes fuzz format docs
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -27,6 +27,9 @@ lint: .venv/.ready  ## style, types, import rules, generated parts of the docs
 
 bench: .venv/.ready  ## measured figures, each a ratio against a reference in the same run; writes bench.json
 	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+codes: .venv/.ready  ## codes of every kind, 2 000 each, and 10 000 spoilt ones through the real `gate-firmware parse`
+	@$(BIN)/python tests/firmware/every_code.py $(ARGS)
 
 fuzz: .venv/.ready  ## throws bytes at the way from a code to a person, a minute for each target (ARGS="--seconds 600")
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'

@@ -1,4 +1,4 @@
-"""Opens a camera, reader or indicator by its URL; importing this loads no device library, opening loads just the one needed.
+"""Opens a device by its URL; importing this loads no device library, opening loads just the one needed.
 
 Example:
     >>> check_indicator_url("gpio:?green=17&red=17")
@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 from drivers import schemes, urls
 
 if TYPE_CHECKING:  # camera.py needs numpy, which a mere check of the settings does not
+    from drivers.barrier import Barrier
     from drivers.camera import Camera
+    from drivers.display import Display
     from drivers.indicator import Indicator
     from drivers.line_reader import LineReader
+    from drivers.position import PositionSource
+    from drivers.switch import Switch
 
 
 def check_camera_url(url: str) -> urls.DriverUrl:
@@ -36,6 +40,26 @@ def check_reader_url(url: str) -> urls.DriverUrl:
 def check_indicator_url(url: str) -> urls.DriverUrl:
     """Understands an indicator URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
     return urls.parse(url, schemes.INDICATORS, "indicator")
+
+
+def check_barrier_url(url: str) -> urls.DriverUrl:
+    """Understands a barrier URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
+    return urls.parse(url, schemes.BARRIERS, "barrier")
+
+
+def check_display_url(url: str) -> urls.DriverUrl:
+    """Understands a display URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
+    return urls.parse(url, schemes.DISPLAYS, "display")
+
+
+def check_switch_url(url: str) -> urls.DriverUrl:
+    """Understands a switch URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
+    return urls.parse(url, schemes.SWITCHES, "switch")
+
+
+def check_position_url(url: str) -> urls.DriverUrl:
+    """Understands a position URL without touching any hardware; raises `BadUrl` as `check_camera_url` does."""
+    return urls.parse(url, schemes.POSITIONS, "position")
 
 
 def open_camera(url: str) -> Camera:
@@ -58,10 +82,30 @@ def open_indicator(url: str) -> Indicator:
     return cast("Indicator", _open(check_indicator_url(url)))
 
 
+def open_barrier(url: str) -> Barrier:
+    """Opens a door, flap or turnstile; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    return cast("Barrier", _open(check_barrier_url(url)))
+
+
+def open_display(url: str) -> Display:
+    """Opens a small display; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    return cast("Display", _open(check_display_url(url)))
+
+
+def open_switch(url: str) -> Switch:
+    """Opens a contact; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    return cast("Switch", _open(check_switch_url(url)))
+
+
+def open_position(url: str) -> PositionSource:
+    """Opens a source of positions; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    return cast("PositionSource", _open(check_position_url(url)))
+
+
 def describe() -> str:
     """Every scheme with its options, as plain text for `--help` and the docs."""
     blocks: list[str] = []
-    for title, group in (("Cameras", schemes.CAMERAS), ("Readers", schemes.READERS), ("Indicators", schemes.INDICATORS)):
+    for title, group in schemes.groups():
         blocks.append(f"{title}\n" + "\n".join(_describe_scheme(scheme) for scheme in group))
     return "\n\n".join(blocks)
 

@@ -27,11 +27,17 @@ _WORDS = {
     Signal.STARTING: (_AMBER, "…", "Đang khởi động · starting"),
     Signal.READY: (_GREEN, "○", "Sẵn sàng, mời đưa mã · ready"),
     Signal.ATTENTION: (_AMBER, "▲", "Vẫn quét được, cần người xem máy · attention"),
+    Signal.SHUT: (_RED, "⊘", "Đang đóng cửa · shut"),
     Signal.FAULT: (_RED, "■", "Máy hỏng, chưa quét được · fault"),
     Signal.FULL: (_RED, "█", "Bộ nhớ đầy, ngừng quét · full"),
     Signal.CLOSED: (_PLAIN, "—", "Cổng đóng · closed"),
     Signal.ACCEPTED: (_GREEN, "✔", "MỜI QUA · accepted"),
+    Signal.ACCEPTED_ASK: (_AMBER, "◆", "Đã ghi, xin gặp người trực · recorded, see the keeper"),
     Signal.ALREADY: (_GREEN, "↺", "Vừa quét rồi, mời qua · already"),
+    Signal.ASK_KEEPER: (_RED, "☎", "Xin gặp người trực · ask the keeper"),
+    Signal.NOT_OPEN: (_RED, "⊖", "Chưa mở cửa, mời quay lại sau · not open"),
+    Signal.PASS_SEEN: (_AMBER, "½", "Đã xem giấy, mời đưa mã cá nhân · pass seen, now your code"),
+    Signal.PASS_NOT_VALID: (_RED, "!", "Giấy chứng nhận không có hiệu lực · pass not valid"),
     Signal.NOT_A_PERSON_CODE: (_AMBER, "?", "Không phải mã QR cá nhân · not a person code"),
     Signal.CLOSER: (_AMBER, "↓", "Đưa mã lại gần hơn · closer"),
     Signal.HOLD_STILL: (_AMBER, "‖", "Giữ yên mã · hold still"),
@@ -59,6 +65,9 @@ class ConsoleIndicator:
         mark = f"{colour}[{shape}]{_PLAIN}" if self._colour else f"[{shape}]"
         self._write(f"{time.strftime('%H:%M:%S')} {mark} {words}\n")
 
+    def set_quiet(self, quiet: bool) -> None:
+        """A terminal makes no sound: nothing changes."""
+
     def close(self) -> None:
         """Writes nothing more; the stream stays open, it is not ours."""
         self._stream = None
@@ -85,3 +94,15 @@ def _send_the_rest_nowhere(stream: TextIO) -> None:
         os.dup2(nowhere, stream.fileno())
     finally:
         os.close(nowhere)
+
+
+def shape_and_words(signal: Signal) -> tuple[str, str, str]:
+    """A signal's shape (one sign), its Vietnamese and its English words.
+
+    Example:
+        >>> shape_and_words(Signal.ACCEPTED)
+        ('✔', 'MỜI QUA', 'accepted')
+    """
+    _, shape, words = _WORDS[signal]
+    vietnamese, _, english = words.rpartition(" · ")
+    return shape, vietnamese, english

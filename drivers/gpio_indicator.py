@@ -17,14 +17,14 @@ Example:
 
 from __future__ import annotations
 
-import warnings
+import math
 from contextlib import ExitStack
 from typing import Any
 
-from drivers.errors import Unavailable
 from drivers.indicator import Signal
 from drivers.pattern_player import PatternPlayer
 from drivers.patterns import Lamp, Step
+from drivers.pin_opening import open_pin
 
 _STANDS_IN = {Lamp.GREEN: Lamp.AMBER, Lamp.RED: Lamp.AMBER, Lamp.AMBER: Lamp.RED}
 
@@ -39,6 +39,7 @@ class GpioIndicator:
         buzzer: of the buzzer.
         buzzer_hz: tone of a passive buzzer, 0 for an active one.
         active_low: whether a low level lights the lamps and sounds the buzzer.
+        volume: of a passive buzzer, percent of its loudest; an active one knows 0 and 100 only.
         pin_factory: a gpiozero factory; None takes the machine's own.
 
     Raises:
@@ -53,6 +54,7 @@ class GpioIndicator:
         buzzer: int | None = None,
         buzzer_hz: int = 0,
         active_low: bool = False,
+        volume: int = 100,
         *,
         pin_factory: Any = None,
     ) -> None:
@@ -64,13 +66,17 @@ class GpioIndicator:
             self._buzzer = (
                 None if buzzer is None else opened.enter_context(_output(buzzer, "buzzer", active_low, pin_factory, tone_hz=buzzer_hz))
             )
-            self._sound_on = 0.5 if buzzer_hz else 1  # half of the time up and half down is the loudest tone
+            self._sound_on = duty(volume) if buzzer_hz else int(volume > 0)
             self._pins = opened.pop_all()
         self._player = PatternPlayer(self._apply, "gpio:")
 
     def show(self, signal: Signal) -> None:
         """Starts a signal and returns at once; raises `Unplugged` when the pins failed while an earlier one played."""
         self._player.show(signal)
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Whether signals are shown without sound; see `Indicator.set_quiet`."""
+        self._player.set_quiet(quiet)
 
     def close(self) -> None:
         """Lights off, sound off, pins released."""
@@ -86,16 +92,22 @@ class GpioIndicator:
 
 
 def _output(pin: int, part: str, active_low: bool, pin_factory: Any, tone_hz: int = 0) -> Any:
-    try:
-        import gpiozero  # noqa: PLC0415 - only machines with pins need it
+    def make(gpiozero: Any) -> Any:
+        if tone_hz:
+            return gpiozero.PWMOutputDevice(pin, active_high=not active_low, frequency=tone_hz, pin_factory=pin_factory)
+        return gpiozero.DigitalOutputDevice(pin, active_high=not active_low, pin_factory=pin_factory)
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", gpiozero.PinFactoryFallback)  # each way to the pins it tried; ours says it once
-            if tone_hz:
-                return gpiozero.PWMOutputDevice(pin, active_high=not active_low, frequency=tone_hz, pin_factory=pin_factory)
-            return gpiozero.DigitalOutputDevice(pin, active_high=not active_low, pin_factory=pin_factory)
-    except Exception as problem:
-        raise Unavailable(
-            f"'gpio:' cannot use GPIO{pin} for the {part} ({type(problem).__name__}: {problem}). Check that this is a Raspberry Pi, that "
-            "the user is in the group gpio and that no other program holds the pin; on a machine without pins use `console:`."
-        ) from problem
+    return open_pin("gpio", pin, part, make)
+
+
+def duty(volume: int) -> float:
+    """The part of each period in which a passive buzzer is driven.
+
+    A square wave's tone is strongest at one half and grows with the sine of pi times that part (its first Fourier coefficient), so
+    that `volume` percent of the strongest tone need the arc sine of it.
+
+    Example:
+        >>> [round(duty(volume), 3) for volume in (0, 10, 50, 100)]
+        [0.0, 0.032, 0.167, 0.5]
+    """
+    return math.asin(volume / 100) / math.pi

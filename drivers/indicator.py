@@ -9,19 +9,28 @@ from typing import Protocol
 class Signal(StrEnum):
     """Everything a gate can say. States last until the next state; answers play once, then the state returns.
 
-    States: STARTING, READY, ATTENTION (scanning goes on, an operator should look: outbox nearly full), FAULT, FULL, CLOSED.
-    Answers: ACCEPTED, ALREADY, NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED, IDENTIFY
-    (an operator asks "which device is it?").
+    States: STARTING, READY, ATTENTION (scanning goes on, an operator should look: outbox nearly full), SHUT (by command or opening
+    hours: nobody comes in), FAULT, FULL, CLOSED (the firmware has ended).
+    Answers: ACCEPTED, ACCEPTED_ASK (recorded; the keeper should look), ALREADY, ASK_KEEPER (not let through by the light, for one of
+    several reasons that it does not tell), NOT_OPEN, PASS_SEEN (a health pass was read: now the personal code), PASS_NOT_VALID,
+    NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED (could not be recorded), IDENTIFY (an
+    operator asks "which device is it?").
     """
 
     STARTING = "starting"
     READY = "ready"
     ATTENTION = "attention"
+    SHUT = "shut"
     FAULT = "fault"
     FULL = "full"
     CLOSED = "closed"
     ACCEPTED = "accepted"
+    ACCEPTED_ASK = "accepted-ask"
     ALREADY = "already"
+    ASK_KEEPER = "ask-keeper"
+    NOT_OPEN = "not-open"
+    PASS_SEEN = "pass-seen"  # noqa: S105 - a health pass, not a password
+    PASS_NOT_VALID = "pass-not-valid"  # noqa: S105 - the same
     NOT_A_PERSON_CODE = "not-a-person-code"
     CLOSER = "closer"
     HOLD_STILL = "hold-still"
@@ -46,6 +55,10 @@ class Indicator(Protocol):
         Raises:
             Unplugged: the light stopped working while an earlier signal was shown.
         """
+        ...
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Whether signals are shown without sound from the next step on, as in quiet hours; light and rhythm stay."""
         ...
 
     def close(self) -> None:

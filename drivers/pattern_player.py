@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Condition, Thread
 
 from drivers.errors import Unplugged
@@ -13,6 +14,7 @@ from drivers.patterns import PATTERNS, Pattern, Step
 
 _log = logging.getLogger(__name__)
 _DARK = Step(frozenset(), sound=False, duration_ms=1)
+_CLOSE_S = 1.0
 
 
 class PatternPlayer:
@@ -38,6 +40,7 @@ class PatternPlayer:
         self._state = PATTERNS[Signal.CLOSED]  # dark until somebody says otherwise
         self._answer: Pattern | None = None
         self._news = 0  # grows with each signal that interrupts what plays
+        self._quiet = False
         self._closed = False
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, name=f"indicator {name}", daemon=True)
@@ -61,12 +64,18 @@ class PatternPlayer:
                 self._news += 1
             self._changed.notify_all()
 
+    def set_quiet(self, quiet: bool) -> None:
+        """Whether steps are played without their sound, from the next one on."""
+        self._quiet = quiet
+
     def close(self) -> None:
-        """Ends the thread with everything off; calling it twice is harmless."""
+        """Ends the thread with everything off; calling it twice is harmless. Lamps that hang are waited for no longer than a second."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(_CLOSE_S)
+        if self._thread.is_alive():
+            _log.warning("%s the indicator does not answer: it is given up", self._name)
 
     def _run(self) -> None:
         try:
@@ -85,7 +94,7 @@ class PatternPlayer:
         steady = pattern.is_state and len(pattern.steps) == 1
         for _ in range(pattern.repeats):
             for step in pattern.steps:
-                self._apply(step)
+                self._apply(replace(step, sound=False) if self._quiet else step)
                 at_s += step.duration_ms / 1000  # summed, so that late wake-ups do not add up
                 if self._interrupted(news, None if steady else at_s - time.monotonic()):
                     return

@@ -1,4 +1,8 @@
-"""What each signal looks and sounds like: one table, in which rhythm alone, light alone and sound alone tell signals apart."""
+"""What each signal looks and sounds like: one table, in which rhythm alone, light alone and sound alone tell signals apart.
+
+Colours alone, in their order, tell apart what asks something else of the person: green is go on, amber is show the code again, and
+whatever needs somebody else's word has colours of its own.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +58,7 @@ class Pattern:
 
 
 _GREEN, _RED, _AMBER = frozenset({Lamp.GREEN}), frozenset({Lamp.RED}), frozenset({Lamp.AMBER})
+_RED_AMBER, _GREEN_AMBER = _RED | _AMBER, _GREEN | _AMBER
 _ALL, _DARK = frozenset(Lamp), frozenset[Lamp]()
 
 
@@ -79,12 +84,20 @@ PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
         Signal.STARTING: _state(_light(_AMBER, 500), _off(500)),
         Signal.READY: _state(_light(_GREEN, 100), _off(2900)),  # a calm wink that also proves it is alive
         Signal.ATTENTION: _state(_light(_GREEN, 100), _off(200), _light(_AMBER, 100), _off(2600)),
+        Signal.SHUT: _state(_light(_RED_AMBER, 1500), _off(500)),
         Signal.FAULT: _state(_light(_RED, 200), _off(200)),
         Signal.FULL: _state(_light(_RED, 1000)),
         Signal.CLOSED: _state(_off(1000)),
         # Answers are short: the next person is already there.
         Signal.ACCEPTED: Pattern((_beep(_GREEN, 200), _light(_GREEN, 600))),
+        Signal.ACCEPTED_ASK: Pattern((_beep(_GREEN, 200), _light(_GREEN, 100), _off(100), _beep(_AMBER, 100), _light(_AMBER, 600))),
         Signal.ALREADY: Pattern((_beep(_GREEN, 50), _light(_GREEN, 100), _off(100), _light(_GREEN, 250))),
+        Signal.ASK_KEEPER: Pattern((_beep(_AMBER, 100), _off(100), _beep(_AMBER, 100), _off(100), _beep(_RED, 300), _light(_RED, 400))),
+        Signal.NOT_OPEN: Pattern((_beep(_RED_AMBER, 300), _off(150), _beep(_RED_AMBER, 300), _light(_RED_AMBER, 300))),
+        Signal.PASS_SEEN: Pattern((_beep(_AMBER, 50), _light(_AMBER, 150), _beep(_GREEN_AMBER, 50), _light(_GREEN_AMBER, 600))),  # half-way
+        Signal.PASS_NOT_VALID: Pattern(
+            (_beep(_RED, 300), _off(100), _beep(_AMBER, 100), _off(100), _beep(_AMBER, 100), _light(_AMBER, 200))
+        ),
         Signal.NOT_A_PERSON_CODE: Pattern((_beep(_AMBER, 150), _off(150)), repeats=2),
         Signal.CLOSER: Pattern((_beep(_AMBER, 50), _light(_AMBER, 50), _off(50)), repeats=5),  # quick, as one walks up
         Signal.HOLD_STILL: Pattern((_beep(_AMBER, 100), _light(_AMBER, 1000))),  # one long light: wait

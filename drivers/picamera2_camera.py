@@ -25,8 +25,9 @@ import numpy as np
 
 from drivers.camera import Frame, GreyFrame
 from drivers.errors import Stalled, Unavailable
-from drivers.exposure_bracket import Exposure, ExposureBracket
+from drivers.exposure_bracket import METERED_PERCENTILE, Exposure, ExposureBracket
 from drivers.latest import Latest
+from drivers.region import Rectangle, Region, crop_of
 
 _PLANAR = frozenset({"YUV420", "YVU420", "NV12", "NV21"})  # formats that begin with the whole grey plane
 _STREAM = "lores"
@@ -46,13 +47,14 @@ class Picamera2Camera:
         gain: fixed analogue gain; 0 lets the camera choose.
         exposures: `auto`, or `bracket` to alternate a flicker-safe long and a short one (then exposure_us and gain are not given).
         autofocus: `continuous` or `off`; modules without a focus motor ignore it.
+        roi: the part of the view to look at, which fills the whole frame then; None is all of it.
         stall_s: seconds without a frame after which it counts as stalled.
 
     Raises:
         Unavailable: picamera2 is not installed, or the camera is absent or in use.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each option of its URL
         self,
         camera: int = 0,
         size: tuple[int, int] = (1280, 720),
@@ -61,6 +63,7 @@ class Picamera2Camera:
         gain: float = 0.0,
         exposures: str = "auto",
         autofocus: str = "continuous",
+        roi: tuple[int, int, int, int] | None = None,
         stall_s: float = 3.0,
     ) -> None:
         self._name = f"picamera2:?camera={camera}"
@@ -69,7 +72,7 @@ class Picamera2Camera:
         self._using = Lock()  # held while a buffer is copied, so that the camera is not closed under it
         self._is_open = True
         self._last_s = 0.0
-        self._taken, self._mean_grey = Exposure(0, 1.0), 0.0  # of the frame given out last, for the bracket
+        self._taken, self._bright_grey = Exposure(0, 1.0), 0.0  # of the frame given out last, for the bracket
         self._bracket: ExposureBracket | None = None
         self._device = _find(self._name, camera)
         try:
@@ -91,6 +94,8 @@ class Picamera2Camera:
                     controls=controls,
                 )
             )
+            if roi is not None:
+                self._device.set_controls(_crop(has, Region(*roi), size, autofocus))  # after configure, which sets the crop itself
             self._stream = _planar(self._device.stream_configuration(_STREAM))
             self._device.post_callback = self._arrived
             self._device.start()
@@ -127,7 +132,7 @@ class Picamera2Camera:
 
     def _alternate(self, bracket: ExposureBracket) -> None:
         """Lets the bracket see the frame just given out, and asks the camera for what it wants next."""
-        asked = bracket.after_frame(self._taken, self._mean_grey)
+        asked = bracket.after_frame(self._taken, self._bright_grey, self._last_s)
         with self._using:
             if asked is not None and self._is_open:
                 self._device.set_controls({"ExposureTime": asked.us, "AnalogueGain": asked.gain})
@@ -147,8 +152,8 @@ class Picamera2Camera:
                 if self._bracket is None:
                     return Frame(grey, self._last_s)
                 self._taken = Exposure(metadata["ExposureTime"], metadata["AnalogueGain"])
-                self._mean_grey = float(grey[::_METER_STEP, ::_METER_STEP].mean())
-                return Frame(grey, self._last_s, self._taken.us)
+                self._bright_grey = float(np.percentile(grey[::_METER_STEP, ::_METER_STEP], METERED_PERCENTILE))
+                return Frame(grey, self._last_s, self._bracket.nominal_us(self._taken.us))
             finally:
                 request.release()
 
@@ -229,3 +234,23 @@ def _controls(has: Any, fps: int, exposure_us: int, gain: float, autofocus: str)
         wanted["AfMode"] = names.AfModeEnum.Continuous
         wanted["AfSpeed"] = names.AfSpeedEnum.Fast
     return {name: value for name, value in wanted.items() if name in has}
+
+
+def _crop(has: Any, region: Region, size: tuple[int, int], autofocus: str) -> dict[str, Any]:
+    """What makes the scaler read, and the focus mind, a part of the view only.
+
+    libcamera lists a control as smallest, largest and usual value; the largest crop is the whole view. The Pi 5 takes one crop a
+    stream (`rpi::ScalerCrops`), and picamera2's configure() sets those, so both streams are given ours; older boards know one for all.
+
+    Raises:
+        RuntimeError: this camera cannot crop.
+    """
+    from libcamera import controls as names  # noqa: PLC0415 - comes with picamera2
+
+    if "ScalerCrop" not in has:
+        raise RuntimeError("it cannot crop its view: leave out roi")
+    crop = tuple(crop_of(region, Rectangle(*has["ScalerCrop"][1]), size))
+    wanted: dict[str, Any] = {"ScalerCrops": [crop, crop]} if "ScalerCrops" in has else {"ScalerCrop": crop}
+    if autofocus == "continuous" and "AfWindows" in has:
+        wanted |= {"AfMetering": names.AfMeteringEnum.Windows, "AfWindows": [crop]}
+    return wanted

@@ -6,35 +6,26 @@ GPIO15 (RXD, pin 10), its RX to GPIO14 (TXD, pin 8), GND to pin 6; the header ta
 level shifter. Then the port is /dev/serial0 (and `enable_uart=1`). Set the reader to end each code with CR, LF, both, or
 to frame it in STX and ETX. The user needs the group dialout. `/dev/serial/by-id/…` names a reader whatever the plug.
 
+With `module=gm65` (GM65, GM861 and their like) or `module=de2120` its trigger and lights are set each time it is opened, and
+its answers checked; a module that does not answer is an error, for nobody would notice a reader that never reads.
+
 Example:
-    >>> from drivers.catalogue import open_reader                              # doctest: +SKIP
-    >>> for line in open_reader("serial:/dev/ttyACM0?baud=9600").lines():      # doctest: +SKIP
+    >>> from drivers.catalogue import open_reader                                        # doctest: +SKIP
+    >>> for line in open_reader("serial:/dev/serial0?module=gm65").lines():              # doctest: +SKIP
     ...     print(len(line.data), "bytes at", line.at_s)
 """
 
 from __future__ import annotations
 
-import errno
-import termios
 import time
 from collections.abc import Iterator, Mapping
-from threading import Event, Lock
 
-import serial
-
-from drivers.errors import Unavailable, Unplugged
 from drivers.line_framing import LineFraming
 from drivers.line_reader import Line
+from drivers.scanner_module import ScannerModule, set_up
+from drivers.serial_port import SerialPort
 
 _BURST_GAP_S = 2.0  # a reader sends a code at one go: a line still without its end after this will not get one
-_WHY = {
-    errno.ENOENT: "no such device",
-    errno.ENXIO: "no such device",
-    errno.ENODEV: "no such device",
-    errno.EACCES: "no permission: add the user to the group dialout",
-    errno.EBUSY: "in use by another program",
-    errno.EAGAIN: "in use by another program",
-}
 
 
 class SerialReader:
@@ -44,24 +35,37 @@ class SerialReader:
         port: the device, for example `/dev/ttyACM0`.
         baud: speed in bits a second.
         max_bytes: the longest line taken.
+        module: `gm65` or `de2120` is set up at the start; `none` is read as it is.
+        trigger: when a module reads: `continuous`, `sense` (something moves), `host` (`trigger` is called).
+        aim: a module's aiming light: `auto`, `off`, `reading`, `always`.
+        light: a module's white light, likewise.
 
     Raises:
-        Unavailable: the port is absent, in use, forbidden, or no serial port.
+        Unavailable: the port is absent, in use, forbidden, no serial port, or the module does not answer.
+        Unplugged: it went away while it was set up.
     """
 
-    def __init__(self, port: str, baud: int = 9600, max_bytes: int = 4096) -> None:
-        self._name = f"serial:{port}"
+    def __init__(
+        self,
+        port: str,
+        baud: int = 9600,
+        max_bytes: int = 4096,
+        module: str = "none",
+        trigger: str = "continuous",
+        aim: str = "auto",
+        light: str = "auto",
+    ) -> None:
+        name = f"serial:{port}"
         self._framing = LineFraming(max_bytes)
-        self._closed = Event()
-        self._port_lock = Lock()  # held while reading, so that nobody closes the port under a read
-        try:
-            self._port = serial.Serial(port, baudrate=baud, timeout=_BURST_GAP_S, exclusive=True)
-        except (OSError, ValueError, termios.error) as problem:  # SerialException is an OSError
-            why = _WHY.get(getattr(problem, "errno", None) or 0, str(problem))
-            raise Unavailable(
-                f"{self._name!r} cannot be opened ({why}). Plug the reader in, or name its port: "
-                "`gate-firmware check` lists the ports it sees."
-            ) from problem
+        self._port = SerialPort(name, port, baud, "reader")
+        self._module = _module(module, trigger, aim, light)
+        self._faster = b""
+        if self._module is not None:
+            try:
+                self._faster = set_up(self._port, self._module, name)
+            except BaseException:
+                self._port.close()
+                raise
 
     def lines(self) -> Iterator[Line]:
         """Yields complete lines until `close`; see `LineReader.lines`.
@@ -69,24 +73,28 @@ class SerialReader:
         Raises:
             Unplugged: the reader went away; open it anew once it is back.
         """
-        while not self._closed.is_set():
-            for data in self._framing.feed(self._read()):
-                yield Line(data, time.monotonic())
-                if self._closed.is_set():
+        keep_scanning = self._module is not None and self._module.keep_scanning
+        data, self._faster = self._faster, b""
+        while not self._port.closed:
+            taken = self._framing.feed(data if self._module is None else self._module.without_answers(data))
+            for line in taken:
+                yield Line(line, time.monotonic())
+                if self._port.closed:
                     return
-
-    def _read(self) -> bytes:
-        with self._port_lock:
-            if self._closed.is_set():
-                return b""
-            try:
-                data = self._port.read(1)
-                data += self._port.read(self._port.in_waiting) if data else b""
-            except (OSError, termios.error) as problem:
-                raise Unplugged(f"{self._name!r} went away while reading. Plug the reader in again; it is reopened by itself.") from problem
-            if not data and not self._closed.is_set():
+            if keep_scanning and (taken or not data):
+                self.trigger()
+            data = self._port.read(_BURST_GAP_S)
+            if not data and not self._port.closed:
                 self._framing.end_of_burst()
-            return data
+
+    def trigger(self) -> None:
+        """Makes a module read now; nothing happens where there is none.
+
+        Raises:
+            Unplugged: the reader went away or is closed.
+        """
+        if self._module is not None:
+            self._port.write(self._module.scan)
 
     def refused(self) -> Mapping[str, int]:
         """How many lines were thrown away: `oversize`, `binary` or `incomplete`."""
@@ -94,8 +102,16 @@ class SerialReader:
 
     def close(self) -> None:
         """Ends `lines` at once and releases the port."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._port.cancel_read()
-            with self._port_lock:
-                self._port.close()
+        self._port.close()
+
+
+def _module(module: str, trigger: str, aim: str, light: str) -> ScannerModule | None:
+    if module == "gm65":
+        from drivers.gm65 import Gm65  # noqa: PLC0415 - only where it is used
+
+        return Gm65(trigger, aim, light)
+    if module == "de2120":
+        from drivers.de2120 import De2120  # noqa: PLC0415 - the same
+
+        return De2120(trigger)
+    return None

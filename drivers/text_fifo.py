@@ -14,6 +14,29 @@ MAX_LINE_BYTES = 4096
 _CHUNK_BYTES = 65_536
 
 
+def open_fifo(path: str, name: str) -> int:
+    """Opens a FIFO for reading without waiting, made with mode 0600 if it is not there.
+
+    Args:
+        path: where it is.
+        name: of the device, for messages.
+
+    Raises:
+        Unavailable: something else is at that path, the folder does not exist, or we may not read it.
+    """
+    try:
+        if not Path(path).exists():
+            os.mkfifo(path, 0o600)
+        # For reading and writing: so long as we are a writer ourselves, other writers come and go without an end of file.
+        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as problem:
+        raise Unavailable(f"{name!r} cannot be opened ({problem.strerror}). Name a path in a folder you may write to.") from problem
+    if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise Unavailable(f"{name!r} is not a FIFO. Name a path where nothing is yet; it is made by itself.")
+    return fd
+
+
 class TextFifo:
     """Reads lines from a FIFO, made with mode 0600 if it is not there; it stays when we go, writers may hold it open.
 
@@ -29,16 +52,7 @@ class TextFifo:
         self._partial = bytearray()
         self._oversize = False
         self._name = name
-        try:
-            if not Path(path).exists():
-                os.mkfifo(path, 0o600)
-            # For reading and writing: so long as we are a writer ourselves, other writers come and go without an end of file.
-            self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as problem:
-            raise Unavailable(f"{name!r} cannot be opened ({problem.strerror}). Name a path in a folder you may write to.") from problem
-        if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
-            os.close(self._fd)
-            raise Unavailable(f"{name!r} is not a FIFO. Name a path where nothing is yet; it is made by itself.")
+        self._fd = open_fifo(path, name)
 
     def read_lines(self) -> list[str]:
         """The lines completed since the last call, without their ends; lines too long or not UTF-8 are dropped with a log line."""

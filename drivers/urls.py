@@ -11,12 +11,13 @@ from urllib.parse import unquote
 
 from drivers.errors import BadUrl
 
-Value = int | float | str | bool | tuple[int, int] | None
-Kind = Literal["integer", "number", "choice", "size", "flag"]
+Value = int | float | str | bool | tuple[int, int] | tuple[int, int, int, int] | None
+Kind = Literal["integer", "number", "choice", "size", "box", "flag"]
 
 _WHOLE = re.compile(r"-?[0-9]{1,10}")
 _DECIMAL = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,10})?")
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
+_BOX = re.compile(r"([0-9]{1,2}),([0-9]{1,2}),([0-9]{1,3}),([0-9]{1,3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,13 @@ class Option:
 
     Attributes:
         name: the key, and the driver's argument of the same name.
-        kind: what the value looks like; `size` is `1280x720`, `flag` is 0 or 1.
+        kind: what the value looks like; `size` is `1280x720`, `box` is `left,top,width,height` in percent, `flag` is 0 or 1.
         default: the value when the key is absent; None means "not there".
         doc: one line saying what it does.
-        low: the smallest number allowed (for a size: of either side).
+        low: the smallest number allowed (for a size or box: of either side).
         high: the largest number allowed (for a size: of either side).
         choices: the words allowed when kind is `choice`.
+        is_pin: whether the value is the BCM number of a pin.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Option:
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    is_pin: bool = False
 
     def allowed(self) -> str:
         """Says in words which values are allowed."""
@@ -50,6 +53,8 @@ class Option:
                 return "one of " + ", ".join(self.choices)
             case "size":
                 return f"WIDTHxHEIGHT in even pixels from {_plain(self.low)} to {_plain(self.high)}, like 1280x720"
+            case "box":
+                return f"LEFT,TOP,WIDTH,HEIGHT in percent of the view, sides from {_plain(self.low)}, like 25,20,50,60"
             case "integer":
                 return f"a whole number from {_plain(self.low)} to {_plain(self.high)}"
             case "number":
@@ -70,6 +75,10 @@ class Option:
             width, height = int(size[1]), int(size[2])
             fits = all(self.low <= side <= self.high and side % 2 == 0 for side in (width, height))
             value = (width, height) if fits else None
+        elif self.kind == "box" and (box := _BOX.fullmatch(text)):
+            left, top, width, height = (int(part) for part in box.groups())
+            fits = min(width, height) >= self.low and left + width <= 100 and top + height <= 100
+            value = (left, top, width, height) if fits else None
         elif (self.kind == "integer" and _WHOLE.fullmatch(text)) or (self.kind == "number" and _DECIMAL.fullmatch(text)):
             number = int(text) if self.kind == "integer" else float(text)
             value = number if self.low <= number <= self.high else None
@@ -86,6 +95,10 @@ def _nothing_more(_values: Mapping[str, Value]) -> list[str]:
     return []
 
 
+def _no_pins(_values: Mapping[str, Value]) -> Mapping[int, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """One driver as its URL shows it.
@@ -98,6 +111,7 @@ class Scheme:
         path: the factory's argument that takes what stands between `:` and `?`; empty when nothing may stand there.
         example: a URL that works.
         agree: looks at all values together and returns what is wrong between them.
+        fixed_pins: the header's pins that those values use without naming them, BCM number to part, for example of a bus.
     """
 
     name: str
@@ -107,6 +121,7 @@ class Scheme:
     path: str = ""
     example: str = ""
     agree: Callable[[Mapping[str, Value]], list[str]] = _nothing_more
+    fixed_pins: Callable[[Mapping[str, Value]], Mapping[int, str]] = _no_pins
 
 
 @dataclass(frozen=True, slots=True)

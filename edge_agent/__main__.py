@@ -13,6 +13,7 @@ examples:
   gate-agent enrol gate-1.bundle.json     join a province (once)
   gate-agent run                          carry entries
   gate-agent status                       how is this scanner?
+  gate-agent gate close                   let nobody in until `gate-agent gate open`
 
 `gate-agent COMMAND --help` shows each command's options.
 """
@@ -25,6 +26,7 @@ _PROGRAM = Program(
         "run": "carry entries to the province",
         "enrol": "join a province with a bundle made by `gate-province device add`",
         "status": "show how this scanner is",
+        "gate": "close the gate, open it, or tell which it is",
     },
 )
 

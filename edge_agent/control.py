@@ -1,7 +1,8 @@
 """The words between gate-firmware and those who listen to it, over a local socket: bounded JSON messages, no waiting.
 
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
-`counters` and `passage` messages and never waits for a reader: one who is slow misses messages. Readers send requests.
+`counters` and `passage` messages and never waits for a reader: one who is slow misses messages. Readers send requests: `counters`,
+`identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`).
 Nothing of this touches a disk.
 """
 
@@ -99,11 +100,23 @@ class ControlClient:
         self._socket.close()
 
 
-def ask_counters(runtime: Path, timeout_s: float = 2.0) -> dict[str, Any] | None:
-    """Firmware's counters now, None when it is not running or does not answer."""
+def ask(runtime: Path, request: str, answers: tuple[str, ...], timeout_s: float = 2.0) -> dict[str, Any] | None:
+    """Firmware's answer to a request, None when it is not running or does not answer.
+
+    Args:
+        runtime: the runtime folder.
+        request: the request's type.
+        answers: types of messages that answer it; others that come meanwhile are passed over.
+        timeout_s: how long to wait for each message.
+    """
     try:
         with closing(ControlClient(runtime, timeout_s)) as client:
-            client.send({"type": "counters"})
-            return next((message for message in client.messages() if message["type"] == "counters"), None)
+            client.send({"type": request})
+            return next((message for message in client.messages() if message["type"] in answers), None)
     except (OSError, BadMessage):
         return None
+
+
+def ask_counters(runtime: Path, timeout_s: float = 2.0) -> dict[str, Any] | None:
+    """Firmware's counters now, None when it is not running or does not answer."""
+    return ask(runtime, "counters", ("counters",), timeout_s)

@@ -1,4 +1,4 @@
-"""The device's small documents (enrolment, keyring, counters): TinyDB over a storage that a power cut cannot tear.
+"""The device's small documents (enrolment, keyring, trip, gate state): TinyDB over a storage that a power cut cannot tear.
 
 TinyDB's own JSON storage rewrites its file in place: a torn write leaves a file that no longer opens, and a file cut to nothing
 opens as empty without a word. This one writes a new file, fsyncs it, keeps the previous version and renames.
@@ -17,7 +17,8 @@ from typing import Any
 from tinydb import TinyDB, where
 from tinydb.storages import Storage
 
-FILE_NAME = "documents.json"
+FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
+_CURES = {FILE_NAME: "; enrol this device again"}
 
 
 class DocumentsDamaged(Exception):
@@ -48,7 +49,7 @@ class AtomicStorage(Storage):
             if (documents := _unwrap(data)) is not None:
                 return documents
         if found:
-            raise DocumentsDamaged(f"{self._path}: neither it nor its previous version is whole; enrol this device again")
+            raise DocumentsDamaged(f"{self._path}: neither it nor its previous version is whole{_CURES.get(self._path.name, '')}")
         return None
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
@@ -97,10 +98,11 @@ class Documents:
 
     Args:
         folder: the device's state folder.
+        file_name: of the file; each file has one thread that writes it, since TinyDB reads, changes and writes the whole.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+    def __init__(self, folder: Path, file_name: str = FILE_NAME) -> None:
+        self.path = folder / file_name
         self._database = TinyDB(self.path, storage=AtomicStorage)
 
     def get(self, name: str) -> dict[str, Any] | None:

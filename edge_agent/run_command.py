@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import queue
-import signal
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.control import BadMessage, ControlClient
+from edge_agent.ending import stop_when_asked
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
@@ -70,11 +70,10 @@ class _StatusFile:
 def _work_until_stopped(settings: Settings, identity: identities.Identity) -> None:
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
     stopping = threading.Event()
+    stop_when_asked(lambda: work.put(Stop()))
     link: BrokerLink = connect(identity, settings.agent, work)
     status = _StatusFile(settings.device.runtime)
     uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: work.put(Stop()))
     threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)

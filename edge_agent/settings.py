@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 DEFAULT_PATH = Path("/etc/gate-scanner/gate.toml")
 Section = TypeVar("Section")
@@ -47,10 +47,34 @@ class GateSettings:
     """How the gate answers."""
 
     indicator: str = setting("light and buzzer, a driver URL", "console:")
+    display: str = setting("small display with the answer in words, a driver URL; empty: none", "")
     repeat_s: float = setting(
         "the same person again in the same direction within so many seconds is not recorded again", 30.0, least=1, most=3600
     )
     held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.5, most=10)
+    opening_hours: str = setting(
+        "when people may come in, Vietnam time, such as `mo-fr 05:00-19:00; sa,su 06:00-12:00` or `mo-su 22:00-04:00`; empty: always. "
+        "Whoever goes out is recorded at any time, and a gate that does not know the time is open",
+        "",
+    )
+    quiet_hours: str = setting("when no buzzer sounds, written like opening_hours: `mo-su 21:00-05:00`; light and rhythm stay", "")
+    presence_reset: str = setting("the time of day, Vietnam time, at which the count of those inside begins anew, or `never`", "00:00")
+    button_s: float = setting("a direction button counts for codes read within so many seconds after it", 10.0, least=1, most=600)
+    anti_passback: str = setting(
+        "somebody who comes in twice without going out: `off`; `timed`: refused for `passback_s`, then recorded with a warning; `hard`: "
+        "refused. With it a repeat is one within 5 seconds at most, whatever `repeat_s` says. It needs a lane that can say out",
+        "off",
+        choices=("off", "timed", "hard"),
+    )
+    passback_s: float = setting("how long `timed` anti-passback refuses", 900.0, least=10, most=86400)
+    health_pass: str = setting(
+        "health passes of those who come in: `off`; `asked`: what is shown is recorded; `required`: without a valid one they are "
+        "recorded with amber light, for the keeper to look",
+        "off",
+        choices=("off", "asked", "required"),
+    )
+    pass_s: float = setting("a pass and its holder's code belong together within so many seconds", 20.0, least=2, most=300)
+    trust_list: str = setting("a file: who may sign health passes; needed unless `health_pass` is `off`", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +82,41 @@ class LaneSettings:
     """One way through the gate: a direction, and what reads there."""
 
     name: str = setting("its name in messages")
-    direction: str = setting("vào or ra", choices=("in", "out"))
+    direction: str = setting(
+        "`in` (vào), `out` (ra); `button`: said with a button; `alternate`: the other way than the person's last time, recorded as "
+        "inferred and not counted",
+        choices=("in", "out", "button", "alternate"),
+    )
     camera: str = setting("a camera, a driver URL", "")
     reader: str = setting("a barcode reader, a driver URL", "")
     indicator: str = setting("light and buzzer of this lane, a driver URL; empty: the gate's", "")
+    barrier: str = setting("door, flap or turnstile that opens for whoever is accepted, a driver URL; empty: none", "")
+    button_in: str = setting("for direction `button`: the part whose press says in; with this button alone, no press says out", "")
+    button_out: str = setting("for direction `button`: the part whose press says out; with this button alone, no press says in", "")
+    button_turn: str = setting("for direction `button`, instead of the two: each press turns the direction round; it begins with in", "")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSettings:
+    """A contact at the gate, and what it stands for."""
+
+    name: str = setting("its name in messages")
+    role: str = setting(
+        "`direction` turns the direction of lanes that ask for a button; `tamper` and `door` are told to the province; `ignition` begins "
+        "and ends a vehicle's trips, `terminus` ends one; `power-fail`, active while a reserve supplies the gate, closes it cleanly",
+        choices=("direction", "tamper", "door", "ignition", "terminus", "power-fail"),
+    )
+    switch: str = setting("the contact, a driver URL")
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSettings:
+    """For buses, boats and other vehicles."""
+
+    trips: bool = setting("whether passages belong to trips, which begin with the ignition or by command", False)
+    linger_s: float = setting("a trip ends when the ignition has been off for so many seconds", 180.0, least=0, most=7200)
+    position: str = setting("receiver of positions, a driver URL; empty: none", "")
+    position_max_age_s: float = setting("a position older than so many seconds is not recorded", 15.0, least=1, most=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +155,8 @@ class Settings:
     outbox: OutboxSettings
     agent: AgentSettings
     lanes: tuple[LaneSettings, ...]
+    inputs: tuple[InputSettings, ...] = ()
+    vehicle: VehicleSettings = VehicleSettings()
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -107,9 +164,11 @@ SECTIONS: Mapping[str, type[Any]] = {
     "gate": GateSettings,
     "outbox": OutboxSettings,
     "agent": AgentSettings,
+    "vehicle": VehicleSettings,
     "lane": LaneSettings,
+    "input": InputSettings,
 }
-_WANTED = {str: "text", Path: "text (a path)", int: "a whole number", float: "a number"}
+_WANTED = {bool: "true or false", str: "text", Path: "text (a path)", int: "a whole number", float: "a number"}
 
 
 def allowed(kind: type, metadata: Mapping[str, Any]) -> str:
@@ -174,26 +233,55 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
-def _lane_problems(lanes: Mapping[int, LaneSettings]) -> list[str]:
-    problems = [
-        f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
-        for place, lane in lanes.items()
-        if bool(lane.camera) == bool(lane.reader)
-    ]
+class Understood(NamedTuple):
+    """What could be read of a file, for further checks: a section that is wrong is None, and left out of the lists by place."""
+
+    gate: GateSettings | None
+    vehicle: VehicleSettings | None
+    lanes: Mapping[int, LaneSettings]
+    inputs: Mapping[int, InputSettings]
+
+
+def _read_list(kind: type[Section], tables: object, key: str, problems: list[str]) -> dict[int, Section]:
+    if not isinstance(tables, list):
+        problems.append(f"{key}: must be sections, each headed [[{key}]]")
+        return {}
+    read = ((place, _read_section(kind, table, f"{key}[{place}]", problems)) for place, table in enumerate(tables))
+    return {place: section for place, section in read if section is not None}
+
+
+def _name_problems(key: str, sections: Mapping[int, LaneSettings] | Mapping[int, InputSettings]) -> list[str]:
+    problems: list[str] = []
     seen: set[str] = set()
-    for place, lane in lanes.items():
-        if lane.name in seen:
-            problems.append(f"lane[{place}].name: {lane.name!r} is used twice; allowed is a name of its own")
-        seen.add(lane.name)
+    for place, section in sections.items():
+        if section.name in seen:
+            problems.append(f"{key}[{place}].name: {section.name!r} is used twice; allowed is a name of its own")
+        seen.add(section.name)
     return problems
 
 
-def load(path: Path, also: Callable[[GateSettings | None, Mapping[int, LaneSettings]], list[str]] = lambda _gate, _lanes: []) -> Settings:
+def _problems_between(read: Understood) -> list[str]:
+    problems = [
+        f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
+        for place, lane in read.lanes.items()
+        if bool(lane.camera) == bool(lane.reader)
+    ]
+    problems += _name_problems("lane", read.lanes) + _name_problems("input", read.inputs)
+    if read.vehicle is not None and not read.vehicle.trips:
+        problems += [
+            f"input[{place}].role: {each.role!r} is not allowed without trips; set vehicle.trips = true"
+            for place, each in read.inputs.items()
+            if each.role in {"ignition", "terminus"}
+        ]
+    return problems
+
+
+def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: []) -> Settings:
     """Reads and checks the configuration file.
 
     Args:
         path: the file.
-        also: further checks of what could be read of the gate and of each lane by its place; returns problems.
+        also: further checks of what could be read; returns problems.
 
     Raises:
         ConfigError: with every problem found, each naming file, key, value and what is allowed.
@@ -204,17 +292,13 @@ def load(path: Path, also: Callable[[GateSettings | None, Mapping[int, LaneSetti
     gate = _read_section(GateSettings, tables.get("gate", {}), "gate", problems)
     outbox = _read_section(OutboxSettings, tables.get("outbox", {}), "outbox", problems)
     agent = _read_section(AgentSettings, tables.get("agent", {}), "agent", problems)
-    lane_tables = tables.get("lane", [])
-    if not isinstance(lane_tables, list) or not lane_tables:
+    vehicle = _read_section(VehicleSettings, tables.get("vehicle", {}), "vehicle", problems)
+    if not tables.get("lane"):
         problems.append("lane: at least one [[lane]] is needed, each with name, direction and a camera or reader")
-        lane_tables = []
-    lanes = {
-        place: lane
-        for place, table in enumerate(lane_tables)
-        if (lane := _read_section(LaneSettings, table, f"lane[{place}]", problems)) is not None
-    }
-    problems.extend(_lane_problems(lanes))
-    problems.extend(also(gate, lanes))
-    if problems or device is None or gate is None or outbox is None or agent is None:
+    lanes = _read_list(LaneSettings, tables.get("lane", []), "lane", problems)
+    inputs = _read_list(InputSettings, tables.get("input", []), "input", problems)
+    read = Understood(gate, vehicle, lanes, inputs)
+    problems += _problems_between(read) + also(read)
+    if problems or device is None or gate is None or outbox is None or agent is None or vehicle is None:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()))
+    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()), tuple(inputs.values()), vehicle)

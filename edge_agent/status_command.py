@@ -84,7 +84,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if firmware is None:
         lines.append("firmware  not running: start it with `gate-firmware run`")
     else:
-        lines.append(f"firmware  running, clock {firmware.get('clock')}")
+        lines.append(f"firmware  running, clock {firmware.get('clock')}, gate {firmware.get('gate')}")
+        lines.append("presence  " + ", ".join(f"{name} {count}" for name, count in firmware.get("presence", {}).items()))
         lines.extend(f"          {name} {count}" for name, count in sorted(firmware.get("answers", {}).items()))
         lines.extend(f"          lane {name}: {state}" for name, state in sorted(firmware.get("sources", {}).items()))
     return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,12 +12,13 @@ from .corners import Box
 _STRIDE = 8  # a code's modules are 2 to 10 pixels: each sample falls on another one
 
 
-def busiest(grey: NDArray[np.uint8], side: int) -> Box:
+def busiest(grey: NDArray[np.uint8], side: int, beside: Sequence[Box] = ()) -> Box:
     """Returns the square of about `side` pixels with the most contrast from sample to sample; all of a frame no larger than that.
 
     Args:
         grey: 2-D uint8 array.
         side: pixels, at least 8.
+        beside: parts that do not count, since they are known already.
 
     Example:
         >>> frame = np.zeros((100, 400), np.uint8)
@@ -28,6 +31,8 @@ def busiest(grey: NDArray[np.uint8], side: int) -> Box:
     busy = np.zeros((samples.shape[0] + 1, samples.shape[1] + 1), np.int32)
     busy[1:, 2:] += _steps(samples[:, 1:], samples[:, :-1])
     busy[2:, 1:] += _steps(samples[1:], samples[:-1])
+    for known in beside:
+        busy[known.top // _STRIDE : known.bottom // _STRIDE + 2, known.left // _STRIDE : known.right // _STRIDE + 2] = 0
     sums = busy.cumsum(axis=0).cumsum(axis=1)
     windows = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
     down, across = divmod(int(windows.argmax()), windows.shape[1])

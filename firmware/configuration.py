@@ -1,83 +1,99 @@
-"""The gate's configuration, its driver URLs checked too: each understood, no device and no pin given twice."""
+"""The gate's configuration, its driver URLs and rules checked too."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
+from drivers.catalogue import (
+    check_barrier_url,
+    check_camera_url,
+    check_display_url,
+    check_indicator_url,
+    check_position_url,
+    check_reader_url,
+    check_switch_url,
+)
 from drivers.errors import BadUrl
+from drivers.pins import clashes, pins_of
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
-from edge_agent.settings import GateSettings, LaneSettings, Settings
+from edge_agent.settings import Settings, Understood
+from firmware.gate_rules import rule_problems
 
-_PIN_OPTIONS = ("green", "red", "amber", "buzzer")
-# TXD and RXD of the header. Source: Raspberry Pi documentation, "Configure UARTs"; the names that lead there.
-_HEADER_UART, _UART_PINS = frozenset({"/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0"}), {14: "serial TXD", 15: "serial RXD"}
+_OF_ONE = frozenset({"v4l2", "serial", "hid", "simulated", "fifo", "nmea"})
 
 
 def load_settings(path: Path) -> Settings:
-    """The configuration, its driver URLs checked too.
+    """The configuration, its driver URLs and the gate's rules checked too.
 
     Raises:
         ConfigError: with every problem found.
     """
-    return settings_of.load(path, _url_problems)
+    return settings_of.load(path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read)])
+
+
+def devices_in(settings: Settings) -> list[tuple[str, DriverUrl]]:
+    """Every device of a configuration that has been checked: its key and its URL."""
+    read = Understood(settings.gate, settings.vehicle, dict(enumerate(settings.lanes)), dict(enumerate(settings.inputs)))
+    return [(key, check(url)) for key, url, check in _urls(read) if url]
 
 
 def pins_in(settings: Settings) -> Mapping[int, str]:
-    """Every pin (BCM number) that the configuration names, with the part it is for."""
-    pins: dict[int, str] = {}
-    for _key, url, check in _urls(settings.gate, dict(enumerate(settings.lanes))):
-        for pin, part in _pins_of(check(url)).items():
-            pins.setdefault(pin, part)
-    return pins
+    """Every pin (BCM number) that the configuration uses, with the part it is for."""
+    return {pin: part for _key, url in devices_in(settings) for pin, part in pins_of(url).items()}
 
 
-def _urls(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:
-    if gate is not None and gate.indicator:
-        yield "gate.indicator", gate.indicator, check_indicator_url
-    for place, lane in lanes.items():
-        for key, url, check in (
-            ("camera", lane.camera, check_camera_url),
-            ("reader", lane.reader, check_reader_url),
-            ("indicator", lane.indicator, check_indicator_url),
-        ):
-            if url:
-                yield f"lane[{place}].{key}", url, check
+def _urls(read: Understood) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:
+    """Every driver URL of the configuration: its key, itself, and what checks it."""
+    if read.gate is not None:
+        yield "gate.indicator", read.gate.indicator, check_indicator_url
+        yield "gate.display", read.gate.display, check_display_url
+    if read.vehicle is not None:
+        yield "vehicle.position", read.vehicle.position, check_position_url
+    for place, lane in read.lanes.items():
+        yield f"lane[{place}].camera", lane.camera, check_camera_url
+        yield f"lane[{place}].reader", lane.reader, check_reader_url
+        yield f"lane[{place}].indicator", lane.indicator, check_indicator_url
+        yield f"lane[{place}].barrier", lane.barrier, check_barrier_url
+    for place, each in read.inputs.items():
+        yield f"input[{place}].switch", each.switch, check_switch_url
 
 
-def _url_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) -> list[str]:
+def _url_problems(read: Understood) -> list[str]:
     problems: list[str] = []
-    devices: dict[tuple[str, str], str] = {}
-    pins: dict[int, tuple[str, str]] = {}  # the key that has it, and its URL: lanes may share a light by the same URL
-    for key, url, check in _urls(gate, lanes):
+    taken: dict[str, str] = {}
+    good: list[tuple[str, DriverUrl]] = []
+    for key, url, check in _urls(read):
+        if not url:
+            continue
         try:
-            known = check(url)
+            checked = check(url)
         except BadUrl as error:
             problems.append(f"{key}: {error}")
             continue
-        device = _device_of(known)
-        if device is not None and devices.setdefault(device, key) != key:
-            problems.append(f"{key}: {url!r} is the device of {devices[device]} already: give each lane its own")
-            continue
-        for pin, part in _pins_of(known).items():
-            other, its_url = pins.setdefault(pin, (key, url))
-            if its_url != url:
-                problems.append(f"{key}: {url!r}: {part} on pin {pin}, which {other} has already: give each part its own pin")
+        device = _device_of(checked)
+        if device is None or taken.setdefault(device, key) == key:
+            good.append((key, checked))
+        else:
+            problems.append(f"{key}: {url!r} is the device of {taken[device]} already: give each part its own")
+    problems += [f"{key}: pin {pin} is already the {whose}: give each part its own pin" for key, pin, whose in clashes(good)]
     return problems
 
 
-def _pins_of(url: DriverUrl) -> Mapping[int, str]:
-    """The pins of the header that a device is wired to, and what for."""
-    if url.scheme.name == "gpio":
-        return {pin: part for part in _PIN_OPTIONS if isinstance(pin := url.arguments[part], int)}
-    return _UART_PINS if url.scheme.name == "serial" and url.arguments["port"] in _HEADER_UART else {}
-
-
-def _device_of(url: DriverUrl) -> tuple[str, str] | None:
-    """What only one lane can open: a camera or a port; None for what may be shared."""
+def _device_of(url: DriverUrl) -> str | None:
+    """What only one part can open: a camera, a port or a FIFO; None for what may be shared."""
     scheme = url.scheme.name
     if scheme == "picamera2":
-        return scheme, str(url.arguments["camera"])
-    return (scheme, str(url.arguments[url.scheme.path])) if scheme in {"v4l2", "serial", "simulated"} else None
+        return f"camera {url.arguments['camera']}"
+    return str(url.arguments[url.scheme.path]) if scheme in _OF_ONE else None
+
+
+def _button_problems(read: Understood) -> Iterator[str]:
+    """A lane's buttons are inputs of the role `direction`."""
+    known = sorted(each.name for each in read.inputs.values() if each.role == "direction")
+    for place, lane in read.lanes.items():
+        for key in ("button_in", "button_out", "button_turn"):
+            button = getattr(lane, key)
+            if button and button not in known:
+                yield f"lane[{place}].{key}: {button!r} is no [[input]] of role direction; known are {', '.join(known) or 'none'}"

@@ -1,4 +1,4 @@
-"""The heart of the gate: takes what the lanes report, one at a time, and answers each person after their entry is on disk.
+"""The heart of the gate: takes what the parts report, one at a time, and sees to what time brings: clock, outbox, lights.
 
 Source: design.md "The way of a record". One thread, one bounded queue; nothing here waits for the network.
 """
@@ -8,72 +8,84 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from drivers.indicator import Signal
-from edge_agent.entry import Clock, Direction, Kind, Known, Method
-from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
+from edge_agent.entry import Clock, Kind
 from edge_agent.settings import Settings
 from firmware.aim import Advice
+from firmware.attendant import Attendant
 from firmware.feedback import Feedback
-from firmware.gate import Gate, Verdict
-from firmware.person_codes import NotAPersonCode, Person, read_person_bytes
-from firmware.person_codes.masking import mask_name, mask_number
-from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
-from firmware.recording import Kept, Recording
-from firmware.repeat_window import RepeatWindow
+from firmware.gate import Gate, Moment
+from firmware.gate_rules import rules_of
+from firmware.gate_state import GateState
+from firmware.happenings import Facts, Happenings
+from firmware.outbox_care import OutboxCare, Repair
+from firmware.reading import Reading, Report, SourceChanged, SourceState, Switched, TripOrder, Unread
+from firmware.recording import Recording
 from firmware.time_sense import TimeSense
 from firmware.trouble import where
 
 log = logging.getLogger(__name__)
 _TICK_S = 1.0
-_NOTES = 32
 _ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, Advice.UNREADABLE: Signal.UNREADABLE}
 _TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
 
-class Consumer:
-    """Answers people, one reading at a time.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the consumer works with.
 
-    Args:
-        settings: lanes, times and limits.
-        reports: what the lanes report.
+    Attributes:
         recording: records.
         feedback: answers.
         time_sense: the clock, watched for becoming known.
-        repair: called when the outbox does not work, with whether damage was met: opens it anew, a damaged one set aside;
-            returns facts of a salvage, None when there was none; raises OutboxError or OSError when it does not help now.
+        gate_state: whether an operator has closed the gate.
+        happenings: what the contacts mean.
+    """
+
+    recording: Recording
+    feedback: Feedback
+    time_sense: TimeSense
+    gate_state: GateState
+    happenings: Happenings
+
+
+class Consumer:
+    """Handles one report at a time.
+
+    Args:
+        settings: lanes, times and limits.
+        reports: what lanes and contacts report.
+        parts: what it works with.
+        repair: see `OutboxCare`.
         tell: publishes live passages; must return at once.
+
+    Raises:
+        TrustListError: the list of those who may sign health passes cannot be read any more.
     """
 
     def __init__(
         self,
         settings: Settings,
         reports: queue.Queue[Report],
-        recording: Recording,
-        feedback: Feedback,
-        time_sense: TimeSense,
-        repair: Callable[[bool], Mapping[str, int] | None],
+        parts: Parts,
+        repair: Repair,
         tell: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self._directions = {lane.name: Direction(lane.direction) for lane in settings.lanes}
-        self._held = {lane.name: RepeatWindow(settings.gate.held_s) for lane in settings.lanes}
         self._reports = reports
-        self._gate = Gate(settings.gate.repeat_s)
-        self._recording = recording
-        self._feedback = feedback
-        self._time_sense = time_sense
-        self._note_at = settings.outbox.note_percent / 100
-        self._repair = repair
-        self._tell = tell
-        self._full = self._broken = self._damaged = False
-        self._repair_at_s = 0.0
-        self._owed: deque[tuple[Kind, Mapping[str, str | int]]] = deque(maxlen=_NOTES)  # notes that could not be recorded yet
+        self._feedback = parts.feedback
+        self._time_sense = parts.time_sense
+        self._gate_state = parts.gate_state
+        self._happenings = parts.happenings
+        self._outbox = OutboxCare(parts.recording, repair, settings.outbox.note_percent, self._settle)
+        self._gate = Gate(rules_of(settings.gate, settings.lanes))
+        self._attendant = Attendant(self._gate, settings.gate.held_s, parts.recording, self._outbox, self.moment, self._answer, tell)
         self._told: dict[str, tuple[SourceState, str]] = {}
-        self._clock = time_sense.now().clock
+        self._clock = self._time_sense.now().clock
         self._next_tick_s = 0.0
         self.answers: Counter[str] = Counter()
 
@@ -89,8 +101,7 @@ class Consumer:
             self._stumbled(report, error)
         ticks = time.monotonic() >= self._next_tick_s
         try:
-            if self._broken and time.monotonic() >= self._repair_at_s:
-                self._try_repair()
+            self._outbox.repair_when_due()
             if ticks:
                 self._tick()
         except Exception as error:  # noqa: BLE001 - as above
@@ -99,11 +110,7 @@ class Consumer:
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
         """Records something about the device; when that fails the gate goes on, shows it, and records it as soon as it can."""
-        self._owed.append((kind, facts))
-        try:
-            self._record_owed()
-        except OutboxError as error:
-            self._could_not_record(error)
+        self._outbox.note(kind, facts)
 
     def not_a_code(self, lane: str) -> None:
         """Answers somebody whose code the reader itself threw away."""
@@ -117,22 +124,45 @@ class Consumer:
             "sources": self._feedback.sources(),
             "lights": self._feedback.lights(),
             "clock": str(self._clock),
-            "outbox_fullness": round(self._recording.recorder.fullness, 4),
+            "outbox_fullness": round(self._outbox.fullness, 4),
             "queue": self._reports.qsize(),
+            "gate": "closed"
+            if self._gate_state.closed
+            else "out-of-hours"
+            if self._gate.is_shut(self.moment(time.monotonic()))
+            else "open",
+            "presence": self._gate.presence(),
+            "sent_to_keeper": dict(self._gate.sent_to_keeper),
         }
+
+    def moment(self, at_s: float) -> Moment:
+        """What the gate needs to know of a time, monotonic seconds; the wall time is that of now."""
+        now = self._time_sense.now()
+        return Moment(at_s, None if now.clock is Clock.UNKNOWN else now.wall_ms, self._gate_state.closed)
 
     def _handle(self, report: Report | None) -> None:
         match report:
             case Reading():
-                self._read(report)
+                self._attendant.attend(report)
             case Unread(lane, advice):
                 self._answer(lane, _ADVICE[advice])
+            case Switched(name, active, at_s):
+                if active and self._happenings.role(name) == "direction":
+                    self._gate.pressed(name, at_s)
+                self._happened(self._happenings.switched(report))
+                self._settle()
+            case TripOrder():
+                self._happened(self._happenings.ordered(report))
             case SourceChanged(lane, state, why):
                 self._log_source(lane, state, why)
                 self._feedback.source_is(lane, state)
                 self._settle()
             case None:
-                self._recording.recorder.checkpoint_if_large()  # nobody waits at the gate
+                self._outbox.tidy()
+
+    def _happened(self, events: Sequence[Facts]) -> None:
+        for facts in events:
+            self.note(Kind.EVENT, facts)
 
     def _log_source(self, lane: str, state: SourceState, why: str) -> None:
         if self._told.get(lane) != (state, why):  # a reader that stays away fails at each reopening: said once
@@ -150,102 +180,18 @@ class Consumer:
         before, self._clock = self._clock, self._time_sense.now().clock
         if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
-        self._look_at_outbox()
+        self._gate.tidy(self.moment(time.monotonic()))
+        self._happened(self._happenings.tick(time.monotonic()))
+        self._outbox.look()
         self._settle()
 
-    def _look_at_outbox(self) -> None:
-        """Sees how full the outbox is, and after a refusal whether it takes entries again: the light tells the next person the truth."""
-        try:
-            if not (self._full or self._broken) and not self._recording.recorder.is_gone():
-                self._recording.recorder.backlog()
-                return
-            self._recording.probe()
-            self._record_owed()
-        except OutboxError as error:
-            self._could_not_record(error)
-        else:
-            self._works_again()
-
-    def _works_again(self) -> None:
-        if self._full or self._broken:
-            self._full = self._broken = False
-            log.info("the outbox takes entries again")
-            self._settle()
-
-    def _try_repair(self) -> None:
-        self._repair_at_s = time.monotonic() + _TICK_S
-        with suppress(OutboxError, OSError):  # then it stays broken, which is shown, and is tried again
-            salvaged = self._repair(self._damaged)
-            self._damaged = False
-            if salvaged is not None:
-                self.note(Kind.SALVAGE, salvaged)
-            self._look_at_outbox()
-
     def _settle(self) -> None:
-        self._feedback.settle(full=self._full, broken=self._broken, note=self._recording.recorder.fullness >= self._note_at)
+        now = self.moment(time.monotonic())
+        self._feedback.quiet(self._gate.rules.quiet(now.wall_ms))
+        self._feedback.inside(self._gate.presence()["inside"] if self._gate.rules.counts else None)
+        note = self._outbox.nearly_full or self._happenings.tampered
+        self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=note, shut=self._gate.shut_lanes(now))
 
     def _answer(self, lane: str, signal: Signal) -> None:
         self._feedback.answer(lane, signal)
         self.answers[str(signal)] += 1
-
-    def _read(self, reading: Reading) -> None:
-        if reading.method == "camera" and self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
-            return  # the same code, still held up: it has had its answer (a reader sends a line only when it is triggered)
-        try:
-            person = read_person_bytes(reading.data)
-        except NotAPersonCode as refusal:
-            log.info("lane %s: not a person code (%s)", reading.lane, refusal.reason)
-            self._answer(reading.lane, Signal.NOT_A_PERSON_CODE)
-            return
-        direction = self._directions[reading.lane]
-        if self._gate.judge(person, direction, reading.at_s) is Verdict.ALREADY:
-            self._answer(reading.lane, Signal.ALREADY)
-            return
-        self._record(reading, person, direction)
-
-    def _record(self, reading: Reading, person: Person, direction: Direction) -> None:
-        try:
-            self._record_owed()
-            kept = self._recording.passage(person, direction, Known.LANE, Method(reading.method))
-        except OutboxError as error:
-            self._could_not_record(error)
-            self._answer(reading.lane, Signal.REFUSED)
-            return
-        self._answer(reading.lane, Signal.ACCEPTED)  # recorded before green: the entry is on disk
-        scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
-        self._gate.recorded(person, direction, reading.at_s)
-        self._works_again()
-        self._tell(_passage(reading.lane, person, direction, kept, scan_to_green_ms))
-
-    def _record_owed(self) -> None:
-        while self._owed:
-            try:
-                self._recording.note(*self._owed[0])
-            except OutboxError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a note about the device must not keep people out
-                log.error("a note about the device cannot be recorded: %s", where(error))  # noqa: TRY400 - `where` holds no data
-            self._owed.popleft()
-
-    def _could_not_record(self, error: OutboxError) -> None:
-        before = (self._full, self._broken)
-        self._full = isinstance(error, OutboxFull)
-        self._broken = not self._full
-        self._damaged = self._damaged or isinstance(error, OutboxDamaged)
-        if (self._full, self._broken) != before:
-            log.error("not recorded: %s", error)
-        self._settle()
-
-
-def _passage(lane: str, person: Person, direction: Direction, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
-    """What listeners on this device learn of a passage: masked, and in memory only."""
-    return {
-        "type": "passage",
-        "lane": lane,
-        "direction": str(direction),
-        "log": kept.recorded.log.hex(),
-        "seq": kept.recorded.seq,
-        "masked": {"name": mask_name(person.name), "number": mask_number(person.id_number)},
-        "green_ms": time.time_ns() // 1_000_000,
-        "scan_to_green_ms": round(scan_to_green_ms, 3),
-    }

@@ -1,11 +1,26 @@
-"""Decides what a person's code means at this gate: a passage to record, or someone already recorded. Pure: time is passed in."""
+"""Decides what a person's code means at this gate: a passage to record, or an answer without one. Pure: time is passed in.
+
+Each question has a small file of its own (directions, repeat_window, presence, passback, opening_hours, health); this one asks
+them in order. Nothing is counted before its entry is on disk.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from edge_agent.entry import Direction
+from edge_agent.entry import Direction, Known
+from firmware import passback
+from firmware.directions import Directions, Way
+from firmware.gate_rules import GateRules
+from firmware.health import USABLE, Pairing, PassResult, Policy
+from firmware.health_pass.answer import ShownPass
+from firmware.marks import who
+from firmware.nightly import Nightly
+from firmware.passback import Finding, Passback
 from firmware.person_codes import Person
+from firmware.presence import Last, Presence
 from firmware.repeat_window import RepeatWindow
 
 
@@ -14,40 +29,217 @@ class Verdict(StrEnum):
 
     RECORD = "record"
     ALREADY = "already"  # the same person, the same direction, moments ago: answered, not recorded again
+    NOT_OPEN = "not-open"
+    ASK_KEEPER = "ask-keeper"  # the light does not tell why
+
+
+class Remark(StrEnum):
+    """What a passage's record says beside the code's own warnings."""
+
+    PASSBACK = "passback"  # the same direction twice, with no passage the other way between
+    BUTTONS_CLASH = "buttons-clash"  # both direction buttons were pressed at once
+    PASS_AFTER_CODE = "pass-after-code"  # noqa: S105 - a health pass; says more of a passage recorded a moment ago: the pass came after the code
+
+
+class Cause(StrEnum):
+    """Why somebody was sent to the keeper; counted, never shown and never with a name."""
+
+    PASSBACK = "passback"
+    NUMBER_HIDDEN = "number-hidden"  # anti-passback cannot tell them from others
+    DIRECTION_UNCLEAR = "direction-unclear"  # anti-passback cannot judge a guess
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, as far as the gate needs it.
+
+    Attributes:
+        at_s: monotonic seconds.
+        wall_ms: milliseconds since 1970, None when it cannot be trusted.
+        closed: an operator has closed the gate.
+    """
+
+    at_s: float
+    wall_ms: int | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the gate makes of somebody.
+
+    Attributes:
+        way: theirs.
+        health: what the record says of their pass; None when passes are not asked for here.
+        remarks: for the record.
+        keeper: the keeper should look.
+    """
+
+    verdict: Verdict
+    way: Way
+    health: PassResult | None = None
+    remarks: tuple[Remark, ...] = ()
+    keeper: bool = False
+
+
+class PassVerdict(StrEnum):
+    """What to do about a pass that was shown."""
+
+    NOT_ASKED = "not-asked"
+    NOT_OPEN = "not-open"
+    NOW_THE_CODE = "now-the-code"
+    NOT_VALID = "not-valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A pass shown after its holder's code: their passage is recorded again, with what the pass says.
+
+    Attributes:
+        usable: whether the pass is worth anything; the judgement says what.
+    """
+
+    person: Person
+    judgement: Judgement
+    usable: bool
 
 
 class Gate:
-    """One gate with lanes of fixed direction.
-
-    Args:
-        repeat_s: the same person again in the same direction within so many seconds is not recorded again, above 0.
+    """One gate.
 
     Example:
-        >>> gate, person = Gate(repeat_s=30), Person("cccd", "001099012345", "Nguyễn Văn A", "1999-03-15", "male")
-        >>> gate.judge(person, Direction.IN, now_s=0.0)
+        >>> from firmware.directions import LaneRule, Mode
+        >>> gate = Gate(GateRules({"door": LaneRule(Mode.IN)}))
+        >>> person = Person("cccd", "001099012345", "Nguyễn Văn A", "1999-03-15", "male")
+        >>> judgement = gate.judge("door", person, Moment(at_s=0.0))
+        >>> judgement.verdict
         <Verdict.RECORD: 'record'>
-        >>> gate.recorded(person, Direction.IN, now_s=0.0)
-        >>> gate.judge(person, Direction.IN, now_s=9.0), gate.judge(person, Direction.OUT, now_s=9.0)
-        (<Verdict.ALREADY: 'already'>, <Verdict.RECORD: 'record'>)
+        >>> gate.recorded("door", person, judgement, at_s=0.0)
+        >>> gate.judge("door", person, Moment(at_s=9.0)).verdict, gate.presence()["inside"]
+        (<Verdict.ALREADY: 'already'>, 1)
     """
 
-    def __init__(self, repeat_s: float) -> None:
-        self._passed = {direction: RepeatWindow(repeat_s) for direction in Direction}
+    def __init__(self, rules: GateRules) -> None:
+        self.rules = rules
+        self._directions = Directions(rules.lanes, rules.button_s)
+        self._passed = {direction: RepeatWindow(rules.repeat_s) for direction in Direction}
+        self._unproven = RepeatWindow(rules.repeat_s)  # came in just now, and their record shows no valid pass
+        self._presence = Presence()
+        self._night = Nightly(rules.reset_minute)
+        self._pairing = Pairing(rules.pass_s)
+        self.sent_to_keeper: Counter[str] = Counter()  # by cause
 
-    def judge(self, person: Person, direction: Direction, now_s: float) -> Verdict:
-        """Says what to do with a person at `now_s` (monotonic seconds); notes nothing."""
-        if not self._passed[direction].holds(_who(person), now_s):
-            return Verdict.RECORD
-        self._passed[direction].saw(_who(person), now_s)
-        return Verdict.ALREADY
+    def pressed(self, part: str, at_s: float) -> None:
+        """Notes a button."""
+        self._directions.pressed(part, at_s)
 
-    def recorded(self, person: Person, direction: Direction, now_s: float) -> None:
-        """Notes that a person's passage is on disk; until then they are not "already" recorded."""
-        self._passed[direction].saw(_who(person), now_s)
+    def judge(self, lane: str, person: Person, now: Moment) -> Judgement:
+        """Says what to do with a person; notes no more than that a repeat goes on."""
+        name = who(person)
+        last = self._presence.last(name)
+        way = self._directions.way(lane, last, now.at_s)
+        repeated = self._repeated(name, way, last, now.at_s)
+        if repeated is not None:
+            return self._again(lane, person, Way(repeated, way.known), now.at_s)
+        if way.direction is Direction.OUT:
+            finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, now.at_s)
+            return Judgement(Verdict.RECORD, way, remarks=_remarks(way, finding))
+        if self.is_shut(now):
+            return Judgement(Verdict.NOT_OPEN, way)
+        return self._coming_in(lane, person, way, last, now.at_s)
+
+    def _repeated(self, name: str, way: Way, last: Last | None, at_s: float) -> Direction | None:
+        """The direction in which they passed moments ago; a guess must not make a repeat into the way back."""
+        direction = last.direction if way.known is Known.INFERRED and last is not None else way.direction
+        return direction if self._passed[direction].holds(name, at_s) else None
+
+    def _again(self, lane: str, person: Person, way: Way, at_s: float) -> Judgement:
+        name, health = who(person), self._health(lane, person, way, at_s)
+        unproven = way.direction is Direction.IN and self._unproven.holds(name, at_s)
+        if unproven and health is PassResult.VALID:
+            return Judgement(Verdict.RECORD, way, health, (Remark.PASS_AFTER_CODE,))
+        self._pairing.used(lane)
+        self._passed[way.direction].saw(name, at_s)
+        if unproven:
+            self._unproven.saw(name, at_s)
+        return Judgement(Verdict.ALREADY, way, keeper=unproven and self.rules.health is Policy.REQUIRED)
+
+    def _coming_in(self, lane: str, person: Person, way: Way, last: Last | None, at_s: float) -> Judgement:
+        finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, at_s)
+        cause = self._cause(person, way, finding)
+        if cause is not None:
+            self.sent_to_keeper[cause] += 1
+            return Judgement(Verdict.ASK_KEEPER, way)
+        health = self._health(lane, person, way, at_s)
+        return Judgement(Verdict.RECORD, way, health, _remarks(way, finding), self._wants_keeper(health))
+
+    def _cause(self, person: Person, way: Way, finding: Finding) -> Cause | None:
+        """Why anti-passback does not let somebody in, if so."""
+        if self.rules.passback is Passback.OFF:
+            return None
+        if "*" in person.id_number:
+            return Cause.NUMBER_HIDDEN
+        if way.known is Known.INFERRED:
+            return Cause.DIRECTION_UNCLEAR
+        return Cause.PASSBACK if finding is Finding.REFUSE else None
+
+    def _health(self, lane: str, person: Person, way: Way, at_s: float) -> PassResult | None:
+        if way.direction is Direction.OUT or self.rules.health is Policy.OFF:
+            return None
+        return self._pairing.result_for(lane, person, at_s)
+
+    def _wants_keeper(self, health: PassResult | None) -> bool:
+        return self.rules.health is Policy.REQUIRED and health is not PassResult.VALID
+
+    def recorded(self, lane: str, person: Person, judgement: Judgement, at_s: float) -> None:
+        """Notes that a person's passage is on disk; until then they are not "already" recorded, and nowhere counted."""
+        name, way = who(person), judgement.way
+        self._passed[way.direction].saw(name, at_s)
+        if judgement.health is not None:
+            self._pairing.recorded(lane, person, way, judgement.health, at_s)
+            if judgement.health is PassResult.VALID:
+                self._unproven.forget(name)
+            else:
+                self._unproven.saw(name, at_s)
+        if Remark.PASS_AFTER_CODE not in judgement.remarks:
+            self._presence.passed(name, way.direction, way.known, at_s)
+
+    def asks_passes(self, lane: str) -> bool:
+        """Whether health passes mean anything at a lane."""
+        return self.rules.health is not Policy.OFF and self.rules.lanes[lane].lets_in
+
+    def pass_shown(self, lane: str, shown: ShownPass, now: Moment) -> PassVerdict | Late:
+        """Says what to do about a health pass, and remembers it for the code that should follow."""
+        if not self.asks_passes(lane):
+            return PassVerdict.NOT_ASKED
+        late = self._pairing.shown(lane, shown, now.at_s)
+        if late is not None:
+            person, way, result = late
+            remarks = (Remark.PASS_AFTER_CODE,)
+            return Late(person, Judgement(Verdict.RECORD, way, result, remarks, self._wants_keeper(result)), shown.answer in USABLE)
+        if self.is_shut(now):
+            return PassVerdict.NOT_OPEN
+        return PassVerdict.NOW_THE_CODE if shown.answer in USABLE else PassVerdict.NOT_VALID
+
+    def is_shut(self, now: Moment) -> bool:
+        """Whether nobody comes in now, by command or by the hours."""
+        return now.closed or not self.rules.hours.are_open(now.wall_ms)
+
+    def shut_lanes(self, now: Moment) -> frozenset[str]:
+        """The lanes whose light should say so."""
+        return frozenset(lane for lane, rule in self.rules.lanes.items() if rule.lets_in) if self.is_shut(now) else frozenset()
+
+    def tidy(self, now: Moment) -> None:
+        """Forgets what time has passed over; to be called every second or so."""
+        self._pairing.tidy(now.at_s)
+        if self._night.passed(now.at_s, now.wall_ms):
+            self._presence.reset()
+
+    def presence(self) -> dict[str, int]:
+        """Counts for people: see `presence.Counts`."""
+        return asdict(self._presence.counts())
 
 
-def _who(person: Person) -> str:
-    """One text per person: the number, which is the same on card and phone, and more where part of it is covered."""
-    if "*" not in person.id_number:
-        return person.id_number
-    return "|".join((person.id_number, person.name, person.birth_date or "", person.qid or "", person.phone or ""))
+def _remarks(way: Way, finding: Finding) -> tuple[Remark, ...]:
+    noted = ((Remark.PASSBACK, finding is Finding.NOTE), (Remark.BUTTONS_CLASH, way.clash))
+    return tuple(remark for remark, holds in noted if holds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -21,12 +22,14 @@ from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
-from firmware.consumer import Consumer
+from firmware.consumer import Consumer, Parts
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
-from firmware.reading import Report, SourceState
+from firmware.gate_state import GateState
+from firmware.reading import Report, SourceState, Switched, TripOrder
 from firmware.recording import Recording
 from firmware.sources import QUEUE_SIZE, Source
+from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
 
 log = logging.getLogger(__name__)
@@ -68,7 +71,7 @@ class Gatehouse:
     Args:
         settings: the configuration.
         identity: who we are.
-        stopping: set when the gate should close; may be set by a signal handler.
+        stopping: set when the gate should close.
 
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
@@ -82,6 +85,7 @@ class Gatehouse:
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
         self._identify = threading.Event()
+        self._gate_state = GateState(settings.device.state)
         keyring = WatchedKeyring(settings.device.state, identity.root)
         time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: keyring.current().issued_ms)
         with ExitStack() as undo:
@@ -90,10 +94,15 @@ class Gatehouse:
             self._feedback.settle(full=False, broken=False, note=False)  # starting
             recorder, self._salvaged = self._open_when_there_is_room()
             undo.callback(recorder.close)
-            self._recording = Recording(identity, recorder, keyring, time_sense, system_clock.boot_id())
+            boot = system_clock.boot_id()
+            self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now)
+            self._recording = Recording(identity, recorder, keyring, time_sense, boot, self._surroundings)
             self._control = ControlServer(settings.device.runtime, self._request)
+            undo.callback(self._control.stop)
+            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, self._surroundings.happenings)
+            self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
-        self._consumer = Consumer(settings, self._reports, self._recording, self._feedback, time_sense, self._repair, self._control.tell)
+        self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
 
     def _open_when_there_is_room(self) -> tuple[Recorder, Salvaged | None]:
@@ -109,16 +118,30 @@ class Gatehouse:
                 if self._stopping.wait(_LOOK_AGAIN_S):
                     raise
 
-    def run(self) -> None:
-        """Works until `stop` is called, or until every source has come to its end (pictures instead of a camera)."""
+    def run(self) -> bool:
+        """Works until `stop` is called, the power fails, or every source has come to its end (pictures instead of a camera).
+
+        Returns:
+            Whether the power that had failed is back, so that the gate should be opened anew.
+        """
+        try:
+            self._work()
+            return self._happenings.power_failed and self._power_comes_back()
+        finally:
+            self._surroundings.stop(_JOIN_S)
+
+    def _work(self) -> None:
         try:
             self._control.start()
             self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
             if self._salvaged is not None:
                 self._consumer.note(Kind.SALVAGE, self._salvaged.facts())
+            for facts in self._happenings.begun():
+                self._consumer.note(Kind.EVENT, facts)
+            self._surroundings.start()
             for source in self._sources:
                 source.start()
-            while not self._stopping.is_set() and not self._all_ended():
+            while not (self._stopping.is_set() or self._happenings.power_failed or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
                 if self._identify.is_set():
@@ -128,8 +151,8 @@ class Gatehouse:
             self._close()
 
     def stop(self) -> None:
-        """Ends `run` within a second; may be called from a signal handler."""
-        self._stopping.set()  # nothing else: a signal handler must not wait for a lock
+        """Ends `run` within a second; may be called from any thread."""
+        self._stopping.set()
 
     def _each_second(self) -> None:
         for source in self._sources:
@@ -145,12 +168,26 @@ class Gatehouse:
             source.stop()
         for source in self._sources:
             source.join(_JOIN_S)
-        self._consumer.note(Kind.CLOSE, {"reason": "stop" if self._stopping.is_set() else "sources-ended"})
+        reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
+        self._consumer.note(Kind.CLOSE, {"reason": reason})
         self._control.tell(self._counters())
         self._control.stop()
         self._feedback.everywhere(Signal.CLOSED)
         self._feedback.close()
         self._recording.recorder.close()
+
+    def _power_comes_back(self) -> bool:
+        """Rests, everything closed and dark, until the power is back (True) or the gate is asked to stop."""
+        log.warning("the power fails: the gate is closed until it is back")
+        while not self._stopping.is_set():
+            with contextlib.suppress(queue.Empty):
+                report = self._reports.get(timeout=_LOOK_AGAIN_S)
+                if isinstance(report, Switched):
+                    self._happenings.switched(report)
+            if not self._happenings.power_failed:
+                log.info("the power is back: the gate opens")
+                return True
+        return False
 
     def _repair(self, damaged: bool) -> Mapping[str, int] | None:
         """Opens the outbox anew while the gate is open, a damaged one set aside."""
@@ -165,6 +202,7 @@ class Gatehouse:
     def _counters(self) -> dict[str, Any]:
         counters = self._consumer.counters()
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
+        counters |= self._surroundings.counters()
         return counters
 
     def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
@@ -175,5 +213,27 @@ class Gatehouse:
             case "identify":
                 self._identify.set()
                 return {"type": "done"}
+            case "close" | "open" as wanted:
+                return self._close_gate(closed=wanted == "close")
+            case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
+                return self._order_trip(TripOrder(wanted))
             case _:
                 return {"type": "refused", "why": "not a request this firmware knows"}
+
+    def _order_trip(self, order: TripOrder) -> Mapping[str, Any]:
+        if not self._happenings.has_trips:
+            return {"type": "refused", "why": "this gate has no trips; set vehicle.trips = true in its configuration"}
+        try:
+            self._reports.put_nowait(order)
+        except queue.Full:
+            return {"type": "refused", "why": "the gate is busy; try again"}
+        return {"type": "done"}
+
+    def _close_gate(self, *, closed: bool) -> Mapping[str, Any]:
+        """Obeys an operator; the next person is answered by it, the lights follow within a second."""
+        try:
+            self._gate_state.close_gate(closed)
+        except OSError as error:
+            return {"type": "refused", "why": f"the state folder cannot be written ({error.strerror}); the gate is as before"}
+        log.info("the gate is %s by command", "closed" if closed else "open")
+        return {"type": "done"}

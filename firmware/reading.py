@@ -1,4 +1,4 @@
-"""What the lanes report to the one consumer: a code that was read, one that stays unread, and how a source is."""
+"""What the parts report to the one consumer: a code that was read, one that stays unread, a button, and how a source is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from firmware.aim import Advice
 
-Method: TypeAlias = Literal["camera", "serial"]
+Method: TypeAlias = Literal["camera", "serial", "hid"]
 
 
 class SourceState(StrEnum):
@@ -54,4 +54,27 @@ class SourceChanged:
     why: str = ""
 
 
-Report: TypeAlias = Reading | Unread | SourceChanged
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A contact is active now, or is not; the first one of each contact tells how it is.
+
+    Attributes:
+        name: the input's name.
+        active: how it is from now on.
+        at_s: when it became so, `time.monotonic()` seconds.
+    """
+
+    name: str
+    active: bool
+    at_s: float
+
+
+class TripOrder(StrEnum):
+    """What an operator says of a vehicle's trip."""
+
+    BEGIN = "trip-begin"
+    END = "trip-end"
+    TERMINUS = "trip-terminus"
+
+
+Report: TypeAlias = Reading | Unread | SourceChanged | Switched | TripOrder

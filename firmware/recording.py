@@ -18,6 +18,7 @@ from edge_agent.outbox import OutboxDamaged, Recorded, Spot
 from edge_agent.recorder import Recorder
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.person_codes import Person
+from firmware.surroundings import Surroundings
 from firmware.time_sense import Now, TimeSense
 
 
@@ -52,17 +53,27 @@ class Recording:
         keyring: the province's sealing keys.
         time_sense: the clock.
         boot: the kernel's boot id, 16 bytes.
+        surroundings: the trip and position of a vehicle.
 
     Every method raises `outbox.OutboxFull`, `outbox.OutboxDamaged` or `outbox.OutboxError` when nothing could be recorded.
     """
 
-    def __init__(self, identity: Identity, recorder: Recorder, keyring: WatchedKeyring, time_sense: TimeSense, boot: bytes) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        recorder: Recorder,
+        keyring: WatchedKeyring,
+        time_sense: TimeSense,
+        boot: bytes,
+        surroundings: Surroundings,
+    ) -> None:
         self.recorder = recorder
         self._inode = recorder.path.stat().st_ino
         self._identity = identity
         self._keyring = keyring
         self._time_sense = time_sense
         self._boot = boot
+        self._surroundings = surroundings
         self._epoch_key: EpochKey | None = None
         self._sealing_key: SealingKey | None = None
 
@@ -72,10 +83,29 @@ class Recording:
         self.recorder = recorder
         self._inode = recorder.path.stat().st_ino
 
-    def passage(self, person: Person, direction: Direction, known: Known, method: Method) -> Kept:
-        """Records a person's passage."""
-        body = Passage(recorded_person(person), direction, known, method, warnings=tuple(map(str, person.warnings)))
-        return self._append(Kind.PASSAGE, body)
+    def passage(
+        self,
+        person: Person,
+        direction: Direction,
+        known: Known,
+        method: Method,
+        *,
+        health: str | None = None,
+        remarks: tuple[str, ...] = (),
+    ) -> Kept:
+        """Records a person's passage.
+
+        Args:
+            person: who, by their code.
+            direction: which way.
+            known: how that is known.
+            method: how the code was read.
+            health: what their pass came to, None when none is asked for.
+            remarks: what the gate says, beside the code's own warnings.
+        """
+        warnings = (*map(str, person.warnings), *map(str, remarks))
+        trip, position = self._surroundings.trip, self._surroundings.position
+        return self._append(Kind.PASSAGE, Passage(recorded_person(person), direction, known, method, trip, position, health, warnings))
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> Kept:
         """Records something about the device itself."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import OrderedDict
-from hashlib import blake2b
+
+from firmware.marks import Marker
 
 
 class RepeatWindow:
@@ -29,11 +29,8 @@ class RepeatWindow:
             raise ValueError(f"window_s and capacity must be above 0, got {window_s} and {capacity}")
         self._window_s = window_s
         self._capacity = capacity
-        self._key = secrets.token_bytes(32)  # new at each start: nothing to steal, nothing to link
+        self._mark = Marker()
         self._last_seen_s: OrderedDict[bytes, float] = OrderedDict()
-
-    def _mark(self, who: str) -> bytes:
-        return blake2b(who.encode(errors="surrogatepass"), key=self._key, digest_size=16).digest()
 
     def holds(self, who: str, now_s: float) -> bool:
         """Tells whether someone was seen within the window, and notes nothing."""
@@ -49,3 +46,7 @@ class RepeatWindow:
         if len(self._last_seen_s) > self._capacity:
             self._last_seen_s.popitem(last=False)
         return held
+
+    def forget(self, who: str) -> None:
+        """Forgets someone, seen or not."""
+        self._last_seen_s.pop(self._mark(who), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import threading
 from pathlib import Path
 
@@ -13,12 +12,14 @@ from edge_agent import identity as identities
 from edge_agent import logs
 from edge_agent import settings as settings_of
 from edge_agent.documents import DocumentsDamaged
+from edge_agent.ending import stop_when_asked
 from edge_agent.identity import Identity
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
 from firmware.configuration import load_settings
+from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
 _EPILOG = """\
@@ -45,9 +46,9 @@ def _open_the_gate(settings: Settings, identity: Identity) -> None:
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
 
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())  # nothing else: a signal handler must not wait for a lock
-    Gatehouse(settings, identity, stopping).run()
+    stop_when_asked(stopping.set)
+    while Gatehouse(settings, identity, stopping).run():
+        pass  # the power is back
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         _open_the_gate(settings, identity)
-    except (DriverError, OutboxError, NoKeyring, DocumentsDamaged, OSError) as error:
+    except (DriverError, OutboxError, NoKeyring, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     finally:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .found import Found
 from .readers import Reader
-from .rescues import MOST_RESCUES_A_LOOK, WHEN_LOCATED, WHEN_NOTHING_LOCATED, WORK_WHEN_LOCATED, WORK_WHEN_NOTHING, Rescue
+from .rescues import (
+    MOST_RESCUES_A_LOOK,
+    WHEN_ALL_READ,
+    WHEN_LOCATED,
+    WHEN_NOTHING_LOCATED,
+    WORK_WHEN_LOCATED,
+    WORK_WHEN_NOTHING,
+    Rescue,
+)
 from .view import Change
 
 FORCED_EVERY = 8  # frames: an unchanged view is still looked at four times a second, as change and noise can be confused
+BESIDE_EVERY = 4  # looks at codes that are all read: then one looks for a further one, of somebody who stands beside
 
 
 class Turns:
@@ -68,18 +78,20 @@ class Schedule:
 
     Example:
         >>> schedule = Schedule()
-        >>> schedule.skips(Change.ALL), [rescue.name for rescue in schedule.when_nothing(lambda rescue: 1.0)]
+        >>> schedule.skips(Change.ALL), [rescue.name for rescue in schedule.rescues(Found(), lambda rescue: 1.0)]
         (False, ['busiest, blurred, sharpened x2'])
     """
 
     def __init__(self, *, skip_unchanged: bool = True, with_zbar: bool = True) -> None:
         self._skip_unchanged = skip_unchanged
-        located, nothing = (
+        located, nothing, all_read = (
             [rescue for rescue in rescues if with_zbar or rescue.reader is not Reader.ZBAR]
-            for rescues in (WHEN_LOCATED, WHEN_NOTHING_LOCATED)
+            for rescues in (WHEN_LOCATED, WHEN_NOTHING_LOCATED, WHEN_ALL_READ)
         )
         self._when_located = Turns(located, WORK_WHEN_LOCATED, patient=False)
         self._when_nothing = Turns(nothing, WORK_WHEN_NOTHING, patient=True)
+        self._when_all_read = Turns(all_read, WORK_WHEN_NOTHING, patient=False)
+        self._all_read = 0  # looks
         self._skipped = 0  # frames in a row
         self._left_unread = False
 
@@ -97,14 +109,20 @@ class Schedule:
         self._left_unread = False
         return False
 
-    def when_located(self, work: Callable[[Rescue], float]) -> tuple[Rescue, ...]:
-        """The rescues of this look, in which a code was located and not read; `work` tells what each would cost."""
-        self._left_unread = True
-        return self._when_located.take(work)
+    def rescues(self, found: Found, work: Callable[[Rescue], float]) -> tuple[Rescue, ...]:
+        """The rescues of this look.
 
-    def when_nothing(self, work: Callable[[Rescue], float]) -> tuple[Rescue, ...]:
-        """The rescues of this look, in which nothing was found."""
-        return self._when_nothing.take(work)
+        Args:
+            found: what the plain look found.
+            work: what each rescue would cost.
+        """
+        if found.located:
+            self._left_unread = True
+            return self._when_located.take(work)
+        if not found.settled:
+            return self._when_nothing.take(work)
+        self._all_read += 1
+        return () if self._all_read % BESIDE_EVERY else self._when_all_read.take(work)
 
     def read_all(self) -> None:
         """Tells that the rescues of this look read what was located."""

@@ -67,7 +67,7 @@ def _scheme(scheme: Scheme) -> Iterator[str]:
 
 def driver_urls() -> Iterator[str]:
     """Every driver URL with its options."""
-    for title, group in (("Cameras", schemes.CAMERAS), ("Readers", schemes.READERS), ("Indicators", schemes.INDICATORS)):
+    for title, group in schemes.groups():
         yield f"### {title}"
         yield ""
         for scheme in group:
@@ -135,8 +135,8 @@ def _help(*command: str) -> str:
 
 _COMMANDS = {
     "firmware": ("run", "check", "test-code", "read", "parse"),
-    "edge_agent": ("run", "enrol", "status"),
-    "province": ("init", "device add", "device list", "collect", "entries", "find", "logs", "quarantine", "demo"),
+    "edge_agent": ("run", "enrol", "status", "gate"),
+    "province": ("init", "device add", "device list", "collect", "entries", "find", "logs", "quarantine", "card", "demo"),
 }
 
 

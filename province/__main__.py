@@ -19,6 +19,7 @@ _COMMANDS = {
     "find": "count where and when one identifier passed",
     "logs": "show each device's log: range, gaps, forks, alerts",
     "quarantine": "show what was refused, and why",
+    "card": "print personal codes for people with no phone",
 }
 
 _EPILOG = """\

@@ -6,9 +6,7 @@ import argparse
 import fcntl
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from edge_agent import logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
+from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from province.collector import Collector
 from province.console import print_json
@@ -28,7 +27,6 @@ from province.officers import load_officer
 from province.register import Register, Stored
 
 _log = logging.getLogger(__name__)
-_LAST_WORD_S = 1.0
 
 _EPILOG = """\
 examples:
@@ -167,7 +165,7 @@ def collect(
             link = make_link(endpoint(layout, address), COLLECTOR, [topics.ALL_ENTRIES], collector.on_event, manual_ack=True)
         except OSError as error:  # ssl.SSLError is one
             raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error}). Restore it.") from None
-        _stop_at_the_end(collector)
+        stop_when_asked(collector.stop, "after the batch in hand")
         _log.info("collecting broker=%s:%d keyring_until=%s", *address, office.last_day)
         link.start()
         try:
@@ -192,22 +190,3 @@ def _warn_of_secrets(layout: Layout) -> None:
             there = True
         if there:
             _log.warning("%s is still on this machine: whoever takes it can %s. Move it to a stick in a safe.", folder, power)
-
-
-def _stop_at_the_end(collector: Collector) -> None:
-    """Stops the collector between two batches when the process is asked to end, and the process at once when asked again."""
-    ending = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # every thread from here on inherits it: only the waiting one sees the signal
-
-    def wait() -> None:
-        first = signal.sigwait(ending)
-        collector.stop()
-        _log.info("stopping after the batch in hand: %s; a second signal ends it at once", signal.Signals(first).name)
-        again = signal.sigwait(ending)
-        # A log nobody reads any more may be what hangs: it may keep a thread, not the process.
-        telling = threading.Thread(target=_log.error, args=("ended at once: %s", signal.Signals(again).name), daemon=True)
-        telling.start()
-        telling.join(_LAST_WORD_S)
-        os._exit(128 + again)
-
-    threading.Thread(target=wait, name="ending", daemon=True).start()

@@ -21,7 +21,7 @@ examples:
   gate-province find /srv/gate --id -      reads it from standard input
   gate-province find /srv/gate --id 001099012345 --json
 
-Finds citizen id, old id, phone and insurance card numbers, on the days whose keys still exist.
+Finds citizen id, old id, passport, phone and insurance card numbers, on the days whose keys still exist.
 """
 
 

@@ -11,25 +11,31 @@ import unicodedata
 from enum import StrEnum
 
 from edge_agent.entry import RecordedPerson
+from firmware.person_codes.bhyt import insured_number
 
 
 class Identifier(StrEnum):
-    """What a person may be looked up by."""
+    """What a person may be looked up by. The kind goes by the number's form, so a number has one token wherever a code carries it."""
 
-    ID_NUMBER = "id_number"
-    OLD_ID = "old_id"
+    ID_NUMBER = "id_number"  # 12-digit citizen number
+    OLD_ID = "old_id"  # 9-digit number
+    PASSPORT = "passport"
     PHONE = "phone"
-    CARD_NUMBER = "card_number"
+    CARD_NUMBER = "card_number"  # of the health insurance card: by the social insurance number within it
 
 
 def canonical(kind: Identifier, value: str) -> str:
     """One spelling for one identifier: no spaces, dots or hyphens, capitals, a phone number without the country's code.
 
+    A card number is known by the social insurance number in it: the letters before it change with a person's work.
+
     Example:
-        >>> canonical(Identifier.PHONE, "+84 10 1234567"), canonical(Identifier.CARD_NUMBER, "dn-4 0101")
-        ('0101234567', 'DN40101')
+        >>> canonical(Identifier.PHONE, "+84 10 1234567"), canonical(Identifier.CARD_NUMBER, "dn-4 01 0100000001")
+        ('0101234567', '0100000001')
     """
     text = "".join(char for char in unicodedata.normalize("NFKC", value).upper() if char.isalnum() or char in "*+")
+    if kind is Identifier.CARD_NUMBER:
+        return insured_number(text) or text
     return "0" + text.removeprefix("+84") if kind is Identifier.PHONE and text.startswith("+84") else text
 
 
@@ -39,9 +45,16 @@ def token(kind: Identifier, value: str, token_key: bytes) -> bytes:
 
 
 def tokens(person: RecordedPerson, token_key: bytes) -> list[tuple[Identifier, bytes]]:
-    """All tokens of a person; a value hidden in part by `*` has none, since it would join strangers."""
-    values = {
-        Identifier.ID_NUMBER: person.id_number, Identifier.OLD_ID: person.old_id, Identifier.PHONE: person.phone,
-        Identifier.CARD_NUMBER: person.card_number,
-    }  # fmt: skip
-    return [(kind, token(kind, value, token_key)) for kind, value in values.items() if value and "*" not in value]
+    """All tokens of a person, each once; a value hidden in part by `*` has none, since it would join strangers."""
+    values = [
+        (_kind_of(person.id_number), person.id_number), (Identifier.OLD_ID, person.old_id), (Identifier.PHONE, person.phone),
+        (Identifier.CARD_NUMBER, person.card_number),
+    ]  # fmt: skip
+    return list(dict.fromkeys((kind, token(kind, value, token_key)) for kind, value in values if value and "*" not in value))
+
+
+def _kind_of(id_number: str) -> Identifier:
+    """What stands in a code's place for the number of a document, by its form."""
+    if not id_number.isdigit():
+        return Identifier.PASSPORT
+    return {9: Identifier.OLD_ID, 10: Identifier.CARD_NUMBER}.get(len(id_number), Identifier.ID_NUMBER)

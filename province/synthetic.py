@@ -32,7 +32,7 @@ def synthetic_people(count: int, seed: int = 1, scheme: Scheme | None = None) ->
     Args:
         count: how many, at least 0.
         seed: another seed, other people; the first people of a seed are the same whatever the count.
-        scheme: the form of all their codes; None gives every third a national code, the others a card.
+        scheme: the form of all their codes; None gives every third a national code, the others an ID card.
 
     Raises:
         ValueError: count is below 0.
@@ -65,4 +65,10 @@ def _person(chance: random.Random, scheme: Scheme) -> Person:
     birth_date = f"{year}-{month:02}-{day:02}"
     if scheme is Scheme.CCCD:
         return Person(scheme, id_number, name, birth_date, sex, old_id=old_id if chance.random() < 0.5 else None)
+    if scheme is Scheme.BHYT:
+        insured = chance.choice((id_number, f"{chance.randrange(10**10):010}"))
+        letters = chance.choice(("DN4", "HT2", "GD4", "HS4")) if len(insured) == 10 and chance.random() < 0.5 else ""
+        return Person(
+            scheme, insured, name, birth_date, sex, card_number=f"{letters}{chance.randint(1, 96):02}{insured}" if letters else insured
+        )
     return Person(scheme, id_number, bare_capitals(name), birth_date, sex, phone=phone, qid=qid, declared_by="self")

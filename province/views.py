@@ -156,7 +156,7 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
     Args:
         connection: the register.
         keystore: each day's token key is needed.
-        value: an id number, old id, phone or card number, as written on it.
+        value: an id number, old id, passport, phone or card number, as written on it.
         kinds: what it may be.
 
     Raises:
@@ -175,8 +175,8 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
 
 
 def count_passages(connection: sqlite3.Connection, keystore: Keystore, id_number: str) -> int:
-    """How often the person of an id number passed, found by token alone."""
-    return len(find(connection, keystore, id_number, (Identifier.ID_NUMBER,)))
+    """How often the person of an id number of any kind passed, found by token alone."""
+    return len(find(connection, keystore, id_number))
 
 
 def alerts(connection: sqlite3.Connection) -> list[Alert]:

@@ -7,7 +7,7 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "command_line", "cose", "endpoint", "entry", "envelope",
+    "authority", "broker_link", "cbor", "command_line", "cose", "ending", "endpoint", "entry", "envelope",
     "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
 DEVICE = {
@@ -36,7 +36,7 @@ def floor(module: str) -> str:
             return "wire"
         case "edge_agent", [name, *_] if name in DEVICE:
             return "device"
-        case "firmware", ["person_codes", *_]:
+        case "firmware", ["person_codes" | "health_pass" | "codes" | "other_codes", *_]:
             return "person codes"
         case "province", [name, *_] if name.startswith("demo"):
             return "demo"
@@ -81,6 +81,8 @@ def test_every_ground_floor_module_exists(graph: grimp.ImportGraph) -> None:
         ("firmware.gate", "edge_agent.uplink"),
         ("firmware.gate", "province.register"),
         ("firmware.person_codes.cccd", "firmware.gate"),
+        ("firmware.health_pass.reading", "firmware.gate"),
+        ("firmware.codes", "firmware.gate"),
         ("province.register", "edge_agent.outbox"),
         ("province.collector", "drivers.camera"),
         ("province.__main__", "firmware.__main__"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from . import cccd, national
+from . import bhyt, cccd, national
 from .person import DeclaredBy, Person, Scheme, Sex, WarningCode
 from .refusal import NotAPersonCode, Reason
 
@@ -39,6 +39,7 @@ class _Format(Protocol):
 
 _FORMATS: Mapping[Scheme, _Format] = {
     Scheme.NATIONAL: national,
+    Scheme.BHYT: bhyt,
     Scheme.CCCD: cccd,
 }
 

@@ -1,7 +1,8 @@
 """The code on the chip citizen ID card: `id|old id|name|ddmmyyyy|Nam or Nữ|address|ddmmyyyy of issue`.
 
-Cards from 2024 carry 11 fields, the first 7 unchanged: whatever follows the seventh is ignored. The address is skipped
-and the date of issue only checked: a gate needs neither. The old id may be empty.
+Cards from 2024 carry 11 fields, the first 7 unchanged: whatever follows the seventh is ignored. VNeID's code of 2021 was never
+published; today's parsers expect the card's form of it, so it is read where it has that form and is an unknown code elsewhere.
+The address is skipped and the date of issue only checked: a gate needs neither. The old id may be empty.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def write(person: Person, *, address: str = "", issued: str = "2021-05-10") -> s
     Raises:
         ValueError: no card can say this (no sex, no full birth date, not a citizen number, a `|` in a field).
     """
-    year, month, day = (person.birth_date or "--").split("-")
+    year, month, day = ([*(person.birth_date or "").split("-"), "", ""])[:3]
     issue_year, issue_month, issue_day = issued.split("-")
     text = "|".join(
         (

@@ -14,8 +14,9 @@ FIRST_YEAR, LAST_YEAR = 1850, 2100  # pure code has no clock: only what no livin
 # Control, format (bidi overrides, zero width), surrogates (not encodable), line and paragraph separators.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
-# A number of which fewer characters show tells nobody from anybody.
-_LEAST_VISIBLE = 4
+# Apps that hide the first six digits of an old number leave three. Fewer tell nobody from anybody.
+_LEAST_VISIBLE = 3
+_PASSPORT_LEAST_DIGITS = 4
 
 _NUMBER = re.compile(r"[0-9*]{12}|[0-9*]{9}", re.ASCII)
 # A letter, then letters and digits, 7 to 10 in all: Vietnamese passports (B1234567) and ICAO 9303 ones (C01X00T47).
@@ -61,7 +62,7 @@ def identity_number(text: str) -> str:
     """Returns a citizen number, an old number or a passport (in capitals), possibly covered in part by `*`.
 
     Raises:
-        NotAPersonCode: it has the form of none of them, or shows fewer than four characters.
+        NotAPersonCode: it has the form of none of them, or shows fewer than three characters.
     """
     clean = text.strip()
     if _NUMBER.fullmatch(clean) is None:
@@ -76,4 +77,4 @@ def identity_number(text: str) -> str:
 
 def _looks_like_passport(text: str) -> bool:
     letters = sum(char.isalpha() for char in text)
-    return letters >= 1 and len(text) - letters >= _LEAST_VISIBLE
+    return letters >= 1 and len(text) - letters >= _PASSPORT_LEAST_DIGITS

@@ -1,8 +1,9 @@
 """The unified national personal code (Decision 1405/QĐ-BTTTT): `number|name|yyyy-mm-dd|declared by|QID|extension`.
 
-The extension is `proxy's QID<sex<health insurance number<phone<e-signature`. No public text says so for certain, so a part of
-it that is not understood is left out with a warning: it never costs anyone their passage. The proxy's QID and the
-signature are not kept. Any value may be covered in part by `*`.
+The extension is `proxy's QID<sex<health insurance number<phone<e-signature`; some apps leave the proxy's QID out together with
+its `<` when there is none. No public text says so for certain, so a part of it that is not understood is left out with a
+warning: it never costs anyone their passage. The proxy's QID and the signature are not kept. Any value may be covered in
+part by `*`. A foreigner's passport number stands where others have their citizen number.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def read(text: str) -> Person:
     sex, card_number, phone, understood = _read_extension(extension)
     warnings = list(citizen_id.disagreements(number, birth_date, sex))
     # The proxy's QID and the signature are not kept, so stars there hide nothing of ours.
-    if "*" in "".join((number, name, birth, declared, qid, *extension.split("<")[1:4])):
+    if "*" in "".join((number, name, birth, declared, qid, *_kept_parts(extension))):
         warnings.append(WarningCode.HIDDEN_VALUES)
     if not understood:
         warnings.append(WarningCode.EXTENSION_IGNORED)
@@ -109,8 +110,7 @@ def _birth_date(text: str) -> str | None:
 
 def _read_extension(text: str) -> tuple[Sex | None, str | None, str | None, bool]:
     """Returns sex, health insurance number, phone, and whether all that is there was understood."""
-    parts = [part.strip() for part in text.split("<")] + [""] * 4
-    _proxy, sex_code, card, phone = parts[:4]
+    sex_code, card, phone = _kept_parts(text)
     card = card.upper()
     phone = phone.replace(" ", "").replace(".", "").replace("-", "")
     card_understood = not card or _CARD.fullmatch(card) is not None
@@ -121,6 +121,13 @@ def _read_extension(text: str) -> tuple[Sex | None, str | None, str | None, bool
         phone if phone and phone_understood else None,
         sex_code in _SEXES and card_understood and phone_understood,
     )
+
+
+def _kept_parts(extension: str) -> list[str]:
+    """Returns sex, health insurance number and phone as they stand, whether or not a place is kept for the proxy's QID."""
+    parts = [part.strip() for part in extension.split("<")] + [""] * 4
+    proxy_left_out = parts[0] in ("0", "1", "2") and parts[1] not in ("0", "1", "2", "*")  # a QID is never one digit
+    return parts[0:3] if proxy_left_out else parts[1:4]
 
 
 def _reads_back(text: str, person: Person) -> bool:

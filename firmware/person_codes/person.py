@@ -11,10 +11,11 @@ DeclaredBy = Literal["self", "other"]
 
 
 class Scheme(StrEnum):
-    """Which family of codes a person came from. Both are claims: neither carries a signature, so neither proves who holds it."""
+    """Which family of codes a person came from. All are claims: none carries a signature, so none proves who holds it."""
 
     NATIONAL = "national"  # Decision 1405/QĐ-BTTTT, on a phone or on paper
-    CCCD = "cccd"  # the chip citizen ID card
+    CCCD = "cccd"  # the chip citizen ID card, and VNeID where it shows the same
+    BHYT = "bhyt"  # the health insurance card, and VssID
 
 
 class WarningCode(StrEnum):
@@ -38,14 +39,16 @@ class Person:
 
     Attributes:
         scheme: the family of codes it came from.
-        id_number: 12-digit citizen number, 9-digit old number or passport, as text (leading zeros count);
-            the same person has the same one in every scheme. May be covered in part by `*`.
+        id_number: the number that names the holder, as text (leading zeros count): 12-digit citizen number, 9-digit old
+            number, passport, or from an insurance card the 10-digit social insurance number. Their forms differ, so no two
+            kinds are ever equal. May be covered in part by `*`.
         old_id: the 9-digit number the citizen number replaced, if the card says it.
         name: as the code writes it, NFC, 1 to 100 characters.
-        birth_date: ISO `YYYY-MM-DD`, always a day of the calendar; None if covered by `*`.
+        birth_date: ISO `YYYY-MM-DD`, always a day of the calendar, or `YYYY` where an insurance card says no more; None if
+            covered by `*`.
         sex: None if unknown.
         phone: digits, perhaps with a leading `+`.
-        card_number: of the health insurance card.
+        card_number: of the health insurance card, as written on it.
         qid: the national code's own number.
         declared_by: who filled in the national code.
         warnings: what is odd about the code, `WarningCode` values.

@@ -13,6 +13,7 @@ import pytest
 
 STRIDE_PADDING = 64
 CONTROL_DELAY = 3
+SENSOR = (0, 0, 4608, 2592)
 CAMERA_CONTROLS = ("FrameDurationLimits", "ExposureTime", "AnalogueGain", "AeExposureMode", "NoiseReductionMode")
 
 
@@ -27,6 +28,11 @@ class AfModeEnum(IntEnum):
 
 class AfSpeedEnum(IntEnum):
     Fast = 1
+
+
+class AfMeteringEnum(IntEnum):
+    Auto = 0
+    Windows = 1
 
 
 class ColorSpace:
@@ -86,6 +92,7 @@ class MappedArray:
 class Picamera2:
     cameras = 1
     has_autofocus = False
+    crops: tuple[str, ...] = ("ScalerCrop",)  # a Pi 5 has ScalerCrops as well
     output_format = "YUV420"
     frames_before_stall: int | None = None
     fail_at_start = False
@@ -93,8 +100,10 @@ class Picamera2:
 
     def __init__(self, camera_num: int = 0) -> None:
         self.camera_num = camera_num
-        names = CAMERA_CONTROLS + (("AfMode", "AfSpeed") if self.has_autofocus else ())
-        self.camera_controls = dict.fromkeys(names, (0, 16, 0))
+        names = CAMERA_CONTROLS + (("AfMode", "AfSpeed", "AfMetering", "AfWindows") if self.has_autofocus else ())
+        self.camera_controls: dict[str, Any] = dict.fromkeys(names, (0, 16, 0))
+        self.camera_controls |= dict.fromkeys(self.crops, ((0, 0, 64, 64), SENSOR, SENSOR))
+        self.asked: dict[str, Any] = {}
         self.pipeline = [{"ExposureTime": 5_000, "AnalogueGain": 1.0}] * CONTROL_DELAY
         self.request_lock = threading.Lock()
         self.post_callback: Any = None
@@ -127,10 +136,18 @@ class Picamera2:
         given = {name: value for name, value in config["controls"].items() if name in {"ExposureTime", "AnalogueGain"}}
         self.pipeline = [each | given for each in self.pipeline]
         self.free = config["buffer_count"]
+        self.asked = dict(config["controls"])
+        if "ScalerCrops" in self.camera_controls:
+            self.asked["ScalerCrops"] = [SENSOR, SENSOR]
 
     def set_controls(self, controls: dict[str, Any]) -> None:
         assert self.is_open
-        self.pipeline.append(self.pipeline[-1] | controls)
+        unknown = controls.keys() - self.camera_controls.keys()
+        if unknown:
+            raise RuntimeError(f"Control {unknown} is not advertised by libcamera")
+        self.asked |= controls
+        exposure = {name: value for name, value in controls.items() if name in {"ExposureTime", "AnalogueGain"}}
+        self.pipeline.append(self.pipeline[-1] | exposure)
 
     def exposure_now(self) -> dict[str, Any]:
         """What the sensor uses for this frame: settings arrive some frames after they were asked for."""
@@ -180,7 +197,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **behaviour: Any) -> type[Picamera2
     picamera2, libcamera, controls = ModuleType("picamera2"), ModuleType("libcamera"), ModuleType("libcamera.controls")
     for module, names in (
         (picamera2, {"Picamera2": fresh, "MappedArray": MappedArray}),
-        (controls, {"AeExposureModeEnum": AeExposureModeEnum, "AfModeEnum": AfModeEnum, "AfSpeedEnum": AfSpeedEnum}),
+        (controls, {each.__name__: each for each in (AeExposureModeEnum, AfModeEnum, AfSpeedEnum, AfMeteringEnum)}),
         (libcamera, {"controls": controls, "ColorSpace": ColorSpace}),
     ):
         for name, value in names.items():

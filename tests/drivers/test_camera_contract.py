@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from PIL import Image
 
 from drivers.camera import Camera
 from drivers.catalogue import open_camera
+from drivers.errors import BadUrl, Unavailable
 from drivers.v4l2_camera import V4l2Camera
 
 pytestmark = pytest.mark.timeout(30)
@@ -82,3 +84,25 @@ def test_a_camera_closed_unused_can_be_opened_again(opener: Opener) -> None:
     camera = opener()
     next(camera.frames())
     camera.close()
+
+
+@pytest.mark.parametrize(
+    "url, told",
+    [
+        ("v4l2:", "name the device after the colon"),
+        ("images:?loop=1", "name the path after the colon"),
+        ("simulated:/tmp/gate.fifo?fps=0", "fps='0' is not allowed"),
+        ("picamera2:?size=1x1", "size='1x1' is not allowed"),
+        ("camera:", "there is no camera 'camera'"),
+    ],
+)
+def test_a_wrong_url_is_refused_before_anything_is_opened(url: str, told: str) -> None:
+    with pytest.raises(BadUrl, match=told):
+        open_camera(url)
+
+
+@pytest.mark.parametrize("url", ["v4l2:{}/video9", "images:{}/none", "simulated:{}/none/gate.fifo", "picamera2:"])
+def test_what_is_not_there_is_unavailable_with_what_to_do(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(Unavailable, match=r"\. [A-Z].*\."):
+        open_camera(url.format(tmp_path))

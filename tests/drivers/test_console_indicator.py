@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.console_indicator import ConsoleIndicator
+from drivers.console_indicator import ConsoleIndicator, shape_and_words
 from drivers.indicator import Signal
 
 ROOT = Path(__file__).parents[2]
@@ -74,3 +74,10 @@ light.close()
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_signal_has_a_shape_of_its_own_and_words_in_both_languages() -> None:
+    said = [shape_and_words(signal) for signal in Signal]
+    assert len({shape for shape, _vietnamese, _english in said}) == len(Signal)
+    assert len({vietnamese for _shape, vietnamese, _english in said}) == len(Signal)
+    assert len({english for _shape, _vietnamese, english in said}) == len(Signal)

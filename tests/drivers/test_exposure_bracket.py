@@ -6,15 +6,17 @@ from hypothesis import strategies as st
 
 from drivers.exposure_bracket import LONG_US, SHORT_US, Exposure, ExposureBracket
 
+FRAME_S = 1 / 30
+
 
 def film(bracket: ExposureBracket, light: list[float], delay: int) -> tuple[list[Exposure], list[float]]:
     """A camera whose settings reach the sensor `delay` frames late; light: grey levels for one µs at gain 1."""
     pipeline = [bracket.first()] * (delay + 1)
     taken, greys = [], []
-    for level in light:
+    for number, level in enumerate(light):
         exposure = pipeline.pop(0)
         grey = min(255.0, level * exposure.us * exposure.gain)
-        asked = bracket.after_frame(exposure, grey)
+        asked = bracket.after_frame(exposure, grey, number * FRAME_S)
         pipeline.append(asked or pipeline[-1] if pipeline else asked or exposure)
         taken.append(exposure)
         greys.append(grey)
@@ -26,7 +28,7 @@ def test_both_exposures_come_and_reach_the_target_where_gain_can(level: float, d
     taken, greys = film(ExposureBracket(), [level] * 80, delay)
     assert {exposure.us for exposure in taken[-24:]} == {LONG_US, SHORT_US}
     for exposure, grey in zip(taken[-24:], greys[-24:], strict=True):
-        reachable = min(16.0, max(1.0, 110 / level / exposure.us))
+        reachable = min(16.0, max(1.0, 190 / level / exposure.us))
         assert grey == pytest.approx(min(255.0, level * exposure.us * reachable), rel=0.25)
 
 
@@ -36,7 +38,19 @@ def test_whatever_the_light_what_is_asked_stays_within_the_camera(light: list[fl
     assert all(exposure.us in {LONG_US, SHORT_US} and 1.0 <= exposure.gain <= 8.0 for exposure in taken)
 
 
-@pytest.mark.parametrize("wrong", [{"short_us": 0}, {"short_us": 9_000}, {"hold_frames": 0}, {"most_gain": 0.5}])
+def test_each_is_held_by_the_clock_however_few_frames_were_seen() -> None:
+    bracket = ExposureBracket(hold_s=0.2)
+    at_s = [0.0, 0.19, 0.21, 0.30, 0.42, 1.0]
+    asked = [bracket.after_frame(Exposure(LONG_US, 4.0), 190.0, each_s) for each_s in at_s]
+    assert [exposure.us if exposure else None for exposure in asked] == [None, None, SHORT_US, None, LONG_US, SHORT_US]
+
+
+def test_a_burnt_frame_is_answered_at_once() -> None:
+    asked = ExposureBracket().after_frame(Exposure(LONG_US, 4.0), 255.0, 0.0)
+    assert asked == Exposure(LONG_US, 1.0)
+
+
+@pytest.mark.parametrize("wrong", [{"short_us": 0}, {"short_us": 9_000}, {"hold_s": 0}, {"most_gain": 0.5}])
 def test_no_bracket_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="no bracket"):
         ExposureBracket(**wrong)  # type: ignore[arg-type]

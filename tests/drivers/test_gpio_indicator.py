@@ -3,11 +3,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
+from drivers import pattern_player
 from drivers.errors import Unavailable, Unplugged
 from drivers.gpio_indicator import GpioIndicator
 from drivers.indicator import Signal
@@ -170,3 +171,78 @@ def test_a_light_that_fails_says_so_at_the_next_signal(caplog: pytest.LogCapture
     with pytest.raises(Unplugged, match="Check its wiring"):
         player.show(Signal.READY)
     assert caplog.messages == ["gpio: the indicator failed"]
+
+
+class TellingPin(MockPWMPin):  # type: ignore[misc]
+    """Remembers each value it was given, and tells."""
+
+    told = threading.Condition()
+    given: ClassVar[dict[int, list[float]]] = {}
+
+    def _change_state(self, value: float) -> bool:
+        with self.told:
+            self.given.setdefault(int(self.info.name.removeprefix("GPIO")), []).append(value)
+            self.told.notify_all()
+        return bool(super()._change_state(value))
+
+
+@pytest.fixture
+def telling() -> Iterator[Any]:
+    TellingPin.given.clear()
+    factory = MockFactory(pin_class=TellingPin)
+    yield factory
+    factory.close()
+
+
+def until(pin: int, value: float) -> None:
+    with TellingPin.told:
+        assert TellingPin.told.wait_for(lambda: value in TellingPin.given.get(pin, []), 10)
+
+
+@pytest.mark.parametrize("volume, duty_cycle", [(100, 0.5), (50, 1 / 6), (0, 0.0)])
+def test_a_passive_buzzer_is_driven_for_the_part_of_each_period_its_volume_wants(telling: Any, volume: int, duty_cycle: float) -> None:
+    light = build(telling, buzzer_hz=2700, volume=volume)
+    light.show(Signal.REFUSED)
+    until(RED, 1)
+    until(RED, 0)
+    light.close()
+    assert max(TellingPin.given[BUZZER]) == pytest.approx(duty_cycle)
+
+
+def test_an_active_buzzer_with_volume_0_is_silent(telling: Any) -> None:
+    light = build(telling, volume=0)
+    light.show(Signal.REFUSED)
+    until(RED, 1)
+    until(RED, 0)
+    light.close()
+    assert set(TellingPin.given[BUZZER]) == {0}
+
+
+def test_in_quiet_hours_light_and_rhythm_stay_and_sound_is_gone(telling: Any) -> None:
+    light = build(telling)
+    light.set_quiet(True)
+    light.show(Signal.REFUSED)
+    until(RED, 1)
+    until(RED, 0)
+    assert set(TellingPin.given[BUZZER]) == {0}
+    light.set_quiet(False)
+    light.show(Signal.ACCEPTED)
+    until(GREEN, 1)
+    light.close()
+    assert 1 in TellingPin.given[BUZZER]
+
+
+def test_lamps_that_hang_do_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(pattern_player, "_CLOSE_S", 0.05)
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def apply(_step: Step) -> None:
+        hangs.set()
+        goes_on.wait(10)
+
+    player = PatternPlayer(apply, "gpio:")
+    assert hangs.wait(10)
+    player.close()
+    assert caplog.messages == ["gpio: the indicator does not answer: it is given up"]
+    goes_on.set()
+    player._thread.join(10)

@@ -12,6 +12,16 @@ TICK_MS = 50
 ANSWERS = [signal for signal in Signal if not PATTERNS[signal].is_state]
 
 
+GO_ON = {Signal.ACCEPTED, Signal.ALREADY}
+SHOW_IT_AGAIN = {Signal.NOT_A_PERSON_CODE, Signal.CLOSER, Signal.HOLD_STILL, Signal.UNREADABLE}
+
+
+def colours(signal: Signal) -> list[frozenset[Lamp]]:
+    """The colours in their order, with no rhythm in them."""
+    lit = [step.lamps for step in PATTERNS[signal].steps if step.lamps]
+    return [lamps for place, lamps in enumerate(lit) if place == 0 or lamps != lit[place - 1]]
+
+
 def rhythm(signal: Signal, tick: Callable[[Step], str]) -> str:
     """The signal as a string, one letter a tick, with no colour in it."""
     pattern = PATTERNS[signal]
@@ -52,6 +62,12 @@ def test_answers_differ_by_sound_alone(one: Signal, other: Signal) -> None:
     assert rhythm(one, sound) != rhythm(other, sound)
 
 
+@pytest.mark.parametrize("one, other", list(itertools.combinations(ANSWERS, 2)))
+def test_answers_that_ask_something_else_of_a_person_differ_by_colour_alone(one: Signal, other: Signal) -> None:
+    same = {one, other} <= GO_ON or {one, other} <= SHOW_IT_AGAIN
+    assert (colours(one) == colours(other)) == same
+
+
 def test_answers_are_short_and_states_are_silent() -> None:
     for signal, pattern in PATTERNS.items():
         if pattern.is_state:
@@ -62,7 +78,7 @@ def test_answers_are_short_and_states_are_silent() -> None:
 
 def test_only_those_let_through_see_green_alone() -> None:
     lit = {signal: frozenset().union(*(step.lamps for step in PATTERNS[signal].steps)) for signal in Signal}
-    assert {signal for signal in ANSWERS if lit[signal] == {Lamp.GREEN}} == {Signal.ACCEPTED, Signal.ALREADY}
+    assert {signal for signal in ANSWERS if lit[signal] == {Lamp.GREEN}} == GO_ON
     sounding = {signal: sum(step.duration_ms for step in PATTERNS[signal].steps if step.sound) for signal in ANSWERS}
     assert 0 < sounding[Signal.ALREADY] < sounding[Signal.ACCEPTED]
     assert [step.sound for step in PATTERNS[Signal.ACCEPTED].steps] == [True, False]

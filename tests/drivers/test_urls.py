@@ -83,7 +83,7 @@ def test_no_text_whatever_raises_anything_but_bad_url(url: str) -> None:
 
 
 def test_the_defaults_of_every_driver_are_within_their_own_bounds() -> None:
-    for scheme in schemes.CAMERAS + schemes.READERS + schemes.INDICATORS:
+    for scheme in (scheme for _, group in schemes.groups() for scheme in group):
         assert parse(scheme.example, (scheme,)).scheme is scheme
         for option in scheme.options:
             if option.default is None:

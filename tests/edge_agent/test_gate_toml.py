@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import brief, thorough
 
-from edge_agent.settings import SECTIONS, ConfigError, Settings, allowed, load
+from edge_agent.settings import SECTIONS, ConfigError, GateSettings, Settings, allowed, load
 
 LANE = '[[lane]]\nname = "a"\ndirection = "in"\ncamera = "images:x"\n'
 
@@ -64,11 +64,11 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
         "device.state: 5 is not allowed; allowed is text (a path)",
         """device.clock: 'sundial' is not allowed; allowed is "auto" or "system\"""",
         "gate.repeat_s: 0 is not allowed; allowed is a number from 1 to 3600",
-        "gate.volume: not a setting; known are indicator, repeat_s, held_s",
+        f"gate.volume: not a setting; known are {', '.join(item.name for item in dataclasses.fields(GateSettings))}",
         "outbox.capacity_mb: 1.5 is not allowed; allowed is a whole number from 1 to 1e+06",
         "agent.window: True is not allowed; allowed is a whole number from 1 to 1000",
         "lane[0].name: missing; allowed is text",
-        """lane[0].direction: 'up' is not allowed; allowed is "in" or "out\"""",
+        """lane[0].direction: 'up' is not allowed; allowed is "in" or "out" or "button" or "alternate\"""",
         "lane[1]: name 'b' has neither camera nor reader, or both; give exactly one of them",
     ):
         assert f"{file}: {expected}" in told

@@ -129,7 +129,7 @@ class Enrolled:
         return Settings(
             self.state / "gate.toml",
             DeviceSettings(self.state, self.runtime, "system"),
-            GateSettings(indicator, repeat_s, held_s),
+            GateSettings(indicator, repeat_s=repeat_s, held_s=held_s),
             OutboxSettings(capacity_mb, 0, 80),
             AgentSettings(),
             lanes or (LaneSettings("in", "in", reader="serial:/dev/nope"),),
@@ -144,7 +144,7 @@ class SpyIndicator:
 
     def __init__(self, name: str) -> None:
         self.shown: list[Signal] = []
-        self.closed = False
+        self.quiet = self.closed = False
         self.on_show: Callable[[Signal], None] = lambda _signal: None
         self._changed = threading.Condition()
         SpyIndicator.by_name[name] = self
@@ -154,6 +154,9 @@ class SpyIndicator:
         with self._changed:
             self.shown.append(signal)
             self._changed.notify_all()
+
+    def set_quiet(self, quiet: bool) -> None:
+        self.quiet = quiet
 
     def close(self) -> None:
         self.closed = True
@@ -172,7 +175,7 @@ class SpyIndicator:
 
 
 class ToldCamera:
-    """A camera that yields what the test puts before it: arrays as frames, exceptions as troubles."""
+    """A camera that yields what the test puts before it: arrays as frames of now, frames as they are, exceptions as troubles."""
 
     plans: dict[str, list[Any]] = {}  # noqa: RUF012 - one list of views for each opening
     opened: dict[str, int] = {}  # noqa: RUF012
@@ -193,7 +196,7 @@ class ToldCamera:
                 raise view
             if self._closed.is_set():
                 return
-            yield Frame(view, time.monotonic())
+            yield view if isinstance(view, Frame) else Frame(view, time.monotonic())
         self._closed.wait()
 
     def close(self) -> None:

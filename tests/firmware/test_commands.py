@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from qr_pictures import picture_of
 
 from firmware.__main__ import main
 from firmware.pictures import load_grey
+from province.synthetic_passes import new_issuer, pass_claims, pass_text, trust_list
 
 ROOT = Path(__file__).parents[2]
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
@@ -99,6 +101,40 @@ def test_parse_answers_each_line_in_order(monkeypatch: pytest.MonkeyPatch, capsy
     assert [answer.get("error") for answer in answers] == [None, "empty", "not-utf-8", "unknown-format", "bad-date", "too-long", None]
     assert answers[0] == answers[-1]
     assert (answers[0]["scheme"], answers[0]["name"], answers[0]["warnings"]) == ("cccd", "Nguyễn Văn A", [])
+
+
+def test_parse_verifies_passes_against_a_list_and_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    since = datetime(2022, 1, 1, tzinfo=UTC)
+    issuer, trusted = new_issuer("ES256", "VN", since), tmp_path / "trust.json"
+    trusted.write_text(json.dumps(trust_list(issuer)), encoding="utf-8")
+    content = {"nam": {"fn": "Nguyễn", "gn": "Văn A"}, "dob": "1999-03-15"}
+    line = pass_text(issuer, pass_claims(content, since, since + timedelta(days=100))).encode() + b"\n"
+    for options, answer, name in (
+        (["--trust", str(trusted), "--at", "2022-03-01T08:00:00+07:00"], "valid", "NGUYEN VAN A"),
+        (["--trust", str(trusted), "--at", "now"], "expired", "NGUYEN VAN A"),
+        (["--trust", str(trusted)], "clock-unknown", "NGUYEN VAN A"),
+        ([], "issuer-unknown", None),
+    ):
+        assert parse(line, monkeypatch, "--json", *options) == 0
+        [told] = objects(capsys.readouterr().out)
+        assert (told["kind"], told["answer"], told["name"]) == ("health-pass", answer, name)
+    trusted.write_text("{}", encoding="utf-8")
+    assert parse(line, monkeypatch, "--trust", str(trusted)) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, "format: must be" in printed.err) == ("", True)
+    with pytest.raises(SystemExit, match="2"):
+        parse(line, monkeypatch, "--at", "soon")
+
+
+def test_parse_says_nothing_private_of_other_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = b"WIFI:T:WPA;S:secret;P:secret;;\nGATE1:T:SECRET\nGATE1:S:SECRET\nhttps://example.org/secret\n"
+    for options in (["--json"], []):
+        assert parse(lines, monkeypatch, *options) == 0
+        printed = capsys.readouterr().out
+        assert "secret" not in printed.lower()
+        assert all(kind in printed for kind in ("wifi", "enrolment-ticket", "site-code", "unknown"))
 
 
 def test_parse_shows_people_by_default(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,107 +1,24 @@
-"""The heart of the gate, one report at a time: a real outbox, real keys, a light that remembers, clocks in the test's hands."""
+"""The heart of the gate, one report at a time: who is recorded, who is answered how, and what leaves no trace."""
 
 from __future__ import annotations
 
 import logging
-import os
-import queue
-import sqlite3
-import stat
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from gate_world import DAY_MS, Enrolled, SpyIndicator, add_test_drivers, now_ms
+from gate_bench import CARD, LANES, PHONE, Bench, codes
+from gate_world import DAY_MS, Enrolled, add_test_drivers, now_ms
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import binary, text
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent import outbox, recorder
-from edge_agent.entry import Clock, Direction, Kind, Method, Note, Passage
+from edge_agent.entry import Clock, Direction, Kind, Method, Passage
 from edge_agent.keyring import UNDATED, day_of
-from edge_agent.outbox import FILE_NAME, OutboxError
-from edge_agent.settings import LaneSettings, OutboxSettings, Settings
-from edge_agent.stored_keyring import WatchedKeyring
+from edge_agent.settings import LaneSettings
 from firmware.aim import Advice
-from firmware.consumer import Consumer
-from firmware.feedback import Feedback
-from firmware.gatehouse import open_recorder
-from firmware.person_codes import Person, write_person
-from firmware.reading import Method as ReadBy
-from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
-from firmware.recording import Recording
-from firmware.time_sense import TimeSense
-from province.synthetic import synthetic_people
-
-CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
-PHONE = "001099012345|NGUYEN VAN A|1999-03-15|0|162979388586171100|<1<<0100123456"
-LANES = (LaneSettings("in", "in", camera="told:in"), LaneSettings("out", "out", camera="told:out"))
-
-
-class Bench:
-    """A consumer on the test bench: the test puts reports in and takes them through by hand."""
-
-    def __init__(self, enrolled: Enrolled, configured: Settings | None = None) -> None:
-        self.enrolled = enrolled
-        self.settings = configured or enrolled.settings(*LANES)
-        self.clock = Clock.SYNCHRONISED
-        self.wall_ms = now_ms
-        self.told: list[Mapping[str, Any]] = []
-        self.reports: queue.Queue[Report] = queue.Queue(64)
-        self.repairs = 0
-        self.feedback = Feedback(self.settings.gate, self.settings.lanes)
-        self.light = SpyIndicator.by_name["gate"]
-        who = enrolled.identity()
-        keyring = WatchedKeyring(enrolled.state, who.root)
-        self.sense = TimeSense(
-            always_trusted=False,
-            not_before_ms=lambda: keyring.current().issued_ms,
-            clock=lambda: self.clock,
-            wall_ms=lambda: self.wall_ms(),  # noqa: PLW0108 - the test may replace it
-            boottime_ms=count(0, DAY_MS).__next__,  # no clock runs on evenly here: only the test says what is trusted
-        )
-        self.recording = Recording(who, open_recorder(self.settings)[0], keyring, self.sense, system_clock.boot_id())
-        self.consumer = Consumer(
-            self.settings, self.reports, self.recording, self.feedback, self.sense, self.repair, self.told.append
-        )  # fmt: skip
-
-    def repair(self, damaged: bool) -> Mapping[str, int] | None:
-        """As the gatehouse does."""
-        self.repairs += 1
-        self.recording.recorder.close()
-        recorder, salvaged = open_recorder(self.settings, damaged=damaged)
-        self.recording.use(recorder)
-        return None if salvaged is None else {"kept": salvaged.kept, "unreadable": salvaged.unreadable}
-
-    def take(self, *reports: Report) -> None:
-        for report in reports:
-            self.reports.put(report)
-            self.consumer.take_one()
-
-    def show(self, code: str | bytes, at_s: float | None = None, lane: str = "in", method: ReadBy = "camera") -> None:
-        data = code.encode() if isinstance(code, str) else code
-        self.take(Reading(lane, data, method, time.monotonic() if at_s is None else at_s))
-
-    def tick(self) -> None:
-        """Lets a second pass."""
-        self.consumer._next_tick_s = self.consumer._repair_at_s = 0.0
-        self.take(SourceChanged("in", SourceState.WORKING))
-
-    def answers(self) -> list[Signal]:
-        states = {Signal.STARTING, Signal.READY, Signal.ATTENTION, Signal.FAULT, Signal.FULL, Signal.CLOSED}
-        return [signal for signal in self.light.shown if signal not in states]
-
-    def state(self) -> Signal:
-        return [signal for signal in self.light.shown if signal not in self.answers()][-1]
-
-    def close(self) -> None:
-        self.feedback.close()
-        self.recording.recorder.close()
+from firmware.reading import SourceChanged, SourceState, Unread
 
 
 @pytest.fixture
@@ -115,21 +32,6 @@ def bench(enrolled: Enrolled) -> Iterator[Bench]:
     bench = Bench(enrolled)
     yield bench
     bench.close()
-
-
-def codes(count: int, seed: int = 1) -> list[tuple[Person, str]]:
-    return [(person, write_person(person)) for person in synthetic_people(count, seed)]
-
-
-def fill(bench: Bench, seed: int = 5) -> int:
-    """Lets people pass until the outbox takes no more; returns how many it took."""
-    for at, (_person, code) in enumerate(codes(4000, seed)):
-        bench.show(code)
-        if bench.light.shown[-1] in {Signal.REFUSED, Signal.FULL}:
-            return at
-        if at % 50 == 0:
-            bench.tick()
-    raise AssertionError("it never became full")
 
 
 def test_everybody_is_recorded_before_their_green(bench: Bench) -> None:
@@ -223,161 +125,6 @@ def test_an_unread_held_code_is_answered(bench: Bench) -> None:
     assert bench.consumer.counters()["answers"] == {"unreadable": 1}
 
 
-def test_a_full_outbox_refuses_and_recovers_when_the_province_has_it(enrolled: Enrolled, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    bench = Bench(enrolled, enrolled.settings(*LANES, capacity_mb=1))
-    taken = fill(bench)
-    assert len(enrolled.passages()) == taken > 100
-    assert bench.answers()[-1] is Signal.REFUSED
-    bench.tick()
-    assert bench.state() is Signal.FULL
-    assert Signal.ATTENTION in bench.light.shown  # the amber note came first
-    bench.show(CARD)
-    assert (bench.answers()[-1], len(enrolled.passages())) == (Signal.REFUSED, taken)  # refused, nothing dropped for it
-    enrolled.forget_all()
-    bench.tick()
-    assert bench.state() is Signal.READY
-    bench.show(CARD, time.monotonic() + 60)  # refused before, so they are not "already" recorded
-    assert bench.answers()[-1] is Signal.ACCEPTED
-    assert [passage.person.name for passage in enrolled.passages()] == ["Nguyễn Văn A"]
-    assert caplog.text.count("not recorded") == 1
-    bench.close()
-
-
-def test_the_amber_note_goes_out_when_the_agent_has_emptied_the_outbox_and_nobody_passes(enrolled: Enrolled) -> None:
-    configured = replace(enrolled.settings(*LANES, capacity_mb=1), outbox=OutboxSettings(1, 0, 10))
-    bench = Bench(enrolled, configured)
-    for _person, code in codes(150):
-        bench.show(code)
-    bench.tick()
-    assert bench.state() is Signal.ATTENTION
-    enrolled.forget_all()
-    bench.tick()
-    assert bench.state() is Signal.READY
-    assert bench.consumer.counters()["outbox_fullness"] == 0
-    bench.close()
-
-
-def test_notes_that_find_no_room_are_recorded_before_the_next_passage(enrolled: Enrolled) -> None:
-    bench = Bench(enrolled, enrolled.settings(*LANES, capacity_mb=1))
-    fill(bench)
-    bench.consumer.note(Kind.BOOT, {"software": "1"})
-    enrolled.forget_all()
-    bench.show(CARD)
-    assert enrolled.kinds() == [Kind.BOOT, Kind.PASSAGE]
-    bench.close()
-
-
-def damage(path: Path, first: int, last: int) -> None:
-    """Writes over a part of the file, as a dying card does."""
-    with path.open("r+b") as file:
-        file.seek(first)
-        file.write(os.urandom(last - first))
-
-
-def reopened(bench: Bench) -> None:
-    """Closes the outbox and opens it again, so that everything is read from the file anew."""
-    bench.recording.use(open_recorder(bench.settings)[0])
-
-
-def test_an_outbox_damaged_while_the_gate_is_open_is_salvaged_and_the_gate_goes_on(bench: Bench) -> None:
-    before = codes(40)
-    for _person, code in before:
-        bench.show(code)
-    bench.recording.recorder._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    reopened(bench)
-    size = bench.enrolled.outbox.stat().st_size
-    damage(bench.enrolled.outbox, size - 8192, size)
-    after = codes(40, seed=9)
-    for at, (_person, code) in enumerate(after):
-        bench.show(code, at * 2.0)
-    bench.tick()
-    answers = bench.answers()[40:]
-    green = answers.count(Signal.ACCEPTED)
-    assert (bench.repairs, green + answers.count(Signal.REFUSED)) == (1, 40)
-    assert green >= 38
-    assert bench.state() is Signal.READY
-    notes = [body for header, body in bench.enrolled.entries() if header.kind is Kind.SALVAGE]
-    [note] = notes
-    assert isinstance(note, Note)
-    assert note.facts["kept"] in range(20, 41)
-    kept = {passage.person.id_number for passage in bench.enrolled.passages()}
-    accepted = [person.id_number for (person, _code), answer in zip(after, answers, strict=True) if answer is Signal.ACCEPTED]
-    assert kept >= set(accepted[-green + 1 :])
-    assert list(bench.enrolled.state.glob("salvaged-*/outbox.sqlite"))
-
-
-def test_damage_that_only_the_agent_has_met_is_salvaged_by_the_gate(bench: Bench) -> None:
-    bench.show(CARD, 0.0)
-    bench.enrolled.outbox.with_name(FILE_NAME + "-damaged").touch()
-    bench.tick()
-    bench.show(CARD, 60.0)
-    bench.tick()
-    assert bench.repairs == 1
-    assert bench.state() is Signal.READY
-    assert Kind.SALVAGE in bench.enrolled.kinds()
-
-
-def test_a_repair_that_fails_is_tried_until_it_works(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def repair_on_a_bad_day(damaged: bool) -> Mapping[str, int] | None:
-        bench.recording.recorder.close()
-        bench.repairs += 1
-        if bench.repairs < 3:
-            raise OSError(30, "Read-only file system")
-        return Bench.repair(bench, damaged)
-
-    monkeypatch.setattr(bench.consumer, "_repair", repair_on_a_bad_day)
-    bench.show(CARD, 0.0)
-    bench.enrolled.outbox.with_name(FILE_NAME + "-damaged").touch()
-    bench.show(CARD, 60.0)
-    assert (bench.answers()[-1], bench.state()) == (Signal.REFUSED, Signal.FAULT)
-    bench.show(PHONE, 61.0)
-    bench.tick()
-    assert (bench.answers()[-1], bench.state()) == (Signal.REFUSED, Signal.FAULT)
-    bench.tick()
-    assert bench.state() is Signal.READY
-    bench.show(CARD, 120.0)
-    assert bench.answers()[-1] is Signal.ACCEPTED
-    assert bench.enrolled.kinds() == [Kind.PASSAGE, Kind.SALVAGE, Kind.PASSAGE]
-
-
-def test_an_outbox_deleted_under_the_gate_never_swallows_anybody(bench: Bench) -> None:
-    bench.show(CARD, 0.0)
-    for file in bench.enrolled.state.glob(FILE_NAME + "*"):
-        file.unlink()
-    bench.show(PHONE, 60.0)
-    bench.show(CARD, 120.0)
-    assert bench.answers() == [Signal.ACCEPTED, Signal.REFUSED, Signal.ACCEPTED]
-    assert [passage.person.name for passage in bench.enrolled.passages()] == ["Nguyễn Văn A"]
-
-
-def test_a_disk_that_refuses_to_write_shows_a_fault_until_it_writes_again(bench: Bench) -> None:
-    bench.show(CARD, 0.0)
-    bench.recording.recorder._connection.execute("PRAGMA query_only=1")  # SQLite itself refuses every write: SQLITE_READONLY
-    bench.show(CARD, 60.0)
-    assert bench.answers()[-1] is Signal.REFUSED
-    assert Signal.FAULT in bench.light.shown
-    bench.tick()  # opened anew
-    assert bench.state() is Signal.READY
-    bench.show(CARD, 120.0)
-    assert bench.answers()[-1] is Signal.ACCEPTED
-    assert len(bench.enrolled.passages()) == 2
-
-
-def test_another_process_that_keeps_the_outbox_locked_refuses_one_person_not_the_next(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "_BUSY_S", 0.05)
-    reopened(bench)
-    blocker = sqlite3.connect(bench.enrolled.outbox, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    bench.show(CARD, 0.0)
-    blocker.execute("ROLLBACK")
-    blocker.close()
-    bench.show(CARD, 10.0)
-    assert bench.answers() == [Signal.REFUSED, Signal.ACCEPTED]
-
-
 def test_the_clock_becoming_known_is_recorded_and_changes_the_key(enrolled: Enrolled) -> None:
     bench = Bench(enrolled)
     bench.clock = Clock.UNKNOWN
@@ -457,17 +204,11 @@ def test_what_is_told_on_the_device_names_nobody_unmasked(bench: Bench) -> None:
     bench.show("hello")
     said = repr(bench.told) + repr(bench.consumer.counters())
     assert len(bench.told) == 20
-    assert set(bench.told[0]) == {"type", "lane", "direction", "log", "seq", "green_ms", "scan_to_green_ms", "masked"}
+    assert set(bench.told[0]) == {"type", "lane", "direction", "known", "log", "seq", "green_ms", "scan_to_green_ms", "masked"}
     assert bench.told[0]["scan_to_green_ms"] > 0
     for person, _code in people:
         for secret in (person.id_number, person.name, person.old_id, person.phone, person.qid):
             assert not secret or secret not in said
-
-
-def test_the_outbox_is_for_its_owner_only(bench: Bench) -> None:
-    bench.show(CARD)
-    modes = {stat.S_IMODE(file.stat().st_mode) for file in bench.enrolled.state.glob(FILE_NAME + "*")}
-    assert modes == {0o600}
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -482,16 +223,3 @@ def test_the_longest_person_a_code_can_name_fits_the_record(bench: Bench) -> Non
     bench.show(longest)
     assert bench.answers() == [Signal.ACCEPTED]
     assert bench.enrolled.passages()[0].person.name == "ễ" * 100
-
-
-def test_a_checkpoint_in_trouble_is_no_trouble_for_the_gate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_BYTES", 0)
-    bench.show(CARD)
-    bench.recording.recorder.close()
-    bench.consumer._next_tick_s = time.monotonic() + 0.05
-    bench.consumer.take_one()  # nobody came: tidies up on a closed connection
-    with pytest.raises(OutboxError):
-        bench.recording.recorder.probe()
-    bench.tick()
-    bench.tick()
-    assert bench.state() is Signal.READY

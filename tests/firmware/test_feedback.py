@@ -14,10 +14,14 @@ import pytest
 from gate_world import SpyIndicator, add_test_drivers
 from gpiozero.pins.mock import MockFactory, MockPin
 
+from drivers import schemes
+from drivers.catalogue import open_indicator
 from drivers.errors import DriverError, Unplugged
 from drivers.indicator import Signal
+from drivers.urls import Scheme
 from edge_agent.settings import GateSettings, LaneSettings
 from firmware.feedback import Feedback, Light
+from firmware.kept_output import KeptOutput
 from firmware.reading import SourceState
 
 LANES = (LaneSettings("in", "in", camera="x:"), LaneSettings("out", "out", camera="x:", indicator="spy:out"))
@@ -46,7 +50,7 @@ def clock() -> list[float]:
 
 @pytest.fixture
 def light(clock: list[float]) -> Iterator[Light]:
-    light = Light("spy:one", clock=lambda: clock[0])
+    light = Light(KeptOutput("indicator spy:one", lambda: open_indicator("spy:one"), clock=lambda: clock[0]))
     yield light
     light.close()
 
@@ -122,11 +126,12 @@ def test_pins_that_fail_while_a_signal_plays_come_back(caplog: pytest.LogCapture
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     monkeypatch.setattr(Pin, "torn", False)
     clock = [1000.0]
-    light = Light("gpio:?green=17&red=27", clock=lambda: clock[0])
+    kept = KeptOutput("indicator gpio:", lambda: open_indicator("gpio:?green=17&red=27"), clock=lambda: clock[0])
+    light = Light(kept)
     light.be(Signal.READY)
     Pin.torn = True
     light.answer(Signal.ACCEPTED)  # returns at once; the player's own thread meets the torn wire
-    player = vars(light._indicator)["_player"]
+    player = vars(kept._device)["_player"]
     player._thread.join(10)
     light.answer(Signal.ACCEPTED)
     assert not light.works
@@ -161,3 +166,90 @@ def test_an_indicator_that_cannot_be_closed_leaves_no_other_light_on(monkeypatch
     monkeypatch.setattr(SpyIndicator.by_name["gate"], "close", refuse)
     feedback.close()
     assert SpyIndicator.by_name["out"].closed
+
+
+class SpyOutput:
+    """A display or barrier that remembers what it was asked to do."""
+
+    made: list[SpyOutput] = []  # noqa: RUF012 - the newest is the one at work
+
+    def __init__(self, name: str) -> None:
+        self.name, self.done = name, list[object]()
+        self.broken = False
+        SpyOutput.made.append(self)
+
+    def _do(self, what: object) -> None:
+        if self.broken:
+            raise Unplugged(f"{self.name} is gone")
+        self.done.append(what)
+
+    def show(self, signal: Signal) -> None:
+        self._do(signal)
+
+    def count(self, inside: int | None) -> None:
+        self._do(inside)
+
+    def let_through(self) -> None:
+        self._do("let through")
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+@pytest.fixture
+def outputs(monkeypatch: pytest.MonkeyPatch) -> list[SpyOutput]:
+    scheme = Scheme("spy", "For tests.", f"{__name__}:SpyOutput", path="name", example="spy:door")
+    monkeypatch.setattr(schemes, "BARRIERS", (scheme,))
+    monkeypatch.setattr(schemes, "DISPLAYS", (scheme,))
+    monkeypatch.setattr(SpyOutput, "made", [])
+    return SpyOutput.made
+
+
+def test_the_barrier_of_a_lane_opens_for_whoever_is_accepted_there_and_for_nobody_else(outputs: list[SpyOutput]) -> None:
+    lanes = (LaneSettings("in", "in", camera="x:", barrier="spy:door"), LaneSettings("out", "out", camera="y:"))
+    feedback = Feedback(GateSettings(indicator="spy:gate"), lanes)
+    for signal in Signal:
+        feedback.answer("in", signal)
+        feedback.answer("out", signal)
+    feedback.close()
+    assert outputs[0].done == ["let through", "closed"]
+
+
+def test_the_display_shows_answers_states_and_the_count(outputs: list[SpyOutput]) -> None:
+    feedback = Feedback(GateSettings(indicator="spy:gate", display="spy:face"), LANES)
+    feedback.settle(full=True, broken=False, note=False)
+    feedback.inside(7)
+    feedback.inside(7)
+    feedback.answer("in", Signal.ACCEPTED)
+    feedback.close()
+    assert outputs[0].done == [None, Signal.FULL, 7, Signal.ACCEPTED, "closed"]
+
+
+def test_a_display_and_a_barrier_that_fail_leave_the_light_alone(outputs: list[SpyOutput]) -> None:
+    lane = LaneSettings("in", "in", camera="x:", barrier="spy:door")
+    feedback = Feedback(GateSettings(indicator="spy:gate", display="spy:face"), (lane,))
+    for output in outputs:
+        output.broken = True
+    feedback.answer("in", Signal.ACCEPTED)
+    assert feedback.lights() == {"spy:gate": "working", "spy:door": "fault", "display": "fault"}
+    assert SpyIndicator.by_name["gate"].shown == [Signal.ACCEPTED]
+    feedback.close()
+
+
+def test_quiet_hours_reach_a_light_that_is_opened_anew(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    feedback = Feedback(GateSettings(indicator="spy:gate"), LANES[:1])
+    monkeypatch.setattr(feedback._indicators["spy:gate"], "_clock", lambda: clock[0])
+    feedback.quiet(True)
+    first = SpyIndicator.by_name["gate"]
+    assert first.quiet
+
+    def fails(_signal: Signal) -> None:
+        raise Unplugged("gone")
+
+    first.on_show = fails
+    feedback.answer("in", Signal.ACCEPTED)
+    clock[0] += 100.0
+    feedback.settle(full=False, broken=False, note=False)
+    assert SpyIndicator.by_name["gate"] is not first
+    assert SpyIndicator.by_name["gate"].quiet
+    feedback.close()

@@ -162,8 +162,6 @@ def test_long_text_is_answered_at_once(text: str) -> None:
         ("http://example.org", Reason.UNKNOWN_FORMAT),
         ("HC1:6BF+70790T9WJWG.FKY*4GO0", Reason.UNKNOWN_FORMAT),
         ("WIFI:T:WPA;S:cho;P:mat|khau;;", Reason.UNKNOWN_FORMAT),
-        ("DN4010000000000|4e6775|15/03/1999|1|-|01-001|-|01/01/2021|-|10/05/2021|-|4|-|abc|$", Reason.UNKNOWN_FORMAT),
-        ("0100000000|4e6775|15/03/1999|1|-|01-001|-|01/01/2021|-|10/05/2021|-|4|-|abc|$", Reason.UNKNOWN_FORMAT),
         (CARD.replace("001099012345", "00109901234"), Reason.BAD_ID_NUMBER),
         (CARD.replace("001099012345", "0010990123456"), Reason.BAD_ID_NUMBER),
         (CARD.replace("001099012345", "001099*12345"), Reason.BAD_ID_NUMBER),
@@ -182,6 +180,8 @@ def test_long_text_is_answered_at_once(text: str) -> None:
         (CARD.replace("Nam", "X"), Reason.BAD_SEX),
         (CODE.replace("001093029317", "00109302931A"), Reason.BAD_ID_NUMBER),
         (CODE.replace("001093029317", "*" * 12), Reason.BAD_ID_NUMBER),
+        (CODE.replace("001093029317", "*******17"), Reason.BAD_ID_NUMBER),
+        (CODE.replace("001093029317", "0100000000"), Reason.BAD_ID_NUMBER),
         (CODE.replace("001093029317", "NGUYENVAN"), Reason.BAD_ID_NUMBER),
         (CODE.replace("NGUYEN LE KHA HAN", ""), Reason.BAD_NAME),
         (CODE.replace("1993-01-18", "1993-02-31"), Reason.BAD_DATE),
@@ -228,7 +228,29 @@ def test_the_published_layout_is_read() -> None:
     assert (person.sex, person.declared_by, person.warnings) == ("male", "self", (WarningCode.YEAR_MISMATCH,))
 
 
-@pytest.mark.parametrize("number", ["012345678", "001093029317", "B1234567", "b1234567", "PT1234567", "C01X00T47"])
+@pytest.mark.parametrize(
+    "extension, sex, card_number, phone",
+    [
+        ("", None, None, None),
+        ("1", "male", None, None),
+        ("2<", "female", None, None),
+        ("1<GD4877*******<0943******", "male", "GD4877*******", "0943******"),
+        ("1<<0100123456", "male", None, "0100123456"),
+        ("<2<<0100123456<sig", "female", None, "0100123456"),
+        ("162979388586171100<2<0100000001<+84100123456", "female", "0100000001", "+84100123456"),
+        ("<0<DN4010000000000", None, "DN4010000000000", None),
+        ("<*<DN4010000000000", None, "DN4010000000000", None),
+    ],
+)
+def test_the_extension_is_read_with_and_without_a_place_for_the_proxy(
+    extension: str, sex: str | None, card_number: str | None, phone: str | None
+) -> None:
+    person = read_person(f"001093029317|NGUYEN LE KHA HAN|1993-01-18|0|162979388586171100|{extension}")
+    assert (person.sex, person.card_number, person.phone) == (sex, card_number, phone)
+    assert WarningCode.EXTENSION_IGNORED not in person.warnings
+
+
+@pytest.mark.parametrize("number", ["012345678", "001093029317", "B1234567", "b1234567", "PT1234567", "C01X00T47", "******678"])
 def test_each_kind_of_document_is_taken(number: str) -> None:
     assert read_person(CODE.replace("001093029317", number)).id_number == number.upper()
 
@@ -294,6 +316,10 @@ def test_a_refusal_survives_pickling() -> None:
         (Scheme.CCCD, {"name": "A|B"}),
         (Scheme.CCCD, {"sex": None}),
         (Scheme.CCCD, {"birth_date": None}),
+        (Scheme.CCCD, {"birth_date": "1999"}),
+        (Scheme.BHYT, {"birth_date": None}),
+        (Scheme.BHYT, {"card_number": None}),
+        (Scheme.BHYT, {"card_number": "DN401010000000*"}),
         (Scheme.CCCD, {"id_number": "B1234567"}),
         (Scheme.NATIONAL, {"name": "A|B"}),
         (Scheme.NATIONAL, {"birth_date": None}),

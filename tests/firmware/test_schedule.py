@@ -12,14 +12,25 @@ from qr_pictures import picture_of
 from firmware import rescues
 from firmware.busiest import busiest
 from firmware.decoder import Decoder, Look
+from firmware.found import Found
 from firmware.readers import Reader
-from firmware.rescues import MOST_RESCUES_A_LOOK, WHEN_LOCATED, WHEN_NOTHING_LOCATED, WORK_WHEN_LOCATED, WORK_WHEN_NOTHING, Rescue
-from firmware.schedule import FORCED_EVERY, Schedule, Turns
+from firmware.rescues import (
+    MOST_RESCUES_A_LOOK,
+    WHEN_ALL_READ,
+    WHEN_LOCATED,
+    WHEN_NOTHING_LOCATED,
+    WORK_WHEN_LOCATED,
+    WORK_WHEN_NOTHING,
+    Rescue,
+)
+from firmware.retouch import blurred
+from firmware.schedule import BESIDE_EVERY, FORCED_EVERY, Schedule, Turns
 from firmware.view import Change, View
 
 CARD = "001099012345||Nguyễn Đình Ưỡn|15031999|Nam|Hà Nội|10052021"
 OTHER = "001199054321||Trần Thị Ánh|02091999|Nữ|Huế|11062021"
 WALL = np.random.default_rng(7).integers(0, 200, (60, 80), np.uint8).repeat(12, axis=0).repeat(12, axis=1)
+SOMEWHERE = ((0, 0), (9, 0), (9, 9), (0, 9))
 ALL_RESCUES = (*WHEN_LOCATED, *WHEN_NOTHING_LOCATED)
 
 
@@ -90,7 +101,7 @@ def test_only_unchanged_frames_are_skipped_and_never_eight_in_a_row(changes: lis
         in_a_row = in_a_row + 1 if skipped else 0
         assert in_a_row < FORCED_EVERY
         if not skipped and unread:
-            schedule.when_located(whole)
+            schedule.rescues(Found(located=(SOMEWHERE,)), whole)
 
 
 @given(changes=st.lists(st.sampled_from(Change), max_size=30))
@@ -166,6 +177,33 @@ def test_a_code_that_stays_unread_gets_all_rescues_even_if_it_stands_still() -> 
 def test_a_look_stops_at_the_first_rescue_that_reads_everything() -> None:
     looks = [Decoder().look(held_up(WALL, CARD)) for _ in range(2)]
     assert all(look.tried == () and look.settled for look in looks)
+
+
+def test_beside_a_code_that_is_read_a_further_one_is_looked_for_now_and_then() -> None:
+    decoder, frame = Decoder(skip_unchanged=False), held_up(WALL, CARD)
+    tried = [names(decoder.look(frame)) for _ in range(BESIDE_EVERY * len(WHEN_ALL_READ))]
+    assert [number % BESIDE_EVERY for number, rescues_of in enumerate(tried) if rescues_of] == [BESIDE_EVERY - 1] * len(WHEN_ALL_READ)
+    assert [name for rescues_of in tried for name in rescues_of] == [rescue.name for rescue in WHEN_ALL_READ]
+
+
+def test_a_blurred_code_beside_one_that_is_read_is_read_too() -> None:
+    wall = np.full((720, 1280), 120, np.uint8)
+    frame = held_up(wall, CARD, (60, 60))
+    frame[:, 640:] = blurred(blurred(blurred(held_up(wall, OTHER, (300, 900))[:, 640:]), 2), 2)
+    decoder = Decoder(skip_unchanged=False)
+    looks = [{one.text for one in decoder.look(frame).decoded} for _ in range(2 * BESIDE_EVERY)]
+    assert looks[0] == {CARD}  # the other one is not even located
+    assert {CARD, OTHER} in looks
+
+
+def test_the_busiest_part_may_be_sought_beside_what_is_known() -> None:
+    frame = held_up(held_up(np.full((960, 1280), 90, np.uint8), CARD, (80, 120)), CARD, (500, 700))
+    first = busiest(frame, 240)
+    second = busiest(frame, 240, [first])
+    third = busiest(frame, 240, [first, second])
+    assert {first.holds((200, 150)), second.holds((200, 150))} == {True, False}
+    assert {first.holds((780, 580)), second.holds((780, 580))} == {True, False}
+    assert 0 <= third.left < third.right <= 1280
 
 
 def test_several_codes_in_one_view_are_all_read_and_a_spoilt_one_beside_them_is_located() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gate_world import BLANK, WAIT_S, Reader, ToldCamera, add_test_drivers
+from gate_world import BLANK, WAIT_S, Reader, ToldCamera, add_test_drivers, wait_until
 from PIL import Image
 from qr_pictures import picture_of
 
+from drivers.camera import Frame
 from drivers.errors import Stalled, Unplugged
 from edge_agent.settings import LaneSettings
-from firmware import sources, zbar
+from firmware import supervised, zbar
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
+from firmware.schedule import FORCED_EVERY
 from firmware.sources import Source
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
@@ -44,17 +48,19 @@ class Watched:
             pass
         return report
 
+    def wait_for_frames(self, count: int) -> None:
+        wait_until(lambda: self.source.counters["frames"] == count, f"{count} frames are looked at")
+
     def stop(self) -> None:
         self.source.stop()
-        self.source.join(WAIT_S)
-        assert not self.source._thread.is_alive()
+        assert self.source.join(WAIT_S)
 
 
 @pytest.fixture(autouse=True)
 def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
     add_test_drivers(monkeypatch)
-    monkeypatch.setattr(sources, "_FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(sources, "_LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(supervised, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(supervised, "LONGEST_WAIT_S", 0.05)
 
 
 @pytest.fixture
@@ -128,6 +134,31 @@ def test_a_device_that_cannot_be_closed_stops_neither_the_lane_nor_the_end(watch
     one.stop()
 
 
+def test_a_fault_is_reported_before_the_device_is_closed(watch: list[Watched], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, close = threading.Event(), ToldCamera.close
+    monkeypatch.setattr(ToldCamera, "close", lambda camera: (answers.wait(), close(camera)))
+    one = told(watch, [BLANK, Stalled("no frame came")], [BLANK, CODE])
+    assert [one.next_change().why for _ in range(2)] == ["", "no frame came"]  # while the camera hangs in its close
+    answers.set()
+    assert one.next_reading().data.decode() == CARD
+
+
+def test_each_exposure_is_compared_with_its_own_kind(watch: list[Watched]) -> None:
+    now_s = time.monotonic()
+    bright, dark = np.full((240, 320), 200, np.uint8), np.full((240, 320), 60, np.uint8)
+    alternating = [Frame(view, now_s, exposure_us=us) for us, view in [(8_333, bright), (1_500, dark)] * 50]
+    one = told(watch, alternating)
+    one.wait_for_frames(100)
+    assert one.source.counters["skipped"] == 100 - 2 * math.ceil(50 / FORCED_EVERY)
+
+
+def test_exposures_are_forgotten_but_for_two(watch: list[Watched]) -> None:
+    wall = np.full((240, 320), 200, np.uint8)
+    one = told(watch, [Frame(wall, time.monotonic(), exposure_us=us) for us in (1, 2, 1, 2, 3, 2, 3, 1, 3)])
+    one.wait_for_frames(9)
+    assert one.source.counters["skipped"] == 5  # all but the first of 1, 2 and 3, and 1 come back after it was forgotten
+
+
 def test_a_zbar_that_does_not_work_costs_the_second_opinion_only(watch: list[Watched], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zbar, "_CONFIG_BINARY", 4711)  # a setting that no ZBar has: what an old library says to binary mode
     torn = CODE.copy()
@@ -153,11 +184,7 @@ def test_a_code_held_up_unread_is_reported(watch: list[Watched]) -> None:
 
 def test_a_full_queue_drops_what_is_still_in_view_and_counts_it(watch: list[Watched]) -> None:
     one = told(watch, [CODE, 255 - CODE] * 15, size=4)  # unchanged frames would be skipped
-    until = threading.Event()
-    for _ in range(2000):
-        if one.source.counters["frames"] == 30:
-            break
-        until.wait(0.005)
+    one.wait_for_frames(30)
     assert one.source.counters["dropped"] == 30 - 3  # one place was taken by "working"
     assert [type(one.next()) for _ in range(4)] == [SourceChanged, Reading, Reading, Reading]
 

@@ -1,4 +1,4 @@
-"""The pure parts of the gate: who was just here, what that means, what is held up unread, what time it is, what a light shows."""
+"""The pure parts of the gate: who was just here, what is held up unread, what time it is, what a light shows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis.strategies import booleans, dictionaries, floats, integers, lists, sampled_from, text, tuples
 
 from drivers.indicator import Signal
-from edge_agent.entry import Clock, Direction
+from edge_agent.entry import Clock
 from edge_agent.keyring import day_of
 from firmware.aim import Advice, Aim, Corners
 from firmware.feedback import state_signal
-from firmware.gate import Gate, Verdict
-from firmware.person_codes import Person, Scheme, read_person
 from firmware.reading import SourceState
 from firmware.repeat_window import RepeatWindow
 from firmware.time_sense import TimeSense
@@ -63,46 +61,6 @@ def test_anything_that_names_somebody_can_be_remembered(who: str) -> None:
 def test_a_window_without_extent_is_refused(window_s: float, capacity: int) -> None:
     with pytest.raises(ValueError, match="above 0"):
         RepeatWindow(window_s, capacity)
-
-
-CARD = read_person("001099012345||Nguyễn Văn A|15031999|Nam||10052021")
-PHONE = read_person("001099012345|NGUYEN VAN A|1999-03-15|0|162979388586171100|<1<<0100123456")
-OTHER = read_person("001199012345||Trần Thị B|15031999|Nữ||10052021")
-
-
-@given(visits=lists(tuples(sampled_from([CARD, PHONE, OTHER]), sampled_from(Direction), floats(0, 60), booleans()), max_size=100))
-def test_somebody_is_recorded_once_a_direction_until_away_for_the_window(visits: list[tuple[Person, Direction, float, bool]]) -> None:
-    gate, now_s = Gate(repeat_s=30), 0.0
-    last = dict[tuple[str, Direction], float]()
-    for person, direction, gap_s, disk_works in visits:
-        now_s += gap_s
-        key = (person.id_number, direction)
-        repeat = key in last and now_s - last[key] < 30
-        assert gate.judge(person, direction, now_s) is (Verdict.ALREADY if repeat else Verdict.RECORD)
-        if repeat or disk_works:  # a passage that is not on disk leaves no trace: the next try is recorded
-            last[key] = now_s
-        if not repeat and disk_works:
-            gate.recorded(person, direction, now_s)
-
-
-def test_card_and_phone_of_one_person_are_one_person() -> None:
-    gate = Gate(repeat_s=30)
-    gate.recorded(CARD, Direction.IN, 0.0)
-    assert gate.judge(PHONE, Direction.IN, 1.0) is Verdict.ALREADY
-    assert gate.judge(OTHER, Direction.IN, 1.0) is Verdict.RECORD
-
-
-def hidden(**values: str) -> Person:
-    given = {"id_number": "001*****2345", "name": "NGUYEN V** A", "birth_date": "1999-03-15", **values}
-    return Person(Scheme.NATIONAL, given["id_number"], given["name"], given["birth_date"], None, qid=values.get("qid"))
-
-
-def test_numbers_covered_in_part_do_not_make_two_people_one() -> None:
-    gate = Gate(repeat_s=30)
-    gate.recorded(hidden(), Direction.IN, 0.0)
-    assert gate.judge(hidden(), Direction.IN, 1.0) is Verdict.ALREADY
-    for other in (hidden(name="TRAN T** B"), hidden(birth_date="1999-03-16"), hidden(qid="1629"), hidden(id_number="001*****2346")):
-        assert gate.judge(other, Direction.IN, 1.0) is Verdict.RECORD
 
 
 def square(width: int, at: int = 0) -> Corners:

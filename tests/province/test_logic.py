@@ -113,11 +113,29 @@ def test_a_batch_that_is_one_chain_is_one_range(count: int) -> None:
 
 
 def test_a_person_has_another_token_each_day_and_for_each_kind() -> None:
-    person = RecordedPerson("national", "012345678", "NGUYEN VAN A", old_id="012345678", phone="+84 10 1234567")
+    person = RecordedPerson("cccd", "001099012345", "NGUYEN VAN A", old_id="012345678", phone="+84 10 1234567")
     today, tomorrow = tokens(person, bytes(32)), tokens(person, b"\1" * 32)
     assert [kind for kind, _ in today] == [Identifier.ID_NUMBER, Identifier.OLD_ID, Identifier.PHONE]
     assert len({mark for _, mark in (*today, *tomorrow)}) == 6
     assert token(Identifier.PHONE, "010 123.4567", bytes(32)) in {mark for _, mark in today}
+
+
+@pytest.mark.parametrize(
+    "number, card_number, kinds",
+    [
+        ("012345678", None, [Identifier.OLD_ID]),
+        ("B1234567", None, [Identifier.PASSPORT]),
+        ("0100000001", "DN4010100000001", [Identifier.CARD_NUMBER]),
+        ("001099012345", "001099012345", [Identifier.ID_NUMBER, Identifier.CARD_NUMBER]),
+    ],
+)
+def test_a_number_has_one_token_by_its_form_whatever_code_carries_it(number: str, card_number: str | None, kinds: list[Identifier]) -> None:
+    found = tokens(RecordedPerson("bhyt", number, "NGUYEN VAN A", card_number=card_number), bytes(32))
+    assert [kind for kind, _ in found] == kinds
+    assert {mark for _, mark in found} == {token(kind, number, bytes(32)) for kind in kinds}
+    elsewhere = tokens(RecordedPerson("cccd", "001099012346", "NGUYEN VAN A", old_id="012345678", card_number="GD4990100000001"), bytes(32))
+    shared = set(elsewhere) & set(found)
+    assert bool(shared) == (number in ("012345678", "0100000001"))  # the old number; the insurance number under other letters
 
 
 def test_a_number_that_is_partly_hidden_has_no_token() -> None:

@@ -1,0 +1,132 @@
+"""Attends to each code that was read: sorts it, asks the gate, records, and only then answers.
+
+Source: design.md "The way of a record". Belongs to the consumer's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drivers.indicator import Signal
+from edge_agent.entry import Method
+from firmware.codes import PassCode, UnknownCode, sort_code
+from firmware.gate import Gate, Judgement, Late, Moment, PassVerdict, Verdict
+from firmware.health_pass import read_pass
+from firmware.outbox_care import OutboxCare
+from firmware.person_codes import Person
+from firmware.person_codes.masking import mask_name, mask_number
+from firmware.reading import Reading
+from firmware.recording import Kept, Recording
+from firmware.repeat_window import RepeatWindow
+
+log = logging.getLogger(__name__)
+_PASS_SIGNALS = {
+    PassVerdict.NOT_ASKED: Signal.NOT_A_PERSON_CODE,
+    PassVerdict.NOT_OPEN: Signal.NOT_OPEN,
+    PassVerdict.NOW_THE_CODE: Signal.PASS_SEEN,
+    PassVerdict.NOT_VALID: Signal.PASS_NOT_VALID,
+}
+
+
+class Attendant:
+    """Answers people, one reading at a time.
+
+    Args:
+        gate: decides.
+        held_s: a code unseen by a camera for so many seconds counts as taken away.
+        recording: records.
+        outbox: sees to it that recording works.
+        moment: what the gate needs to know of a time, monotonic seconds.
+        answer: shows a signal at a lane.
+        tell: publishes live passages; must return at once.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        held_s: float,
+        recording: Recording,
+        outbox: OutboxCare,
+        moment: Callable[[float], Moment],
+        answer: Callable[[str, Signal], None],
+        tell: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._gate = gate
+        self._held = {lane: RepeatWindow(held_s) for lane in gate.rules.lanes}
+        self._recording = recording
+        self._outbox = outbox
+        self._moment = moment
+        self._answer = answer
+        self._tell = tell
+
+    def attend(self, reading: Reading) -> None:
+        """Answers whoever showed a code, unless they have had their answer and still hold it up."""
+        if reading.method == "camera" and self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
+            return  # a reader sends a line only when it is triggered
+        code = sort_code(reading.data)
+        match code:
+            case Person():
+                self._person(reading, code)
+            case PassCode(text):
+                self._pass(reading, text)
+            case _:
+                reason = code.reason if isinstance(code, UnknownCode) else code.kind
+                log.info("lane %s: not a person code (%s)", reading.lane, reason)
+                self._answer(reading.lane, Signal.NOT_A_PERSON_CODE)
+
+    def _person(self, reading: Reading, person: Person) -> None:
+        judgement = self._gate.judge(reading.lane, person, self._moment(reading.at_s))
+        match judgement.verdict:
+            case Verdict.RECORD:
+                self._record(reading, person, judgement, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ACCEPTED)
+            case Verdict.ALREADY:
+                self._answer(reading.lane, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ALREADY)
+            case Verdict.NOT_OPEN:
+                self._answer(reading.lane, Signal.NOT_OPEN)
+            case Verdict.ASK_KEEPER:
+                self._answer(reading.lane, Signal.ASK_KEEPER)
+
+    def _pass(self, reading: Reading, text: str) -> None:
+        moment = self._moment(reading.at_s)
+        if not self._gate.asks_passes(reading.lane):
+            self._answer(reading.lane, _PASS_SIGNALS[PassVerdict.NOT_ASKED])
+            return
+        verdict = self._gate.pass_shown(reading.lane, read_pass(text, self._gate.rules.trust_list, moment.wall_ms), moment)
+        if not isinstance(verdict, Late):
+            self._answer(reading.lane, _PASS_SIGNALS[verdict])
+            return
+        recorded = Signal.ACCEPTED_ASK if verdict.judgement.keeper else Signal.ACCEPTED
+        self._record(reading, verdict.person, verdict.judgement, recorded if verdict.usable else Signal.PASS_NOT_VALID)
+
+    def _record(self, reading: Reading, person: Person, judgement: Judgement, signal: Signal) -> None:
+        way, method = judgement.way, Method(reading.method)
+        health, remarks = judgement.health, judgement.remarks
+        kept = self._outbox.record(
+            lambda: self._recording.passage(person, way.direction, way.known, method, health=health, remarks=remarks)
+        )
+        if kept is None:
+            self._answer(reading.lane, Signal.REFUSED)
+            return
+        self._answer(reading.lane, signal)  # recorded before green: the entry is on disk
+        scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
+        self._gate.recorded(reading.lane, person, judgement, reading.at_s)
+        self._outbox.works_again()
+        self._tell(_passage(reading.lane, person, judgement, kept, scan_to_green_ms))
+
+
+def _passage(lane: str, person: Person, judgement: Judgement, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
+    """What listeners on this device learn of a passage: masked, and in memory only."""
+    return {
+        "type": "passage",
+        "lane": lane,
+        "direction": str(judgement.way.direction),
+        "known": str(judgement.way.known),
+        "log": kept.recorded.log.hex(),
+        "seq": kept.recorded.seq,
+        "masked": {"name": mask_name(person.name), "number": mask_number(person.id_number)},
+        "green_ms": time.time_ns() // 1_000_000,
+        "scan_to_green_ms": round(scan_to_green_ms, 3),
+    }

@@ -1,0 +1,62 @@
+"""Watches the gate's contacts (door, tamper switch, buttons, ignition, failing power), each in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+
+from drivers.catalogue import open_switch
+from drivers.switch import Switch
+from edge_agent.settings import InputSettings
+from firmware.reading import Report, SourceState, Switched
+from firmware.supervised import Supervised
+
+log = logging.getLogger(__name__)
+_PUT_S = 1.0
+
+
+class Input:
+    """One contact, kept open.
+
+    Args:
+        settings: the contact as configured.
+        reports: where its changes go, as `Switched`.
+    """
+
+    def __init__(self, settings: InputSettings, reports: queue.Queue[Report]) -> None:
+        self.settings = settings
+        self.state = SourceState.OPENING
+        self._reports = reports
+        self._told: tuple[SourceState, str] | None = None
+        self._kept = Supervised[Switch](f"input-{settings.name}", lambda: open_switch(settings.switch), self._watch, self._say)
+
+    def start(self) -> None:
+        """Begins; returns at once."""
+        self._kept.start()
+
+    def stop(self) -> None:
+        """Closes the contact; call `join` to wait for the end."""
+        self._kept.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread to end, and says whether it has."""
+        return self._kept.join(timeout_s)
+
+    def _watch(self, switch: Switch) -> None:
+        for change in switch.changes():
+            self._kept.works()
+            self._put(Switched(self.settings.name, change.active, change.at_s))
+
+    def _put(self, report: Switched) -> None:
+        while not self._kept.stopping.is_set():
+            try:
+                self._reports.put(report, timeout=_PUT_S)
+            except queue.Full:
+                continue
+            return
+
+    def _say(self, state: SourceState, why: str) -> None:
+        self.state = state
+        if (state, why) != self._told:  # a contact that stays away fails at each opening: said once
+            self._told = (state, why)
+            log.log(logging.WARNING if why else logging.INFO, "input %s: %s %s", self.settings.name, state, why)

@@ -1,0 +1,68 @@
+"""What the gate knows of its surroundings: its contacts, and for a vehicle the trip and the position; opened and closed together."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from typing import Any
+
+from edge_agent.entry import Position
+from edge_agent.settings import Settings
+from firmware.happenings import Happenings
+from firmware.inputs import Input
+from firmware.reading import Report
+from firmware.time_sense import Now
+from firmware.vehicle import Vehicle
+from firmware.whereabouts import Whereabouts
+
+
+class Surroundings:
+    """The parts beside the lanes.
+
+    Args:
+        settings: the configuration.
+        reports: where contacts tell their changes.
+        boot: the kernel's boot id, 16 bytes.
+        now: the time.
+    """
+
+    def __init__(self, settings: Settings, reports: queue.Queue[Report], boot: bytes, now: Callable[[], Now]) -> None:
+        vehicle = settings.vehicle
+        self._vehicle = Vehicle(settings.device.state, boot, vehicle.linger_s, now) if vehicle.trips else None
+        self._whereabouts = Whereabouts(vehicle.position, vehicle.position_max_age_s) if vehicle.position else None
+        self._inputs = [Input(each, reports) for each in settings.inputs]
+        self.happenings = Happenings(settings.inputs, self._vehicle)
+
+    @property
+    def trip(self) -> str | None:
+        """The name of the trip the vehicle is on."""
+        return None if self._vehicle is None else self._vehicle.trip
+
+    @property
+    def position(self) -> Position | None:
+        """Where the vehicle is, if that is known now."""
+        return None if self._whereabouts is None else self._whereabouts.position()
+
+    def start(self) -> None:
+        """Opens everything; returns at once."""
+        for part in self._parts():
+            part.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Closes everything, and waits so long for each."""
+        for part in self._parts():
+            part.stop()
+        for part in self._parts():
+            part.join(timeout_s)
+
+    def counters(self) -> dict[str, Any]:
+        """How the parts are, for the agent and for tools; empty where there are none."""
+        shown: dict[str, Any] = {"inputs": {part.settings.name: str(part.state) for part in self._inputs}} if self._inputs else {}
+        if self._whereabouts is not None:
+            shown["position"] = str(self._whereabouts.state)
+        if self._vehicle is not None:
+            shown["trip"] = self._vehicle.trip
+        return shown
+
+    def _parts(self) -> list[Input | Whereabouts]:
+        return [*self._inputs, *([] if self._whereabouts is None else [self._whereabouts])]

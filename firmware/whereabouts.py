@@ -1,0 +1,68 @@
+"""Knows where a vehicle is now, or that nobody knows: the newest position of its receiver, for as long as it is fresh."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from drivers.catalogue import open_position
+from drivers.errors import Stalled
+from drivers.position import Fix, NoFix, PositionSource
+from edge_agent.entry import Position
+from firmware.reading import SourceState
+from firmware.supervised import Supervised
+
+log = logging.getLogger(__name__)
+_E7 = 10_000_000
+
+
+class Whereabouts:
+    """A vehicle's receiver of positions, kept open in a thread of its own.
+
+    Args:
+        url: its driver URL.
+        max_age_s: how old a position may be to go into an entry, seconds, above 0.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, url: str, max_age_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url, self._max_age_s, self._clock = url, max_age_s, clock
+        self._newest: Fix | NoFix | None = None  # replaced whole: readers need no lock
+        self.state = SourceState.OPENING
+        self._told: tuple[SourceState, str] | None = None
+        self._kept = Supervised[PositionSource]("position", lambda: open_position(url), self._follow, self._say)
+
+    def start(self) -> None:
+        """Begins; returns at once."""
+        self._kept.start()
+
+    def stop(self) -> None:
+        """Closes the receiver; call `join` to wait for the end."""
+        self._kept.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread to end, and says whether it has."""
+        return self._kept.join(timeout_s)
+
+    def position(self) -> Position | None:
+        """Where the vehicle is; None when the receiver does not know, or has not said so for `max_age_s`."""
+        newest = self._newest
+        if not isinstance(newest, Fix) or self._clock() - newest.at_s > self._max_age_s:
+            return None
+        return Position(round(newest.latitude * _E7), round(newest.longitude * _E7))
+
+    def _follow(self, source: PositionSource) -> None:
+        try:
+            for report in source.fixes():
+                self._newest = report
+                self._kept.works()
+        except Stalled:
+            self._newest = None
+            raise
+
+    def _say(self, state: SourceState, why: str) -> None:
+        self.state = state
+        if (state, why) != self._told:  # a receiver that stays away fails at each opening: said once
+            self._told = (state, why)
+            log.log(logging.WARNING if why else logging.INFO, "position %s: %s %s", self._url, state, why)

@@ -1,0 +1,48 @@
+"""Driver URLs of a configuration: each good by itself, and no pin or port given twice among all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.settings import ConfigError
+from firmware.configuration import load_settings
+
+LANE = '[[lane]]\nname = "{name}"\ndirection = "in"\nreader = "{reader}"\nindicator = "{light}"\n'
+
+
+def problems(tmp_path: Path, gate_light: str, *lanes: tuple[str, str]) -> str:
+    file = tmp_path / "gate.toml"
+    text = f'[gate]\nindicator = "{gate_light}"\n'
+    text += "".join(LANE.format(name=f"lane {place}", reader=reader, light=light) for place, (reader, light) in enumerate(lanes))
+    file.write_text(text, encoding="utf-8")
+    try:
+        load_settings(file)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def test_lights_may_be_shared_as_a_whole_and_have_pins_of_their_own(tmp_path: Path) -> None:
+    shared, own = "gpio:?green=17&red=27", "gpio:?green=5&red=6"
+    lanes = [("serial:/dev/ttyACM0", ""), ("serial:/dev/ttyACM1", shared), ("serial:/dev/serial0", own)]
+    assert problems(tmp_path, shared, *lanes) == ""
+
+
+@pytest.mark.parametrize(
+    "lanes, told",
+    [
+        ([("serial:/dev/ttyACM0", "gpio:?green=5&red=27")], "lane[0].indicator: pin 27 is already the red of gate.indicator"),
+        ([("serial:/dev/serial0", "gpio:?green=15")], "lane[0].indicator: pin 15 is already the serial RXD of lane[0].reader"),
+        ([("hid:1a86:5512", ""), ("hid:1a86:5512", "")], "lane[1].reader: 'hid:1a86:5512' is the device of lane[0].reader already"),
+    ],
+)
+def test_a_pin_or_device_given_twice_is_told_with_both_places(tmp_path: Path, lanes: list[tuple[str, str]], told: str) -> None:
+    assert told in problems(tmp_path, "gpio:?green=17&red=27", *lanes)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    told = problems(tmp_path, "gpio:?green=99", ("serial:/dev/ttyACM0?baud=1", "gpio:?green=5"), ("hid:x", "gpio:?red=5"))
+    for part in ("green='99'", "baud='1'", "'x' is not allowed", "lane[1].indicator: pin 5 is already the green of lane[0].indicator"):
+        assert part in told

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.entry import Clock
+from firmware.time_sense import Now
+from firmware.trip_memory import FILE_NAME, TripMemory, new_name
+from firmware.trips import TripChange, Trips, Why
+
+BOOT, NEXT_BOOT = bytes(16), bytes([1]) * 16
+MINUTE_MS = 60_000
+
+
+def trips(linger_s: float = 120, running: str | None = None) -> Trips:
+    names = count(1)
+    return Trips(lambda: f"trip {next(names)}", linger_s, running)
+
+
+def moment(minutes: float, clock: Clock = Clock.SYNCHRONISED) -> Now:
+    return Now(1_700_000_000_000 + int(minutes * MINUTE_MS), int(minutes * MINUTE_MS), clock, None)
+
+
+def test_an_engine_stopped_for_less_than_the_linger_time_is_the_same_trip() -> None:
+    bus = trips(linger_s=120)
+    bus.ignition(on=True, now_s=0)
+    bus.ignition(on=False, now_s=100)
+    assert bus.ignition(on=True, now_s=219) == []
+    assert bus.current == "trip 1"
+
+
+def test_an_engine_stopped_for_longer_is_the_next_trip_even_if_nobody_looked_meanwhile() -> None:
+    bus = trips(linger_s=120)
+    bus.ignition(on=True, now_s=0)
+    bus.ignition(on=False, now_s=100)
+    assert bus.ignition(on=True, now_s=220) == [TripChange("trip 1", False, Why.IGNITION), TripChange("trip 2", True, Why.IGNITION)]
+
+
+def test_at_the_terminus_the_next_trip_begins_where_the_engine_runs_on() -> None:
+    bus = trips()
+    bus.ignition(on=True, now_s=0)
+    assert [change.facts() for change in bus.terminus()] == [
+        {"what": "trip-end", "trip": "trip 1", "why": "terminus"},
+        {"what": "trip-begin", "trip": "trip 2", "why": "terminus"},
+    ]
+
+
+def test_without_ignition_the_terminus_ends_the_trip_and_a_command_begins_the_next() -> None:
+    bus = trips()
+    bus.begin()
+    assert [change.began for change in bus.terminus()] == [False]
+    assert bus.current is None
+    assert bus.terminus() == []
+    assert [change.began for change in bus.begin()] == [True]
+    assert [change.began for change in bus.begin()] == [False, True]
+
+
+events = st.lists(
+    st.tuples(st.sampled_from(["on", "off", "tick", "begin", "end", "terminus"]), st.floats(0, 300)),
+    max_size=40,
+)
+
+
+@given(events, st.floats(0, 200))
+def test_trips_begin_and_end_in_turn_and_no_name_comes_twice(happened: list[tuple[str, float]], linger_s: float) -> None:
+    bus, now_s, changes = trips(linger_s), 0.0, list[TripChange]()
+    for what, later_s in happened:
+        now_s += later_s
+        match what:
+            case "on" | "off":
+                changes += bus.ignition(on=what == "on", now_s=now_s)
+                assert what == "off" or bus.current
+            case "tick":
+                changes += bus.tick(now_s)
+            case "begin":
+                changes += bus.begin()
+            case "end":
+                changes += bus.end()
+            case "terminus":
+                changes += bus.terminus()
+        assert bus.current == (changes[-1].trip if changes and changes[-1].began else None)
+    assert [change.began for change in changes] == [number % 2 == 0 for number in range(len(changes))]
+    assert all(before.trip == after.trip for before, after in zip(changes[::2], changes[1::2], strict=False))
+    begun = [change.trip for change in changes if change.began]
+    assert len(set(begun)) == len(begun)
+
+
+def test_a_wrong_linger_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="linger_s must be 0 or above, got -1"):
+        trips(linger_s=-1)
+
+
+@pytest.mark.parametrize(
+    "boot, minutes, clock, runs_on",
+    [
+        (BOOT, 600, Clock.UNKNOWN, True),  # the same boot: only our process was away
+        (NEXT_BOOT, 3, Clock.SYNCHRONISED, True),
+        (NEXT_BOOT, 16, Clock.SYNCHRONISED, False),
+        (NEXT_BOOT, -5, Clock.SYNCHRONISED, False),  # the clock went back: nobody knows
+        (NEXT_BOOT, 3, Clock.UNKNOWN, False),
+    ],
+)
+def test_a_trip_runs_on_after_a_short_power_cut_only(boot: bytes, minutes: float, clock: Clock, runs_on: bool, tmp_path: Path) -> None:
+    TripMemory(tmp_path, BOOT).note("trip 1", moment(0))
+    assert TripMemory(tmp_path, boot).recall(moment(minutes, clock)) == ("trip 1", runs_on)
+
+
+def test_a_trip_that_is_over_is_not_recalled(tmp_path: Path) -> None:
+    memory = TripMemory(tmp_path, BOOT)
+    memory.note("trip 1", moment(0))
+    memory.note(None, moment(1))
+    assert memory.recall(moment(1)) == (None, False)
+
+
+def test_a_running_trip_costs_a_write_every_five_minutes_at_most(tmp_path: Path) -> None:
+    memory, written = TripMemory(tmp_path, BOOT), 0
+    before = None
+    for minute in range(31):
+        memory.note("trip 1", moment(minute))
+        now = (tmp_path / FILE_NAME).stat().st_ino
+        written += now != before
+        before = now
+    assert written == 7
+
+
+def test_a_damaged_memory_is_set_aside(tmp_path: Path) -> None:
+    memory = TripMemory(tmp_path, BOOT)
+    memory.note("trip 1", moment(0))
+    (tmp_path / FILE_NAME).write_bytes(b"{torn")
+    assert memory.recall(moment(1)) == (None, False)
+    memory.note("trip 2", moment(2))
+    assert TripMemory(tmp_path, BOOT).recall(moment(2)) == ("trip 2", True)
+
+
+def test_a_name_says_when_the_trip_began_in_vietnam() -> None:
+    assert new_name(moment(0)).startswith("20231115T0513-")
+    assert len({new_name(moment(0)) for _ in range(100)}) == 100
