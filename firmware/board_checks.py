@@ -25,7 +25,8 @@ _HOT_C = 80.0  # where a Raspberry Pi begins to slow down; at 85 it does so hard
 _LITTLE_MB = 100
 # Whom Raspberry Pi OS lets at which devices (raspberrypi-sys-mods, 99-com.rules).
 _GROUPS: Mapping[str, tuple[str, ...]] = {
-    "picamera2": ("video", "render"), "v4l2": ("video",), "serial": ("dialout",), "gpio": ("gpio",), "hid": ("input",), "evdev": ("input",),
+    "picamera2": ("video", "render"), "v4l2": ("video",), "serial": ("dialout",), "nmea": ("dialout",), "hid": ("input",),
+    "gpio": ("gpio",), "relay": ("gpio",), "oled": ("i2c",),
 }  # fmt: skip
 
 

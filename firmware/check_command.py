@@ -49,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "check",
         help="test each configured part",
         description="Tests each configured part for real: enrolment, keys, certificate, clock, disk, outbox, broker, board, pins, "
-        "cameras, readers, lights.",
+        "cameras, readers, lights, displays, barriers, contacts, positions.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

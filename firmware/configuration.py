@@ -33,14 +33,15 @@ def load_settings(path: Path) -> Settings:
     return settings_of.load(path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read)])
 
 
-def pins_in(settings: Settings) -> Mapping[int, str]:
-    """Every pin (BCM number) that the configuration names or implies, with the part it is for."""
+def devices_in(settings: Settings) -> list[tuple[str, DriverUrl]]:
+    """Every device of a configuration that has been checked: its key and its URL."""
     read = Understood(settings.gate, settings.vehicle, dict(enumerate(settings.lanes)), dict(enumerate(settings.inputs)))
-    pins: dict[int, str] = {}
-    for _key, url, check in _urls(read):
-        if url:
-            pins |= {pin: part for pin, part in pins_of(check(url)).items() if pin not in pins}
-    return pins
+    return [(key, check(url)) for key, url, check in _urls(read) if url]
+
+
+def pins_in(settings: Settings) -> Mapping[int, str]:
+    """Every pin (BCM number) that the configuration uses, with the part it is for."""
+    return {pin: part for _key, url in devices_in(settings) for pin, part in pins_of(url).items()}
 
 
 def _urls(read: Understood) -> Iterator[tuple[str, str, Callable[[str], DriverUrl]]]:

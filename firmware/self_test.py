@@ -10,12 +10,12 @@ from itertools import chain
 from queue import Empty, Queue
 from threading import Thread
 
-from drivers.catalogue import check_camera_url, check_indicator_url, check_reader_url
-from drivers.urls import DriverUrl
 from edge_agent.settings import Settings
 from firmware import board_checks
 from firmware.certificate_checks import check_broker
+from firmware.configuration import devices_in
 from firmware.indicator_checks import check_indicator, show_result
+from firmware.part_checks import check_parts
 from firmware.pin_checks import check_pins
 from firmware.running_gate import alone, indicators, leave_alone
 from firmware.state_checks import check_identity, check_state
@@ -83,7 +83,7 @@ class _Later:
 
 
 def _test_machine(settings: Settings) -> Iterator[Finding]:
-    machine, urls = board_checks.Machine(), _device_urls(settings)
+    machine, urls = board_checks.Machine(), [url for _key, url in devices_in(settings)]
     yield guarded("board", _REPORT, lambda: board_checks.check_board(machine, urls))
     groups = board_checks.check_groups(machine, urls, settings.device.state)
     if groups is not None:
@@ -91,12 +91,6 @@ def _test_machine(settings: Settings) -> Iterator[Finding]:
     yield board_checks.check_power()
     yield board_checks.check_heat()
     yield board_checks.check_memory()
-
-
-def _device_urls(settings: Settings) -> list[DriverUrl]:
-    found = [check_indicator_url(url) for _part, url in indicators(settings)]
-    found += [check_camera_url(lane.camera) for lane in settings.lanes if lane.camera]
-    return found + [check_reader_url(lane.reader) for lane in settings.lanes if lane.reader]
 
 
 def _test_devices(settings: Settings, running: Finding | None, manner: Manner) -> Iterator[Finding]:
@@ -108,6 +102,7 @@ def _test_devices(settings: Settings, running: Finding | None, manner: Manner) -
     if pins is not None:
         yield pins
     yield from _test_lanes(settings, manner)
+    yield from check_parts(settings)
     for part, url in indicators(settings):
         with _output_elsewhere(manner):
             finding = check_indicator(part, url, silent=manner.first_boot)

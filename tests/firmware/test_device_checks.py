@@ -18,6 +18,7 @@ from drivers.patterns import PATTERNS
 from edge_agent.settings import ConfigError, LaneSettings, Settings
 from firmware import indicator_checks, reader_checks, sample_code
 from firmware.configuration import load_settings, pins_in
+from firmware.part_checks import check_parts
 from firmware.pin_checks import check_pins
 from firmware.verdict import Verdict
 
@@ -136,8 +137,8 @@ def test_pins_are_gathered_over_all_parts(enrolled: Enrolled) -> None:
 @pytest.mark.parametrize(
     "reader, indicator, words",
     [
-        ("serial:/dev/b", "gpio:?green=22&amber=27", "amber on pin 27, which gate.indicator has already"),
-        ("serial:/dev/serial0", "gpio:?green=15", "green on pin 15, which lane[1].reader has already"),
+        ("serial:/dev/b", "gpio:?green=22&amber=27", "pin 27 is already the red of gate.indicator"),
+        ("serial:/dev/serial0", "gpio:?green=15", "pin 15 is already the serial RXD of lane[1].reader"),
     ],
 )
 def test_a_pin_for_two_parts_is_a_configuration_error(enrolled: Enrolled, reader: str, indicator: str, words: str) -> None:
@@ -173,6 +174,21 @@ def test_without_pins_or_a_header_nothing_is_asked(enrolled: Enrolled) -> None:
     finding = check_pins(loaded(enrolled, {**IN, "reader": "serial:/dev/a"}), nobody)
     assert finding is not None
     assert (finding.verdict, finding.detail) == (Verdict.SKIPPED, "no header")
+
+
+def test_further_parts_are_opened_and_a_barrier_moves_for_nobody(enrolled: Enrolled, pins: MockFactory, tmp_path: Path) -> None:
+    lane = {**IN, "reader": "serial:/dev/a", "barrier": "relay:?pin=5"}
+    config = gate_toml(enrolled, lane, gate='indicator = "gpio:?green=17"')
+    contact = f'[[input]]\nname = "door"\nrole = "door"\nswitch = "fifo:{tmp_path / "door"}"\n'
+    config.write_text(config.read_text("utf-8") + contact, encoding="utf-8")
+    settings = load_settings(config)
+    assert set(pins_in(settings)) == {5, 17}
+    found = {finding.part: finding.verdict for finding in check_parts(settings)}
+    assert found == {"lane[0].barrier": Verdict.OK, "input[0].switch": Verdict.OK}
+    assert True not in [state.state for state in pins.pin(5).states]
+    with gpiozero.LED(5, pin_factory=pins):
+        taken = {finding.part: finding for finding in check_parts(settings)}["lane[0].barrier"]
+    assert (taken.verdict, "GPIO5" in taken.detail) == (Verdict.FAULT, True)
 
 
 def test_signals_of_the_result_are_states_without_sound() -> None:
