@@ -208,6 +208,14 @@ def test_an_outbox_deleted_while_the_gate_is_open_is_replaced(enrolled: Enrolled
     assert Kind.SALVAGE in enrolled.kinds()
 
 
+def kinds_by_now(enrolled: Enrolled) -> list[Kind]:
+    """What is in the outbox; nothing while the gate is still making it."""
+    try:
+        return enrolled.kinds()
+    except FileNotFoundError:
+        return []
+
+
 def test_a_deleted_outbox_gives_its_last_copy_to_the_new_one(enrolled: Enrolled, readers: tuple[Reader, Reader]) -> None:
     before, after = synthetic_people(9)[:6], synthetic_people(9)[6:]
     with RunningGate(enrolled, enrolled.settings(*two_lanes(readers), held_s=0.2, repeat_s=1.0)):
@@ -220,7 +228,7 @@ def test_a_deleted_outbox_gives_its_last_copy_to_the_new_one(enrolled: Enrolled,
         enrolled.outbox.unlink()
         readers[0].scan(CARD)
         light.wait_for(Signal.REFUSED)
-        wait_until(lambda: enrolled.outbox.exists() and Kind.SALVAGE in enrolled.kinds(), "its entries are in a new one")
+        wait_until(lambda: Kind.SALVAGE in kinds_by_now(enrolled), "its entries are in a new one")
         for count, person in enumerate(after, start=7):
             readers[0].scan(write_person(person))
             light.wait_for(Signal.ACCEPTED, count)
