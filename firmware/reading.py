@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from firmware.aim import Advice
 
-Method: TypeAlias = Literal["camera", "serial"]
+Method: TypeAlias = Literal["camera", "serial", "hid"]
 
 
 class SourceState(StrEnum):
