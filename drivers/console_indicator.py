@@ -47,13 +47,6 @@ _WORDS = {
 }
 
 
-def shape_and_words(signal: Signal) -> tuple[str, str, str]:
-    """A signal's shape, Vietnamese words and English words, for whatever can show them."""
-    _colour, shape, words = _WORDS[signal]
-    vietnamese, english = words.split(" · ")
-    return shape, vietnamese, english
-
-
 class ConsoleIndicator:
     """One line a signal.
 
@@ -73,7 +66,7 @@ class ConsoleIndicator:
         self._write(f"{time.strftime('%H:%M:%S')} {mark} {words}\n")
 
     def set_quiet(self, quiet: bool) -> None:
-        """A terminal makes no sound: nothing changes."""
+        """A terminal is silent anyway."""
 
     def close(self) -> None:
         """Writes nothing more; the stream stays open, it is not ours."""
@@ -101,3 +94,15 @@ def _send_the_rest_nowhere(stream: TextIO) -> None:
         os.dup2(nowhere, stream.fileno())
     finally:
         os.close(nowhere)
+
+
+def shape_and_words(signal: Signal) -> tuple[str, str, str]:
+    """A signal's shape (one sign), its Vietnamese and its English words.
+
+    Example:
+        >>> shape_and_words(Signal.ACCEPTED)
+        ('✔', 'MỜI QUA', 'accepted')
+    """
+    _, shape, words = _WORDS[signal]
+    vietnamese, _, english = words.rpartition(" · ")
+    return shape, vietnamese, english
