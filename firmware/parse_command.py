@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _moment_ms(text: str) -> int:
     try:
         return time.time_ns() // 1_000_000 if text == "now" else round(datetime.fromisoformat(text).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("give a time such as 2022-06-30T08:00:00+07:00, or now") from None
 
 

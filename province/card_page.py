@@ -1,7 +1,6 @@
 """Draws personal codes on paper: a PDF of A4 pages, exact in millimetres, with cut marks, black modules on white and Vietnamese text.
 
-Error correction level Q is what was read best after creases and rubbing (decision 0010). Modules are drawn as vectors, so that no
-printer's scaling makes them uneven.
+Modules are drawn as vectors, so that no printer's scaling makes them uneven.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from firmware.person_codes.masking import mask_number
+from province.card_code import QUIET_MODULES, Code, encoded
 from province.card_text import Card
 from province.errors import ProvinceError
 
 _PAGE_MM = (210.0, 297.0)
-_QUIET_MODULES = 4  # ISO/IEC 18004
 _CUT_MM = 4.0
 _MARGIN_MM = 3.0
 _FONT = "CardSans"
@@ -54,37 +53,6 @@ LAYOUTS = {
 
 class NoFont(ProvinceError):
     """There is no font with Vietnamese letters."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Code:
-    """A code as rows of modules, True is dark."""
-
-    rows: tuple[tuple[bool, ...], ...]
-
-    def side_mm(self, layout: Layout) -> float:
-        """Side of the code on this card, without its quiet zone."""
-        modules = len(self.rows)
-        return layout.code_mm or min(layout.size_mm) * modules / (modules + 2 * _QUIET_MODULES)
-
-    def runs(self) -> Iterator[tuple[int, int, int, int]]:
-        """Dark rectangles: column, row, width and height in modules.
-
-        Each module is in a run across and in one down, so that no viewer's smoothing leaves white hairlines between them.
-        """
-        for number, row in enumerate(self.rows):
-            yield from ((start, number, length, 1) for start, length in _stretches(row))
-        for number, column in enumerate(zip(*self.rows, strict=True)):
-            yield from ((number, start, 1, length) for start, length in _stretches(column))
-
-
-def _stretches(line: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    start = 0
-    for at, dark in enumerate((*line, False)):
-        if not dark:
-            if at > start:
-                yield start, at - start
-            start = at + 1
 
 
 def draw(cards: Sequence[Card], layout: Layout, font: Path | None = None) -> bytes:
@@ -149,9 +117,9 @@ def _register(font: Path | None) -> None:
 
 
 def _draw_card(canvas: Any, card: Card, layout: Layout) -> None:
-    code = _encoded(card.text)
-    side_mm, (width, height) = code.side_mm(layout), layout.size_mm
-    quiet_mm = side_mm / len(code.rows) * _QUIET_MODULES
+    code = encoded(card.text)
+    side_mm, (width, height) = _side_mm(code, layout), layout.size_mm
+    quiet_mm = side_mm / len(code.rows) * QUIET_MODULES
     box_mm = side_mm + 2 * quiet_mm
     on_page = layout.size_mm == _PAGE_MM
     left, bottom = ((width - box_mm) / 2, height - box_mm - 25) if on_page else (0.0, (height - box_mm) / 2)
@@ -163,14 +131,13 @@ def _draw_card(canvas: Any, card: Card, layout: Layout) -> None:
     _draw_cut_marks(canvas, width, height)
 
 
-def _encoded(text: str) -> _Code:
-    import segno  # noqa: PLC0415 - as above
+def _side_mm(code: Code, layout: Layout) -> float:
+    """Side of a code on this card, without its quiet zone."""
+    modules = len(code.rows)
+    return layout.code_mm or min(layout.size_mm) * modules / (modules + 2 * QUIET_MODULES)
 
-    made = segno.make(text, error="q", micro=False, boost_error=True)  # a better level where it costs no larger code
-    return _Code(tuple(tuple(bool(module) for module in row) for row in made.matrix))
 
-
-def _draw_code(canvas: Any, code: _Code, corner_mm: tuple[float, float], side_mm: float) -> None:
+def _draw_code(canvas: Any, code: Code, corner_mm: tuple[float, float], side_mm: float) -> None:
     module = side_mm / len(code.rows)
     path = canvas.beginPath()
     for column, row, width, height in code.runs():

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from firmware.health_pass import PREFIX, base45
-from firmware.health_pass.trust_list import ES256, FORMAT, PS256
+from firmware.health_pass.signer import ES256, PS256
+from firmware.health_pass.trust_list import FORMAT
 from firmware.person_codes import Person
 
 Algorithm = Literal["ES256", "PS256"]

@@ -6,26 +6,21 @@ is checked by the COSE layer of `cwt`; the dates here, against a time passed in,
 
 from __future__ import annotations
 
-import math
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 
 from firmware.health_pass import base45, careful_cbor
 from firmware.health_pass.answer import PassAnswer, ShownPass
-from firmware.health_pass.trust_list import ES256, PS256, Signer, TrustList
-from firmware.person_codes.national import bare_capitals
+from firmware.health_pass.claims import Claims, read_claims
+from firmware.health_pass.signer import ES256, PS256, Signer
+from firmware.health_pass.trust_list import TrustList
 
 PREFIX = "HC1:"
 TEXT_MAX_CHARS = 4296  # all that a QR code holds in alphanumeric mode (ISO/IEC 18004, version 40-L)
 _INFLATED_MAX_BYTES = 64 * 1024
 _TAG_SIGN1, _TAG_CWT = 18, 61
 _ALG, _KID = 1, 4  # header parameters, RFC 9052 section 3.1
-_EXP, _NBF, _IAT, _HCERT = 4, 5, 6, -260  # claims
-_NAME_MAX_CHARS = 200
-_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:T.*)?)?)?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,16 +33,6 @@ class _Signed:
     signature: bytes
     algorithm: object
     kid: bytes
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Claims:
-    """What a pass says, once its signature is good."""
-
-    until_ms: float
-    from_ms: float
-    name: str | None
-    birth_date: str | None
 
 
 def read_pass(text: str, trust_list: TrustList, wall_ms: int | None) -> ShownPass:
@@ -76,13 +61,13 @@ def read_pass(text: str, trust_list: TrustList, wall_ms: int | None) -> ShownPas
     if not signers:
         return ShownPass(PassAnswer.BAD_SIGNATURE)
     try:
-        claims = _claims(signed.payload)
+        claims = read_claims(signed.payload)
     except ValueError:
         return ShownPass(PassAnswer.MALFORMED)
     return ShownPass(_dated(claims, signers, wall_ms), claims.name, claims.birth_date)
 
 
-def _dated(claims: _Claims, signers: list[Signer], wall_ms: int | None) -> PassAnswer:
+def _dated(claims: Claims, signers: list[Signer], wall_ms: int | None) -> PassAnswer:
     if wall_ms is None:
         return PassAnswer.CLOCK_UNKNOWN
     if wall_ms >= claims.until_ms:  # RFC 8392 section 3.1.4: "on or after" it must not be taken
@@ -154,63 +139,3 @@ def _has_signed(signer: Signer, signed: _Signed) -> bool:
     except Exception:  # noqa: BLE001 - a library fed by strangers: whatever it stumbles over, this is not verified
         return False
     return True
-
-
-def _claims(payload: bytes) -> _Claims:
-    """What a signed payload says.
-
-    Raises:
-        ValueError: it has no end, or is about something else than health.
-    """
-    claims = careful_cbor.loads(payload)
-    if not isinstance(claims, Mapping) or not isinstance(container := claims.get(_HCERT), Mapping):
-        raise ValueError("no health certificate")  # noqa: TRY004 - as above
-    certificate = container.get(1)
-    if not isinstance(certificate, Mapping):
-        raise ValueError("no health certificate of version 1")  # noqa: TRY004 - as above
-    until_ms = _moment_ms(claims.get(_EXP))
-    if until_ms is None:
-        raise ValueError("no end")
-    starts = (_moment_ms(claims.get(_NBF)), _moment_ms(claims.get(_IAT)))
-    names = certificate.get("nam")
-    return _Claims(
-        until_ms=until_ms,
-        from_ms=max((start for start in starts if start is not None), default=-math.inf),
-        name=_name(names) if isinstance(names, Mapping) else None,
-        birth_date=_birth_date(certificate.get("dob")),
-    )
-
-
-def _moment_ms(value: object) -> float | None:
-    """A NumericDate (RFC 8392 section 2), whole or not, with or without tag 1."""
-    if isinstance(value, datetime):
-        value = value.timestamp() if value.tzinfo else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return value * 1000
-
-
-def _name(names: Mapping[object, object]) -> str | None:
-    parts = [_text(names.get(plain)) or _text(names.get(machine)) for plain, machine in (("fn", "fnt"), ("gn", "gnt"))]
-    return " ".join(bare_capitals(" ".join(parts)).split())[:_NAME_MAX_CHARS] or None
-
-
-def _text(value: object) -> str:
-    return value.replace("<", " ").strip() if isinstance(value, str) else ""
-
-
-def _birth_date(value: object) -> str | None:
-    """`YYYY-MM-DD`, `YYYY-MM` or `YYYY`; anything else is left out: the signature holds, and no pass is refused for an odd date."""
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    parts = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if parts is None:
-        return None
-    year, month, day = parts.groups()
-    try:
-        date(int(year), int(month or 1), int(day or 1))
-    except ValueError:
-        return None
-    return "-".join(part for part in (year, month, day) if part)

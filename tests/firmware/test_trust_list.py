@@ -73,6 +73,7 @@ def test_what_is_no_trust_list_is_said(document: object) -> None:
         ({"public_key": public_key(ed25519.Ed25519PrivateKey.generate())}, "must be on P-256 (ES256) or RSA"),
         ({"public_key": public_key(ec.generate_private_key(ec.SECP384R1()))}, "must be on P-256 (ES256) or RSA"),
         ({"public_key": public_key(rsa.generate_private_key(65537, 1024))}, "2048 bits or more"),  # noqa: S505 - refused
+        ({"valid_until": "0001-01-01T00:00:00+14:00"}, "valid_until: "),
         ({"valid_until": "soon"}, "valid_until: must be a date or time in ISO form"),
         ({"valid_from": None}, "valid_from: must be a date or time in ISO form"),
         ({"valid_from": "2024-01-01"}, "valid_until: is before valid_from"),
