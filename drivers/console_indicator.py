@@ -66,7 +66,7 @@ class ConsoleIndicator:
         self._write(f"{time.strftime('%H:%M:%S')} {mark} {words}\n")
 
     def set_quiet(self, quiet: bool) -> None:
-        """A terminal makes no sound: nothing changes."""
+        """A terminal is silent anyway."""
 
     def close(self) -> None:
         """Writes nothing more; the stream stays open, it is not ours."""

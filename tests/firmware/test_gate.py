@@ -256,6 +256,15 @@ def test_another_persons_pass_helps_nobody() -> None:
     assert (judgement.health, judgement.keeper) == (PassResult.OTHER_PERSON, True)
 
 
+def test_a_pass_shown_by_somebody_already_recorded_is_not_left_for_the_next() -> None:
+    gate = Gate(REQUIRED)
+    gate.pass_shown("in", pass_of(CARD), Moment(0.0))
+    passes(gate, "in", CARD, 1.0)
+    gate.pass_shown("in", pass_of(CARD), Moment(3.0))
+    assert passes(gate, "in", CARD, 4.0).verdict is Verdict.ALREADY
+    assert passes(gate, "in", OTHER, 6.0).health is PassResult.NOT_SHOWN
+
+
 def test_passes_mean_nothing_where_nobody_asks_for_them() -> None:
     assert Gate(TWO).pass_shown("in", pass_of(CARD), Moment(0.0)) is PassVerdict.NOT_ASKED
     assert Gate(REQUIRED).pass_shown("out", pass_of(CARD), Moment(0.0)) is PassVerdict.NOT_ASKED

@@ -60,6 +60,7 @@ def test_every_minute_of_two_weeks_is_as_the_calendar_says(found: list[Rule]) ->
         ("su 22:00-04:00", "2021-10-11T03:59", True),  # the Monday after
         ("su 22:00-04:00", "2021-10-04T03:59", True),  # and the one before
         ("su 22:00-04:00", "2021-10-10T03:59", False),
+        ("su 22:00-21:59", "2021-10-11T21:58", True),
         ("sa-mo 00:00-24:00", "2021-10-11T23:59", True),
         ("sa-mo 00:00-24:00", "2021-10-12T00:00", False),
     ],
