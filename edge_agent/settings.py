@@ -299,9 +299,11 @@ def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: [])
     outbox = _read_section(OutboxSettings, tables.get("outbox", {}), "outbox", problems)
     agent = _read_section(AgentSettings, tables.get("agent", {}), "agent", problems)
     vehicle = _read_section(VehicleSettings, tables.get("vehicle", {}), "vehicle", problems)
-    if not tables.get("lane"):
+    lane_tables = tables.get("lane")
+    if not isinstance(lane_tables, list) or not lane_tables:
         problems.append("lane: at least one [[lane]] is needed, each with name, direction and a camera or reader")
-    lanes = _read_list(LaneSettings, tables.get("lane", []), "lane", problems)
+        lane_tables = []
+    lanes = _read_list(LaneSettings, lane_tables, "lane", problems)
     inputs = _read_list(InputSettings, tables.get("input", []), "input", problems)
     read = Understood(gate, vehicle, lanes, inputs)
     problems += _problems_between(read) + also(read)

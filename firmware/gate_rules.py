@@ -93,9 +93,6 @@ def rule_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
         yield from _button_problems(f"lane[{place}]", lane)
     if gate is None:
         return
-    said = {part for lane in lanes.values() for part in (lane.button_in, lane.button_out, lane.button_turn)}
-    if gate.keeper_button and gate.keeper_button in said:
-        yield f"gate.keeper_button: {gate.keeper_button!r} is not allowed, it is a direction's button; allowed is a part of its own"
     yield from _problem("gate.opening_hours", lambda: read_hours(gate.opening_hours), BadHours)
     yield from _problem("gate.quiet_hours", lambda: read_hours(gate.quiet_hours), BadHours)
     yield from _problem("gate.presence_reset", lambda: read_time(gate.presence_reset), BadTime)

@@ -60,7 +60,7 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
         '[agent]\nwindow = true\n[[lane]]\ndirection = "up"\n[[lane]]\nname = "b"\ndirection = "in"\n',
     )
     for expected in (
-        "colour: not a section; known are device, gate, outbox, agent, lane",
+        "colour: not a section; known are device, gate, outbox, agent, vehicle, lane, input",
         "device.state: 5 is not allowed; allowed is text (a path)",
         """device.clock: 'sundial' is not allowed; allowed is "auto" or "system\"""",
         "gate.repeat_s: 0 is not allowed; allowed is a number from 1 to 3600",
@@ -75,10 +75,22 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
     assert len(told) == 10
 
 
-@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "lane"])
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name not in {"lane", "input"}])
 @pytest.mark.parametrize("value", ["5", '"text"', "[1]", "true", "1979-05-27"])
 def test_a_section_must_be_one(file: Path, section: str, value: str) -> None:
     assert problems(file, f"{section} = {value}\n{LANE}") == [f"{file}: {section}: must be a section"]
+
+
+@pytest.mark.parametrize("inputs", ["input = 5", '[input]\nname = "a"'])
+def test_inputs_are_a_list_of_sections(file: Path, inputs: str) -> None:
+    text = f"{inputs}\n{LANE}"
+    assert problems(file, text) == [f"{file}: input: must be sections, each headed [[input]]"]
+
+
+def test_an_input_of_a_vehicle_needs_trips_and_names_are_given_once(file: Path) -> None:
+    told = problems(file, LANE + 2 * '[[input]]\nname = "key"\nrole = "ignition"\nswitch = "fifo:/x/y"\n')
+    assert any("input[0].role: 'ignition' is not allowed without trips; set vehicle.trips = true" in line for line in told)
+    assert any("input[1].name: 'key' is used twice" in line for line in told)
 
 
 @pytest.mark.parametrize("lanes", ["", "lane = []", "lane = 5", '[lane]\nname = "a"'])
@@ -112,14 +124,18 @@ def test_an_absent_or_unreadable_file_is_said(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+NEEDED = {
+    "lane": {"name": '"a"', "direction": '"in"', "camera": '"x"'},
+    "input": {"name": '"a"', "role": '"door"', "switch": '"x"'},
+}
 KEYS = [(section, item) for section, kind in SECTIONS.items() for item in dataclasses.fields(kind)]
 
 
 @pytest.mark.parametrize("section, item", KEYS, ids=lambda value: getattr(value, "name", value))
 @pytest.mark.parametrize("value", ["true", "[]", "{}", "nan", "inf", "-1", "1e30", '""', '"\\u0000"', "1979-05-27", "-5.5", str(2**70)])
 def test_any_value_is_taken_or_told_with_what_is_allowed(file: Path, section: str, item: dataclasses.Field[Any], value: str) -> None:
-    table = f"[[{section}]]" if section == "lane" else f"[{section}]"
-    rest = {"name": '"a"', "direction": '"in"', "camera": '"x"'} if section == "lane" else {}
+    table = f"[[{section}]]" if section in NEEDED else f"[{section}]"
+    rest = NEEDED.get(section, {})
     lines = "".join(f"{key} = {text}\n" for key, text in {**rest, item.name: value}.items())
     file.write_text(f"{table}\n{lines}" + ("" if section == "lane" else LANE), encoding="utf-8")
     kind = get_type_hints(SECTIONS[section])[item.name]
@@ -128,7 +144,8 @@ def test_any_value_is_taken_or_told_with_what_is_allowed(file: Path, section: st
     except ConfigError as error:
         assert allowed(kind, item.metadata) in str(error) or "exactly one of them" in str(error)  # noqa: PT017 - or it is taken
         return
-    holder = settings.lanes[0] if section == "lane" else getattr(settings, section)
+    lists: dict[str, tuple[Any, ...]] = {"lane": settings.lanes, "input": settings.inputs}
+    holder = lists[section][0] if section in lists else getattr(settings, section)
     taken = getattr(holder, item.name)
     assert isinstance(taken, kind)
     if item.metadata["least"] is not None:

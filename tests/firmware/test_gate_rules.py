@@ -19,9 +19,15 @@ BOTH = LANE.format("in") + LANE.format("out")
 TRUST = '{"format": "gate-scanner/trust-list/1", "signers": {}}'
 
 
+BUTTONS = "".join(
+    f'[[input]]\nname = "{name}"\nrole = "{"keeper" if name == "k" else "direction"}"\nswitch = "fifo:/x/{name}"\n'
+    for name in ("a", "b", "green", "red", "k")
+)
+
+
 def rules(folder: Path, text: str) -> GateRules:
     file = folder / "gate.toml"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text + BUTTONS, encoding="utf-8")
     settings = load_settings(file)
     return rules_of(settings.gate, settings.lanes)
 
@@ -77,8 +83,9 @@ BAD = [
     (DOOR + 'button_in = "a"\nbutton_out = "a"\n', "lane[0]: its buttons contradict each other"),
     (
         '[gate]\nkeeper_button = "a"\n' + DOOR + 'button_in = "a"\n',
-        "gate.keeper_button: 'a' is not allowed, it is a direction's button; allowed is a part of its own",
+        "gate.keeper_button: 'a' is no [[input]] of role keeper; known are k",
     ),
+    (DOOR + 'button_in = "nobody"\n', "lane[0].button_in: 'nobody' is no [[input]] of role direction; known are a, b, green, red"),
     (LANE.format("in") + 'button_in = "a"\n', "lane[0]: has a button, and direction 'in' asks for none"),
 ]
 
