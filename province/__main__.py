@@ -19,6 +19,12 @@ _COMMANDS = {
     "find": "count where and when one identifier passed",
     "logs": "show each device's log: range, gaps, forks, alerts",
     "quarantine": "show what was refused, and why",
+    "held": "show and open entries that wait for a key",
+    "prove": "certify that a scanner's day is complete, or where it is not",
+    "subject": "look up, hand out or erase what is kept of one person",
+    "audit": "check and show the log of every unmasked look",
+    "keyring": "show the published sealing keys, publish longer ones",
+    "retention": "destroy what is past retention",
 }
 
 _EPILOG = """\

@@ -10,10 +10,11 @@ carries a marker of its province, without which nothing is said about any day; a
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum, auto
 from hashlib import sha256
 from pathlib import Path
@@ -28,11 +29,16 @@ from province.officers import read_root_public
 FORMAT = "gate-scanner-day-keys/1"
 MARKER = "province.id"
 DESTROYED = "destroyed"
+FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
 
 
 class KeystoreAway(ProvinceError):
     """The keystore's folder cannot be read now; nothing can be said about any key, so nothing may be decided."""
+
+
+class TooEarly(ProvinceError):
+    """The day is not past the shortest retention there is; nothing was destroyed."""
 
 
 class KeyDamaged(ProvinceError):
@@ -172,16 +178,23 @@ class Keystore:
             raise KeyDamaged(f"{self.path(epoch)}: damaged. Restore this file from the keystore's copy.")
         return keys
 
-    def destroy(self, day: date) -> None:
+    def destroy(self, day: date, today: date) -> None:
         """Destroys a day's keys for good; doing it again finishes what a power cut left undone.
 
         The tombstone is on the disk before the keys go, so that the day is never only missing. Copies of the file elsewhere, and
         what a flash disk keeps of it, are beyond this.
 
+        Args:
+            day: the day.
+            today: today in Vietnam; yesterday and later days are never destroyed.
+
         Raises:
+            TooEarly: the day may still be needed.
             KeystoreAway: the folder is not this province's.
             OSError: not destroyed, or perhaps not durably; do it again.
         """
+        if day >= today - timedelta(days=FLOOR_DAYS):
+            raise TooEarly(f"{day}: only days before {today - timedelta(days=FLOOR_DAYS)} may be destroyed.")
         epoch = day.isoformat()
         self.check()
         stone = self.tombstone(epoch)
@@ -190,8 +203,29 @@ class Keystore:
         sync_folder(self.folder)
         write_atomically(stone, f"{epoch}\n".encode())
         for path in (self.path(epoch), *self.folder.glob(f".{epoch}.json.*")):  # a write cut short leaves keys too
+            _overwrite(path)
             path.unlink(missing_ok=True)
         sync_folder(self.folder)
+
+    def destroyed(self) -> list[str]:
+        """The days that were destroyed, in order.
+
+        Raises:
+            KeystoreAway: the folder cannot be read now, or is not this province's.
+        """
+        self.check()
+        try:
+            return sorted(path.name for path in (self.folder / DESTROYED).glob("[0-9]*"))
+        except OSError as error:
+            raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+    def left_behind(self) -> list[str]:
+        """Days with a tombstone whose keys still lie here: a destruction was cut short, or a copy was put back.
+
+        Raises:
+            KeystoreAway: as `destroyed`.
+        """
+        return [epoch for epoch in self.destroyed() if self.path(epoch).exists() or any(self.folder.glob(f".{epoch}.json.*"))]
 
     def store(self, keys: DayKeys) -> None:
         """Writes a day's keys.
@@ -229,3 +263,14 @@ class Keystore:
             return sorted(path.stem for path in self.folder.glob("[0-9]*.json") if not self._is_destroyed(path.stem))
         except OSError as error:
             raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+
+def _overwrite(path: Path) -> None:
+    """Puts zeros over a file before its name goes; on a disk that writes elsewhere this is no promise."""
+    try:
+        with path.open("r+b") as file:
+            file.write(bytes(os.fstat(file.fileno()).st_size))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileNotFoundError:
+        return

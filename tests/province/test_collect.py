@@ -150,7 +150,7 @@ def test_a_body_sealed_under_another_header_is_held(world: World, scanner: Scann
 
 def test_an_entry_of_a_destroyed_day_is_expired_and_of_one_that_is_only_missing_held(world: World, scanner: Scanner) -> None:
     log, missing, destroyed = Log.new(scanner), old_key(400), old_key(22)
-    Keystore(world.layout.keystore).destroy(date.fromisoformat(destroyed.epoch))
+    Keystore(world.layout.keystore).destroy(date.fromisoformat(destroyed.epoch), day_of(now_ms()))
     with session(scanner) as device:
         ranges = device.deliver(log.append(key=missing), log.append(key=destroyed))
     assert [(part.status, part.reason) for part in sorted(ranges, key=lambda part: part.first)] == [
