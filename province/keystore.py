@@ -21,12 +21,13 @@ from pathlib import Path
 
 from edge_agent import sealing
 from edge_agent.keyring import EpochKey
-from province.errors import ProvinceError
+from province.errors import NotAProvince, ProvinceError
 from province.files import make_folder, sync_folder, write_atomically
 from province.layout import Layout
 from province.officers import read_root_public
 
 FORMAT = "gate-scanner-day-keys/1"
+PAIR_FORMAT = "gate-scanner-sealing-key/1"
 MARKER = "province.id"
 DESTROYED = "destroyed"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
@@ -86,10 +87,30 @@ def generate(day: date, suite: sealing.Suite) -> DayKeys:
 def write_pair(path: Path, pair: sealing.KeyPair) -> None:
     """Writes a sealing key pair alone, such as the undated one."""
     fields = {
-        "format": "gate-scanner-sealing-key/1", "suite": str(pair.suite), "public": b64encode(pair.public).decode(),
+        "format": PAIR_FORMAT, "suite": str(pair.suite), "public": b64encode(pair.public).decode(),
         "private": b64encode(pair.private).decode(),
     }  # fmt: skip
     write_atomically(path, json.dumps(fields, indent=1).encode())
+
+
+def read_pair(path: Path) -> sealing.KeyPair:
+    """Reads what `write_pair` wrote.
+
+    Raises:
+        NotAProvince: it cannot be read, or is no such key.
+    """
+    try:
+        fields = json.loads(path.read_bytes())
+        pair = sealing.KeyPair(sealing.Suite(fields["suite"]), b64decode(fields["public"]), b64decode(fields["private"]))
+        sealing.load_private(pair.suite, pair.private)
+        sealing.load_public(pair.suite, pair.public)
+    except OSError as error:
+        raise NotAProvince(f"{path}: cannot be read ({error.strerror}). Mount the stick that holds it, or check the name.") from None
+    except (ValueError, KeyError, TypeError):
+        fields, pair = {}, None
+    if pair is None or fields.get("format") != PAIR_FORMAT:
+        raise NotAProvince(f"{path}: not a sealing key as `gate-province init` writes to offline/. Take the copy from the safe.")
+    return pair
 
 
 class Keystore:

@@ -178,4 +178,3 @@ class Retention:
         with database.transaction(self._connection, self._path):
             dropped = self._connection.execute(f"DELETE FROM quarantine WHERE {quarantined}", (limit_ms,)).rowcount  # noqa: S608
         return Leftovers(expired, dropped)
-

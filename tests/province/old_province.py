@@ -18,7 +18,7 @@ from province import database, founding
 from province.clock import now_ms
 from province.intake import Intake, Refused
 from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
+from province.keystore import DayKeys, Keystore
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 from province.register import Register, Stored
@@ -49,12 +49,17 @@ def published(layout: Layout) -> Keyring:
 def key_of(layout: Layout, days: int) -> Keyring:
     """A keyring whose only use is to name the key of a day that was published once."""
     found = Keystore(layout.keystore).load(days_ago(days).isoformat())
-    assert not hasattr(found, "name"), f"no keys of {days} days ago: {found}"
-    return Keyring(1, 1, (found.public, published(layout).key_for(None)))  # type: ignore[union-attr]
+    assert isinstance(found, DayKeys), f"no keys of {days} days ago: {found}"
+    return Keyring(1, 1, (found.public, published(layout).key_for(None)))
 
 
 def made_ago(
-    layout: Layout, log: Log, days: int, body: Body | None = None, kind: Kind = Kind.PASSAGE, change: Callable[[Header], Header] = lambda it: it
+    layout: Layout,
+    log: Log,
+    days: int,
+    body: Body | None = None,
+    kind: Kind = Kind.PASSAGE,
+    change: Callable[[Header], Header] = lambda it: it,
 ) -> bytes:
     """The log's next entry as it was made so many days ago, sealed to the key of that day."""
     at_ms = now_ms() - days * DAY_MS

@@ -1,4 +1,4 @@
-"""After retention nobody opens the day any more: not on copies of register, backup, broker store and outbox, with all keys that are left."""
+"""After retention nobody opens the day any more: no copy of register, backup, broker store or outbox, with all keys that are left."""
 
 from __future__ import annotations
 

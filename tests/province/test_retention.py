@@ -24,10 +24,8 @@ from province.retention import Retention
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = founded_ago(tmp_path / "province", 30)
-    kept_up(made, 30)
-    return made
+def layout(old_layout: Layout) -> Layout:
+    return old_layout
 
 
 @pytest.fixture
