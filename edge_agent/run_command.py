@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 from edge_agent import identity as identities
@@ -18,6 +19,7 @@ from edge_agent.broker_link import BrokerLink
 from edge_agent.control import BadMessage, ControlClient
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
+from edge_agent.trusted_time import trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity) -> No
     stopping = threading.Event()
     link: BrokerLink = connect(identity, settings.agent, work)
     status = _StatusFile(settings.device.runtime)
-    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink))
+    clock = partial(trusted_ms, always=settings.device.clock == "system")
+    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink), clock)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: work.put(Stop()))
     threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()

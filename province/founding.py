@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import keyring, sealing
 from edge_agent.authority import Power
+from edge_agent.disk import sync_folder
 from edge_agent.keyring import UNDATED, EpochKey
 from province import broker_config, database, officers
 from province.errors import AlreadyThere, ProvinceError
-from province.files import FOLDER, PUBLIC, make_folder, sync_folder, write_atomically
+from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
 from province.layout import COLLECTOR, Layout, Settings

@@ -20,9 +20,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from edge_agent import sealing
+from edge_agent.disk import sync_folder
 from edge_agent.keyring import EpochKey
 from province.errors import NotAProvince, ProvinceError
-from province.files import make_folder, sync_folder, write_atomically
+from province.files import make_folder, write_atomically
 from province.layout import Layout
 from province.officers import read_root_public
 

@@ -11,13 +11,8 @@ from edge_agent import cose
 from edge_agent.authority import Certificate, Officer, Power, certify, read_certificate
 from edge_agent.cbor import Malformed
 from province.errors import NotAProvince
-from province.files import PUBLIC, write_atomically
+from province.files import PUBLIC, private_pem, write_atomically
 from province.layout import Layout
-
-
-def private_pem(key: Ed25519PrivateKey) -> bytes:
-    """A signing key as unencrypted PKCS #8 PEM."""
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def write_root(layout: Layout, root: Ed25519PrivateKey) -> None:

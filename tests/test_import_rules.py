@@ -7,12 +7,12 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "command_line", "cose", "endpoint", "entry", "envelope",
+    "authority", "broker_link", "cbor", "command_line", "cose", "disk", "endpoint", "entry", "envelope",
     "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
 DEVICE = {
     "carving", "control", "documents", "finds", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage", "settings",
-    "stored_keyring",
+    "stored_keyring", "stored_time",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

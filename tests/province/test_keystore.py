@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from province_world import founded, settings
 
-from edge_agent import keyring
+from edge_agent import disk, keyring
 from edge_agent.authority import Power
 from edge_agent.keyring import UNDATED, day_of
 from province import files, keystore
@@ -175,7 +175,7 @@ def test_the_tombstone_is_on_the_disk_before_the_keys_go(layout: Layout, monkeyp
 
     def note_sync(folder: Path) -> None:
         order.append(f"sync {folder.name}")
-        files.sync_folder(folder)
+        disk.sync_folder(folder)
 
     def note_write(path: Path, data: bytes) -> None:
         files.write_atomically(path, data)
