@@ -30,6 +30,7 @@ from province.officers import read_root_public
 FORMAT = "gate-scanner-day-keys/1"
 PAIR_FORMAT = "gate-scanner-sealing-key/1"
 MARKER = "province.id"
+COUNTER = "keyring.counter"
 DESTROYED = "destroyed"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
@@ -273,6 +274,34 @@ class Keystore:
             keys = generate(day, suite)
             self.store(keys)
         return keys
+
+    def counter(self) -> int:
+        """The highest counter a keyring was ever given, 0 before the first.
+
+        Raises:
+            KeystoreAway: the folder cannot be read now, or is not this province's.
+            KeyDamaged: the file is no number.
+        """
+        self.check()
+        path = self.folder / COUNTER
+        try:
+            return int(path.read_bytes())
+        except FileNotFoundError:
+            return 0
+        except ValueError:
+            raise KeyDamaged(f"{path}: no number. Write the counter of the newest keyring any scanner has into it.") from None
+        except OSError as error:
+            raise KeystoreAway(f"{path}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+    def note_counter(self, counter: int) -> None:
+        """Keeps a keyring's counter before the keyring is published.
+
+        Here, because this folder is in no backup: after a restore of the rest the next keyring still counts on, and scanners take it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_atomically(self.folder / COUNTER, f"{counter}\n".encode())
 
     def epochs(self) -> list[str]:
         """The days there are keys for, in order.

@@ -137,6 +137,11 @@ class Layout:
         return self.root / "keyring.cose"
 
     @property
+    def keyring_lock(self) -> Path:
+        """Held by whoever makes the next keyring."""
+        return self.root / "keyring.lock"
+
+    @property
     def register(self) -> Path:
         """The database."""
         return self.root / "register.sqlite"
