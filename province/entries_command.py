@@ -20,7 +20,8 @@ examples:
   gate-province entries /srv/gate --limit 20
   gate-province entries /srv/gate --device cho-dong-ba/cong-1 --day 2021-10-05 --json
 
-People are shown the way the health ministry's site does: Nguyễn Văn ***, 0123456 ***. Times are the device's own, Vietnam time.
+People are shown the way the health ministry's site does: Nguyễn Văn ***, 0123456 ***. Vietnam time, the device's own or
+as a later entry of its boot corrected it; with ? while nobody knows whether it is right.
 """
 
 
@@ -83,6 +84,7 @@ def _as_json(entry: views.ShownEntry) -> dict[str, object]:
     return {
         "org": entry.name.org, "device": entry.name.device, "log": entry.log.hex(), "seq": entry.seq, "kind": entry.kind,
         "site": entry.site, "gate": entry.gate, "direction": entry.direction, "wall_ms": entry.wall_ms,
+        "corrected_ms": entry.corrected_ms, "clock": entry.clock,
         "name": entry.person[0] if entry.person else None, "id_number": entry.person[1] if entry.person else None,
         "status": entry.status, "note": entry.note, "forked": entry.forked,
     }  # fmt: skip
@@ -91,4 +93,6 @@ def _as_json(entry: views.ShownEntry) -> dict[str, object]:
 def _as_row(entry: views.ShownEntry) -> tuple[str, ...]:
     status = " ".join(filter(None, (entry.status, entry.note, "fork" if entry.forked else "")))
     name, number = entry.person or ("-", "-")
-    return shown(entry.wall_ms), str(entry.name), entry.gate or "-", entry.direction or "-", name, number, status
+    at_ms = entry.wall_ms if entry.corrected_ms is None else entry.corrected_ms
+    doubt = " ?" if entry.corrected_ms is None and entry.clock == "unknown" else ""
+    return shown(at_ms) + doubt, str(entry.name), entry.gate or "-", entry.direction or "-", name, number, status
