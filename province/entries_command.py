@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from edge_agent.topics import DeviceName
-from province import database, views
-from province.clock import shown
+from province import erasures, views
+from province.clock import now_ms, shown
 from province.console import print_json, print_table
 from province.errors import NotAProvince
 from province.keystore import Keystore
@@ -68,10 +68,11 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 1:
         raise NotAProvince(f"--limit {args.limit}: must be at least 1.")
     device, day = (None if args.device is None else device_name(args.device)), (None if args.day is None else _day(args.day))
-    with closing(database.connect(layout.register)) as connection:
+    keystore = Keystore(layout.keystore)
+    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
         if device is not None:
             views.check_registered(connection, device)
-        found = views.entries(connection, Keystore(layout.keystore), args.limit, device, day)
+        found = views.entries(connection, keystore, args.limit, device, day)
     if args.json:
         for entry in found:
             print_json(_as_json(entry))

@@ -32,6 +32,7 @@ PAIR_FORMAT = "gate-scanner-sealing-key/1"
 MARKER = "province.id"
 COUNTER = "keyring.counter"
 DESTROYED = "destroyed"
+ERASED = "erased"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
 
@@ -138,6 +139,10 @@ class Keystore:
         """What lies there once a day was destroyed."""
         return self.folder / DESTROYED / epoch
 
+    def erased(self, epoch: str) -> Path:
+        """Where it is noted what of a day was erased."""
+        return self.folder / ERASED / f"{epoch}.json"
+
     def found(self) -> None:
         """Makes the new, empty folder this province's keystore.
 
@@ -229,6 +234,8 @@ class Keystore:
             _overwrite(path)
             path.unlink(missing_ok=True)
         sync_folder(self.folder)
+        if self.erased(epoch).exists():
+            self.erased(epoch).unlink(missing_ok=True)
 
     def destroyed(self) -> list[str]:
         """The days that were destroyed, in order.

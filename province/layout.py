@@ -72,6 +72,11 @@ class Layout:
         return self.root / "officers"
 
     @property
+    def auditors(self) -> Path:
+        """Keys of the officers who look along, each closed by a passphrase."""
+        return self.root / "auditors"
+
+    @property
     def authority(self) -> Path:
         """The certificate authority for MQTT."""
         return self.root / "authority"

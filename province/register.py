@@ -15,11 +15,12 @@ from typing import Self
 from edge_agent.entry import LogHead, Passage, encode_body
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
-from province import clock_truth, database, days, devices, wrapping
+from province import clock_truth, database, days, devices, erasures, wrapping
 from province.alerts import AlertKind
 from province.fate import Opened
 from province.identifiers import tokens
 from province.intake import Refused, Taken
+from province.keystore import Keystore
 from province.ledger import Span, merge
 from province.quarantine import put_away
 from province.receipt_ranges import Outcome
@@ -77,6 +78,17 @@ class Register:
         """
         try:
             return devices.find(self._connection, name)
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from None
+
+    def erase_again(self, keystore: Keystore, at_ms: int) -> int:
+        """Erases what was erased before and has come back; says how many rows.
+
+        Raises:
+            KeystoreAway, ErasuresDamaged, RegisterBusy: as `erasures.reapply`.
+        """
+        try:
+            return erasures.reapply(self._connection, self.path, keystore, at_ms)
         except sqlite3.Error as error:
             raise database.explain(error, self.path) from None
 

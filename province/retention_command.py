@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from province import database
+from province import database, erasures
 from province.clock import now_ms
 from province.console import print_json, print_line
 from province.errors import NotAProvince, ProvinceError
@@ -55,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
     layout.read_settings()
     if not FLOOR_DAYS <= args.days <= _MOST_DAYS:
         raise NotAProvince(f"--days {args.days}: must be {FLOOR_DAYS} to {_MOST_DAYS}.")
-    with closing(database.connect(layout.register)) as connection:
-        retention = Retention(connection, layout.register, Keystore(layout.keystore), args.days, now_ms())
+    keystore = Keystore(layout.keystore)
+    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
+        retention = Retention(connection, layout.register, keystore, args.days, now_ms())
         due = retention.due()
         if args.dry_run:
             _tell_plan(retention, due, as_json=args.json)

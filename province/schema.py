@@ -1,7 +1,7 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
 Source: design.md "The register at rest". SQL stands in this file, in `database.py`, `devices.py`, `register.py`, `clock_truth.py`,
-`days.py`, `retention.py`, `reopening.py`, `erasures.py`, `subjects.py`, `audit.py`, `quarantine.py` and `views.py` only.
+`days.py`, `retention.py`, `reopening.py`, `erasures.py`, `subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"

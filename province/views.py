@@ -201,21 +201,27 @@ def count_passages(connection: sqlite3.Connection, keystore: Keystore, id_number
     return len(find(connection, keystore, id_number, (Identifier.ID_NUMBER,)))
 
 
-def alerts(connection: sqlite3.Connection) -> list[Alert]:
-    """All alerts, oldest first."""
+def alerts(connection: sqlite3.Connection, device: DeviceName | None = None) -> list[Alert]:
+    """All alerts, or one device's, oldest first."""
+    where, values = _of(device)
     return [
         Alert(
             AlertKind(row["kind"]), DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"], row["raised_ms"],
             row["resolved_ms"],
         )
-        for row in connection.execute("SELECT * FROM alert ORDER BY id")
+        for row in connection.execute(f"SELECT * FROM alert {where} ORDER BY id", values)  # noqa: S608 - a constant of ours
     ]  # fmt: skip
 
 
-def spans(connection: sqlite3.Connection) -> dict[tuple[DeviceName, bytes], list[Span]]:
-    """The ledger: every log's spans, in order."""
+def _of(device: DeviceName | None) -> tuple[str, tuple[str, ...]]:
+    return ("", ()) if device is None else ("WHERE org = ? AND device = ?", (device.org, device.device))
+
+
+def spans(connection: sqlite3.Connection, device: DeviceName | None = None) -> dict[tuple[DeviceName, bytes], list[Span]]:
+    """The ledger: the spans of every log, or of one device's, in order."""
     found: dict[tuple[DeviceName, bytes], list[Span]] = defaultdict(list)
-    for row in connection.execute("SELECT * FROM ledger ORDER BY org, device, log, first_seq"):
+    where, values = _of(device)
+    for row in connection.execute(f"SELECT * FROM ledger {where} ORDER BY org, device, log, first_seq", values):  # noqa: S608
         name = DeviceName(row["org"], row["device"])
         found[name, row["log"]].append(Span(row["first_seq"], row["first_prev"], row["last_seq"], row["last_hash"]))
     return dict(found)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from edge_agent.entry import Body, Header, Kind
 from edge_agent.keyring import Keyring, day_of, verify
 from edge_agent.topics import Leaf
 from province import database, founding
+from province.__main__ import main
 from province.clock import now_ms
 from province.intake import Intake, Refused
 from province.keyring_office import KeyringOffice
@@ -24,6 +27,29 @@ from province.officers import load_officer, read_root_public
 from province.register import Register, Stored
 
 DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def here(*words: object, typed: str = "") -> Ran:
+    """Runs gate-province in this process: a tenth of what a process of its own costs."""
+    told, complained = io.StringIO(), io.StringIO()
+    before, sys.stdin = sys.stdin, io.StringIO(typed)
+    try:
+        with redirect_stdout(told), redirect_stderr(complained):
+            code = main([str(word) for word in words])
+    except SystemExit as ending:
+        code = int(ending.code or 0)
+    finally:
+        sys.stdin = before
+    return Ran(code, told.getvalue(), complained.getvalue())
 
 
 def days_ago(days: int) -> date:

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from old_province import DAY_MS, arrive, days_ago, founded_ago, kept_up, published
-from province_world import Broker, Collecting, Log, cli, founded, free_port, scanner, wait_for_keyring
+from old_province import DAY_MS, arrive, days_ago, founded_ago, here, kept_up, published
+from province_world import Broker, Collecting, Log, founded, free_port, scanner, wait_for_keyring
 from test_keystore import office
 
 from edge_agent import keyring, stored_keyring
@@ -82,7 +82,7 @@ def test_another_undated_key_is_published_and_the_old_one_still_opens(old_layout
     running, before = office(old_layout), published(old_layout)
     log, new_key = Log.new(device), tmp_path / "second.key"
     arrive(old_layout, device, [log.append(key=before.key_for(None))])
-    ran = cli("keyring", "rotate", old_layout.root, "--out", new_key)
+    ran = here("keyring", "rotate", old_layout.root, "--out", new_key)
     assert ran.returncode == 0, ran.stderr
     after = published(old_layout)
     assert (after.counter, after.keys[:-1]) == (before.counter + 1, before.keys[:-1])
@@ -90,11 +90,11 @@ def test_another_undated_key_is_published_and_the_old_one_still_opens(old_layout
     assert new_key.stat().st_mode & 0o777 == 0o600
     arrive(old_layout, device, [log.append(key=after.key_for(None))])
     opening = ("held", "open", old_layout.root, "--json", "--undated-key")
-    assert json.loads(cli(*opening, new_key).stdout) == {"registered": 1, "expired": 0, "held": {"undated": 1}}
-    assert json.loads(cli(*opening, old_layout.undated_key).stdout) == {"registered": 1, "expired": 0, "held": {}}
+    assert json.loads(here(*opening, new_key).stdout) == {"registered": 1, "expired": 0, "held": {"undated": 1}}
+    assert json.loads(here(*opening, old_layout.undated_key).stdout) == {"registered": 1, "expired": 0, "held": {}}
     assert running.extend(now_ms()), "a running collector finds it and publishes it"
     assert running.signed == old_layout.keyring.read_bytes()
-    assert cli("keyring", "rotate", old_layout.root, "--out", new_key).returncode == 2
+    assert here("keyring", "rotate", old_layout.root, "--out", new_key).returncode == 2
 
 
 def test_two_who_extend_at_once_make_one(layout: Layout) -> None:
@@ -109,13 +109,13 @@ def test_two_who_extend_at_once_make_one(layout: Layout) -> None:
 
 
 def test_show_tells_what_is_left_and_what_is_missing(old_layout: Layout, tmp_path: Path) -> None:
-    ran = cli("keyring", "show", old_layout.root, "--json")
+    ran = here("keyring", "show", old_layout.root, "--json")
     told = json.loads(ran.stdout)
     assert (ran.returncode, told["days_ahead"], told["missing"]) == (0, 2, [])
     old = founded_ago(tmp_path / "old", 20)
-    ran = cli("keyring", "show", old.root)
+    ran = here("keyring", "show", old.root)
     assert (ran.returncode, "-18 ahead of today" in ran.stdout) == (1, True)
-    assert cli("keyring", "extend", old.root).returncode == 0
+    assert here("keyring", "extend", old.root).returncode == 0
     assert published(old).counter == 2
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from old_province import arrive, days_ago, founded_ago, kept_up, made_ago
-from province_world import ANYONE, Broker, Collecting, Log, Scanner, cli, free_port, scanner, session, wait_for_keyring
+from old_province import arrive, days_ago, founded_ago, here, kept_up, made_ago
+from province_world import ANYONE, Broker, Collecting, Log, Scanner, free_port, scanner, session, wait_for_keyring
 
 from edge_agent import envelope, sealing
 from edge_agent.cbor import Malformed
@@ -150,7 +150,7 @@ def test_nobody_opens_a_closed_day_on_any_copy(layout: Layout, broker: Broker, t
         return [opened_envelopes(in_outbox, keys), *(opened_rows(register, keys) for register in copies.registers)]
 
     assert opened(keys_left(layout.root)) == [{1, 2}] * 3, "before, whoever has the keys reads everything"
-    assert cli("retention", "run", layout.root).returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
     assert opened(keys_left(layout.root)) == [{2}] * 3, "after, all that is left opens only the day that is kept"
     assert opened_rows(layout.register, keys_left(layout.root)) == {2}
 
@@ -170,6 +170,6 @@ def test_the_closed_day_is_in_no_file_of_the_province_any_more(layout: Layout, t
 
     gone = [bodies[0][:40], *tokens, *(keys[name].encode() for name in ("private", "token_key", "data_key"))]
     assert all(map(there, gone))
-    assert cli("retention", "run", layout.root).returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
     assert not any(map(there, gone)), "zeros in the file's free pages, an empty write-ahead log, no key"
     assert there(bodies[1][:40])

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from old_province import DAY_MS, arrive, days_ago, founded_ago, made_ago, rows
-from province_world import ANYONE, Log, Scanner, cli, json_lines, scanner
+from old_province import DAY_MS, arrive, days_ago, founded_ago, here, made_ago, rows
+from province_world import ANYONE, Log, Scanner, json_lines, scanner
 
 from edge_agent.entry import Clock, Header, Kind
 from edge_agent.receipt import Status
@@ -42,7 +42,7 @@ def undated_ago(log: Log, days: float, clock: Clock = Clock.SYNCHRONISED, boot: 
 
 def opened(layout: Layout, *keys: Path) -> dict[str, object]:
     words = [word for key in keys for word in ("--undated-key", key)]
-    [told] = json_lines(cli("held", "open", layout.root, "--json", *words).stdout)
+    [told] = json_lines(here("held", "open", layout.root, "--json", *words).stdout)
     return told
 
 
@@ -52,7 +52,7 @@ def test_undated_entries_open_with_the_offline_key_and_are_found(layout: Layout,
     stick = tmp_path / "stick.key"
     layout.undated_key.rename(stick)
     assert opened(layout) == {"registered": 0, "expired": 0, "held": {"undated": 2}}
-    assert cli("held", "open", layout.root).returncode == 1
+    assert here("held", "open", layout.root).returncode == 1
     assert opened(layout, stick) == {"registered": 2, "expired": 0, "held": {}}
     found = rows(layout)
     assert [(row["status"], row["reason"], row["epoch"]) for row in found] == [
@@ -65,14 +65,14 @@ def test_undated_entries_open_with_the_offline_key_and_are_found(layout: Layout,
         assert [shown.person for shown in views.entries(connection, Keystore(layout.keystore), 5)] == [
             ("Nguyễn Văn Ẩn ***", "0010990 ***")
         ] * 2
-    assert cli("held", "open", layout.root).returncode == 0
-    assert json_lines(cli("held", "list", layout.root, "--json").stdout) == []
+    assert here("held", "open", layout.root).returncode == 0
+    assert json_lines(here("held", "list", layout.root, "--json").stdout) == []
 
 
 def test_an_undated_entry_of_a_destroyed_day_is_expired(layout: Layout, device: Scanner) -> None:
     log = Log.new(device)
     arrive(layout, device, [undated_ago(log, 25), undated_ago(log, 29), undated_ago(log, 60), undated_ago(log, 3)])
-    assert cli("retention", "run", layout.root).returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
     assert opened(layout, layout.undated_key) == {"registered": 1, "expired": 3, "held": {}}
     assert [row["body"] is None for row in rows(layout)] == [True, True, True, False]
 
@@ -117,12 +117,12 @@ def test_the_wrong_key_opens_nothing_and_a_file_that_is_none_is_said(layout: Lay
     assert opened(layout, other.undated_key) == {"registered": 0, "expired": 0, "held": {"undated": 1}}
     assert opened(layout, other.undated_key, layout.undated_key)["registered"] == 1
     for file in (tmp_path / "nowhere", layout.settings_file, layout.register):
-        ran = cli("held", "open", layout.root, "--undated-key", file)
+        ran = here("held", "open", layout.root, "--undated-key", file)
         assert (ran.returncode, str(file) in ran.stderr, "Traceback" in ran.stderr) == (2, True, False)
 
 
 def test_more_than_one_batch_is_opened(layout: Layout, device: Scanner) -> None:
     log = Log.new(device)
     arrive(layout, device, [undated_ago(log, 1) for _ in range(450)])
-    assert json.loads(cli("held", "list", layout.root, "--json").stdout)["entries"] == 450
+    assert json.loads(here("held", "list", layout.root, "--json").stdout)["entries"] == 450
     assert opened(layout, layout.undated_key) == {"registered": 450, "expired": 0, "held": {}}

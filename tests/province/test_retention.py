@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from old_province import DAY_MS, arrive, days_ago, founded_ago, kept_up, made_ago, rows
-from province_world import ROOT, Log, Scanner, cli, json_lines, scanner
+from old_province import DAY_MS, arrive, days_ago, founded_ago, here, kept_up, made_ago, rows
+from province_world import ROOT, Log, Scanner, json_lines, scanner
 
 from edge_agent.keyring import day_of
 from edge_agent.receipt import Status
@@ -49,7 +49,7 @@ def everything(layout: Layout) -> dict[str, bytes]:
 def test_days_before_the_kept_ones_are_closed_and_the_others_untouched(layout: Layout, device: Scanner) -> None:
     fill(layout, device, 25, 22, 22, 21, 0)
     ledger, days = rows(layout, "ledger"), rows(layout, "day")
-    ran = cli("retention", "run", layout.root, "--json")
+    ran = here("retention", "run", layout.root, "--json")
     assert ran.returncode == 0, ran.stderr
     *told, end = json_lines(ran.stdout)
     assert {one["day"]: one["entries"] for one in told if one["entries"]} == {days_ago(25).isoformat(): 1, days_ago(22).isoformat(): 2}
@@ -60,22 +60,22 @@ def test_days_before_the_kept_ones_are_closed_and_the_others_untouched(layout: L
     assert [row["epoch"] for row in rows(layout)] == [days_ago(21).isoformat(), days_ago(0).isoformat()]
     assert len(rows(layout, "token")) == 3 * 2
     assert (rows(layout, "ledger"), rows(layout, "day")) == (ledger, days)
-    again = cli("retention", "run", layout.root)
+    again = here("retention", "run", layout.root)
     assert (again.returncode, again.stdout.startswith("0 days; kept from")) == (0, True)
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(layout: Layout, device: Scanner) -> None:
     fill(layout, device, 25, 0)
     before = everything(layout)
-    planned = json_lines(cli("retention", "run", layout.root, "--json", "--dry-run").stdout)
+    planned = json_lines(here("retention", "run", layout.root, "--json", "--dry-run").stdout)
     assert everything(layout) == before
-    done = json_lines(cli("retention", "run", layout.root, "--json").stdout)
+    done = json_lines(here("retention", "run", layout.root, "--json").stdout)
     assert [{**one, "done": ""} for one in planned] == [{**one, "done": ""} for one in done]
 
 
 @pytest.mark.parametrize("days", [0, -1, 10**6])
 def test_the_floor_is_one_day(layout: Layout, days: int) -> None:
-    ran = cli("retention", "run", layout.root, "--days", days)
+    ran = here("retention", "run", layout.root, "--days", days)
     assert (ran.returncode, "must be 1 to" in ran.stderr) == (2, True)
     with closing(database.connect(layout.register)) as connection, pytest.raises(ValueError, match="at least 1"):
         Retention(connection, layout.register, Keystore(layout.keystore), min(days, 0), now_ms())
@@ -83,7 +83,7 @@ def test_the_floor_is_one_day(layout: Layout, days: int) -> None:
 
 def test_with_the_floor_today_and_yesterday_are_left(layout: Layout, device: Scanner) -> None:
     fill(layout, device, 2, 1, 0)
-    assert cli("retention", "run", layout.root, "--days", 1).returncode == 0
+    assert here("retention", "run", layout.root, "--days", 1).returncode == 0
     assert [row["epoch"] for row in rows(layout)] == [days_ago(1).isoformat(), days_ago(0).isoformat()]
     assert Keystore(layout.keystore).load(days_ago(2).isoformat()) is Absent.DESTROYED
 
@@ -91,10 +91,10 @@ def test_with_the_floor_today_and_yesterday_are_left(layout: Layout, device: Sca
 def test_a_clock_that_nothing_confirms_destroys_nothing(layout: Layout, device: Scanner) -> None:
     fill(layout, device, 25, 6)
     before = everything(layout)
-    ran = cli("retention", "run", layout.root)
+    ran = here("retention", "run", layout.root)
     assert (ran.returncode, f"last on {days_ago(6)}" in ran.stderr, "--trust-clock" in ran.stderr) == (1, True, True)
     assert everything(layout) == before
-    assert cli("retention", "run", layout.root, "--trust-clock").returncode == 0
+    assert here("retention", "run", layout.root, "--trust-clock").returncode == 0
     assert [row["epoch"] for row in rows(layout)] == [days_ago(6).isoformat()]
 
 
@@ -102,14 +102,14 @@ def test_late_copies_of_a_closed_day_are_expired_and_cleared_by_the_next_run(lay
     log = Log.new(device)
     came, late = made_ago(layout, log, 25), made_ago(layout, log, 25)
     arrive(layout, device, [came, made_ago(layout, Log.new(device), 0)])
-    assert cli("retention", "run", layout.root).returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
     results = arrive(layout, device, [came, late])
     assert [(it.outcome.status, it.repeated, it.outcome.forked) for it in results] == [
         (Status.EXPIRED, True, False),
         (Status.EXPIRED, False, False),
     ]
     assert [row["body"] for row in rows(layout) if row["status"] == "expired"] == [None]
-    assert cli("retention", "run", layout.root).returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
     assert [row["status"] for row in rows(layout)] == ["registered"]
     with closing(database.connect(layout.register)) as connection:
         [state] = [one for one in views.logs(connection) if one.log == log.log]
@@ -124,7 +124,7 @@ def test_what_is_held_too_long_loses_its_body_and_is_known_when_it_comes_again(l
     with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
         quarantine.put_away(connection, Refused("t", b"old", Reason.MALFORMED, ""), now_ms() - 30 * DAY_MS)
         quarantine.put_away(connection, Refused("t", b"new", Reason.MALFORMED, ""), now_ms())
-    *_days, end = json_lines(cli("retention", "run", layout.root, "--json").stdout)
+    *_days, end = json_lines(here("retention", "run", layout.root, "--json").stdout)
     assert (end["held"], end["quarantined"]) == (1, 1)
     assert [(row["status"], row["body"] is None) for row in rows(layout)] == [("expired", True), ("registered", False)]
     assert [row["head"] for row in rows(layout, "quarantine")] == [b"new"]
@@ -136,16 +136,16 @@ def test_a_copy_of_the_keys_put_back_is_destroyed_again(layout: Layout, device: 
     fill(layout, device, 25, 0)
     store, epoch = Keystore(layout.keystore), days_ago(25).isoformat()
     kept = store.path(epoch).read_bytes()
-    assert cli("retention", "run", layout.root).returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
     store.path(epoch).write_bytes(kept)
-    ran = cli("retention", "run", layout.root)
+    ran = here("retention", "run", layout.root)
     assert (ran.returncode, epoch in ran.stdout, store.path(epoch).exists()) == (0, True, False)
 
 
 def test_a_keystore_that_is_away_is_said_and_nothing_is_cleared(layout: Layout, device: Scanner) -> None:
     fill(layout, device, 25, 0)
     layout.keystore.rename(layout.root / "away")
-    ran = cli("retention", "run", layout.root)
+    ran = here("retention", "run", layout.root)
     assert (ran.returncode, "Mount or restore" in ran.stderr) == (1, True)
     assert len(rows(layout)) == 2
 
