@@ -98,8 +98,9 @@ def judge_log(known: KnownLog, day: str) -> LogOfDay | None:
     between = (before + 1, after - 1)
     came = sum(max(0, min(span.last, between[1]) - max(span.first, between[0]) + 1) for span in known.spans)
     dayless = max(0, came - (0 if own is None else own.entries))
-    ends = own.last if own is not None else between[1] if dayless else None
-    findings = _findings(known, between) + ([] if ends is None or _end_confirmed(known, ends) else [Finding(Flaw.OPEN_END, ends, ends)])
+    findings = _findings(known, between)
+    if (own is not None or dayless) and not _end_confirmed(known, day):
+        findings.append(Finding(Flaw.OPEN_END, known.spans[-1].last, known.spans[-1].last))
     if own is None and not dayless and not findings:
         return None
     first, last, entries = (None, None, 0) if own is None else (own.first, own.last, own.entries)
@@ -134,14 +135,15 @@ def _findings(known: KnownLog, between: tuple[int, int]) -> list[Finding]:
     return found
 
 
-def _end_confirmed(known: KnownLog, last: int) -> bool:
-    """Whether something later names the day's last entry: the next entry of the log, or the log that followed it."""
-    if any(span.first <= last < span.last for span in known.spans):
+def _end_confirmed(known: KnownLog, day: str) -> bool:
+    """Whether something later fixes where the day ended: an entry of a later day, or the log that followed this one.
+
+    Entries without a day fix nothing: they may be of the day themselves.
+    """
+    if any(one.day > day for one in known.days):
         return True
-    if any(span.first == last + 1 for span in known.spans):
-        return True  # the link does not hold: that is a finding of its own
-    held = next((span.last_hash for span in known.spans if span.last == last), None)
-    return known.announced > last or known.confirmed == (last, held)
+    end = known.spans[-1]
+    return known.announced > end.last or known.confirmed == (end.last, end.last_hash)
 
 
 @dataclass(frozen=True, slots=True)
