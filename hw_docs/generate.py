@@ -136,7 +136,23 @@ def _help(*command: str) -> str:
 _COMMANDS = {
     "firmware": ("run", "check", "read", "parse"),
     "edge_agent": ("run", "enrol", "status"),
-    "province": ("init", "device add", "device list", "collect", "entries", "find", "logs", "prove", "held open", "retention run", "keyring", "subject lookup", "audit", "quarantine", "demo"),
+    "province": (
+        "init",
+        "device add",
+        "device list",
+        "collect",
+        "entries",
+        "find",
+        "logs",
+        "prove",
+        "held open",
+        "retention run",
+        "keyring",
+        "subject lookup",
+        "audit",
+        "quarantine",
+        "demo",
+    ),
 }
 
 

@@ -69,8 +69,8 @@ def correct(connection: sqlite3.Connection, row_id: int, header: Header) -> None
     """Puts an entry just stored right, or by it the others of its boot; in the open transaction."""
     boot = (header.name.org, header.name.device, header.boot)
     witnesses = connection.execute(
-        "SELECT id, wall_ms, boottime_ms, clock, registered_ms FROM entry WHERE org = ? AND device = ? AND boot = ? AND kind = ? "
-        "ORDER BY log, seq, hash LIMIT ?",
+        "SELECT id, wall_ms, boottime_ms, clock, registered_ms FROM entry INDEXED BY entry_by_boot "  # else by the order: ten times slower
+        "WHERE org = ? AND device = ? AND boot = ? AND kind = ? ORDER BY log, seq, hash LIMIT ?",
         (*boot, str(Kind.CLOCK), _WITNESSES_MOST),
     ).fetchall()
     if not witnesses:

@@ -255,7 +255,11 @@ class Keystore:
         Raises:
             KeystoreAway: as `destroyed`.
         """
-        return [epoch for epoch in self.destroyed() if self.path(epoch).exists() or any(self.folder.glob(f".{epoch}.json.*"))]
+        return [
+            epoch
+            for epoch in self.destroyed()
+            if self.path(epoch).exists() or self.erased(epoch).exists() or any(self.folder.glob(f".{epoch}.json.*"))
+        ]
 
     def store(self, keys: DayKeys) -> None:
         """Writes a day's keys.

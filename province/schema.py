@@ -26,7 +26,7 @@ TABLES = (
         UNIQUE(org, device, log, seq, hash))""",
     "CREATE INDEX entry_by_time ON entry(coalesce(corrected_ms, wall_ms))",
     "CREATE INDEX entry_by_epoch ON entry(epoch)",
-    "CREATE INDEX entry_by_boot ON entry(org, device, boot)",
+    "CREATE INDEX entry_by_boot ON entry(org, device, boot, kind)",
     "CREATE INDEX entry_held ON entry(id) WHERE status = 'held'",
     """CREATE TABLE token(
         token BLOB NOT NULL, kind TEXT NOT NULL, entry_id INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE,
