@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 
 from edge_agent import cose, keyring
-from edge_agent.authority import Officer
+from edge_agent.authority import Officer, read_certificate
 from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
-from province.errors import NotAProvince
+from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, SECRET, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
@@ -91,6 +91,7 @@ class KeyringOffice:
         self._layout = layout
         self._settings = settings
         self._officer = officer
+        self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(layout)).not_after_ms
         self._keystore = Keystore(layout.keystore)
         self.signed = read_signed(layout)
         self._current = check(layout, self.signed)
@@ -147,6 +148,8 @@ class KeyringOffice:
         return True
 
     def _write(self, longer: Keyring) -> None:
+        if longer.issued_ms > self._signer_ends_ms:  # nobody would take it, and the one there is would be gone
+            raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province keyring renew --help")
         signed = keyring.issue(longer, self._officer)
         write_atomically(self._layout.keyring, signed, PUBLIC)  # the private halves are on disk before the public ones are
         self.signed, self._current = signed, longer

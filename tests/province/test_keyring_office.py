@@ -14,14 +14,18 @@ from old_province import DAY_MS, arrive, days_ago, founded_ago, here, kept_up, p
 from province_world import Broker, Collecting, Log, founded, free_port, scanner, wait_for_keyring
 from test_keystore import office
 
-from edge_agent import keyring, stored_keyring
+from edge_agent import keyring, receipt, stored_keyring
+from edge_agent.authority import Power
+from edge_agent.cose import Forged
 from edge_agent.documents import Documents
 from edge_agent.keyring import UNDATED, day_of
+from edge_agent.receipt import Receipt
 from edge_agent.stored_keyring import OlderKeyring
+from edge_agent.topics import DeviceName
 from province.clock import now_ms
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout
-from province.officers import read_root_public
+from province.officers import load_officer, read_root_public
 
 
 def days_of(layout: Layout) -> list[str]:
@@ -125,3 +129,27 @@ def test_without_the_keystore_nothing_is_counted_or_made(layout: Layout) -> None
     with pytest.raises(KeystoreAway):
         running.extend(now_ms() + DAY_MS)
     assert layout.keyring.read_bytes() == signed
+
+
+def test_signing_keys_whose_time_has_ended_are_certified_anew(tmp_path: Path) -> None:
+    layout, root_key = founded_ago(tmp_path / "province", 3660), tmp_path / "root.key"
+    layout.root_key.rename(root_key)
+    root = read_root_public(layout)
+    signed = layout.keyring.read_bytes()
+    ran = here("keyring", "extend", layout.root)
+    assert (ran.returncode, "keyring renew" in ran.stderr, layout.keyring.read_bytes()) == (1, True, signed)
+    with pytest.raises(Forged, match="not valid now"):
+        keyring.verify(signed, root, now_ms())
+    other = founded(tmp_path / "other")
+    for wrong in (other.root_key, layout.settings_file, tmp_path / "nowhere"):
+        ran = here("keyring", "renew", layout.root, "--root-key", wrong)
+        assert (ran.returncode, str(wrong) in ran.stderr) == (2, True)
+    before = published(layout)
+    assert here("keyring", "renew", layout.root, "--root-key", root_key).returncode == 0
+    after = keyring.verify(layout.keyring.read_bytes(), root, now_ms())
+    assert after.counter > before.counter
+    assert after.key_for(None) == before.key_for(None)
+    assert after.keys[1].epoch == days_ago(0).isoformat()
+    nothing = Receipt(DeviceName("bus-co", "b1"), bytes(16), (), now_ms())
+    signed = receipt.issue(nothing, load_officer(layout, Power.RECEIPTS))
+    assert receipt.verify(signed, root, nothing.name, now_ms(), now_ms()) == nothing
