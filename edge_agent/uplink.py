@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.5  # how often the outbox is looked at when firmware's socket is silent
 _RETRY_OUTBOX_S = 1.0
 _REPEAT_TROUBLE_S = 60.0
-_NOTE_TIME_MS = 3_600_000  # oftener would only wear the card
+_NOTE_TIME_MS = 6 * 3_600_000  # oftener would only wear the card
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ examples:
   mosquitto -c ./trial/mosquitto.conf              its broker
   gate-province collect ./trial                    its collector
   gate-province entries ./trial --limit 20         the latest passages, masked
+  gate-province retention run ./trial --dry-run    which days would be closed for good (every night, by a timer)
 
 `gate-province COMMAND --help` shows each command's options and examples.
 Exit codes: 0 done, 1 could not be done, 2 wrong command line or not a province's folder, 130 Ctrl-C.

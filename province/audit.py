@@ -29,6 +29,7 @@ from province.keystore import Absent, KeyDamaged, Keystore
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
 OFFICER_ADDED = "officer-added"
+CUT = "audit-cut"  # the log did not reach as far as the keystore says: said for ever, before it goes on
 _CONTEXT = b"gate-scanner/v1/audit-chain\0"
 _START = bytes(32)
 _MOST_BYTES = 4096
@@ -130,14 +131,30 @@ def append(
         RegisterBusy, KeystoreAway, OSError: not written; show nothing.
     """
     keystore.check()
+    problems: list[str] = []
+    told = _told_head(keystore, problems)
     with database.transaction(connection, path):
         last = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
-        line = make(1, _START) if last is None else make(last["number"] + 1, last["hash"])
-        fields = _encode(line)
-        signature = None if second is None else cose.sign(fields, LINE, second)
-        connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?)", (line.number, fields, signature, _hash(fields)))
-    write_atomically(_head_file(keystore), json.dumps({"number": line.number, "hash": _hash(fields).hex()}).encode() + b"\n")
+        number, before = (0, _START) if last is None else (last["number"], last["hash"])
+        if problems or (told is not None and not _has(connection, *told)):
+            cut = "the keystore's word of it could not be read" if told is None else f"it had reached line {told[0]}:{told[1].hex()}"
+            at_ms = make(number + 1, before).at_ms
+            number, before = number + 1, _insert(connection, Line(number + 1, before, at_ms, CUT, "-", "-", cut), None)
+        line = make(number + 1, before)
+        digest = _insert(connection, line, second)
+    write_atomically(_head_file(keystore), json.dumps({"number": line.number, "hash": digest.hex()}).encode() + b"\n")
     return line
+
+
+def _has(connection: sqlite3.Connection, number: int, digest: bytes) -> bool:
+    return connection.execute("SELECT 1 FROM audit WHERE number = ? AND hash = ?", (number, digest)).fetchone() is not None
+
+
+def _insert(connection: sqlite3.Connection, line: Line, second: Ed25519PrivateKey | None) -> bytes:
+    fields = _encode(line)
+    signature = None if second is None else cose.sign(fields, LINE, second)
+    connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?)", (line.number, fields, signature, _hash(fields)))
+    return _hash(fields)
 
 
 def lines(connection: sqlite3.Connection) -> Iterator[Line]:
@@ -204,7 +221,7 @@ def _check_row(row: sqlite3.Row, number: int, before: bytes, officers: dict[str,
             _check_second(row, line.second, officers)
     except (Malformed, cose.Forged, ValueError) as error:
         return [f"line {number}: {error}"]
-    return []
+    return [f"line {number}: the log was cut or put back here: {line.reason}"] if line.action == CUT else []
 
 
 def _check_second(row: sqlite3.Row, name: str, officers: dict[str, Ed25519PublicKey]) -> None:

@@ -114,6 +114,16 @@ def test_a_line_taken_changed_or_cut_off_shows(layout: Layout, change: str, prob
 
 
 @pytest.mark.usefixtures("device")
+def test_a_line_told_anew_with_a_hash_that_fits_shows_in_the_next(layout: Layout) -> None:
+    for number in range(1, 4):
+        look(layout, f"case {number}")
+    with closing(database.connect(layout.register)) as connection:
+        told = audit._encode(replace(list(audit.lines(connection))[1], reason="nothing"))
+    changed(layout, f"UPDATE audit SET fields = x'{told.hex()}', hash = x'{audit._hash(told).hex()}' WHERE number = 2")  # noqa: S608
+    assert [str(problem).split(":")[0] for problem in verdict(layout)["problems"]] == ["line 3"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("device")
 def test_a_log_written_anew_shows_by_what_was_noted_elsewhere(layout: Layout) -> None:
     look(layout, "case 1")
     noted = f"1:{verdict(layout)['head']}"
@@ -131,6 +141,23 @@ def test_a_register_restored_from_a_backup_says_that_lines_are_missing(layout: L
     look(layout)
     shutil.copy(tmp_path / "backup", layout.register)
     assert "restored from a backup" in str(verdict(layout)["problems"])
+    head = (layout.keystore / "audit.head").read_text()
+    for _ in range(2):
+        assert look(layout).returncode == 0
+        problems = verdict(layout)["problems"]
+        assert isinstance(problems, list)
+        assert [str(problem)[:35] for problem in problems] == ["line 2: the log was cut or put back"]
+        assert json.loads(head)["hash"] in problems[0]
+    assert [line["action"] for line in listed(layout)] == ["find", "audit-cut", "find", "find"]
+
+
+@pytest.mark.usefixtures("device")
+def test_a_head_that_cannot_be_read_is_never_passed_over(layout: Layout) -> None:
+    look(layout)
+    (layout.keystore / "audit.head").write_bytes(b"torn")
+    assert "cannot be read" in str(verdict(layout)["problems"])
+    assert look(layout).returncode == 0
+    assert "line 2: the log was cut or put back" in str(verdict(layout)["problems"])
 
 
 def test_the_table_refuses_changes(layout: Layout) -> None:

@@ -162,6 +162,12 @@ def test_what_cannot_be_right_corrects_nothing(witnesses: Sequence[Moment]) -> N
     assert corrected(moments(Clock.UNKNOWN, 0, 10**9), witnesses) is None
 
 
+def test_a_clock_that_is_ahead_of_ours_corrects_nothing_before_it_either() -> None:
+    blind, arrived_ms = moments(Clock.UNKNOWN, 0, 0), 10**13
+    assert corrected(blind, [moments(Clock.SYNCHRONISED, arrived_ms + AHEAD_MS, 10**9)]) == arrived_ms + AHEAD_MS - 10**9
+    assert corrected(blind, [moments(Clock.SYNCHRONISED, arrived_ms + AHEAD_MS + 1, 10**9)]) is None
+
+
 def test_many_clock_entries_of_one_boot_keep_nobody_waiting(world: World) -> None:
     boot, log, booted_ms = secrets.token_bytes(16), Log.new(world.device), now_ms() - 20 * HOUR_MS
     told = [Happening(minute, Clock.SYNCHRONISED, Kind.CLOCK) for minute in range(150)]
