@@ -77,7 +77,11 @@ def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_m
     if found:
         with database.transaction(connection, path):
             connection.executemany("DELETE FROM token WHERE entry_id = ?", [(row_id,) for row_id in found])
-            connection.executemany("UPDATE entry SET body = NULL, erased_ms = ? WHERE id = ?", [(at_ms, row_id) for row_id in found])
+            # an older register may still hold it unopened: it was opened since, and is not to be again
+            connection.executemany(
+                "UPDATE entry SET body = NULL, erased_ms = ?, status = replace(status, 'held', 'registered'), reason = NULL WHERE id = ?",
+                [(at_ms, row_id) for row_id in found],
+            )
         with suppress(sqlite3.Error):
             database.fold(connection)
     return len(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -162,3 +164,21 @@ def test_killed_at_any_moment_it_is_finished_by_the_next_run(tmp_path: Path) -> 
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["moments"] > 30
+
+
+def test_a_register_restored_from_a_backup_reads_nothing_of_a_closed_day_and_is_cleared_again(
+    layout: Layout, device: Scanner, tmp_path: Path
+) -> None:
+    fill(layout, device, 25, 25, 0)
+    backup = tmp_path / "backup.sqlite"
+    with closing(sqlite3.connect(layout.register)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    assert here("retention", "run", layout.root).returncode == 0
+    shutil.copy(backup, layout.register)
+    with closing(database.connect(layout.register)) as connection:
+        shown = views.entries(connection, Keystore(layout.keystore), 5)
+    assert [one.person is None for one in shown] == [True, True, False]
+    assert "its day's keys are destroyed" in shown[0].note
+    [told, _end] = json_lines(here("retention", "run", layout.root, "--json").stdout)
+    assert (told["day"], told["keys"], told["entries"]) == (days_ago(25).isoformat(), False, 2)
+    assert [row["epoch"] for row in rows(layout)] == [days_ago(0).isoformat()]

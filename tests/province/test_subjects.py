@@ -131,6 +131,19 @@ def test_what_was_erased_stays_so_when_a_backup_comes_back_or_the_entry_is_sent_
         assert register.erase_again(Keystore(layout.keystore), now_ms()) == 0
 
 
+def test_an_entry_erased_after_it_was_opened_is_not_opened_again_from_a_backup(layout: Layout, device: Scanner, tmp_path: Path) -> None:
+    arrive(layout, device, [Log.new(device).append(passage(OLD), device.keyring.key_for(None))])
+    shutil.copy(layout.register, tmp_path / "backup")
+    opening = ("held", "open", layout.root, "--undated-key", layout.undated_key)
+    assert here(*opening).returncode == 0
+    assert count(layout, CARD.id_number) == 4
+    subject(layout, "erase", CARD.id_number, "--yes")
+    shutil.copy(tmp_path / "backup", layout.register)
+    assert count(layout, CARD.id_number) == 0
+    assert here(*opening).stdout.startswith("0 opened")
+    assert count(layout, CARD.id_number) == 0
+
+
 @pytest.mark.usefixtures("device")
 def test_the_note_of_an_erasure_goes_with_its_day(layout: Layout) -> None:
     subject(layout, "erase", CARD.id_number, "--yes")
