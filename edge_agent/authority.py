@@ -81,9 +81,28 @@ def read_certificate(data: bytes, root: Ed25519PublicKey) -> Certificate:
 
 
 def verify(
-    message: bytes, kind: cose.MessageType, power: Power, root: Ed25519PublicKey, max_bytes: int, now_ms: int | None = None
+    message: bytes,
+    kind: cose.MessageType,
+    power: Power,
+    root: Ed25519PublicKey,
+    max_bytes: int,
+    now_ms: int | None = None,
+    not_before_ms: int = 0,
 ) -> bytes:
-    """Checks a message of the province from the root down and returns its payload.
+    """Checks a message of the province from the root down and returns its payload; arguments and errors as in `verify_signer`."""
+    return verify_signer(message, kind, power, root, max_bytes, now_ms, not_before_ms)[0]
+
+
+def verify_signer(
+    message: bytes,
+    kind: cose.MessageType,
+    power: Power,
+    root: Ed25519PublicKey,
+    max_bytes: int,
+    now_ms: int | None = None,
+    not_before_ms: int = 0,
+) -> tuple[bytes, Certificate]:
+    """Checks a message of the province from the root down and returns its payload and who signed it.
 
     Args:
         message: as received.
@@ -91,7 +110,8 @@ def verify(
         power: the power its signer needs.
         root: the pinned root key.
         max_bytes: a longer message is refused unread.
-        now_ms: trusted wall time, or None when the device has none: then validity times are not checked.
+        now_ms: trusted wall time, or None when the device has none: then only what has certainly ended is refused.
+        not_before_ms: a signed lower bound of the time.
 
     Raises:
         Malformed: not such a message.
@@ -105,6 +125,18 @@ def verify(
         raise cose.Forged(f"{kind.content_type}: signed by a key with power {certificate.power!r}, needed is {power!r}")
     if now_ms is not None and not certificate.not_before_ms <= now_ms <= certificate.not_after_ms:
         raise cose.Forged(f"{kind.content_type}: the signer's certificate is not valid now")
+    if not_before_ms > certificate.not_after_ms:
+        raise cose.Forged(f"{kind.content_type}: the signer's certificate has ended")
     if cose.key_id(certificate.public_key) != parsed.kid:
         raise cose.Forged(f"{kind.content_type}: the enclosed certificate is for another key")
-    return cose.check(parsed, kind, certificate.public_key)
+    return cose.check(parsed, kind, certificate.public_key), certificate
+
+
+def check_signed_time(signed_ms: int, certificate: Certificate, kind: cose.MessageType) -> None:
+    """Makes sure that a message's own time, a lower bound for others, is not one its signer could not have seen.
+
+    Raises:
+        cose.Forged: it lies after the end of the signer's certificate.
+    """
+    if signed_ms > certificate.not_after_ms:
+        raise cose.Forged(f"{kind.content_type}: dated after the end of its signer's certificate")

@@ -17,6 +17,8 @@ from typing import Any
 from tinydb import TinyDB, where
 from tinydb.storages import Storage
 
+from edge_agent.disk import sync_folder
+
 FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
 _CURES = {FILE_NAME: "; enrol this device again"}
 
@@ -65,15 +67,6 @@ class AtomicStorage(Storage):
             os.link(self._path, self._previous)
         new.rename(self._path)
         sync_folder(self._path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder stay through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _wrap(data: Mapping[str, Any]) -> bytes:

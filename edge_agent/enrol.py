@@ -23,7 +23,8 @@ from cryptography.x509.oid import NameOID
 from edge_agent import identity, keyring, stored_keyring
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
-from edge_agent.documents import Documents, DocumentsDamaged, sync_folder
+from edge_agent.disk import sync_folder
+from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import NAME_CHARACTERS
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE

@@ -101,18 +101,20 @@ def _decode_key(value: object) -> EpochKey:
     return key
 
 
-def verify(message: bytes, root: Ed25519PublicKey, now_ms: int | None = None) -> Keyring:
-    """Checks a keyring from the root down.
+def verify(message: bytes, root: Ed25519PublicKey, now_ms: int | None = None, not_before_ms: int = 0) -> Keyring:
+    """Checks a keyring from the root down; the times as in `authority.verify`.
 
     Raises:
         Malformed: not a keyring, or one without an undated key.
         cose.Forged: not signed by a key the root gave the power of keyrings.
     """
-    payload = authority.verify(message, KEYRING, authority.Power.KEYRING, root, MAX_KEYRING_BYTES, now_ms)
+    payload, signer = authority.verify_signer(message, KEYRING, authority.Power.KEYRING, root, MAX_KEYRING_BYTES, now_ms, not_before_ms)
     fields = Fields(decode(payload, "keyring", MAX_KEYRING_BYTES), "keyring")
     fields.number(1, "version", _VERSION, _VERSION)
     keys = tuple(_decode_key(item) for item in fields.items(4, "keys", _MAX_KEYS))
     epochs = [key.epoch for key in keys]
     if UNDATED not in epochs or len(set(epochs)) != len(epochs):
         raise Malformed("keyring: every epoch once, and one of them undated")
-    return Keyring(fields.number(2, "counter", least=1), fields.number(3, "issued_ms"), keys)
+    found = Keyring(fields.number(2, "counter", least=1), fields.number(3, "issued_ms"), keys)
+    authority.check_signed_time(found.issued_ms, signer, KEYRING)
+    return found

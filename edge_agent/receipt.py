@@ -103,21 +103,23 @@ def issue(receipt: Receipt, officer: authority.Officer) -> bytes:
     return officer.sign(encode(fields), RECEIPT)
 
 
-def verify(message: bytes, root: Ed25519PublicKey, name: DeviceName, now_ms: int | None = None) -> Receipt:
-    """Checks a receipt from the root down and that it is meant for this device.
+def verify(message: bytes, root: Ed25519PublicKey, name: DeviceName, now_ms: int | None = None, not_before_ms: int = 0) -> Receipt:
+    """Checks a receipt from the root down and that it is meant for this device; the times as in `authority.verify`.
 
     Raises:
         Malformed: not a receipt.
         cose.Forged: not signed by a key the root gave the power of receipts, or meant for another device.
     """
-    payload = authority.verify(message, RECEIPT, authority.Power.RECEIPTS, root, MAX_RECEIPT_BYTES, now_ms)
+    payload, signer = authority.verify_signer(message, RECEIPT, authority.Power.RECEIPTS, root, MAX_RECEIPT_BYTES, now_ms, not_before_ms)
     fields = Fields(decode(payload, "receipt", MAX_RECEIPT_BYTES), "receipt")
     fields.number(1, "version", _VERSION, _VERSION)
     if (fields.text(2, "org", 40), fields.text(3, "device", 40)) != (name.org, name.device):
         raise cose.Forged("receipt: meant for another device")
-    return Receipt(
+    found = Receipt(
         name=name,
         log=fields.octets(4, "log", LOG_BYTES),
         ranges=tuple(_decode_range(part) for part in fields.items(5, "ranges", MAX_RANGES)),
         committed_ms=fields.number(6, "committed_ms"),
     )
+    authority.check_signed_time(found.committed_ms, signer, RECEIPT)
+    return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from edge_agent.disk import sync_folder
 from edge_agent.entry import LOG_BYTES, NO_PREVIOUS, LogHead
 from edge_agent.envelope import envelope_hash
 from edge_agent.outbox import (
@@ -105,11 +106,7 @@ class Recorder:
             self._connection.execute("INSERT INTO forgotten VALUES (1, 0, 0)")
             self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the file's name itself must survive a power cut
-        finally:
-            os.close(folder)
+        sync_folder(self.path.parent)  # the file's name itself must survive a power cut
         return True
 
     def _checked_backlog(self) -> Backlog:

@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+from functools import partial
 from pathlib import Path
 
 from edge_agent import identity as identities
@@ -18,6 +19,7 @@ from edge_agent.control import BadMessage, ControlClient
 from edge_agent.ending import stop_when_asked
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
+from edge_agent.trusted_time import trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,8 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity) -> No
     stop_when_asked(lambda: work.put(Stop()))
     link: BrokerLink = connect(identity, settings.agent, work)
     status = _StatusFile(settings.device.runtime)
-    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink))
+    clock = partial(trusted_ms, always=settings.device.clock == "system")
+    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink), clock)
     threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)

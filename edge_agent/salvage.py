@@ -22,6 +22,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge_agent.carving import copy
+from edge_agent.disk import sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
 from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged
 from edge_agent.recorder import Recorder
@@ -53,14 +54,6 @@ class Salvaged:
 
 
 # ── what was found: only places are held, a backlog of weeks must not have to fit into a small board's memory ─────────────────────
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unfinished(path: Path) -> Path | None:
@@ -96,7 +89,7 @@ def _set_aside(path: Path, wall_ms: int) -> Path:
             side = path.with_name(path.name + suffix)
             if side.exists():
                 side.rename(folder / side.name)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return folder
 
 
@@ -155,7 +148,7 @@ def _finish(folder: Path) -> Path:
     if (folder.parent / f"salvaged-{number}").exists():
         number = _free_name(folder.parent, int(number) if number.isdecimal() else 0)
     finished = folder.rename(folder.with_name(f"salvaged-{number}"))
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
     return finished
 
 

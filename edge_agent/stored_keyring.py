@@ -8,11 +8,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import keyring
+from edge_agent import keyring, stored_time
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 from edge_agent.keyring import Keyring
+from edge_agent.topics import DeviceName
 
 DOCUMENT = "keyring"
 
@@ -47,8 +48,18 @@ def read(folder: Path, root: Ed25519PublicKey) -> Keyring:
         raise NoKeyring(f"{folder / FILE_NAME}: its keyring cannot be believed ({error}). Enrol this device again") from None
 
 
-def accept(folder: Path, root: Ed25519PublicKey, message: bytes) -> Keyring:
+def accept(folder: Path, root: Ed25519PublicKey, message: bytes, now_ms: int | None = None, not_before_ms: int = 0) -> Keyring:
     """Stores a keyring offered by the broker, if it is genuine and newer; one with the counter in use changes nothing.
+
+    Only here its signer's certificate must be in its time: what was accepted once goes on being used, or a device that is long
+    without the province could not seal any more.
+
+    Args:
+        folder: the device's state folder.
+        root: the pinned root key.
+        message: as received.
+        now_ms: trusted wall time, or None.
+        not_before_ms: a signed lower bound of the time.
 
     Returns:
         The keyring in use from now on.
@@ -58,7 +69,7 @@ def accept(folder: Path, root: Ed25519PublicKey, message: bytes) -> Keyring:
         OlderKeyring: older than the one in use.
         DocumentsDamaged, OSError: it cannot be stored.
     """
-    offered = keyring.verify(message, root)
+    offered = keyring.verify(message, root, now_ms, not_before_ms)
     try:
         in_use = read(folder, root)
     except NoKeyring:
@@ -81,16 +92,19 @@ class WatchedKeyring:
     Args:
         folder: the device's state folder.
         root: the pinned root key.
+        name: this device, whose stored receipt is a lower bound of the time too.
 
     Raises:
         NoKeyring: none can be believed at the start. Later a bad file is ignored and the one in memory goes on.
     """
 
-    def __init__(self, folder: Path, root: Ed25519PublicKey) -> None:
+    def __init__(self, folder: Path, root: Ed25519PublicKey, name: DeviceName) -> None:
         self._folder = folder
         self._root = root
+        self._name = name
         self._stamp = self._look()
         self._keyring = read(folder, root)
+        self._receipt_ms = stored_time.read(folder, root, name, self._keyring.counter)
 
     def _look(self) -> tuple[int, int]:
         try:
@@ -106,4 +120,9 @@ class WatchedKeyring:
             self._stamp = stamp
             with suppress(NoKeyring, OSError):
                 self._keyring = read(self._folder, self._root)
+                self._receipt_ms = stored_time.read(self._folder, self._root, self._name, self._keyring.counter)
         return self._keyring
+
+    def not_before_ms(self) -> int:
+        """A signed lower bound of the time: the keyring's, or a later receipt's (milliseconds since 1970 UTC)."""
+        return max(self.current().issued_ms, self._receipt_ms)

@@ -15,23 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from edge_agent import broker_link, receipt, stored_keyring, topics
+from edge_agent import broker_link, envelope, receipt, stored_keyring, stored_time, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
+from edge_agent.entry import UnknownVersion
 from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
-from edge_agent.outbox import FILE_NAME, OutboxError
+from edge_agent.outbox import FILE_NAME, OutboxError, Waiting
 from edge_agent.send_window import SendWindow
 from edge_agent.settings import AgentSettings
-from edge_agent.stored_keyring import OlderKeyring
+from edge_agent.stored_keyring import NoKeyring, OlderKeyring
 from edge_agent.topics import Leaf
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5  # how often the outbox is looked at when firmware's socket is silent
 _RETRY_OUTBOX_S = 1.0
 _REPEAT_TROUBLE_S = 60.0
+_NOTE_TIME_MS = 6 * 3_600_000  # oftener would only wear the card
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Uplink:
         work: where events arrive; others may put `Recorded` and `Stop` there.
         publish: hands a message to the connection.
         on_change: called when something worth telling has happened (for the status file).
+        trusted_ms: the wall time if it can be trusted, given a signed lower bound of it.
     """
 
     def __init__(
@@ -72,12 +75,18 @@ class Uplink:
         work: queue.SimpleQueue[Work],
         publish: Callable[[Message], None],
         on_change: Callable[[], None] = lambda: None,
+        trusted_ms: Callable[[int], int | None] = lambda _not_before_ms: None,
     ) -> None:
         self._identity = identity
+        self._signer = identity.signer.public_key()
         self._state = state
         self._work = work
         self._publish = publish
         self._on_change = on_change
+        self._trusted_ms = trusted_ms
+        self._keyring_counter, self._not_before_ms = self._stored_time()
+        self._noted_ms = self._not_before_ms
+        self._spoiled: set[int] = set()
         self._window = SendWindow(settings.window, settings.receipt_timeout_s)
         self._page_size = settings.window * 2
         self._outbox: Forwarder | None = None
@@ -132,10 +141,11 @@ class Uplink:
     def _arrived(self, topic: str, payload: bytes) -> None:
         try:
             if topic == topics.KEYRING:
-                kept = stored_keyring.accept(self._state, self._identity.root, payload)
-                log.info("keyring %d in use", kept.counter)
+                self._take_keyring(payload)
             elif topic == self._identity.name.topic(Leaf.RECEIPTS):
-                self._receipted(receipt.verify(payload, self._identity.root, self._identity.name))
+                given = receipt.verify(payload, self._identity.root, self._identity.name, *self._times())
+                self._receipted(given)
+                self._note_time(given.committed_ms, payload)
             else:
                 self.counters["unexpected_messages"] += 1
         except (Malformed, Forged, OlderKeyring) as error:
@@ -143,6 +153,31 @@ class Uplink:
             log.warning("refused a message on %s: %s", topic, error)
         except (OSError, DocumentsDamaged) as error:
             log.error("%s: cannot be stored (%s); it comes again with the next connection", topic, error)  # noqa: TRY400
+
+    def _stored_time(self) -> tuple[int, int]:
+        """The counter of the keyring in use, and the lower bound of the time that is stored."""
+        try:
+            kept = stored_keyring.read(self._state, self._identity.root)
+        except (NoKeyring, OSError):
+            return 0, 0
+        received_ms = stored_time.read(self._state, self._identity.root, self._identity.name, kept.counter)
+        return kept.counter, max(kept.issued_ms, received_ms)
+
+    def _times(self) -> tuple[int | None, int]:
+        """What a certificate's validity is judged by."""
+        return self._trusted_ms(self._not_before_ms), self._not_before_ms
+
+    def _take_keyring(self, payload: bytes) -> None:
+        kept = stored_keyring.accept(self._state, self._identity.root, payload, *self._times())
+        log.info("keyring %d in use", kept.counter)
+        if kept.counter != self._keyring_counter:
+            self._keyring_counter, self._not_before_ms, self._noted_ms = kept.counter, kept.issued_ms, kept.issued_ms
+
+    def _note_time(self, committed_ms: int, payload: bytes) -> None:
+        self._not_before_ms = max(self._not_before_ms, committed_ms)
+        if self._keyring_counter and committed_ms >= self._noted_ms + _NOTE_TIME_MS:
+            self._noted_ms = committed_ms
+            stored_time.note(self._state, self._keyring_counter, payload)
 
     def _receipted(self, given: receipt.Receipt) -> None:
         outbox = self._open_outbox()
@@ -179,6 +214,7 @@ class Uplink:
                 self._say_outbox_trouble(error)
             else:
                 self._seen_changes = -1
+                self._spoiled.clear()
                 self._window.restart()
         return self._outbox
 
@@ -214,6 +250,9 @@ class Uplink:
                     continue
                 if self._window.room() <= 0:
                     return
+                if self._is_spoiled(waiting):
+                    self._window.passed(waiting.ordinal)
+                    continue
                 self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
                 self._window.sent(waiting.ordinal, now_s)
                 self.counters["sent"] += 1
@@ -221,6 +260,21 @@ class Uplink:
                 self._window.reached_end(now_s)
                 self._checkpoint_when_changed(outbox)
                 return
+
+    def _is_spoiled(self, waiting: Waiting) -> bool:
+        """Tells whether an entry's bytes have changed on the disk: the province would refuse it for ever, so it is kept and not sent."""
+        if waiting.ordinal in self._spoiled:
+            return True
+        try:
+            envelope.verify(waiting.envelope, self._signer)
+        except UnknownVersion:
+            return False
+        except (Malformed, Forged) as error:
+            self._spoiled.add(waiting.ordinal)
+            self.counters["spoiled"] += 1
+            log.error("entry %d of the outbox is spoiled on the disk (%s): it stays here and is not sent", waiting.ordinal, error)  # noqa: TRY400
+            return True
+        return False
 
     def _checkpoint_when_changed(self, outbox: Forwarder) -> None:
         """Folds the write-ahead log when all is sent and receipted, once after each change, so that an idle card is not worn."""

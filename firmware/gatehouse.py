@@ -86,8 +86,8 @@ class Gatehouse:
         self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
         self._identify = threading.Event()
         self._gate_state = GateState(settings.device.state)
-        keyring = WatchedKeyring(settings.device.state, identity.root)
-        time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=lambda: keyring.current().issued_ms)
+        keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
+        time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=keyring.not_before_ms)
         with ExitStack() as undo:
             self._feedback = Feedback(settings.gate, settings.lanes)
             undo.callback(self._feedback.close)

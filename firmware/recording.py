@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from edge_agent import envelope
-from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note, Passage, RecordedPerson
+from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note, Passage, Position, RecordedPerson
 from edge_agent.envelope import SealingKey
 from edge_agent.identity import Identity
 from edge_agent.keyring import EpochKey
@@ -18,7 +19,6 @@ from edge_agent.outbox import OutboxDamaged, Recorded, Spot
 from edge_agent.recorder import Recorder
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.person_codes import Person
-from firmware.surroundings import Surroundings
 from firmware.time_sense import Now, TimeSense
 
 
@@ -44,6 +44,29 @@ def recorded_person(person: Person) -> RecordedPerson:
     )
 
 
+class Circumstances(Protocol):
+    """What else a passage's record says: of a vehicle, the trip and where it is."""
+
+    @property
+    def trip(self) -> str | None:
+        """The trip's name."""
+
+    @property
+    def position(self) -> Position | None:
+        """Where it is, if that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A gate that stands still."""
+
+    trip: str | None = None
+    position: Position | None = None
+
+
+STANDING = Standing()
+
+
 class Recording:
     """Appends entries to the outbox.
 
@@ -53,7 +76,7 @@ class Recording:
         keyring: the province's sealing keys.
         time_sense: the clock.
         boot: the kernel's boot id, 16 bytes.
-        surroundings: the trip and position of a vehicle.
+        circumstances: asked for a vehicle's trip and position with each passage.
 
     Every method raises `outbox.OutboxFull`, `outbox.OutboxDamaged` or `outbox.OutboxError` when nothing could be recorded.
     """
@@ -65,7 +88,7 @@ class Recording:
         keyring: WatchedKeyring,
         time_sense: TimeSense,
         boot: bytes,
-        surroundings: Surroundings,
+        circumstances: Circumstances = STANDING,
     ) -> None:
         self.recorder = recorder
         self._inode = recorder.path.stat().st_ino
@@ -73,7 +96,7 @@ class Recording:
         self._keyring = keyring
         self._time_sense = time_sense
         self._boot = boot
-        self._surroundings = surroundings
+        self._circumstances = circumstances
         self._epoch_key: EpochKey | None = None
         self._sealing_key: SealingKey | None = None
 
@@ -104,7 +127,7 @@ class Recording:
             remarks: what the gate says, beside the code's own warnings.
         """
         warnings = (*map(str, person.warnings), *map(str, remarks))
-        trip, position = self._surroundings.trip, self._surroundings.position
+        trip, position = self._circumstances.trip, self._circumstances.position
         return self._append(Kind.PASSAGE, Passage(recorded_person(person), direction, known, method, trip, position, health, warnings))
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> Kept:

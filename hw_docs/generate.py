@@ -121,7 +121,24 @@ def _help(*command: str) -> str:
 _COMMANDS = {
     "firmware": ("run", "check", "test-code", "read", "parse"),
     "edge_agent": ("run", "enrol", "status", "gate"),
-    "province": ("init", "device add", "device list", "collect", "entries", "find", "logs", "quarantine", "card", "demo"),
+    "province": (
+        "init",
+        "device add",
+        "device list",
+        "collect",
+        "entries",
+        "find",
+        "logs",
+        "prove",
+        "held open",
+        "retention run",
+        "keyring",
+        "subject lookup",
+        "audit",
+        "quarantine",
+        "card",
+        "demo",
+    ),
 }
 
 

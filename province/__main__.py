@@ -20,6 +20,12 @@ _COMMANDS = {
     "logs": "show each device's log: range, gaps, forks, alerts",
     "quarantine": "show what was refused, and why",
     "card": "print personal codes for people with no phone",
+    "held": "show and open entries that wait for a key",
+    "prove": "certify that a scanner's day is complete, or where it is not",
+    "subject": "look up, hand out or erase what is kept of one person",
+    "audit": "check and show the log of every unmasked look",
+    "keyring": "show the published sealing keys, publish longer ones",
+    "retention": "destroy what is past retention",
 }
 
 _EPILOG = """\
@@ -30,6 +36,7 @@ examples:
   mosquitto -c ./trial/mosquitto.conf              its broker
   gate-province collect ./trial                    its collector
   gate-province entries ./trial --limit 20         the latest passages, masked
+  gate-province retention run ./trial --dry-run    which days would be closed for good (every night, by a timer)
 
 `gate-province COMMAND --help` shows each command's options and examples.
 Exit codes: 0 done, 1 could not be done, 2 wrong command line or not a province's folder, 130 Ctrl-C.

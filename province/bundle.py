@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from edge_agent.disk import sync_folder
 from edge_agent.topics import DeviceName
-from province.files import sync_folder, write_atomically
-from province.officers import private_pem
+from province.files import private_pem, write_atomically
 from province.tls_authority import TlsIdentity
 
 FORMAT = "gate-scanner-bundle/1"

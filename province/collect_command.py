@@ -16,6 +16,7 @@ from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
+from province.clock import now_ms, shown
 from province.collector import Collector
 from province.console import print_json
 from province.errors import NotAProvince, ProvinceError
@@ -23,10 +24,11 @@ from province.intake import Refused
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore
 from province.layout import COLLECTOR, Layout
-from province.officers import load_officer
+from province.officers import ends_ms, load_officer
 from province.register import Register, Stored
 
 _log = logging.getLogger(__name__)
+_WARN_BEFORE_MS = 365 * 86_400_000
 
 _EPILOG = """\
 examples:
@@ -157,6 +159,7 @@ def collect(
     office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
     officer = load_officer(layout, Power.RECEIPTS)
     _warn_of_secrets(layout)
+    _warn_of_ends(layout)
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
@@ -190,3 +193,12 @@ def _warn_of_secrets(layout: Layout) -> None:
             there = True
         if there:
             _log.warning("%s is still on this machine: whoever takes it can %s. Move it to a stick in a safe.", folder, power)
+
+
+def _warn_of_ends(layout: Layout) -> None:
+    """Says in good time when scanners with a trusted clock would refuse what is signed here."""
+    ends = min(ends_ms(layout, power) for power in (Power.KEYRING, Power.RECEIPTS))
+    if ends < now_ms():
+        _log.error("the signing keys are certified no longer since %s: scanners refuse receipts. gate-province keyring renew", shown(ends))
+    elif ends < now_ms() + _WARN_BEFORE_MS:
+        _log.warning("the signing keys are certified until %s only: gate-province keyring renew", shown(ends))

@@ -124,6 +124,7 @@ class Collector:
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
                 self._extend_keyring()
+                self._erase_again()
             if self._publish_keyring.is_set():
                 self._publish_keyring.clear()
                 link.publish(Message(topics.KEYRING, self._office.signed, retain=True))
@@ -152,6 +153,14 @@ class Collector:
                 self._publish_keyring.set()
         except (OSError, ProvinceError, ValueError) as error:
             _log.error("keyring not extended: %s; it ends on %s", error, self._office.last_day)
+
+    def _erase_again(self) -> None:
+        """A register restored from a backup, or an entry sent again, may hold what was erased."""
+        try:
+            if erased := self._register.erase_again(self._keystore, now_ms()):
+                _log.warning("erased %d entries again that were erased before", erased)
+        except ProvinceError as error:
+            _log.error("erasures not applied: %s", error)
 
     def _handle(self, batch: Sequence[_Waiting], link: Link) -> None:
         """Carries a batch all the way: commit, receipts, acknowledgements."""

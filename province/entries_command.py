@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from edge_agent.topics import DeviceName
-from province import database, views
-from province.clock import shown
+from province import erasures, views
+from province.clock import now_ms, shown
 from province.console import print_json, print_table
 from province.errors import NotAProvince
 from province.keystore import Keystore
@@ -20,7 +20,8 @@ examples:
   gate-province entries /srv/gate --limit 20
   gate-province entries /srv/gate --device cho-dong-ba/cong-1 --day 2021-10-05 --json
 
-People are shown the way the health ministry's site does: Nguyễn Văn ***, 0123456 ***. Times are the device's own, Vietnam time.
+People are shown the way the health ministry's site does: Nguyễn Văn ***, 0123456 ***. Vietnam time, the device's own or
+as a later entry of its boot corrected it; with ? while nobody knows whether it is right.
 """
 
 
@@ -67,10 +68,11 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 1:
         raise NotAProvince(f"--limit {args.limit}: must be at least 1.")
     device, day = (None if args.device is None else device_name(args.device)), (None if args.day is None else _day(args.day))
-    with closing(database.connect(layout.register)) as connection:
+    keystore = Keystore(layout.keystore)
+    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
         if device is not None:
             views.check_registered(connection, device)
-        found = views.entries(connection, Keystore(layout.keystore), args.limit, device, day)
+        found = views.entries(connection, keystore, args.limit, device, day)
     if args.json:
         for entry in found:
             print_json(_as_json(entry))
@@ -83,6 +85,7 @@ def _as_json(entry: views.ShownEntry) -> dict[str, object]:
     return {
         "org": entry.name.org, "device": entry.name.device, "log": entry.log.hex(), "seq": entry.seq, "kind": entry.kind,
         "site": entry.site, "gate": entry.gate, "direction": entry.direction, "wall_ms": entry.wall_ms,
+        "corrected_ms": entry.corrected_ms, "clock": entry.clock,
         "name": entry.person[0] if entry.person else None, "id_number": entry.person[1] if entry.person else None,
         "status": entry.status, "note": entry.note, "forked": entry.forked,
     }  # fmt: skip
@@ -91,4 +94,6 @@ def _as_json(entry: views.ShownEntry) -> dict[str, object]:
 def _as_row(entry: views.ShownEntry) -> tuple[str, ...]:
     status = " ".join(filter(None, (entry.status, entry.note, "fork" if entry.forked else "")))
     name, number = entry.person or ("-", "-")
-    return shown(entry.wall_ms), str(entry.name), entry.gate or "-", entry.direction or "-", name, number, status
+    at_ms = entry.wall_ms if entry.corrected_ms is None else entry.corrected_ms
+    doubt = " ?" if entry.corrected_ms is None and entry.clock == "unknown" else ""
+    return shown(at_ms) + doubt, str(entry.name), entry.gate or "-", entry.direction or "-", name, number, status

@@ -6,18 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent.disk import sync_folder
+
 SECRET = 0o600
 PUBLIC = 0o644
 FOLDER = 0o700
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = SECRET) -> None:
@@ -43,6 +40,11 @@ def write_atomically(path: Path, data: bytes, mode: int = SECRET) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def private_pem(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
+    """A private key as unencrypted PKCS #8 PEM."""
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def make_folder(path: Path) -> None:

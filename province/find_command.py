@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from firmware.person_codes.masking import mask_number
-from province import database, views
-from province.clock import shown
+from province import erasures, looking, views
+from province.clock import now_ms, shown
+from province.clock_truth import When
 from province.console import print_json, print_line, print_table
-from province.errors import NotAProvince
 from province.keystore import Keystore
 from province.layout import Layout
 
 _EPILOG = """\
 examples:
-  gate-province find /srv/gate             asks for the number, so that it stays out of the shell's history
-  gate-province find /srv/gate --id -      reads it from standard input
-  gate-province find /srv/gate --id 001099012345 --json
+  gate-province find /srv/gate --reason "case 2021/117"     asks for the number, so that it stays out of the shell's history
+  gate-province find /srv/gate --reason "case 2021/117" --id - --json < number.txt
+  gate-province find /srv/gate --reason "case 2021/117" --second-officer nguyen.an
 
-Finds citizen id, old id, passport, phone and insurance card numbers, on the days whose keys still exist.
+Finds citizen id, old id, passport, phone and insurance card numbers, on the days whose keys still exist. Each look goes into the audit
+log first: `gate-province audit list`. A time that the scanner did not know is shown as after what its log had before and before what
+came next.
 """
 
 
@@ -37,31 +38,38 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     parser.add_argument("--id", metavar="NUMBER", default="-", help="the identifier, or - for standard input (default)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    looking.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Looks the identifier up."""
     layout = Layout(args.folder.absolute())
     layout.read_settings()
-    if args.id == "-" and sys.stdin.isatty():
-        sys.stderr.write("number: ")
-        sys.stderr.flush()
-    value = (sys.stdin.readline() if args.id == "-" else args.id).strip()
-    if not 1 <= len(value) <= 100:
-        raise NotAProvince("--id: give one number of 1 to 100 characters.")
-    with closing(database.connect(layout.register)) as connection:
-        found = views.find(connection, Keystore(layout.keystore), value)
+    value = looking.ask_number(args.id)
+    who = looking.looker(args, layout, value)
+    keystore = Keystore(layout.keystore)
+    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
+        looking.enter(connection, layout, keystore, who, "find", value)
+        found = views.find(connection, keystore, value)
     if args.json:
-        places = [
-            {
-                "org": one.name.org, "device": one.name.device, "site": one.site, "gate": one.gate, "direction": one.direction,
-                "wall_ms": one.wall_ms,
-            }
-            for one in found
-        ]  # fmt: skip
-        print_json({"number": mask_number(value), "count": len(found), "passages": places})
+        print_json({"number": mask_number(value), "count": len(found), "passages": [as_json(one) for one in found]})
         return 0
     print_line(f"{mask_number(value)}: {len(found)} passages")
     if found:
-        print_table(("time", "site", "gate", "direction"), [(shown(one.wall_ms), one.site, one.gate, one.direction) for one in found])
+        print_table(("time", "site", "gate", "direction"), [(shown_when(one.when), one.site, one.gate, one.direction) for one in found])
     return 0
+
+
+def as_json(one: views.Found) -> dict[str, object]:
+    """A passage found, without its person."""
+    return {
+        "org": one.name.org, "device": one.name.device, "site": one.site, "gate": one.gate, "direction": one.direction,
+        "wall_ms": one.wall_ms, "at_ms": one.when.at_ms, "not_before_ms": one.when.not_before_ms, "not_after_ms": one.when.not_after_ms,
+    }  # fmt: skip
+
+
+def shown_when(when: When) -> str:
+    """A time, or what it lies between."""
+    if when.at_ms is not None:
+        return shown(when.at_ms)
+    return f"between {shown(when.not_before_ms)} and {shown(when.not_after_ms)}"

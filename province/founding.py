@@ -11,17 +11,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import keyring, sealing
 from edge_agent.authority import Power
+from edge_agent.disk import sync_folder
 from edge_agent.keyring import UNDATED, EpochKey
 from province import broker_config, database, officers
 from province.errors import AlreadyThere, ProvinceError
-from province.files import FOLDER, PUBLIC, make_folder, sync_folder, write_atomically
+from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
 from province.layout import COLLECTOR, Layout, Settings
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
-_OFFICERS_LIFE = _AUTHORITY_LIFE = timedelta(days=3652)
+OFFICERS_LIFE = _AUTHORITY_LIFE = timedelta(days=3652)
 _BROKER_LIFE = _COLLECTOR_LIFE = timedelta(days=731)
 _COMMON_NAME_CHARACTERS = 64
 
@@ -75,7 +76,7 @@ def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
     root = Ed25519PrivateKey.generate()
     officers.write_root(layout, root)
     # From yesterday on: a device whose clock is a little slow must not refuse a new province.
-    before_ms, after_ms = now_ms - 86_400_000, now_ms + int(_OFFICERS_LIFE.total_seconds() * 1000)
+    before_ms, after_ms = now_ms - 86_400_000, now_ms + int(OFFICERS_LIFE.total_seconds() * 1000)
     clerk = officers.appoint(layout, Power.KEYRING, root, before_ms, after_ms)
     officers.appoint(layout, Power.RECEIPTS, root, before_ms, after_ms)
     pair = sealing.generate(settings.suite)

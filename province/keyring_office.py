@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 from edge_agent import cose, keyring
-from edge_agent.authority import Officer
+from edge_agent.authority import Officer, read_certificate
 from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
-from province.errors import NotAProvince
-from province.files import write_atomically
+from province.errors import NotAProvince, ProvinceError
+from province.files import PUBLIC, SECRET, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
@@ -55,11 +59,24 @@ def compose(keystore: Keystore, settings: Settings, undated: EpochKey, now_ms: i
         if promised.get(epoch, keys.public) != keys.public:
             raise KeystoreAway(f"{keystore.folder}: has other keys for {epoch} than are published. Mount or restore the right keystore.")
         found.append(keys.public)
-    return Keyring(1 if published is None else published.counter + 1, now_ms, (*found, undated))
+    counter = max(0 if published is None else published.counter, keystore.counter()) + 1
+    keystore.note_counter(counter)
+    return Keyring(counter, now_ms, (*found, undated))
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """One keyring is made at a time: two of one counter would divide the scanners."""
+    descriptor = os.open(layout.keyring_lock, os.O_CREAT | os.O_RDWR, SECRET)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class KeyringOffice:
-    """The keyring of a province as it stands on disk.
+    """The keyring of a province as it stands on disk; another process may change it too.
 
     Args:
         layout: the province.
@@ -74,9 +91,15 @@ class KeyringOffice:
         self._layout = layout
         self._settings = settings
         self._officer = officer
+        self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(layout)).not_after_ms
         self._keystore = Keystore(layout.keystore)
         self.signed = read_signed(layout)
         self._current = check(layout, self.signed)
+
+    @property
+    def current(self) -> Keyring:
+        """The keyring as last read or made."""
+        return self._current
 
     @property
     def last_day(self) -> str:
@@ -84,14 +107,36 @@ class KeyringOffice:
         return max(key.epoch for key in self._current.keys if key.epoch != keyring.UNDATED)
 
     def extend(self, now_ms: int) -> bool:
-        """Makes and signs a longer keyring if the days ahead have become too few.
+        """Makes and signs a longer keyring if the days ahead have become too few, however many days were missed.
 
         Returns:
             Whether there is a new one, in `signed`, to publish.
 
         Raises:
-            OSError, KeystoreAway, KeyDamaged: it cannot be made now; the old one goes on being valid.
+            OSError, ProvinceError: it cannot be made now; the old one goes on being valid.
         """
+        with _alone(self._layout):
+            reread = self._read_again()
+            return self._extend(now_ms) or reread
+
+    def rotate(self, undated: EpochKey, now_ms: int) -> None:
+        """Publishes another undated key; entries sealed to the one before go on arriving, so its private half must be kept for them.
+
+        Raises:
+            OSError, ProvinceError: nothing was changed.
+        """
+        with _alone(self._layout):
+            self._read_again()
+            self._write(compose(self._keystore, self._settings, undated, now_ms, self._current))
+
+    def _read_again(self) -> bool:
+        signed = read_signed(self._layout)
+        if signed == self.signed:
+            return False
+        self._current, self.signed = check(self._layout, signed), signed
+        return True
+
+    def _extend(self, now_ms: int) -> bool:
         wanted = {day.isoformat() for day in days_wanted(day_of(now_ms), self._settings.days)[1:]}
         if wanted <= {key.epoch for key in self._current.keys}:
             return False
@@ -99,11 +144,16 @@ class KeyringOffice:
         longer = compose(self._keystore, self._settings, undated, now_ms, self._current)
         if {key.epoch for key in longer.keys} <= {key.epoch for key in self._current.keys}:
             return False  # the days it lacks are past ones, which get no keys any more
-        signed = keyring.issue(longer, self._officer)
-        write_atomically(self._layout.keyring, signed)  # the private halves are on disk before the public ones are
-        self.signed, self._current = signed, longer
-        _log.info("keyring extended counter=%d last_day=%s", longer.counter, self.last_day)
+        self._write(longer)
         return True
+
+    def _write(self, longer: Keyring) -> None:
+        if longer.issued_ms > self._signer_ends_ms:  # nobody would take it, and the one there is would be gone
+            raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province keyring renew --help")
+        signed = keyring.issue(longer, self._officer)
+        write_atomically(self._layout.keyring, signed, PUBLIC)  # the private halves are on disk before the public ones are
+        self.signed, self._current = signed, longer
+        _log.info("keyring made counter=%d last_day=%s", longer.counter, self.last_day)
 
 
 def read_signed(layout: Layout) -> bytes:

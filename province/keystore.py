@@ -10,29 +10,39 @@ carries a marker of its province, without which nothing is said about any day; a
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum, auto
 from hashlib import sha256
 from pathlib import Path
 
 from edge_agent import sealing
+from edge_agent.disk import sync_folder
 from edge_agent.keyring import EpochKey
-from province.errors import ProvinceError
-from province.files import make_folder, sync_folder, write_atomically
+from province.errors import NotAProvince, ProvinceError
+from province.files import make_folder, write_atomically
 from province.layout import Layout
 from province.officers import read_root_public
 
 FORMAT = "gate-scanner-day-keys/1"
+PAIR_FORMAT = "gate-scanner-sealing-key/1"
 MARKER = "province.id"
+COUNTER = "keyring.counter"
 DESTROYED = "destroyed"
+ERASED = "erased"
+FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
 
 
 class KeystoreAway(ProvinceError):
     """The keystore's folder cannot be read now; nothing can be said about any key, so nothing may be decided."""
+
+
+class TooEarly(ProvinceError):
+    """The day is not past the shortest retention there is; nothing was destroyed."""
 
 
 class KeyDamaged(ProvinceError):
@@ -80,10 +90,30 @@ def generate(day: date, suite: sealing.Suite) -> DayKeys:
 def write_pair(path: Path, pair: sealing.KeyPair) -> None:
     """Writes a sealing key pair alone, such as the undated one."""
     fields = {
-        "format": "gate-scanner-sealing-key/1", "suite": str(pair.suite), "public": b64encode(pair.public).decode(),
+        "format": PAIR_FORMAT, "suite": str(pair.suite), "public": b64encode(pair.public).decode(),
         "private": b64encode(pair.private).decode(),
     }  # fmt: skip
     write_atomically(path, json.dumps(fields, indent=1).encode())
+
+
+def read_pair(path: Path) -> sealing.KeyPair:
+    """Reads what `write_pair` wrote.
+
+    Raises:
+        NotAProvince: it cannot be read, or is no such key.
+    """
+    try:
+        fields = json.loads(path.read_bytes())
+        pair = sealing.KeyPair(sealing.Suite(fields["suite"]), b64decode(fields["public"]), b64decode(fields["private"]))
+        sealing.load_private(pair.suite, pair.private)
+        sealing.load_public(pair.suite, pair.public)
+    except OSError as error:
+        raise NotAProvince(f"{path}: cannot be read ({error.strerror}). Mount the stick that holds it, or check the name.") from None
+    except (ValueError, KeyError, TypeError):
+        fields, pair = {}, None
+    if pair is None or fields.get("format") != PAIR_FORMAT:
+        raise NotAProvince(f"{path}: not a sealing key as `gate-province init` writes to offline/. Take the copy from the safe.")
+    return pair
 
 
 class Keystore:
@@ -108,6 +138,10 @@ class Keystore:
     def tombstone(self, epoch: str) -> Path:
         """What lies there once a day was destroyed."""
         return self.folder / DESTROYED / epoch
+
+    def erased(self, epoch: str) -> Path:
+        """Where it is noted what of a day was erased."""
+        return self.folder / ERASED / f"{epoch}.json"
 
     def found(self) -> None:
         """Makes the new, empty folder this province's keystore.
@@ -172,16 +206,23 @@ class Keystore:
             raise KeyDamaged(f"{self.path(epoch)}: damaged. Restore this file from the keystore's copy.")
         return keys
 
-    def destroy(self, day: date) -> None:
+    def destroy(self, day: date, today: date) -> None:
         """Destroys a day's keys for good; doing it again finishes what a power cut left undone.
 
         The tombstone is on the disk before the keys go, so that the day is never only missing. Copies of the file elsewhere, and
         what a flash disk keeps of it, are beyond this.
 
+        Args:
+            day: the day.
+            today: today in Vietnam; yesterday and later days are never destroyed.
+
         Raises:
+            TooEarly: the day may still be needed.
             KeystoreAway: the folder is not this province's.
             OSError: not destroyed, or perhaps not durably; do it again.
         """
+        if day >= today - timedelta(days=FLOOR_DAYS):
+            raise TooEarly(f"{day}: only days before {today - timedelta(days=FLOOR_DAYS)} may be destroyed.")
         epoch = day.isoformat()
         self.check()
         stone = self.tombstone(epoch)
@@ -190,8 +231,35 @@ class Keystore:
         sync_folder(self.folder)
         write_atomically(stone, f"{epoch}\n".encode())
         for path in (self.path(epoch), *self.folder.glob(f".{epoch}.json.*")):  # a write cut short leaves keys too
+            _overwrite(path)
             path.unlink(missing_ok=True)
         sync_folder(self.folder)
+        if self.erased(epoch).exists():
+            self.erased(epoch).unlink(missing_ok=True)
+
+    def destroyed(self) -> list[str]:
+        """The days that were destroyed, in order.
+
+        Raises:
+            KeystoreAway: the folder cannot be read now, or is not this province's.
+        """
+        self.check()
+        try:
+            return sorted(path.name for path in (self.folder / DESTROYED).glob("[0-9]*"))
+        except OSError as error:
+            raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+    def left_behind(self) -> list[str]:
+        """Days with a tombstone whose keys still lie here: a destruction was cut short, or a copy was put back.
+
+        Raises:
+            KeystoreAway: as `destroyed`.
+        """
+        return [
+            epoch
+            for epoch in self.destroyed()
+            if self.path(epoch).exists() or self.erased(epoch).exists() or any(self.folder.glob(f".{epoch}.json.*"))
+        ]
 
     def store(self, keys: DayKeys) -> None:
         """Writes a day's keys.
@@ -218,6 +286,34 @@ class Keystore:
             self.store(keys)
         return keys
 
+    def counter(self) -> int:
+        """The highest counter a keyring was ever given, 0 before the first.
+
+        Raises:
+            KeystoreAway: the folder cannot be read now, or is not this province's.
+            KeyDamaged: the file is no number.
+        """
+        self.check()
+        path = self.folder / COUNTER
+        try:
+            return int(path.read_bytes())
+        except FileNotFoundError:
+            return 0
+        except ValueError:
+            raise KeyDamaged(f"{path}: no number. Write the counter of the newest keyring any scanner has into it.") from None
+        except OSError as error:
+            raise KeystoreAway(f"{path}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+    def note_counter(self, counter: int) -> None:
+        """Keeps a keyring's counter before the keyring is published.
+
+        Here, because this folder is in no backup: after a restore of the rest the next keyring still counts on, and scanners take it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_atomically(self.folder / COUNTER, f"{counter}\n".encode())
+
     def epochs(self) -> list[str]:
         """The days there are keys for, in order.
 
@@ -229,3 +325,14 @@ class Keystore:
             return sorted(path.stem for path in self.folder.glob("[0-9]*.json") if not self._is_destroyed(path.stem))
         except OSError as error:
             raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+
+def _overwrite(path: Path) -> None:
+    """Puts zeros over a file before its name goes; on a disk that writes elsewhere this is no promise."""
+    try:
+        with path.open("r+b") as file:
+            file.write(bytes(os.fstat(file.fileno()).st_size))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileNotFoundError:
+        return

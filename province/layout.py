@@ -72,6 +72,11 @@ class Layout:
         return self.root / "officers"
 
     @property
+    def auditors(self) -> Path:
+        """Keys of the officers who look along, each closed by a passphrase."""
+        return self.root / "auditors"
+
+    @property
     def authority(self) -> Path:
         """The certificate authority for MQTT."""
         return self.root / "authority"
@@ -135,6 +140,11 @@ class Layout:
     def keyring(self) -> Path:
         """The signed public keyring, as published."""
         return self.root / "keyring.cose"
+
+    @property
+    def keyring_lock(self) -> Path:
+        """Held by whoever makes the next keyring."""
+        return self.root / "keyring.lock"
 
     @property
     def register(self) -> Path:

@@ -11,13 +11,8 @@ from edge_agent import cose
 from edge_agent.authority import Certificate, Officer, Power, certify, read_certificate
 from edge_agent.cbor import Malformed
 from province.errors import NotAProvince
-from province.files import PUBLIC, write_atomically
+from province.files import PUBLIC, private_pem, write_atomically
 from province.layout import Layout
-
-
-def private_pem(key: Ed25519PrivateKey) -> bytes:
-    """A signing key as unencrypted PKCS #8 PEM."""
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def write_root(layout: Layout, root: Ed25519PrivateKey) -> None:
@@ -54,6 +49,45 @@ def appoint(layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms
     write_atomically(key_file, private_pem(key))
     write_atomically(certificate_file, certificate)
     return Officer(key, certificate)
+
+
+def read_root_key(layout: Layout, file: Path) -> Ed25519PrivateKey:
+    """The root's private key from the safe.
+
+    Raises:
+        NotAProvince: it cannot be read, or is another root's.
+    """
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    except OSError as error:
+        raise NotAProvince(f"{file}: cannot be read ({error.strerror}). Mount the stick that holds root/, or check the name.") from None
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey) or key.public_key() != read_root_public(layout):
+        raise NotAProvince(f"{file}: not this province's root key. Take the copy from the safe.")
+    return key
+
+
+def renew(layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms: int, not_after_ms: int) -> Officer:
+    """Certifies an officer's key for longer; one file is replaced, whole or not at all.
+
+    Raises:
+        NotAProvince: as `load_officer`.
+        OSError: it cannot be written; the certificate is the old one.
+    """
+    officer = load_officer(layout, power)
+    longer = certify(Certificate(power, officer.key.public_key(), not_before_ms, not_after_ms), root)
+    write_atomically(_paths(layout, power)[1], longer)
+    return Officer(officer.key, longer)
+
+
+def ends_ms(layout: Layout, power: Power) -> int:
+    """When an officer's certificate ends, milliseconds since 1970 UTC.
+
+    Raises:
+        NotAProvince: as `load_officer`.
+    """
+    return read_certificate(load_officer(layout, power).certificate, read_root_public(layout)).not_after_ms
 
 
 def load_officer(layout: Layout, power: Power) -> Officer:

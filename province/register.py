@@ -15,10 +15,12 @@ from typing import Self
 from edge_agent.entry import LogHead, Passage, encode_body
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
-from province import database, devices, wrapping
+from province import clock_truth, database, days, devices, erasures, wrapping
 from province.alerts import AlertKind
+from province.fate import Opened
 from province.identifiers import tokens
 from province.intake import Refused, Taken
+from province.keystore import Keystore
 from province.ledger import Span, merge
 from province.quarantine import put_away
 from province.receipt_ranges import Outcome
@@ -76,6 +78,17 @@ class Register:
         """
         try:
             return devices.find(self._connection, name)
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from None
+
+    def erase_again(self, keystore: Keystore, at_ms: int) -> int:
+        """Erases what was erased before and has come back; says how many rows.
+
+        Raises:
+            KeystoreAway, ErasuresDamaged, RegisterBusy: as `erasures.reapply`.
+        """
+        try:
+            return erasures.reapply(self._connection, self.path, keystore, at_ms)
         except sqlite3.Error as error:
             raise database.explain(error, self.path) from None
 
@@ -147,12 +160,13 @@ class Register:
         row = _row(entry, at_ms, forked=forked)
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
         cursor = self._connection.execute(f"INSERT INTO entry({columns}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
-        opened = entry.fate.opened
-        if opened is not None and isinstance(opened.body, Passage):
-            found = tokens(opened.body.person, opened.keys.token_key)
-            self._connection.executemany(
-                "INSERT INTO token VALUES (?, ?, ?)", [(mark, str(kind), cursor.lastrowid) for kind, mark in found]
-            )
+        row_id = int(cursor.lastrowid or 0)
+        if entry.fate.opened is not None:
+            add_tokens(self._connection, row_id, entry.fate.opened)
+        if entry.header is not None:
+            header = entry.header
+            days.note(self._connection, _key(entry), entry.seq, days.own_day(entry.fate.epoch, header.clock, header.wall_ms, None))
+            clock_truth.correct(self._connection, row_id, header)
 
     def _note_logs(self, entry: Taken, at_ms: int) -> None:
         """Follows the thread from log to log."""
@@ -193,6 +207,13 @@ class Register:
             "INSERT OR IGNORE INTO alert(kind, org, device, log, seq, hash, raised_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (str(kind), name.org, name.device, about.log, about.seq, about.hash, at_ms),
         )
+
+
+def add_tokens(connection: sqlite3.Connection, row_id: int, opened: Opened) -> None:
+    """Makes the person of a row findable, in the open transaction."""
+    if isinstance(opened.body, Passage):
+        found = tokens(opened.body.person, opened.keys.token_key)
+        connection.executemany("INSERT OR IGNORE INTO token VALUES (?, ?, ?)", [(mark, str(kind), row_id) for kind, mark in found])
 
 
 def _key(entry: Taken) -> tuple[str, str, bytes]:

@@ -1,11 +1,11 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
-Source: design.md "The register at rest". SQL stands in this file, `database.py`, `devices.py`,
-`register.py`, `quarantine.py` and `views.py` only.
+Source: design.md "The register at rest". SQL stands in this file, in `database.py`, `devices.py`, `register.py`, `clock_truth.py`,
+`days.py`, `retention.py`, `reopening.py`, `erasures.py`, `subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES = (
     """CREATE TABLE device(
@@ -14,17 +14,20 @@ TABLES = (
         status TEXT NOT NULL DEFAULT 'active', added_ms INTEGER NOT NULL,
         PRIMARY KEY(org, device)) WITHOUT ROWID""",
     # hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
-    # body: registered: nonce and AES-256-GCM under the day's data key; held: the whole envelope; expired: NULL.
+    # epoch: the day whose keys close the body. body: registered: nonce and AES-256-GCM under the day's data key; held: the whole
+    # envelope; expired or erased (erased_ms): NULL.
     """CREATE TABLE entry(
         id INTEGER PRIMARY KEY,
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, prev BLOB NOT NULL,
         kind TEXT, site TEXT, gate TEXT, direction TEXT, trip TEXT,
         wall_ms INTEGER, corrected_ms INTEGER, boot BLOB, boottime_ms INTEGER, clock TEXT,
         key_id TEXT, epoch TEXT, status TEXT NOT NULL, reason TEXT, forked INTEGER NOT NULL, registered_ms INTEGER NOT NULL,
-        body BLOB,
+        body BLOB, erased_ms INTEGER,
         UNIQUE(org, device, log, seq, hash))""",
-    "CREATE INDEX entry_by_time ON entry(wall_ms)",
+    "CREATE INDEX entry_by_time ON entry(coalesce(corrected_ms, wall_ms))",
     "CREATE INDEX entry_by_epoch ON entry(epoch)",
+    "CREATE INDEX entry_by_boot ON entry(org, device, boot, kind)",
+    "CREATE INDEX entry_held ON entry(id) WHERE status = 'held'",
     """CREATE TABLE token(
         token BLOB NOT NULL, kind TEXT NOT NULL, entry_id INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE,
         PRIMARY KEY(token, kind, entry_id)) WITHOUT ROWID""",
@@ -34,6 +37,11 @@ TABLES = (
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
         first_seq INTEGER NOT NULL, first_prev BLOB NOT NULL, last_seq INTEGER NOT NULL, last_hash BLOB NOT NULL,
         PRIMARY KEY(org, device, log, first_seq)) WITHOUT ROWID""",
+    # Which numbers of a log are of which day; like the ledger it outlives the entries.
+    """CREATE TABLE day(
+        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, day TEXT NOT NULL,
+        first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, entries INTEGER NOT NULL,
+        PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
     # Heads of earlier logs, as a new log's first entry names them: how far the earlier log must reach.
     """CREATE TABLE announced(
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, by_log BLOB NOT NULL,
@@ -48,4 +56,9 @@ TABLES = (
         UNIQUE(sha256, topic, reason))""",
     "CREATE INDEX quarantine_by_topic ON quarantine(topic, last_ms)",
     "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    # Every unmasked look, chained by hash. fields: deterministic CBOR; signature: the second officer's over the same bytes.
+    """CREATE TABLE audit(
+        number INTEGER PRIMARY KEY, fields BLOB NOT NULL, signature BLOB, hash BLOB NOT NULL)""",
+    "CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END",
+    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is never cleared'); END",
 )

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from province.errors import NotAProvince
+from province.files import private_pem
 
 _EARLY = timedelta(days=1)  # a device whose clock is a little slow must not find its new certificate "not yet valid"
 
@@ -28,11 +29,6 @@ class TlsIdentity:
     key_pem: bytes
     certificate_pem: bytes
     serial: int
-
-
-def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """A private key as unencrypted PKCS #8 PEM."""
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _name(common_name: str) -> x509.Name:

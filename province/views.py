@@ -16,13 +16,17 @@ from edge_agent.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
 from province import wrapping
 from province.alerts import Alert, AlertKind
+from province.clock_truth import When, when
 from province.errors import NotAProvince
 from province.identifiers import Identifier, token
 from province.keystore import Absent, DayKeys, KeyDamaged, Keystore
 from province.ledger import Span, gaps
 
 _DAY_MS = 86_400_000
-_SHOWN_COLUMNS = "id, org, device, log, seq, hash, kind, site, gate, direction, trip, wall_ms, clock, epoch, status, reason, forked, body"
+_SHOWN_COLUMNS = (
+    "id, org, device, log, seq, hash, kind, site, gate, direction, trip, wall_ms, corrected_ms, clock, epoch, status, reason, forked, "
+    "erased_ms, body"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class ShownEntry:
 
     Attributes:
         person: masked name and number, None when there is none or it cannot be opened now.
+        wall_ms: as the device claims.
+        corrected_ms: as known later, None when nothing corrects the claim.
+        clock: how far the claim may be trusted.
         note: why held or not shown, else empty.
     """
 
@@ -42,6 +49,8 @@ class ShownEntry:
     gate: str | None
     direction: str | None
     wall_ms: int | None
+    corrected_ms: int | None
+    clock: str | None
     status: str
     forked: bool
     person: tuple[str, str] | None
@@ -50,13 +59,22 @@ class ShownEntry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage of a person who was looked up."""
+    """A passage of a person who was looked up.
 
+    Attributes:
+        wall_ms: as the device claims.
+        when: as far as it is known.
+    """
+
+    row_id: int
     name: DeviceName
+    log: bytes
+    seq: int
     site: str
     gate: str
     direction: str
     wall_ms: int
+    when: When
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +139,7 @@ def entries(
         where.append("org = ? AND device = ?")
         parameters += [device.org, device.device]
     if day is not None:
-        where.append("wall_ms >= ? AND wall_ms < ?")
+        where.append("coalesce(corrected_ms, wall_ms) >= ? AND coalesce(corrected_ms, wall_ms) < ?")
         parameters += day_bounds_ms(day)
     query = f"SELECT {_SHOWN_COLUMNS} FROM entry WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
     keys = _Keys(keystore)
@@ -132,15 +150,15 @@ def _shown(row: sqlite3.Row, keys: _Keys) -> ShownEntry:
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
         person = _masked(row, keys.get(row["epoch"]))
-        note = "" if person else "its day's keys are destroyed, missing or damaged"
+        note = "" if person else "erased" if row["erased_ms"] else "its day's keys are destroyed, missing or damaged"
     return ShownEntry(
         DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["kind"], row["site"], row["gate"], row["direction"],
-        row["wall_ms"], row["status"], bool(row["forked"]), person, note,
+        row["wall_ms"], row["corrected_ms"], row["clock"], row["status"], bool(row["forked"]), person, note,
     )  # fmt: skip
 
 
 def _masked(row: sqlite3.Row, keys: DayKeys | None) -> tuple[str, str] | None:
-    if keys is None:
+    if keys is None or row["body"] is None:
         return None
     about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
     try:
@@ -151,7 +169,7 @@ def _masked(row: sqlite3.Row, keys: DayKeys | None) -> tuple[str, str] | None:
 
 
 def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = tuple(Identifier)) -> list[Found]:
-    """Where and when an identifier passed, on every day that still has keys, by claimed time.
+    """Where and when an identifier passed, on every day that still has keys, in the order in which it was.
 
     Args:
         connection: the register.
@@ -169,9 +187,13 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
     for kind, mark in marks:
         rows |= {row["id"]: row for row in connection.execute(query, (mark, kind))}
     found = [
-        Found(DeviceName(row["org"], row["device"]), row["site"], row["gate"], row["direction"], row["wall_ms"]) for row in rows.values()
-    ]
-    return sorted(found, key=lambda passage: passage.wall_ms)
+        Found(
+            row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],
+            row["wall_ms"], when(connection, row),
+        )
+        for row in rows.values()
+    ]  # fmt: skip
+    return sorted(found, key=lambda passage: (passage.when.sort_ms, str(passage.name), passage.log, passage.seq))
 
 
 def count_passages(connection: sqlite3.Connection, keystore: Keystore, id_number: str) -> int:
@@ -179,21 +201,27 @@ def count_passages(connection: sqlite3.Connection, keystore: Keystore, id_number
     return len(find(connection, keystore, id_number))
 
 
-def alerts(connection: sqlite3.Connection) -> list[Alert]:
-    """All alerts, oldest first."""
+def alerts(connection: sqlite3.Connection, device: DeviceName | None = None) -> list[Alert]:
+    """All alerts, or one device's, oldest first."""
+    where, values = _of(device)
     return [
         Alert(
             AlertKind(row["kind"]), DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"], row["raised_ms"],
             row["resolved_ms"],
         )
-        for row in connection.execute("SELECT * FROM alert ORDER BY id")
+        for row in connection.execute(f"SELECT * FROM alert {where} ORDER BY id", values)  # noqa: S608 - a constant of ours
     ]  # fmt: skip
 
 
-def spans(connection: sqlite3.Connection) -> dict[tuple[DeviceName, bytes], list[Span]]:
-    """The ledger: every log's spans, in order."""
+def _of(device: DeviceName | None) -> tuple[str, tuple[str, ...]]:
+    return ("", ()) if device is None else ("WHERE org = ? AND device = ?", (device.org, device.device))
+
+
+def spans(connection: sqlite3.Connection, device: DeviceName | None = None) -> dict[tuple[DeviceName, bytes], list[Span]]:
+    """The ledger: the spans of every log, or of one device's, in order."""
     found: dict[tuple[DeviceName, bytes], list[Span]] = defaultdict(list)
-    for row in connection.execute("SELECT * FROM ledger ORDER BY org, device, log, first_seq"):
+    where, values = _of(device)
+    for row in connection.execute(f"SELECT * FROM ledger {where} ORDER BY org, device, log, first_seq", values):  # noqa: S608
         name = DeviceName(row["org"], row["device"])
         found[name, row["log"]].append(Span(row["first_seq"], row["first_prev"], row["last_seq"], row["last_hash"]))
     return dict(found)

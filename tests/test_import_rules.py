@@ -7,12 +7,12 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "command_line", "cose", "ending", "endpoint", "entry", "envelope",
+    "authority", "broker_link", "cbor", "command_line", "cose", "disk", "ending", "endpoint", "entry", "envelope",
     "fields", "keyring", "logs", "receipt", "sealing", "topics",
 }  # fmt: skip
 DEVICE = {
     "broker_probe", "carving", "control", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
-    "process_lock", "recorder", "salvage", "settings", "stored_keyring",
+    "process_lock", "recorder", "salvage", "settings", "stored_keyring", "stored_time",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from chain_world import WAIT_S, chain
+from telltale import files_that_tell
 
-from firmware.person_codes import Person
-from firmware.person_codes.national import bare_capitals
 from province.synthetic import synthetic_people
 
 TCPDUMP = shutil.which("tcpdump", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
@@ -41,25 +39,6 @@ def captured_traffic(port: int, file: Path) -> Iterator[None]:
         finally:
             capture.terminate()
             capture.wait(WAIT_S)
-
-
-def spellings(person: Person) -> list[bytes]:
-    """What would give a person away: each part of the name and each number, in the forms they might be written in."""
-    texts = {person.name, bare_capitals(person.name), person.id_number, person.phone or "", person.card_number or "", person.old_id or ""}
-    texts |= {unicodedata.normalize("NFD", text) for text in texts}
-    found = [text.encode(code) for text in texts if len(text) >= 6 for code in ("utf-8", "utf-16-le")]
-    assert found
-    return found
-
-
-def files_that_tell(root: Path, people: list[Person]) -> list[str]:
-    needles = [(spelling, place) for place, person in enumerate(people) for spelling in spellings(person)]
-    telling = []
-    for file in sorted(root.rglob("*")):
-        if file.is_file():
-            data = file.read_bytes() + file.name.encode()
-            telling += [f"{file.relative_to(root)} tells of person {place}" for spelling, place in needles if spelling in data]
-    return telling
 
 
 @pytest.mark.skipif(TCPDUMP is None, reason="tcpdump is not installed")

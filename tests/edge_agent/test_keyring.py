@@ -6,13 +6,26 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealed_examples import DAY, DAY_PAIR, KEYRING_7, KEYRING_OFFICER, ROOT_PUBLIC, UNDATED_KEY, UNDATED_PAIR, sealing_pair, thorough
+from sealed_examples import (
+    DAY,
+    DAY_PAIR,
+    KEYRING_7,
+    KEYRING_OFFICER,
+    ROOT_PUBLIC,
+    UNDATED_KEY,
+    UNDATED_PAIR,
+    officer,
+    sealing_pair,
+    thorough,
+)
 
 from edge_agent import sealing
+from edge_agent.authority import Power
 from edge_agent.cbor import Malformed, encode
 from edge_agent.keyring import KEYRING, MAX_KEYRING_BYTES, UNDATED, EpochKey, Keyring, day_of, issue, verify
 from edge_agent.sealing import Suite
 
+FOR_EVER = officer(Power.KEYRING, to_ms=2**63 - 1)
 PAIRS = {suite: sealing_pair(suite, "day") for suite in Suite}
 
 
@@ -24,11 +37,11 @@ def keys(suite: Suite, days: int) -> tuple[EpochKey, ...]:
 @thorough
 def test_every_keyring_comes_back(counter: int, issued_ms: int, suite: Suite, days: int) -> None:
     keyring = Keyring(counter, issued_ms, (*keys(suite, days), UNDATED_KEY))
-    assert verify(issue(keyring, KEYRING_OFFICER), ROOT_PUBLIC) == keyring
+    assert verify(issue(keyring, FOR_EVER), ROOT_PUBLIC) == keyring
 
 
 def test_the_largest_keyring_fits() -> None:
-    message = issue(Keyring(2**62, 2**62, (*keys(Suite.XWING, 99), UNDATED_KEY)), KEYRING_OFFICER)
+    message = issue(Keyring(2**62, 2**62, (*keys(Suite.XWING, 99), UNDATED_KEY)), FOR_EVER)
     assert len(message) <= MAX_KEYRING_BYTES
     assert len(verify(message, ROOT_PUBLIC).keys) == 100
 

@@ -522,7 +522,7 @@ def damaged_outbox(path: Path) -> list[bytes]:
 
 
 STEPS = [
-    (Path, "mkdir"), (Path, "rename"), (Path, "unlink"), (salvage_module, "_sync_folder"), (salvage_module, "_readable"),
+    (Path, "mkdir"), (Path, "rename"), (Path, "unlink"), (salvage_module, "sync_folder"), (salvage_module, "_readable"),
     (Recorder, "__init__"), (Recorder, "logs"), (Recorder, "adopt"),
 ]  # fmt: skip
 

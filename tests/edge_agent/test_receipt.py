@@ -3,13 +3,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealed_examples import NAME, RECEIPTS_OFFICER, ROOT_PUBLIC, device_names, hashes, ids16, numbers, texts, thorough
+from sealed_examples import NAME, RECEIPTS_OFFICER, ROOT_PUBLIC, device_names, hashes, ids16, numbers, officer, texts, thorough
 
+from edge_agent.authority import Power
 from edge_agent.cbor import Malformed, encode
 from edge_agent.cose import Forged
 from edge_agent.receipt import MAX_RANGES, MAX_RECEIPT_BYTES, RECEIPT, Range, Receipt, Status, issue, verify
 from edge_agent.topics import DeviceName
 
+FOR_EVER = officer(Power.RECEIPTS, to_ms=2**63 - 1)
 ranges = st.builds(
     lambda first, more, *rest: Range(first, min(first + more, 2**63 - 1), *rest),
     st.integers(1, 2**63 - 1),
@@ -25,7 +27,7 @@ receipts = st.builds(Receipt, device_names, ids16, st.lists(ranges, max_size=6).
 @given(receipt=receipts)
 @thorough
 def test_every_receipt_comes_back(receipt: Receipt) -> None:
-    assert verify(issue(receipt, RECEIPTS_OFFICER), ROOT_PUBLIC, receipt.name) == receipt
+    assert verify(issue(receipt, FOR_EVER), ROOT_PUBLIC, receipt.name) == receipt
 
 
 @pytest.mark.parametrize("other", [DeviceName("bus-co", "scanner-2"), DeviceName("market", "scanner-1")], ids=str)
@@ -36,7 +38,7 @@ def test_a_receipt_for_another_device_is_refused(other: DeviceName) -> None:
 
 def test_the_largest_receipt_fits_and_a_larger_one_is_not_issued() -> None:
     part = Range(2**62, 2**62 + 1, bytes(32), Status.REGISTERED, "body-not-understood", forked=True)
-    message = issue(Receipt(NAME, bytes(16), (part,) * MAX_RANGES, 2**62), RECEIPTS_OFFICER)
+    message = issue(Receipt(NAME, bytes(16), (part,) * MAX_RANGES, 2**62), FOR_EVER)
     assert len(message) <= MAX_RECEIPT_BYTES
     assert len(verify(message, ROOT_PUBLIC, NAME).ranges) == MAX_RANGES
     with pytest.raises(ValueError, match="401 ranges"):

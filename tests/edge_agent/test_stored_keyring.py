@@ -6,14 +6,30 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealed_examples import DAY, KEYRING_7, KEYRING_OFFICER, ROOT_PUBLIC, STRANGER, UNDATED_KEY, brief, officer
+from sealed_examples import (
+    DAY,
+    FROM_MS,
+    KEYRING_7,
+    KEYRING_OFFICER,
+    NAME,
+    RECEIPTS_OFFICER,
+    ROOT_PUBLIC,
+    STRANGER,
+    TO_MS,
+    UNDATED_KEY,
+    brief,
+    officer,
+)
 
+from edge_agent import receipt, stored_time
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 from edge_agent.keyring import Keyring, issue
+from edge_agent.receipt import Receipt
 from edge_agent.stored_keyring import DOCUMENT, NoKeyring, OlderKeyring, WatchedKeyring, accept, read
+from edge_agent.topics import DeviceName
 
 
 def message(counter: int, issued_ms: int = 1) -> bytes:
@@ -24,7 +40,7 @@ def test_there_is_none_before_the_first(tmp_path: Path) -> None:
     with pytest.raises(NoKeyring, match="gate-agent enrol BUNDLE"):
         read(tmp_path, ROOT_PUBLIC)
     with pytest.raises(NoKeyring):
-        WatchedKeyring(tmp_path, ROOT_PUBLIC)
+        WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME)
 
 
 @given(counters=st.lists(st.integers(1, 9), min_size=1, max_size=6))
@@ -97,7 +113,7 @@ def test_damaged_documents_are_no_keyring_and_take_none(tmp_path: Path) -> None:
 
 def test_a_watched_keyring_follows_the_file_and_survives_a_bad_one(tmp_path: Path) -> None:
     accept(tmp_path, ROOT_PUBLIC, issue(KEYRING_7, KEYRING_OFFICER))
-    watched = WatchedKeyring(tmp_path, ROOT_PUBLIC)
+    watched = WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME)
     assert watched.current() is watched.current()
     accept(tmp_path, ROOT_PUBLIC, message(8))
     assert watched.current().counter == 8
@@ -109,3 +125,67 @@ def test_a_watched_keyring_follows_the_file_and_survives_a_bad_one(tmp_path: Pat
     file.rmdir()
     accept(tmp_path, ROOT_PUBLIC, message(9))
     assert watched.current().counter == 9
+
+
+# ── what time it is at least, and whose certificate has ended ────────────────────────────────────────────────────────────────────
+
+
+def told(committed_ms: int) -> bytes:
+    return receipt.issue(Receipt(NAME, bytes(16), (), committed_ms), officer(Power.RECEIPTS, to_ms=2 * TO_MS))
+
+
+def test_a_stored_receipt_is_a_lower_bound_of_the_clock_until_the_next_keyring(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(5, issued_ms=FROM_MS))
+    watched = WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME)
+    assert watched.not_before_ms() == FROM_MS
+    stored_time.note(tmp_path, 5, told(FROM_MS + 7000))
+    assert watched.not_before_ms() == WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME).not_before_ms() == FROM_MS + 7000
+    accept(tmp_path, ROOT_PUBLIC, message(6, issued_ms=FROM_MS + 2000))
+    assert watched.not_before_ms() == FROM_MS + 2000, "a clock of the province that ran ahead is put right"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"garbage",
+        receipt.issue(Receipt(NAME, bytes(16), (), TO_MS), officer(Power.RECEIPTS, root=STRANGER)),
+        receipt.issue(Receipt(DeviceName("bus-co", "another"), bytes(16), (), TO_MS), RECEIPTS_OFFICER),
+        receipt.issue(Receipt(NAME, bytes(16), (), TO_MS + 1), RECEIPTS_OFFICER),  # later than its signer could have known
+    ],
+)
+def test_someone_who_writes_the_file_cannot_choose_the_time(tmp_path: Path, forged: bytes) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(5, issued_ms=FROM_MS))
+    stored_time.note(tmp_path, 5, forged)
+    assert stored_time.read(tmp_path, ROOT_PUBLIC, NAME, 5) == 0
+    assert WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME).not_before_ms() == FROM_MS
+
+
+@pytest.mark.parametrize(
+    "now_ms, bound_ms, taken",
+    [
+        (None, 0, True),  # 1970: nothing is "not yet valid"
+        (None, TO_MS, True),
+        (None, TO_MS + 1, False),
+        (FROM_MS, 0, True),
+        (0, 0, False),
+        (TO_MS + 1, 0, False),
+    ],
+)
+def test_a_keyring_counts_only_in_its_signers_time_as_far_as_the_time_is_known(
+    tmp_path: Path, now_ms: int | None, bound_ms: int, taken: bool
+) -> None:
+    if not taken:
+        with pytest.raises(Forged, match="certificate"):
+            accept(tmp_path, ROOT_PUBLIC, message(5), now_ms, bound_ms)
+        return
+    accept(tmp_path, ROOT_PUBLIC, message(5), now_ms, bound_ms)
+
+
+def test_an_accepted_keyring_is_used_on_when_its_signers_time_has_ended(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(5, issued_ms=FROM_MS))
+    stored_time.note(tmp_path, 5, told(TO_MS + 1))
+    assert WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME).current().counter == 5
+    with pytest.raises(Forged, match="ended"):
+        accept(tmp_path, ROOT_PUBLIC, message(6), None, TO_MS + 1)
+    successor = issue(Keyring(6, TO_MS + 2, (DAY, UNDATED_KEY)), officer(Power.KEYRING, to_ms=TO_MS * 2))
+    assert accept(tmp_path, ROOT_PUBLIC, successor, None, TO_MS + 1).counter == 6

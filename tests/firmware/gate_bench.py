@@ -47,7 +47,7 @@ class Bench:
         self.feedback = Feedback(self.settings.gate, self.settings.lanes)
         self.light = SpyIndicator.by_name["gate"]
         who = enrolled.identity()
-        keyring = WatchedKeyring(enrolled.state, who.root)
+        keyring = WatchedKeyring(enrolled.state, who.root, who.name)
         self.sense = TimeSense(
             always_trusted=False,
             not_before_ms=lambda: keyring.current().issued_ms,

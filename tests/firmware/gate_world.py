@@ -115,7 +115,10 @@ class Enrolled:
         return [body for _header, body in self.entries() if isinstance(body, Passage)]
 
     def kinds(self) -> list[Kind]:
-        return [sealed.header.kind for sealed in self.sealed()]
+        try:
+            return [sealed.header.kind for sealed in self.sealed()]
+        except FileNotFoundError:
+            return []  # firmware is still making it
 
     def forget_all(self) -> None:
         """What gate-agent does on a receipt for everything."""

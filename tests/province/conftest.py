@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from old_province import founded_ago, kept_up
 from province_world import Broker, Collecting, Scanner, founded, free_port, scanner, wait_for_keyring
 
 from province.layout import Layout
@@ -37,3 +39,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return founded(tmp_path / "province", free_port())
+
+
+@pytest.fixture(scope="session")
+def month_old(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    made = founded_ago(tmp_path_factory.mktemp("month-old") / "province", 30)
+    kept_up(made, 30)
+    return made
+
+
+@pytest.fixture
+def old_layout(month_old: Layout, tmp_path: Path) -> Layout:
+    """A copy of a province that was founded 30 days ago and has keys of every day since; not for a broker."""
+    shutil.copytree(month_old.root, tmp_path / "province")
+    return Layout(tmp_path / "province")

@@ -150,7 +150,7 @@ def test_a_body_sealed_under_another_header_is_held(world: World, scanner: Scann
 
 def test_an_entry_of_a_destroyed_day_is_expired_and_of_one_that_is_only_missing_held(world: World, scanner: Scanner) -> None:
     log, missing, destroyed = Log.new(scanner), old_key(400), old_key(22)
-    Keystore(world.layout.keystore).destroy(date.fromisoformat(destroyed.epoch))
+    Keystore(world.layout.keystore).destroy(date.fromisoformat(destroyed.epoch), day_of(now_ms()))
     with session(scanner) as device:
         ranges = device.deliver(log.append(key=missing), log.append(key=destroyed))
     assert [(part.status, part.reason) for part in sorted(ranges, key=lambda part: part.first)] == [
@@ -257,7 +257,7 @@ def test_the_commands_show_people_masked_and_find_them_by_token(world: World, sc
     plain = cli("entries", world.layout.root, "--device", scanner.name)
     texts = shown.stdout + plain.stdout
     assert not any(secret in texts for person in people for secret in (person.name, json.dumps(person.name), person.id_number))
-    found = json.loads(cli("find", world.layout.root, "--id", people[0].id_number, "--json").stdout)
+    found = json.loads(cli("find", world.layout.root, "--id", people[0].id_number, "--reason", "case 1", "--json").stdout)
     assert (found["count"], found["number"]) == (2, f"{people[0].id_number[:7]} ***")
     with closing(database.connect(world.layout.register)) as connection:
         assert views.count_passages(connection, Keystore(world.layout.keystore), people[1].id_number) == 1

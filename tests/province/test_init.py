@@ -157,7 +157,9 @@ def test_names_that_cannot_be_are_refused(
     assert "gate-province: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [("device", "list"), ("collect",), ("entries",), ("logs",), ("quarantine",), ("find", "--id", "1")])
+@pytest.mark.parametrize(
+    "command", [("device", "list"), ("collect",), ("entries",), ("logs",), ("quarantine",), ("find", "--id", "1", "--reason", "case 1")]
+)
 def test_a_folder_that_is_no_province_is_told(tmp_path: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, str(tmp_path)]) == 2
     assert "gate-province init" in capsys.readouterr().err

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from province_world import founded, settings
 
-from edge_agent import keyring
+from edge_agent import disk, keyring
 from edge_agent.authority import Power
 from edge_agent.keyring import UNDATED, day_of
 from province import files, keystore
 from province.clock import now_ms
 from province.keyring_office import KeyringOffice
-from province.keystore import Absent, DayKeys, Keystore, KeystoreAway, generate
+from province.keystore import Absent, DayKeys, Keystore, KeystoreAway, TooEarly, generate
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 
@@ -33,6 +33,9 @@ def published(layout: Layout) -> dict[str, keyring.EpochKey]:
 
 def today() -> date:
     return day_of(now_ms())
+
+
+LATER = today() + timedelta(days=30)
 
 
 def emptied(layout: Layout) -> None:
@@ -82,7 +85,7 @@ def test_a_folder_that_is_not_the_keystore_says_nothing_about_any_day(layout: La
         lambda: store.load(today().isoformat()),
         lambda: store.load("2020-01-01"),
         lambda: store.ensure(today(), settings().suite),
-        lambda: store.destroy(today()),
+        lambda: store.destroy(today(), LATER),
         store.epochs,
     ):
         with pytest.raises(KeystoreAway):
@@ -91,7 +94,7 @@ def test_a_folder_that_is_not_the_keystore_says_nothing_about_any_day(layout: La
 
 def test_a_tombstone_in_another_provinces_keystore_destroys_nothing_here(layout: Layout) -> None:
     other = founded(layout.root.parent / "other")
-    Keystore(other.keystore).destroy(today())
+    Keystore(other.keystore).destroy(today(), LATER)
     shutil.rmtree(layout.keystore)
     other.keystore.rename(layout.keystore)
     with pytest.raises(KeystoreAway, match="another province"):
@@ -139,8 +142,8 @@ def test_a_destroyed_day_is_destroyed_whatever_is_restored(layout: Layout) -> No
     store, day = Keystore(layout.keystore), today() + timedelta(days=1)
     kept = store.path(day.isoformat()).read_bytes()
     (layout.keystore / f".{day.isoformat()}.json.torn").write_bytes(kept)
-    store.destroy(day)
-    store.destroy(day)
+    store.destroy(day, LATER)
+    store.destroy(day, LATER)
     assert [path.name for path in layout.keystore.rglob(f"*{day.isoformat()}*")] == [day.isoformat()]
     assert store.load(day.isoformat()) is Absent.DESTROYED
     assert store.ensure(day, settings().suite) is Absent.DESTROYED
@@ -160,7 +163,7 @@ def test_the_tombstone_is_on_the_disk_before_the_keys_go(layout: Layout, monkeyp
 
     monkeypatch.setattr(keystore, "write_atomically", full)
     with pytest.raises(OSError, match="No space"):
-        store.destroy(today())
+        store.destroy(today(), LATER)
     monkeypatch.undo()
     assert isinstance(store.load(epoch), DayKeys)
     order: list[str] = []
@@ -172,7 +175,7 @@ def test_the_tombstone_is_on_the_disk_before_the_keys_go(layout: Layout, monkeyp
 
     def note_sync(folder: Path) -> None:
         order.append(f"sync {folder.name}")
-        files.sync_folder(folder)
+        disk.sync_folder(folder)
 
     def note_write(path: Path, data: bytes) -> None:
         files.write_atomically(path, data)
@@ -181,9 +184,28 @@ def test_the_tombstone_is_on_the_disk_before_the_keys_go(layout: Layout, monkeyp
     monkeypatch.setattr(Path, "unlink", note_unlink)
     monkeypatch.setattr(keystore, "sync_folder", note_sync)
     monkeypatch.setattr(keystore, "write_atomically", note_write)
-    store.destroy(today())
+    store.destroy(today(), LATER)
     assert order == ["sync keystore", "written destroyed", f"unlink {epoch}.json", "sync keystore"]
 
 
 def test_a_day_nobody_knows_is_missing_not_destroyed(layout: Layout) -> None:
     assert Keystore(layout.keystore).load("2020-01-01") is Absent.MISSING
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 1, 40])
+def test_yesterday_and_later_days_are_never_destroyed(layout: Layout, offset: int) -> None:
+    store, day = Keystore(layout.keystore), today() + timedelta(days=offset)
+    store.ensure(day, settings().suite)
+    with pytest.raises(TooEarly, match="may be destroyed"):
+        store.destroy(day, today())
+    assert isinstance(store.load(day.isoformat()), DayKeys)
+    assert store.destroyed() == []
+
+
+def test_a_copy_of_the_keys_put_back_is_found(layout: Layout) -> None:
+    store, epoch = Keystore(layout.keystore), today().isoformat()
+    kept = store.path(epoch).read_bytes()
+    store.destroy(today(), LATER)
+    assert store.left_behind() == []
+    store.path(epoch).write_bytes(kept)
+    assert store.left_behind() == store.destroyed() == [epoch]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -218,7 +219,7 @@ def test_an_entry_cleared_from_the_register_is_not_taken_for_a_fork(tmp_path: Pa
         intake = Intake(register.device, Keystore(layout.keystore).load)
         register.store([intake.examine(topic, one) for one in made], now_ms)
         register._connection.execute("DELETE FROM entry")
-        Keystore(layout.keystore).destroy(day_of(now_ms()))
+        Keystore(layout.keystore).destroy(day_of(now_ms()), day_of(now_ms()) + timedelta(days=2))
         [again] = register.store([intake.examine(topic, made[1])], now_ms)
         assert not isinstance(again, Refused)
         assert (again.repeated, again.outcome.status, again.outcome.forked) == (True, Status.EXPIRED, False)

@@ -1,0 +1,243 @@
+"""The log of every unmasked look: who, when, why, and who looked along; each line names the hash of the one before it.
+
+A line is written, and on the disk, before anything is shown. The table refuses changes, and the newest line's number and hash also lie in
+the keystore, which is in no backup: a log cut short or put back to an older one shows. Whoever may write both can still write the
+whole log anew; only a hash noted elsewhere (`gate-province audit verify --expect`) tells of that. The person looked up stands there
+as a token of that day, which dies with the day's keys.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from edge_agent import cose
+from edge_agent.cbor import Malformed, decode, encode
+from edge_agent.fields import Fields
+from edge_agent.keyring import day_of
+from province import database
+from province.files import write_atomically
+from province.identifiers import Identifier, canonical
+from province.keystore import Absent, KeyDamaged, Keystore
+
+LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
+OFFICER_ADDED = "officer-added"
+CUT = "audit-cut"  # the log did not reach as far as the keystore says: said for ever, before it goes on
+_CONTEXT = b"gate-scanner/v1/audit-chain\0"
+_START = bytes(32)
+_MOST_BYTES = 4096
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line.
+
+    Attributes:
+        number: 1, 2, 3 …
+        at_ms: milliseconds since 1970 UTC.
+        action: what was done, such as `find`.
+        officer: who said they did it.
+        user: the operating system's user.
+        reason: why, in the officer's words.
+        subject: the day of the token, and the token of whom it was about; None when about nobody.
+        second: the officer who looked along, or None.
+        public_key: of the officer added, 32 bytes, for `officer-added`.
+    """
+
+    number: int
+    previous: bytes
+    at_ms: int
+    action: str
+    officer: str
+    user: str
+    reason: str
+    subject: tuple[str, bytes] | None = None
+    second: str | None = None
+    public_key: bytes | None = None
+
+
+def _encode(line: Line) -> bytes:
+    fields: dict[int, object] = {
+        1: _VERSION, 2: line.number, 3: line.previous, 4: line.at_ms, 5: line.action, 6: line.officer, 7: line.user, 8: line.reason,
+    }  # fmt: skip
+    if line.subject is not None:
+        fields |= {9: line.subject[0], 10: line.subject[1]}
+    if line.second is not None:
+        fields[11] = line.second
+    if line.public_key is not None:
+        fields[12] = line.public_key
+    return encode(fields)
+
+
+def _decode(data: bytes) -> Line:
+    fields = Fields(decode(data, "audit line", _MOST_BYTES), "audit line")
+    fields.number(1, "version", _VERSION, _VERSION)
+    return Line(
+        fields.number(2, "number", 1), fields.octets(3, "previous", 32), fields.number(4, "at_ms"), fields.text(5, "action", 40),
+        fields.text(6, "officer", 100), fields.text(7, "user", 100), fields.text(8, "reason", 200),
+        (fields.text(9, "day", 10), fields.octets(10, "subject", 32)) if 9 in fields else None,
+        fields.optional_text(11, "second", 100), fields.octets(12, "public_key", 32) if 12 in fields else None,
+    )  # fmt: skip
+
+
+def _hash(fields: bytes) -> bytes:
+    return sha256(_CONTEXT + fields).digest()
+
+
+def _head_file(keystore: Keystore) -> Path:
+    return keystore.folder / "audit.head"
+
+
+def subject(keystore: Keystore, value: str, at_ms: int) -> tuple[str, bytes] | None:
+    """The token of an identifier for a line of this day, None when the day has no keys."""
+    return _subject_on(keystore, value, day_of(at_ms).isoformat())
+
+
+def _subject_on(keystore: Keystore, value: str, epoch: str) -> tuple[str, bytes] | None:
+    try:
+        keys = keystore.load(epoch)
+    except KeyDamaged:
+        return None
+    if isinstance(keys, Absent):
+        return None
+    return epoch, hmac.digest(keys.token_key, b"audit\0" + canonical(Identifier.PHONE, value).encode(), "sha256")
+
+
+def append(
+    connection: sqlite3.Connection,
+    path: Path,
+    keystore: Keystore,
+    make: Callable[[int, bytes], Line],
+    second: Ed25519PrivateKey | None = None,
+) -> Line:
+    """Writes a line, on the disk when this returns.
+
+    Args:
+        connection: the register.
+        path: its file, for messages.
+        keystore: keeps the head.
+        make: makes the line, given its number and the hash of the line before.
+        second: the key of the officer who looks along.
+
+    Raises:
+        RegisterBusy, KeystoreAway, OSError: not written; show nothing.
+    """
+    keystore.check()
+    problems: list[str] = []
+    told = _told_head(keystore, problems)
+    with database.transaction(connection, path):
+        last = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+        number, before = (0, _START) if last is None else (last["number"], last["hash"])
+        if problems or (told is not None and not _has(connection, *told)):
+            cut = "the keystore's word of it could not be read" if told is None else f"it had reached line {told[0]}:{told[1].hex()}"
+            at_ms = make(number + 1, before).at_ms
+            number, before = number + 1, _insert(connection, Line(number + 1, before, at_ms, CUT, "-", "-", cut), None)
+        line = make(number + 1, before)
+        digest = _insert(connection, line, second)
+    write_atomically(_head_file(keystore), json.dumps({"number": line.number, "hash": digest.hex()}).encode() + b"\n")
+    return line
+
+
+def _has(connection: sqlite3.Connection, number: int, digest: bytes) -> bool:
+    return connection.execute("SELECT 1 FROM audit WHERE number = ? AND hash = ?", (number, digest)).fetchone() is not None
+
+
+def _insert(connection: sqlite3.Connection, line: Line, second: Ed25519PrivateKey | None) -> bytes:
+    fields = _encode(line)
+    signature = None if second is None else cose.sign(fields, LINE, second)
+    connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?)", (line.number, fields, signature, _hash(fields)))
+    return _hash(fields)
+
+
+def lines(connection: sqlite3.Connection) -> Iterator[Line]:
+    """All lines that can be read, oldest first."""
+    for row in connection.execute("SELECT fields FROM audit ORDER BY number"):
+        yield _decode(row["fields"])
+
+
+def about(connection: sqlite3.Connection, keystore: Keystore, value: str) -> list[Line]:
+    """The lines about whoever has this identifier, as far as their days still have keys."""
+    known: dict[str, bytes] = {}
+    for epoch in keystore.epochs():
+        if (mark := _subject_on(keystore, value, epoch)) is not None:
+            known[epoch] = mark[1]
+    return [line for line in lines(connection) if line.subject is not None and known.get(line.subject[0]) == line.subject[1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the log looks like.
+
+    Attributes:
+        count: how many lines there are.
+        head: the newest line's hash, 32 bytes.
+        problems: what is wrong, empty when nothing is.
+    """
+
+    count: int
+    head: bytes
+    problems: tuple[str, ...]
+
+
+def verify(connection: sqlite3.Connection, keystore: Keystore, expected: tuple[int, bytes] | None = None) -> Verdict:
+    """Checks every line, the second officers' signatures, and that the log reaches as far as the keystore and a note elsewhere say.
+
+    Args:
+        connection: the register.
+        keystore: has the head.
+        expected: number and hash of a line as noted elsewhere.
+    """
+    problems: list[str] = []
+    hashes, officers = [_START], dict[str, Ed25519PublicKey]()
+    for row in connection.execute("SELECT * FROM audit ORDER BY number"):
+        problems += _check_row(row, len(hashes), hashes[-1], officers)
+        hashes.append(_hash(row["fields"]))
+    for what, told in (("the keystore", _told_head(keystore, problems)), ("your note", expected)):
+        if told is not None and (told[0] >= len(hashes) or hashes[told[0]] != told[1]):
+            problems.append(f"line {told[0]}: not the one that {what} names; the log was cut, replaced, or restored from a backup")
+    return Verdict(len(hashes) - 1, hashes[-1], tuple(problems))
+
+
+def _check_row(row: sqlite3.Row, number: int, before: bytes, officers: dict[str, Ed25519PublicKey]) -> list[str]:
+    if row["number"] != number:
+        return [f"line {number}: missing; the next is {row['number']}"]
+    try:
+        line = _decode(row["fields"])
+        if (line.number, line.previous) != (number, before) or row["hash"] != _hash(row["fields"]):
+            return [f"line {number}: changed, or not the one that followed line {number - 1}"]
+        if line.action == OFFICER_ADDED and line.second in officers:
+            return [f"line {number}: officer {line.second} is added a second time, with another key"]
+        if line.action == OFFICER_ADDED and line.public_key is not None:
+            officers[str(line.second)] = Ed25519PublicKey.from_public_bytes(line.public_key)
+        if line.second is not None:
+            _check_second(row, line.second, officers)
+    except (Malformed, cose.Forged, ValueError) as error:
+        return [f"line {number}: {error}"]
+    return [f"line {number}: the log was cut or put back here: {line.reason}"] if line.action == CUT else []
+
+
+def _check_second(row: sqlite3.Row, name: str, officers: dict[str, Ed25519PublicKey]) -> None:
+    key = officers.get(name)
+    if key is None:
+        raise cose.Forged(f"officer {name} was never added")
+    if cose.verify(row["signature"] or b"", LINE, lambda kid: key if kid == cose.key_id(key) else None, _MOST_BYTES) != row["fields"]:
+        raise cose.Forged(f"officer {name} signed another line")
+
+
+def _told_head(keystore: Keystore, problems: list[str]) -> tuple[int, bytes] | None:
+    try:
+        told = json.loads(_head_file(keystore).read_bytes())
+        return int(told["number"]), bytes.fromhex(told["hash"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        problems.append(f"{_head_file(keystore)}: cannot be read")
+        return None

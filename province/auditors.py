@@ -1,0 +1,75 @@
+"""Second officers: whoever is asked to look along has a key of their own, closed by a passphrase of their own.
+
+The key signs exactly one line of the audit log at a time. It proves that this passphrase was typed for this look; it does not keep the
+province's machine from reading without any officer: whoever holds keystore and register can.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from province.errors import AlreadyThere, NotAProvince
+from province.files import make_folder, write_atomically
+from province.layout import Layout
+
+PASSPHRASE_LEAST = 10
+_NAME = re.compile(r"[0-9a-z](?:[0-9a-z.-]{0,38}[0-9a-z])?")
+
+
+def check_name(name: str) -> str:
+    """An officer's name as it may stand in the audit log.
+
+    Raises:
+        NotAProvince: not 1 to 40 lower-case letters, digits, dots or hyphens.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise NotAProvince(f"officer {name!r}: write 1 to 40 lower-case letters, digits, dots, hyphens, such as nguyen.an")
+    return name
+
+
+def path(layout: Layout, name: str) -> Path:
+    """Where an officer's closed key lies."""
+    return layout.auditors / f"{check_name(name)}.key"
+
+
+def add(layout: Layout, name: str, passphrase: str) -> Ed25519PrivateKey:
+    """Makes an officer's key.
+
+    Raises:
+        AlreadyThere: there is one of this name.
+        NotAProvince: the name or the passphrase will not do.
+        OSError: it cannot be written.
+    """
+    file = path(layout, name)
+    if len(passphrase) < PASSPHRASE_LEAST:
+        raise NotAProvince(f"the passphrase must have at least {PASSPHRASE_LEAST} characters")
+    if file.exists():
+        raise AlreadyThere(f"{file}: officer {name} has a key already.")
+    if not layout.auditors.is_dir():
+        make_folder(layout.auditors)
+    key = Ed25519PrivateKey.generate()
+    closed = serialization.BestAvailableEncryption(passphrase.encode())
+    write_atomically(file, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, closed))
+    return key
+
+
+def unlock(layout: Layout, name: str, passphrase: str) -> Ed25519PrivateKey:
+    """An officer's key.
+
+    Raises:
+        NotAProvince: there is none, or it is another passphrase.
+    """
+    file = path(layout, name)
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), passphrase.encode())
+    except FileNotFoundError:
+        raise NotAProvince(f"{file}: officer {name} has no key. Add one: gate-province audit officer {layout.root} {name}") from None
+    except (OSError, ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise NotAProvince(f"{file}: not opened: another passphrase, or the file is damaged.")
+    return key

@@ -1,0 +1,145 @@
+"""Writes the verdict on a scanner's day as one page of text that the province signs, and checks such a page."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from textwrap import wrap
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge_agent import authority, cose
+from edge_agent.authority import Officer, Power
+from edge_agent.cbor import Malformed, decode, encode
+from edge_agent.fields import Fields
+from edge_agent.topics import DeviceName
+from province import days, views
+from province.clock import shown
+from province.proving import WORDS, DayVerdict, Finding, Flaw, KnownLog, LogOfDay
+
+PROOF = cose.MessageType("application/vnd.gate-scanner.proof+cbor", b"gate-scanner/v1/proof", certified=True)
+_MOST_BYTES = 4096
+_LOGS_SHOWN, _FINDINGS_SHOWN = 12, 12
+_BEGIN, _END = "-----BEGIN GATE-SCANNER SIGNATURE-----", "-----END GATE-SCANNER SIGNATURE-----"
+_SIGNED = re.compile(rf"(.*\n){_BEGIN}\n([A-Za-z0-9+/=\n]+){_END}\n", re.DOTALL)
+_VERSION = 1
+
+
+def known_logs(connection: sqlite3.Connection, name: DeviceName) -> list[KnownLog]:
+    """All that is known of a scanner's logs, in the order in which they are stored."""
+    of_days, spans, alerts = days.of_device(connection, name), views.spans(connection, name), views.alerts(connection, name)
+    told = connection.execute("SELECT * FROM announced WHERE org = ? AND device = ? ORDER BY seq", (name.org, name.device)).fetchall()
+    announced = {row["log"]: (row["seq"], row["hash"]) for row in told}
+    after = {row["by_log"]: row["log"] for row in told}
+    return [
+        KnownLog(
+            log, tuple(spans.get((name, log), ())), tuple(of_days.get(log, ())), announced.get(log, (0, b""))[0], announced.get(log),
+            tuple(alert for alert in alerts if alert.log == log), after.get(log),
+        )
+        for log in sorted({*(log for _name, log in spans), *announced})
+    ]  # fmt: skip
+
+
+def fates(connection: sqlite3.Connection, name: DeviceName, day: str) -> dict[str, int]:
+    """How many entries of the day are in the register now, by status."""
+    query = "SELECT status, count(*) FROM entry WHERE org = ? AND device = ? AND epoch = ? GROUP BY status ORDER BY status"
+    return dict(tuple(row) for row in connection.execute(query, (name.org, name.device, day)))
+
+
+def page(province: str, name: DeviceName, verdict: DayVerdict, kept: dict[str, int], *, destroyed: bool, at_ms: int) -> str:
+    """The certificate's text."""
+    lines = [
+        "CERTIFICATE OF A SCANNER'S DAY",
+        "",
+        f"Province   {province}",
+        f"Scanner    {name}",
+        f"Day        {verdict.day} (Vietnam time)",
+        f"Made       {shown(at_ms)}",
+        "",
+        _conclusion(verdict),
+        "",
+        f"{verdict.entries} entries of this day have come. {_bodies(kept, destroyed=destroyed)}",
+        "",
+    ]
+    for log in verdict.logs[:_LOGS_SHOWN]:
+        lines += [*_log_lines(log), ""]
+    if len(verdict.logs) > _LOGS_SHOWN:
+        lines += [f"… and {len(verdict.logs) - _LOGS_SHOWN} more logs", ""]
+    lines += [
+        "Every entry is numbered within its log, signed by the scanner, and names the SHA-256 of the entry before it. The register's",
+        "ledger holds where these links are whole; it is kept when the entries themselves are destroyed.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _conclusion(verdict: DayVerdict) -> str:
+    if not verdict.known:
+        return "NOT PROVED: nothing of this scanner has come."
+    if not verdict.logs:
+        if verdict.later:
+            return "COMPLETE: the scanner recorded nothing on this day, and what came before and after is linked."
+        return "NOT PROVED: nothing of this day has come, and nothing later."
+    if verdict.whole:
+        return "COMPLETE: nothing is missing from this day, nothing was changed, and later entries confirm its end."
+    if {finding.flaw for log in verdict.logs for finding in log.findings} == {Flaw.OPEN_END}:
+        return "COMPLETE SO FAR: nothing is missing from what has come, but nothing later confirms yet where the day ended."
+    return "NOT COMPLETE: see the findings."
+
+
+def _bodies(kept: dict[str, int], *, destroyed: bool) -> str:
+    if destroyed:
+        return "The day's keys are destroyed: nobody can read them any more."
+    if not kept:
+        return "None of them is in the register now."
+    return "In the register now: " + ", ".join(f"{count} {status}" for status, count in kept.items()) + "."
+
+
+def _log_lines(log: LogOfDay) -> list[str]:
+    lines = [f"Log {log.log.hex()}"]
+    if log.first is not None:
+        lines.append(f"  numbers {log.first} to {log.last}, {log.entries} entries known to be of this day")
+    lines.append(f"  judged: numbers {log.between[0]} to {log.between[1]}, and the links into and out of them")
+    if log.dayless:
+        lines.append(f"  among them {log.dayless} entries whose day is not known: held, or made without a clock")
+    if log.head is not None:
+        lines.append(f"  linked up to number {log.head[0]}, {log.head[1].hex()}")
+    lines += [f"  {_finding(one)}" for one in log.findings[:_FINDINGS_SHOWN]] or ["  whole"]
+    if len(log.findings) > _FINDINGS_SHOWN:
+        lines.append(f"  … and {len(log.findings) - _FINDINGS_SHOWN} more findings")
+    return lines
+
+
+def _finding(finding: Finding) -> str:
+    numbers = str(finding.first) if finding.first == finding.last else f"{finding.first} to {finding.last}"
+    return f"{finding.flaw}: number {numbers} {WORDS[finding.flaw]}"
+
+
+def signed(text: str, officer: Officer) -> str:
+    """The page with its signature beneath."""
+    message = officer.sign(encode({1: _VERSION, 2: sha256(text.encode()).digest()}), PROOF)
+    return "\n".join([text.removesuffix("\n"), _BEGIN, *wrap(b64encode(message).decode(), 100), _END, ""])
+
+
+def check(content: str, root: Ed25519PublicKey) -> str:
+    """The text of a signed page.
+
+    Raises:
+        Malformed: not a signed page.
+        cose.Forged: not signed under this root, or changed since.
+    """
+    match = _SIGNED.fullmatch(content)
+    if match is None:
+        raise Malformed("not a signed page")
+    try:
+        message = b64decode(match[2].replace("\n", ""), validate=True)
+    except ValueError:
+        raise Malformed("the signature is not whole") from None
+    payload = authority.verify(message, PROOF, Power.RECEIPTS, root, _MOST_BYTES)
+    fields = Fields(decode(payload, "proof", _MOST_BYTES), "proof")
+    fields.number(1, "version", _VERSION, _VERSION)
+    if fields.octets(2, "sha256", 32) != sha256(match[1].encode()).digest():
+        raise cose.Forged("the text was changed after it was signed")
+    return match[1]

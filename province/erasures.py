@@ -1,0 +1,102 @@
+"""Erases what was kept of a passage, and erases it again when a backup brings it back.
+
+What was erased is noted by the entries' identities in the keystore, which is in no backup: one file a day, gone with that day's keys.
+The row stays, without body and tokens, so that the chain is whole and the counts are right.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from province import database
+from province.errors import ProvinceError
+from province.files import make_folder, write_atomically
+from province.keystore import Keystore
+from province.layout import Layout
+
+Identity: TypeAlias = tuple[str, str, str, int, str]  # org, device, log (hex), seq, hash (hex)
+
+
+class ErasuresDamaged(ProvinceError):
+    """A day's file of erasures cannot be read: nothing may be shown that it might name."""
+
+
+def identity(row: sqlite3.Row) -> Identity:
+    """What names a row for ever."""
+    return row["org"], row["device"], row["log"].hex(), row["seq"], row["hash"].hex()
+
+
+def note(keystore: Keystore, rows: Iterable[sqlite3.Row]) -> None:
+    """Notes rows as erased, on the disk when this returns; `reapply` then does it.
+
+    Raises:
+        KeystoreAway, ErasuresDamaged, OSError: not noted; erase nothing.
+    """
+    keystore.check()
+    by_day: dict[str, set[Identity]] = defaultdict(set)
+    for row in rows:
+        by_day[row["epoch"]].add(identity(row))
+    for epoch, identities in by_day.items():
+        path = keystore.erased(epoch)
+        if not path.parent.is_dir():
+            make_folder(path.parent)
+        write_atomically(path, json.dumps(sorted(identities | _read(path))).encode() + b"\n")
+
+
+def _read(path: Path) -> set[Identity]:
+    try:
+        return {(str(org), str(device), str(log), int(seq), str(digest)) for org, device, log, seq, digest in json.loads(path.read_bytes())}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, TypeError):
+        raise ErasuresDamaged(f"{path}: damaged. It says who was erased on that day: restore it from the keystore's copy.") from None
+
+
+def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_ms: int) -> int:
+    """Erases what is noted and still there, and says how many rows it was.
+
+    Raises:
+        KeystoreAway, ErasuresDamaged: it cannot be known what was erased.
+        RegisterBusy: not erased; do it again.
+    """
+    keystore.check()
+    found = []
+    for file in sorted(keystore.erased("x").parent.glob("*.json")):
+        for org, device, log, seq, digest in _read(file):
+            row = connection.execute(
+                "SELECT id FROM entry WHERE org = ? AND device = ? AND log = ? AND seq = ? AND hash = ? AND erased_ms IS NULL",
+                (org, device, bytes.fromhex(log), seq, bytes.fromhex(digest)),
+            ).fetchone()
+            found += [] if row is None else [row["id"]]
+    if found:
+        with database.transaction(connection, path):
+            connection.executemany("DELETE FROM token WHERE entry_id = ?", [(row_id,) for row_id in found])
+            # an older register may still hold it unopened: it was opened since, and is not to be again
+            connection.executemany(
+                "UPDATE entry SET body = NULL, erased_ms = ?, status = replace(status, 'held', 'registered'), reason = NULL WHERE id = ?",
+                [(at_ms, row_id) for row_id in found],
+            )
+        with suppress(sqlite3.Error):
+            database.fold(connection)
+    return len(found)
+
+
+def connect(layout: Layout, keystore: Keystore, at_ms: int) -> sqlite3.Connection:
+    """Opens the register for showing people: what was erased is erased in it, whatever backup it came from.
+
+    Raises:
+        As `database.connect` and `reapply`.
+    """
+    connection = database.connect(layout.register)
+    try:
+        reapply(connection, layout.register, keystore, at_ms)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

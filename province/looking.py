@@ -1,0 +1,113 @@
+"""What every unmasked look has in common on the command line: who, why, who looks along, and the line in the audit log before it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import re
+import sqlite3
+import sys
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from province import audit, auditors
+from province.audit import Line
+from province.clock import now_ms
+from province.errors import NotAProvince, ProvinceError
+from province.identifiers import Identifier, canonical
+from province.keystore import Keystore
+from province.layout import Layout
+
+NUMBER_MOST = 100
+_DIGITS = re.compile(r"\d(?:[ .-]?\d){8,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Who looks, and why.
+
+    Attributes:
+        second: name and key of who looks along, or None.
+    """
+
+    officer: str
+    reason: str
+    second: tuple[str, Ed25519PrivateKey] | None = field(default=None, repr=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what every look needs to say."""
+    parser.add_argument("--reason", required=True, help='why, such as "case 2021/117"; kept in the audit log: name no person in it')
+    parser.add_argument("--officer", metavar="NAME", help="who looks (default: the operating system's user)")
+    parser.add_argument("--second-officer", metavar="NAME", help="who looks along, and types their passphrase")
+
+
+def ask(prompt: str, *, hidden: bool = False) -> str:
+    """One line from the person at the keyboard, or from standard input."""
+    if sys.stdin.isatty():
+        if hidden:
+            return getpass.getpass(prompt)
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def ask_number(given: str) -> str:
+    """The identifier to look up, `-` for asking, so that it stays out of the shell's history.
+
+    Raises:
+        NotAProvince: none, or too long.
+    """
+    value = (ask("number: ") if given == "-" else given).strip()
+    if not 1 <= len(value) <= NUMBER_MOST or not canonical(Identifier.ID_NUMBER, value):
+        raise NotAProvince(f"--id: give one number of 1 to {NUMBER_MOST} characters.")
+    return value
+
+
+def user() -> str:
+    """The operating system's user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+def looker(args: argparse.Namespace, layout: Layout, value: str | None) -> Looker:
+    """Reads who looks and why, and asks a second officer for their passphrase.
+
+    Raises:
+        NotAProvince: the reason will not do, or the second officer has no key or another passphrase.
+    """
+    reason = str(args.reason).strip()
+    if not 3 <= len(reason) <= 200 or not reason.isprintable():
+        raise NotAProvince("--reason: must be 3 to 200 printable characters.")
+    if _DIGITS.search(reason) or (value is not None and len(value) > 5 and value.casefold() in reason.casefold()):
+        raise NotAProvince("--reason: name the case, not the person: it stays in the audit log longer than anything about them.")
+    officer = auditors.check_name(args.officer) if args.officer else user()
+    if args.second_officer is None:
+        return Looker(officer, reason)
+    if args.second_officer == officer:
+        raise NotAProvince("--second-officer: must be another person than --officer.")
+    key = auditors.unlock(layout, args.second_officer, ask(f"passphrase of {args.second_officer}: ", hidden=True))
+    return Looker(officer, reason, (args.second_officer, key))
+
+
+def enter(connection: sqlite3.Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, value: str | None) -> Line:
+    """Enters a look in the audit log; only then look.
+
+    Raises:
+        RegisterBusy, KeystoreAway, ProvinceError: not entered; do not look.
+    """
+    at_ms = now_ms()
+    mark = None if value is None else audit.subject(keystore, value, at_ms)
+    second, key = who.second or (None, None)
+
+    def make(number: int, previous: bytes) -> Line:
+        return Line(number, previous, at_ms, action, who.officer, user(), who.reason, mark, second)
+
+    try:
+        return audit.append(connection, layout.register, keystore, make, key)
+    except OSError as error:
+        raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing is shown.") from None

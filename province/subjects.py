@@ -1,0 +1,128 @@
+"""Everything the register holds of one person: found by token, opened row by row, handed out or erased.
+
+A person is followed from one code to another by id number and old id only. A phone may be a family's: by it alone nothing is handed
+out or erased when it leads to more than one person.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_agent.cbor import Malformed
+from edge_agent.entry import Kind, Passage, RecordedPerson, decode_body
+from edge_agent.sealing import CannotOpen
+from edge_agent.topics import DeviceName
+from province import erasures, views, wrapping
+from province.errors import NotAProvince
+from province.identifiers import Identifier, canonical
+from province.keystore import Absent, KeyDamaged, Keystore
+from province.views import Found
+
+_OF_THE_PERSON = (Identifier.ID_NUMBER, Identifier.OLD_ID)
+
+
+class SeveralPeople(NotAProvince):
+    """The identifier leads to more than one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One passage, opened."""
+
+    found: Found
+    body: Passage = field(repr=False)
+
+
+def ids_of(person: RecordedPerson) -> frozenset[str]:
+    """What names this person alone: id number and old id, in one spelling."""
+    values = (person.id_number, person.old_id)
+    return frozenset(canonical(Identifier.ID_NUMBER, value) for value in values if value and "*" not in value)
+
+
+def people(bodies: Iterable[Passage]) -> list[frozenset[str]]:
+    """The different people among passages: those who share an id number or old id are one."""
+    found: list[frozenset[str]] = []
+    for body in bodies:
+        mine = ids_of(body.person) or frozenset({f"name {body.person.name}"})
+        same = [each for each in found if each & mine]
+        found = [each for each in found if not each & mine] + [mine.union(*same)]
+    return found
+
+
+class Subject:
+    """What is held of the one person of an identifier.
+
+    Args:
+        connection: the register.
+        keystore: the day keys.
+        value: an id number, old id, phone or card number.
+
+    Raises:
+        SeveralPeople: the identifier is shared; give the id number.
+        KeystoreAway: the keystore cannot be read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, keystore: Keystore, value: str) -> None:
+        self._connection = connection
+        self._keystore = keystore
+        held = self._open(views.find(connection, keystore, value))
+        known = people(one.body for one in held)
+        if len(known) > 1:
+            raise SeveralPeople(f"--id: leads to {len(known)} people, as a family's phone does. Give the id number of one of them.")
+        self.held: list[Held] = self._follow(held, known[0] if known else frozenset())
+
+    def _follow(self, held: list[Held], ids: frozenset[str]) -> list[Held]:
+        """The same person's passages under their other codes."""
+        asked: set[str] = set()
+        by_row = {one.found.row_id: one for one in held}
+        while todo := {each for each in ids if not each.startswith("name ")} - asked:
+            for each in todo:
+                more = self._open(views.find(self._connection, self._keystore, each, _OF_THE_PERSON))
+                by_row |= {one.found.row_id: one for one in more}
+            asked |= todo
+            ids = ids.union(*(ids_of(one.body.person) for one in by_row.values()))
+        return sorted(by_row.values(), key=lambda one: (one.found.when.sort_ms, str(one.found.name), one.found.log, one.found.seq))
+
+    def _open(self, found: Sequence[Found]) -> list[Held]:
+        opened = []
+        for one in found:
+            row = self._connection.execute("SELECT * FROM entry WHERE id = ?", (one.row_id,)).fetchone()
+            body = None if row is None else self._body(row)
+            if body is not None:
+                opened.append(Held(one, body))
+        return opened
+
+    def _body(self, row: sqlite3.Row) -> Passage | None:
+        about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
+        try:
+            keys = self._keystore.load(row["epoch"])
+            if isinstance(keys, Absent) or row["body"] is None:
+                return None
+            body = decode_body(Kind(row["kind"]), wrapping.unwrap(row["body"], about, keys.data_key))
+        except (CannotOpen, Malformed, KeyDamaged):
+            return None
+        return body if isinstance(body, Passage) else None
+
+    def erase(self, path: Path, at_ms: int) -> int:
+        """Erases every passage found, and notes it so that no backup brings it back; says how many.
+
+        Args:
+            path: the register's file, for messages.
+            at_ms: the time, milliseconds since 1970 UTC.
+
+        Raises:
+            KeystoreAway, OSError: nothing is erased.
+            RegisterBusy: noted; the next look at the register erases it.
+        """
+        rows = [self._connection.execute("SELECT * FROM entry WHERE id = ?", (one.found.row_id,)).fetchone() for one in self.held]
+        erasures.note(self._keystore, rows)
+        erasures.reapply(self._connection, path, self._keystore, at_ms)
+        return len(rows)
+
+
+def unopened(connection: sqlite3.Connection) -> int:
+    """How many entries are held: whose they are nobody can say before they are opened."""
+    return int(connection.execute("SELECT count(*) FROM entry WHERE status = 'held'").fetchone()[0])

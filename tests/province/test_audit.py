@@ -1,0 +1,212 @@
+"""The audit log: no look without a line, no line that can be changed, cut or signed by another unseen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from old_province import Ran, arrive, here, made_ago
+from province_world import ANYONE, Log, Scanner, json_lines, scanner
+
+from province import audit, auditors, database
+from province.audit import Line
+from province.clock import now_ms
+from province.keystore import Keystore
+from province.layout import Layout
+
+PASSPHRASE = "bốn con voi xanh"
+NUMBER = ANYONE.id_number
+
+
+@pytest.fixture
+def device(layout: Layout, tmp_path: Path) -> Scanner:
+    made = scanner(layout, tmp_path)
+    arrive(layout, made, [made_ago(layout, Log.new(made), 0)])
+    return made
+
+
+def typed(text: str, *words: object) -> Ran:
+    return here(*words, typed=text)
+
+
+def look(layout: Layout, reason: str = "case 1", *more: object, then: str = "") -> Ran:
+    return typed(f"{NUMBER}\n{then}", "find", layout.root, "--reason", reason, "--json", *more)
+
+
+def verdict(layout: Layout, *more: object) -> dict[str, object]:
+    ran = here("audit", "verify", layout.root, "--json", *more)
+    [told] = json_lines(ran.stdout)
+    assert ran.returncode == (1 if told["problems"] else 0)
+    return told
+
+
+def listed(layout: Layout) -> list[dict[str, object]]:
+    return json_lines(here("audit", "list", layout.root, "--json").stdout)
+
+
+def changed(layout: Layout, *statements: str) -> None:
+    """What somebody with the database's file can do to it."""
+    with closing(sqlite3.connect(layout.register, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER audit_keeps")
+        connection.execute("DROP TRIGGER audit_stays")
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.usefixtures("device")
+def test_every_look_is_a_line_and_the_lines_are_a_chain(layout: Layout) -> None:
+    for reason in ("case 1", "hồ sơ 2"):
+        assert json.loads(look(layout, reason, "--officer", "tran.binh").stdout)["count"] == 1
+    assert here("subject", "lookup", layout.root, "--id", NUMBER, "--reason", "request 3", "--unmask").returncode == 0
+    assert [(line["number"], line["action"], line["reason"]) for line in listed(layout)] == [
+        (1, "find", "case 1"),
+        (2, "find", "hồ sơ 2"),
+        (3, "subject-lookup-unmasked", "request 3"),
+    ]
+    assert listed(layout)[0]["officer"] == "tran.binh"
+    told = verdict(layout)
+    assert (told["lines"], told["problems"]) == (3, [])
+    assert verdict(layout, "--expect", f"3:{told['head']}")["problems"] == []
+    assert verdict(layout, "--expect", f"2:{told['head']}")["problems"] != []
+    assert NUMBER not in json.dumps(listed(layout))
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("reason", ["", "x", "case 001099012345", "gọi 010 1234 567", "a\nb", "x" * 201])
+def test_a_reason_that_says_nothing_or_names_somebody_is_refused(layout: Layout, reason: str) -> None:
+    ran = look(layout, reason)
+    assert (ran.returncode, ran.stdout, "--reason" in ran.stderr) == (2, "", True)
+    assert listed(layout) == []
+    assert here("find", layout.root, "--id", NUMBER).returncode == 2
+
+
+@pytest.mark.usefixtures("device")
+def test_what_cannot_be_entered_is_not_shown(layout: Layout) -> None:
+    with closing(database.connect(layout.register)) as connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+    ran = look(layout)
+    assert (ran.returncode != 0, ran.stdout) == (True, "")
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        ("DELETE FROM audit WHERE number = 2", "line 2: missing"),
+        ("DELETE FROM audit WHERE number = 4", "line 4: not the one that the keystore names"),
+        ("DELETE FROM audit", "line 4: not the one that the keystore names"),
+        ("UPDATE audit SET fields = (SELECT fields FROM audit WHERE number = 1) WHERE number = 3", "line 3: changed"),
+        ("UPDATE audit SET hash = zeroblob(32) WHERE number = 3", "line 3: changed"),
+        ("UPDATE audit SET fields = x'00' WHERE number = 2", "line 2: "),
+    ],
+)
+def test_a_line_taken_changed_or_cut_off_shows(layout: Layout, change: str, problem: str) -> None:
+    for number in range(1, 5):
+        look(layout, f"case {number}")
+    changed(layout, change)
+    assert any(str(told).startswith(problem) for told in verdict(layout)["problems"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("device")
+def test_a_line_told_anew_with_a_hash_that_fits_shows_in_the_next(layout: Layout) -> None:
+    for number in range(1, 4):
+        look(layout, f"case {number}")
+    with closing(database.connect(layout.register)) as connection:
+        told = audit._encode(replace(list(audit.lines(connection))[1], reason="nothing"))
+    changed(layout, f"UPDATE audit SET fields = x'{told.hex()}', hash = x'{audit._hash(told).hex()}' WHERE number = 2")  # noqa: S608
+    assert [str(problem).split(":")[0] for problem in verdict(layout)["problems"]] == ["line 3"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("device")
+def test_a_log_written_anew_shows_by_what_was_noted_elsewhere(layout: Layout) -> None:
+    look(layout, "case 1")
+    noted = f"1:{verdict(layout)['head']}"
+    changed(layout, "DELETE FROM audit")
+    (layout.keystore / "audit.head").unlink()
+    look(layout, "another story")
+    assert verdict(layout)["problems"] == [], "all of it was written anew: nothing on this machine can tell"
+    assert "your note" in str(verdict(layout, "--expect", noted)["problems"])
+
+
+@pytest.mark.usefixtures("device")
+def test_a_register_restored_from_a_backup_says_that_lines_are_missing(layout: Layout, tmp_path: Path) -> None:
+    look(layout)
+    shutil.copy(layout.register, tmp_path / "backup")
+    look(layout)
+    shutil.copy(tmp_path / "backup", layout.register)
+    assert "restored from a backup" in str(verdict(layout)["problems"])
+    head = (layout.keystore / "audit.head").read_text()
+    for _ in range(2):
+        assert look(layout).returncode == 0
+        problems = verdict(layout)["problems"]
+        assert isinstance(problems, list)
+        assert [str(problem)[:35] for problem in problems] == ["line 2: the log was cut or put back"]
+        assert json.loads(head)["hash"] in problems[0]
+    assert [line["action"] for line in listed(layout)] == ["find", "audit-cut", "find", "find"]
+
+
+@pytest.mark.usefixtures("device")
+def test_a_head_that_cannot_be_read_is_never_passed_over(layout: Layout) -> None:
+    look(layout)
+    (layout.keystore / "audit.head").write_bytes(b"torn")
+    assert "cannot be read" in str(verdict(layout)["problems"])
+    assert look(layout).returncode == 0
+    assert "line 2: the log was cut or put back" in str(verdict(layout)["problems"])
+
+
+def test_the_table_refuses_changes(layout: Layout) -> None:
+    with closing(database.connect(layout.register)) as connection:
+        audit.append(
+            connection, layout.register, Keystore(layout.keystore), lambda number, before: Line(number, before, 1, "a", "b", "c", "why")
+        )
+        for statement in ("DELETE FROM audit", "UPDATE audit SET hash = x'00'", "INSERT OR REPLACE INTO audit VALUES (1, x'', NULL, x'')"):
+            if "REPLACE" in statement:
+                connection.execute("PRAGMA recursive_triggers = ON")
+            with pytest.raises(sqlite3.IntegrityError, match="audit log"):
+                connection.execute(statement)
+
+
+@pytest.mark.usefixtures("device")
+def test_a_second_officer_signs_with_their_own_passphrase(layout: Layout) -> None:
+    assert typed(f"{PASSPHRASE}\n", "audit", "officer", layout.root, "nguyen.an").returncode == 0
+    key_file = auditors.path(layout, "nguyen.an")
+    assert b"ENCRYPTED PRIVATE KEY" in key_file.read_bytes()
+    wrong = look(layout, "case 1", "--second-officer", "nguyen.an", then="bốn con voi đỏ\n")
+    assert (wrong.returncode, wrong.stdout, "another passphrase" in wrong.stderr) == (2, "", True)
+    assert look(layout, "case 1", "--second-officer", "nobody", then="x\n").returncode == 2
+    assert look(layout, "case 1", "--second-officer", "nguyen.an", then=f"{PASSPHRASE}\n").returncode == 0
+    assert [(line["action"], line["second"]) for line in listed(layout)] == [("officer-added", "nguyen.an"), ("find", "nguyen.an")]
+    assert verdict(layout)["problems"] == []
+    assert typed(f"{PASSPHRASE}\n", "audit", "officer", layout.root, "nguyen.an").returncode == 2
+    assert typed("short\n", "audit", "officer", layout.root, "le.chi").returncode == 2
+
+
+def test_a_second_officer_who_did_not_sign_shows(layout: Layout) -> None:
+    keystore = Keystore(layout.keystore)
+    real, other = auditors.add(layout, "real", PASSPHRASE), auditors.add(layout, "other", PASSPHRASE)
+    added = Line(0, b"", now_ms(), audit.OFFICER_ADDED, "me", "me", "why", None, "real", real.public_key().public_bytes_raw())
+    said = Line(0, b"", now_ms(), "find", "me", "me", "why", None, "real")
+
+    def made(line: Line, key: Ed25519PrivateKey | None) -> None:
+        with closing(database.connect(layout.register)) as connection:
+            audit.append(connection, layout.register, keystore, lambda number, before: replace(line, number=number, previous=before), key)
+
+    for line, key in ((said, real), (added, real), (said, real), (said, other), (said, None), (added, real)):
+        made(line, key)
+    with closing(database.connect(layout.register)) as connection:
+        problems = audit.verify(connection, keystore).problems
+    assert [problem.split(":")[0] for problem in problems] == ["line 1", "line 4", "line 5", "line 6"]
+
+
+@pytest.mark.usefixtures("device")
+def test_a_person_may_learn_who_looked_for_them(layout: Layout) -> None:
+    look(layout, "case 1")
+    here("find", layout.root, "--id", "009999999999", "--reason", "case 2")
+    asked = typed(f"{NUMBER}\n", "audit", "list", layout.root, "--about", "--json")
+    assert [line["reason"] for line in json_lines(asked.stdout)] == ["case 1"]
