@@ -1,6 +1,6 @@
 """Everything the register holds of one person: found by token, opened row by row, handed out or erased.
 
-A person is followed from one code to another by id number and old id only. A phone may be a family's: by it alone nothing is handed
+A person is followed from one code to another by id number, old id and insurance number only. A phone may be a family's: by it alone nothing is handed
 out or erased when it leads to more than one person.
 """
 
@@ -21,7 +21,7 @@ from province.identifiers import Identifier, canonical
 from province.keystore import Absent, KeyDamaged, Keystore
 from province.views import Found
 
-_OF_THE_PERSON = (Identifier.ID_NUMBER, Identifier.OLD_ID)
+_OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
 
 
 class SeveralPeople(NotAProvince):
@@ -37,13 +37,13 @@ class Held:
 
 
 def ids_of(person: RecordedPerson) -> frozenset[str]:
-    """What names this person alone: id number and old id, in one spelling."""
-    values = (person.id_number, person.old_id)
-    return frozenset(canonical(Identifier.ID_NUMBER, value) for value in values if value and "*" not in value)
+    """What names this person alone: id number, old id and insurance number, in one spelling."""
+    kinds = ((Identifier.ID_NUMBER, person.id_number), (Identifier.OLD_ID, person.old_id), (Identifier.CARD_NUMBER, person.card_number))
+    return frozenset(canonical(kind, value) for kind, value in kinds if value and "*" not in value)
 
 
 def people(bodies: Iterable[Passage]) -> list[frozenset[str]]:
-    """The different people among passages: those who share an id number or old id are one."""
+    """The different people among passages: those who share one of these numbers are one."""
     found: list[frozenset[str]] = []
     for body in bodies:
         mine = ids_of(body.person) or frozenset({f"name {body.person.name}"})

@@ -42,7 +42,7 @@ CODES = (
     ],
 )
 def test_a_number_finds_its_passages(delivered: World, number: str, passages: set[int]) -> None:
-    command = [sys.executable, "-m", "province", "find", str(delivered.layout.root), "--json"]
+    command = [sys.executable, "-m", "province", "find", str(delivered.layout.root), "--reason", "case 1", "--json"]
     done = subprocess.run(command, input=number, capture_output=True, text=True, cwd=ROOT, check=True)
     assert json.loads(done.stdout)["count"] == len(passages)
 
