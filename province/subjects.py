@@ -1,7 +1,7 @@
 """Everything the register holds of one person: found by token, opened row by row, handed out or erased.
 
-A person is followed from one code to another by id number, old id and insurance number only. A phone may be a family's: by it alone nothing is handed
-out or erased when it leads to more than one person.
+A person is followed from one code to another by id number, old id and insurance number only. A phone may be a family's: by it alone
+nothing is handed out or erased when it leads to more than one person.
 """
 
 from __future__ import annotations
