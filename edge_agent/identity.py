@@ -18,6 +18,7 @@ from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
 
 ENROLMENT = "enrolment"
+FORMER = "former"  # who the device was before it was reset
 FOLDER = "identity"
 SIGNING_KEY, TLS_KEY, TLS_CERTIFICATE, BROKER_CA = "signing.key", "tls.key", "tls.crt", "broker-ca.crt"
 
@@ -38,6 +39,7 @@ class Identity:
         signer: signs every entry; never leaves the device.
         root: the province's root public key, pinned at enrolment.
         endpoint: the broker and our TLS files.
+        door: host and port where a device without a certificate asks for one; None when its bundle did not say.
     """
 
     name: DeviceName
@@ -46,6 +48,7 @@ class Identity:
     signer: Ed25519PrivateKey = field(repr=False)
     root: Ed25519PublicKey
     endpoint: Endpoint
+    door: tuple[str, int] | None = None
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -82,6 +85,7 @@ def _from_documents(enrolment: Mapping[str, Any], folder: Path) -> Identity:
         signer=load_signing_key((folder / SIGNING_KEY).read_bytes()),
         root=Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])),
         endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, folder / TLS_KEY),
+        door=(str(enrolment["door_host"]), int(enrolment["door_port"])) if "door_host" in enrolment else None,
     )
 
 
@@ -97,7 +101,7 @@ def load(state: Path) -> Identity:
     except (OSError, DocumentsDamaged) as error:
         raise BadIdentity(f"{state}: cannot be read ({error}). Run this as the scanner's own user, or enrol this device again") from None
     if enrolment is None:
-        raise NotEnrolled(f"{state}: this device is not enrolled. Get a bundle from the province and run: gate-agent enrol BUNDLE")
+        raise NotEnrolled(f"{state}: this device is not enrolled. Show it a ticket, or run: gate-agent enrol BUNDLE")
     try:
         return _from_documents(enrolment, state / FOLDER)
     except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:

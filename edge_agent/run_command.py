@@ -19,6 +19,7 @@ from edge_agent.control import BadMessage, ControlClient
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
+from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
 log = logging.getLogger(__name__)
 STATUS_FILE = "agent.json"
@@ -67,6 +68,21 @@ class _StatusFile:
             self._path.unlink(missing_ok=True)
 
 
+def _identity(settings: Settings) -> identities.Identity | None:
+    """Who we are, None when this device belongs to nobody yet."""
+    with contextlib.suppress(identities.NotEnrolled):
+        return identities.load(settings.device.state)
+    return None
+
+
+def _join(settings: Settings) -> identities.Identity:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
+    return identities.load(settings.device.state)
+
+
 def _work_until_stopped(settings: Settings, identity: identities.Identity) -> None:
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
     stopping = threading.Event()
@@ -97,24 +113,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the agent; 0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error."""
+    """Runs the agent, on a device that is not enrolled after waiting for a ticket.
+
+    Returns:
+        0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error or a damaged identity.
+    """
     if args.verbose:
         logging.getLogger().setLevel(logging.DEBUG)
     try:
         settings = settings_of.load(args.config)
-        identity = identities.load(settings.device.state)
-    except (settings_of.ConfigError, identities.NotEnrolled, identities.BadIdentity) as error:
+        identity = _identity(settings)
+    except (settings_of.ConfigError, identities.BadIdentity) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
         make_runtime(settings.device.runtime)
+        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _work_until_stopped(settings, identity)
-    except OSError as error:
+        _work_until_stopped(settings, identity or _join(settings))
+    except Stopped:
+        return 0
+    except (OSError, identities.BadIdentity) as error:
         log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
         return 1
     finally:

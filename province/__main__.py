@@ -13,7 +13,11 @@ from province.errors import AlreadyThere, NotAProvince, ProvinceError
 _COMMANDS = {
     "demo": "the whole chain on this machine, with invented people",
     "init": "make a province: keys, register and broker configuration",
-    "device": "add scanners, list them",
+    "site": "add places, list them",
+    "ticket": "a QR that lets one new scanner join",
+    "admit": "let scanners join, renew their certificates",
+    "approve": "let in a scanner after comparing its fingerprint",
+    "device": "add scanners by bundle, list them, revoke them",
     "collect": "receive entries, register them, send receipts",
     "entries": "show passages, masked",
     "find": "count where and when one identifier passed",
@@ -28,6 +32,7 @@ examples:
   gate-province device add ./trial --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
   mosquitto -c ./trial/mosquitto.conf              its broker
   gate-province collect ./trial                    its collector
+  gate-province admit ./trial                      the door by which scanners join with a ticket
   gate-province entries ./trial --limit 20         the latest passages, masked
 
 `gate-province COMMAND --help` shows each command's options and examples.

@@ -10,9 +10,10 @@ from edge_agent.topics import DeviceName
 from province import database, devices
 from province.clock import now_ms, shown
 from province.console import print_json, print_line, print_table
-from province.enrolling import Place, add_device
+from province.enrolling import Place, add_device, answer_stick
 from province.errors import NotAProvince
 from province.layout import Layout
+from province.tickets import Grant
 
 _EPILOG = """\
 examples:
@@ -25,8 +26,11 @@ examples:
   gate-province device add /srv/gate --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
   gate-province device add /srv/gate --org xe-buyt --device so-8 --site "Tuyến 8" --gate "Cửa trước" --out /media/usb/so-8.json
 
-Carry the file to the device by hand and run there: gate-agent enrol FILE. Then delete it: it holds the device's private keys,
-of which the province keeps no copy.
+  gate-province device add /srv/gate --org xe-buyt --device so-9 --site "Tuyến 9" --gate "Cửa trước" --request /media/usb/request.json
+
+Carry the file to the device by hand and run there: gate-agent enrol FILE. With --request (made on the device by
+`gate-agent enrol --request`) it holds no secret. Without, it holds the device's private keys, of which the province keeps no copy:
+delete it afterwards. The root key travels in it: carry it yourself.
 """
 
 
@@ -51,7 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add.add_argument("--gate", required=True, help='the door of that place, such as "Cổng chính"')
     add.add_argument("--broker-host", metavar="HOST", help="how it reaches the broker (default: the first --host of init)")
     add.add_argument("--broker-port", type=int, metavar="PORT", help="the broker's TLS port (default: that of init)")
-    add.add_argument("--out", type=Path, metavar="FILE", help="the bundle file (default: ./ORG-NAME.bundle.json)")
+    add.add_argument("--request", type=Path, metavar="FILE", help="the device's request: then its private keys never leave it")
+    add.add_argument("--out", type=Path, metavar="FILE", help="the file for the device (default: ./ORG-NAME.bundle.json, .answer.json)")
     listing = actions.add_parser(
         "list", help="list the scanners", description="Lists the registered scanners.", epilog=_EPILOG, formatter_class=raw
     )
@@ -76,8 +81,13 @@ def _add(layout: Layout, args: argparse.Namespace) -> int:
     port = settings.port if args.broker_port is None else args.broker_port
     if not 1 <= port <= 65535:
         raise NotAProvince(f"--broker-port {port}: must be 1 to 65535.")
-    out = args.out or Path(f"{name.org}-{name.device}.bundle.json")
-    add_device(layout, name, place, (args.broker_host or settings.hosts[0], port), out.absolute(), now_ms())
+    out = args.out or Path(f"{name.org}-{name.device}.{'answer' if args.request else 'bundle'}.json")
+    broker = (args.broker_host or settings.hosts[0], port)
+    if args.request is not None:
+        key = answer_stick(layout, args.request, Grant(name, place.site, place.gate), broker, out.absolute(), now_ms())
+        print_line(f"Registered {name} with key {key}: compare it with the device's label. On the device: gate-agent enrol {out}")
+        return 0
+    add_device(layout, name, place, broker, out.absolute(), now_ms())
     print_line(f"Registered {name}. On the device: gate-agent enrol {out}")
     print_line("The file holds the device's private keys: carry it by hand and delete it once enrolled.")
     return 0

@@ -8,11 +8,11 @@ import pytest
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
     "authority", "broker_link", "cbor", "command_line", "cose", "endpoint", "entry", "envelope",
-    "fields", "keyring", "logs", "receipt", "sealing", "topics",
+    "fields", "joining", "keyring", "logs", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
-    "carving", "control", "documents", "finds", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage", "settings",
-    "stored_keyring",
+    "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage",
+    "settings", "stored_keyring",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

@@ -21,12 +21,13 @@ from sealed_examples import DAY, DEVICE, KEYRING_OFFICER, NAME, ROOT_PUBLIC, STR
 from edge_agent import authority, enrol, identity, keyring, stored_keyring
 from edge_agent.authority import Power
 from edge_agent.documents import FILE_NAME, Documents
-from edge_agent.enrol import AlreadyEnrolled, BadBundle
+from edge_agent.enrol import BadBundle
 from edge_agent.identity import BadIdentity, NotEnrolled
 from edge_agent.keyring import Keyring
 from edge_agent.outbox import FILE_NAME as OUTBOX
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.recorder import Recorder
+from edge_agent.takeover import AlreadyEnrolled
 
 AUTHORITY = Authority()
 GOOD = bundle(AUTHORITY, 8883)
