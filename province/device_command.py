@@ -1,14 +1,17 @@
-"""`gate-province device`: adds scanners and lists them."""
+"""`gate-province device`: adds scanners by a file, lists them, shuts out stolen ones."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 from edge_agent.topics import DeviceName
-from province import database, devices
+from province import database, devices, revoking
 from province.clock import now_ms, shown
+from province.collect_command import broker_address
 from province.console import print_json, print_line, print_table
 from province.enrolling import Place, add_device, answer_stick
 from province.errors import NotAProvince
@@ -19,6 +22,16 @@ _EPILOG = """\
 examples:
   gate-province device add /srv/gate --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
   gate-province device list /srv/gate
+  gate-province device revoke /srv/gate cho-dong-ba/cong-1
+"""
+
+_REVOKE_EPILOG = """\
+examples:
+  gate-province device revoke /srv/gate cho-dong-ba/cong-1
+  gate-province device revoke /srv/gate cho-dong-ba/cong-1 --broker mqtt.hue.example.vn:8883 --reload "ssh mqtt systemctl reload mosquitto"
+
+A broker on another machine needs the new authority/ca.crl first: let COMMAND copy it there and reload. A new device may join under
+the same name afterwards; the old one only with new keys (gate-agent reset --new-keys) and a new ticket.
 """
 
 _ADD_EPILOG = """\
@@ -38,7 +51,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds `device` to the command line."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = subparsers.add_parser(
-        "device", help="add scanners, list them", description="Adds scanners and lists them.", epilog=_EPILOG, formatter_class=raw
+        "device",
+        help="add scanners by a file, list them, revoke them",
+        description="Adds scanners, lists them, shuts out stolen ones.",
+        epilog=_EPILOG,
+        formatter_class=raw,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     add = actions.add_parser(
@@ -62,6 +79,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     listing.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     listing.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
+    stop = actions.add_parser(
+        "revoke",
+        help="shut out a stolen scanner",
+        description="Shuts out a stolen scanner for good: its signatures, its certificates, its open session. Needs the broker to run.",
+        epilog=_REVOKE_EPILOG,
+        formatter_class=raw,
+    )
+    stop.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    stop.add_argument("name", metavar="ORG/DEVICE", help="which one")
+    stop.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
+    stop.add_argument("--reload", metavar="COMMAND", help="makes the broker read its files again (default: SIGHUP to the one started here)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +97,32 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     if args.action == "add":
         return _add(layout, args)
+    if args.action == "revoke":
+        return _revoke(layout, args)
     return _list(layout, as_json=args.json)
+
+
+def _revoke(layout: Layout, args: argparse.Namespace) -> int:
+    settings = layout.read_settings()
+    org, _, device = args.name.partition("/")
+    try:
+        name = DeviceName(org, device)
+    except ValueError as error:
+        raise NotAProvince(f"{args.name}: {error}.") from None
+    address = broker_address(args.broker, (settings.hosts[0], settings.port))
+    words = shlex.split(args.reload) if args.reload is not None else []
+    broker = revoking.Broker(address, (lambda: _run(words)) if words else (lambda: revoking.reload_by_pid(layout)))
+    revoking.revoke(layout, name, broker, now_ms())
+    print_line(f"Revoked {name}: no signature of it counts any more, the broker refuses its certificates, its session is ended.")
+    print_line("What it had delivered before stays. What was still on it is lost unless the device comes back.")
+    return 0
+
+
+def _run(words: list[str]) -> None:
+    try:
+        subprocess.run(words, check=True)  # noqa: S603 - the operator's own command
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise revoking.StillOpen(f"--reload {' '.join(words)!r}: {error}. Its signatures count no more; do it again.") from None
 
 
 def _add(layout: Layout, args: argparse.Namespace) -> int:
