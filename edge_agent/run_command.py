@@ -15,6 +15,7 @@ from pathlib import Path
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
+from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.control import BadMessage, ControlClient
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
@@ -86,9 +87,12 @@ def _join(settings: Settings) -> identities.Identity:
 def _work_until_stopped(settings: Settings, identity: identities.Identity) -> None:
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
     stopping = threading.Event()
-    link: BrokerLink = connect(identity, settings.agent, work)
+    state = settings.device.state
+    keeper = CertificateKeeper(identity, state)
+    link: BrokerLink = connect(identity, settings.agent, work, keeper.known_ms)
+    keeper.use(link)
     status = _StatusFile(settings.device.runtime)
-    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink))
+    uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), keeper)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: work.put(Stop()))
     threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
