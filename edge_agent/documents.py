@@ -116,6 +116,10 @@ class Documents:
         """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
         self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
 
+    def remove(self, name: str) -> None:
+        """Forgets a document, if there is one; forgotten to stay when it returns."""
+        self._database.remove(where("name") == name)
+
     def set_aside(self) -> None:
         """Keeps torn files under another name, so that new documents can be written."""
         for suffix in ("", ".previous"):
