@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 _EPILOG = """\
 examples:
-  gate-agent enrol --ticket GATE-TICKET:2KCF…     with a ticket of `gate-province ticket` (or show it to the camera instead)
-  gate-agent enrol --ticket GATE-TICKET:2KCF…     with an invitation: waits until `gate-province approve` has let it in
+  gate-agent enrol --ticket GATE1:T:2KCF…     with a ticket of `gate-province ticket` (or show it to the camera instead)
+  gate-agent enrol --ticket GATE1:T:2KCF…     with an invitation: waits until `gate-province approve` has let it in
   gate-agent enrol --label                        the fingerprint for the label on this device
   gate-agent enrol --request /media/usb/r.json    by a stick: 1. write a request, 2. there: gate-province device add --request,
   gate-agent enrol /media/usb/answer.json         3. back here with the answer

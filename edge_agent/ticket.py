@@ -4,7 +4,7 @@ Source: design.md "Enrolment". A ticket names the door of the province and the f
 know nothing before. It is worth something once, for ten minutes. An **invitation** is a ticket without a number: it gives nothing away
 and lasts; a scanner that knocks with it waits until an operator has compared its key's fingerprint.
 
-The text is `GATE-TICKET:` and base32 (RFC 4648, without padding): letters that a QR code packs tightly (its alphanumeric mode) and that
+The text is `GATE1:T:` and base32 (RFC 4648, without padding): letters that a QR code packs tightly (its alphanumeric mode) and that
 every barcode reader passes on unharmed.
 """
 
@@ -22,7 +22,7 @@ from edge_agent.cbor import Malformed, decode, encode
 from edge_agent.fields import Fields
 
 TICKET = cose.MessageType("application/vnd.gate-scanner.ticket+cbor", b"gate-scanner/v1/ticket")
-PREFIX = "GATE-TICKET:"
+PREFIX = "GATE1:T:"
 NUMBER_BYTES = 16
 FINGERPRINT_BYTES = 32
 SHOWN_BYTES = 10  # of a fingerprint, to people
@@ -122,7 +122,7 @@ def looks_like_one(text: str) -> bool:
     """Tells whether a scanned text means to be a ticket, whole or not.
 
     Example:
-        >>> looks_like_one("GATE-TICKET:2KCFFI"), looks_like_one("001099012345|…")
+        >>> looks_like_one("GATE1:T:2KCFFI"), looks_like_one("001099012345|…")
         (True, False)
     """
     return text.strip().upper().startswith(PREFIX)
