@@ -19,6 +19,7 @@ _COMMANDS = {
     "approve": "let in a scanner after comparing its fingerprint",
     "device": "add scanners by bundle, list them, revoke them",
     "collect": "receive entries, register them, send receipts",
+    "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",
     "find": "count where and when one identifier passed",
     "logs": "show each device's log: range, gaps, forks, alerts",
