@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge_agent import joining
 from edge_agent.documents import sync_folder
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signing_key, write_private
+from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signing_key, private, write_private
 from edge_agent.joining import Request, Wish
 
 _SERIAL_FILE = Path("/proc/device-tree/serial-number")  # Raspberry Pi: 16 hex digits, ended by a NUL
@@ -67,8 +67,8 @@ def load(state: Path) -> DeviceKeys:
     """
     folder = state / FOLDER
     try:
-        signing = load_signing_key((folder / SIGNING_KEY).read_bytes())
-        tls = load_pem_private_key((folder / TLS_KEY).read_bytes(), password=None)
+        signing = load_signing_key(private(folder, SIGNING_KEY).read_bytes())
+        tls = load_pem_private_key(private(folder, TLS_KEY).read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadIdentity(f"{folder}: a private key is damaged. Make new ones: gate-agent reset, then enrol this device again") from None
     if not isinstance(tls, ec.EllipticCurvePrivateKey):
@@ -86,9 +86,9 @@ def load_or_make(state: Path) -> DeviceKeys:
     folder = state / FOLDER
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    if not (folder / SIGNING_KEY).exists():
+    if not private(folder, SIGNING_KEY).exists():
         write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()))
-    if not (folder / TLS_KEY).exists():
+    if not private(folder, TLS_KEY).exists():
         write_private(folder / TLS_KEY, _pem(ec.generate_private_key(ec.SECP256R1())))
     sync_folder(folder)
     sync_folder(state)

@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from edge_agent import private_files
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
@@ -62,6 +63,11 @@ def write_private(path: Path, data: bytes) -> None:
     new.rename(path)
 
 
+def private(folder: Path, name: str) -> Path:
+    """Where a private key is: among systemd's credentials, as `gate-scanner.signing.key` and the like, or in the identity's folder."""
+    return private_files.locate(folder / name, f"gate-scanner.{name}")
+
+
 def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     """An Ed25519 private key from its PEM.
 
@@ -82,9 +88,9 @@ def _from_documents(enrolment: Mapping[str, Any], folder: Path) -> Identity:
         name=DeviceName(enrolment["org"], enrolment["device"]),
         site=enrolment["site"],
         gate=enrolment["gate"],
-        signer=load_signing_key((folder / SIGNING_KEY).read_bytes()),
+        signer=load_signing_key(private(folder, SIGNING_KEY).read_bytes()),
         root=Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])),
-        endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, folder / TLS_KEY),
+        endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, private(folder, TLS_KEY)),
         door=(str(enrolment["door_host"]), int(enrolment["door_port"])) if "door_host" in enrolment else None,
     )
 
@@ -100,6 +106,7 @@ def load(state: Path) -> Identity:
         enrolment = _enrolment(state)
     except (OSError, DocumentsDamaged) as error:
         raise BadIdentity(f"{state}: cannot be read ({error}). Run this as the scanner's own user, or enrol this device again") from None
+    private_files.tighten([state, state / FOLDER, *(state / FOLDER / name for name in (SIGNING_KEY, TLS_KEY))])
     if enrolment is None:
         raise NotEnrolled(f"{state}: this device is not enrolled. Show it a ticket, or run: gate-agent enrol BUNDLE")
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import joining, logs, topics
+from edge_agent import joining, logs, private_files, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
 from edge_agent.cbor import Malformed
@@ -20,6 +20,7 @@ from edge_agent.cose import Forged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
 from province import door as doors
+from province import secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
@@ -116,8 +117,9 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.certificate_days <= 3652:
         raise NotAProvince(f"--certificate-days {args.certificate_days}: must be 1 to 3652.")
     logs.configure(verbose=args.verbose)
+    secret_files.tighten(layout)
     officer = load_officer(layout, Power.TICKETS)
-    authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
+    authority = TlsAuthority.load(private_files.locate(layout.authority_key, "gate-province.ca.key"), layout.authority_certificate)
     admission = Admission(layout, authority, officer, told, timedelta(days=args.certificate_days))
     renewals = Renewals(admission)
     certificate, key = layout.door / "server.crt", layout.door / "server.key"

@@ -17,6 +17,7 @@ from edge_agent import logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
 from edge_agent.endpoint import Endpoint
+from province import secret_files
 from province.collector import Collector
 from province.console import print_json
 from province.errors import NotAProvince, ProvinceError
@@ -133,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
     settings = layout.read_settings()
     address = broker_address(args.broker, (settings.hosts[0], settings.port))
     logs.configure(verbose=args.verbose)
+    secret_files.tighten(layout)
     with _the_only_one(layout):
         return collect(layout, address, report=EventPrinter() if args.events else lambda _item, _committed_ms: None)
 

@@ -8,7 +8,7 @@ import pytest
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
     "authority", "broker_link", "cbor", "command_line", "cose", "endpoint", "entry", "envelope",
-    "fields", "joining", "keyring", "logs", "receipt", "sealing", "ticket", "topics",
+    "fields", "joining", "keyring", "logs", "private_files", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
     "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage",

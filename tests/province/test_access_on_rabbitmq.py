@@ -74,7 +74,8 @@ class Rabbit:
         home = self._home
         self._environment = {
             **os.environ, "HOME": str(home), "RABBITMQ_NODENAME": f"gate{os.getpid()}@localhost",
-            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"), "RABBITMQ_LOG_BASE": str(home / "log"), "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"), "RABBITMQ_LOG_BASE": str(home / "log"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"), "RABBITMQ_DIST_PORT": str(free_port()),
             "ERL_EPMD_PORT": self._mapper_port, "RABBITMQ_PID_FILE": str(home / "pid"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
         }  # fmt: skip
