@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from edge_agent import joining
+from edge_agent.cose import Signer
 from edge_agent.documents import sync_folder
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signing_key, private, write_private
+from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signer, private, write_private
 from edge_agent.joining import Request, Wish
+from edge_agent.token_signer import TokenSigner, TokenTrouble
 
 _SERIAL_FILE = Path("/proc/device-tree/serial-number")  # Raspberry Pi: 16 hex digits, ended by a NUL
 
@@ -27,7 +29,7 @@ _SERIAL_FILE = Path("/proc/device-tree/serial-number")  # Raspberry Pi: 16 hex d
 class DeviceKeys:
     """Both private keys."""
 
-    signing: Ed25519PrivateKey = field(repr=False)
+    signing: Signer = field(repr=False)
     tls: ec.EllipticCurvePrivateKey = field(repr=False)
 
     def request(self, wish: Wish, door: bytes | None = None, ticket: bytes | None = None) -> bytes:
@@ -67,8 +69,10 @@ def load(state: Path) -> DeviceKeys:
     """
     folder = state / FOLDER
     try:
-        signing = load_signing_key(private(folder, SIGNING_KEY).read_bytes())
+        signing = load_signer(private(folder, SIGNING_KEY).read_bytes())
         tls = load_pem_private_key(private(folder, TLS_KEY).read_bytes(), password=None)
+    except TokenTrouble as error:
+        raise BadIdentity(f"{folder / SIGNING_KEY}: {error}") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadIdentity(f"{folder}: a private key is damaged. Make new ones: gate-agent reset, then enrol this device again") from None
     if not isinstance(tls, ec.EllipticCurvePrivateKey):
@@ -76,10 +80,16 @@ def load(state: Path) -> DeviceKeys:
     return DeviceKeys(signing, tls)
 
 
-def load_or_make(state: Path) -> DeviceKeys:
+def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     """The keys in a state folder; whichever is missing is made now and is on disk to stay.
 
+    Args:
+        state: the device's state folder.
+        token: a PKCS#11 URI: a missing signing key is made there, and the file only says where it is.
+
     Raises:
+        ValueError: `token` is no such URI.
+        token_signer.TokenTrouble: the token cannot be used.
         BadIdentity: a key is damaged.
         OSError: the folder cannot be read or written.
     """
@@ -87,7 +97,9 @@ def load_or_make(state: Path) -> DeviceKeys:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     if not private(folder, SIGNING_KEY).exists():
-        write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()))
+        if token is not None:
+            TokenSigner(token, make=True)
+        write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()) if token is None else token.encode())
     if not private(folder, TLS_KEY).exists():
         write_private(folder / TLS_KEY, _pem(ec.generate_private_key(ec.SECP256R1())))
     sync_folder(folder)

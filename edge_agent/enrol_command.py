@@ -17,6 +17,7 @@ from edge_agent.membership import BadMembership
 from edge_agent.process_lock import AlreadyRunning
 from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.ticket import fingerprint, shown
+from edge_agent.token_signer import TokenTrouble
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ examples:
   gate-agent enrol --ticket GATE1:T:2KCF…     with a ticket of `gate-province ticket` (or show it to the camera instead)
   gate-agent enrol --ticket GATE1:T:2KCF…     with an invitation: waits until `gate-province approve` has let it in
   gate-agent enrol --label                        the fingerprint for the label on this device
+  gate-agent enrol --label --token 'pkcs11:token=gate;object=signing?module-path=/usr/lib/p11.so&pin-source=file:/etc/gate-scanner/pin'
   gate-agent enrol --request /media/usb/r.json    by a stick: 1. write a request, 2. there: gate-province device add --request,
   gate-agent enrol /media/usb/answer.json         3. back here with the answer
   gate-agent enrol gate-1.bundle.json             with a bundle that holds keys made by the province: destroy it afterwards
@@ -45,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     way.add_argument("--ticket", metavar="TEXT", help="a ticket or an invitation")
     way.add_argument("--request", type=Path, metavar="FILE", help="write a request to carry to the province")
     way.add_argument("--label", action="store_true", help="make the keys if there are none, and print their fingerprint")
+    parser.add_argument("--token", metavar="URI", help="with --label: make the signing key in this PKCS#11 token (RFC 7512), not in a file")
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--state", type=Path, metavar="DIR", help="state folder, instead of the one in the configuration")
 
@@ -66,8 +69,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _enrol(args: argparse.Namespace, state: Path) -> int:
+    if args.token is not None and not args.label:
+        raise Malformed("--token goes with --label: make the key first, then join")
     if args.label:
-        keys = device_keys.load_or_make(state)
+        try:
+            keys = device_keys.load_or_make(state, args.token)
+        except TokenTrouble as error:
+            raise identity.BadIdentity(str(error)) from None
+        except ValueError as error:
+            raise Malformed(f"--token: {error}") from None
         print(f"key {shown(fingerprint(keys.signing.public_key()))}  serial {device_keys.serial_number()}")
         return 0
     if args.request is not None:

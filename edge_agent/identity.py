@@ -13,7 +13,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_agent import private_files
+from edge_agent import private_files, token_signer
+from edge_agent.cose import Signer
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
@@ -46,7 +47,7 @@ class Identity:
     name: DeviceName
     site: str
     gate: str
-    signer: Ed25519PrivateKey = field(repr=False)
+    signer: Signer = field(repr=False)
     root: Ed25519PublicKey
     endpoint: Endpoint
     door: tuple[str, int] | None = None
@@ -83,12 +84,24 @@ def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     return key
 
 
+def load_signer(data: bytes) -> Signer:
+    """The signer a file stands for: a private key as PEM, or the address of one in a token.
+
+    Raises:
+        ValueError: neither.
+        token_signer.TokenTrouble: the token cannot be used now.
+    """
+    if data.startswith(token_signer.PREFIX.encode()):
+        return token_signer.TokenSigner(data.decode())
+    return load_signing_key(data)
+
+
 def _from_documents(enrolment: Mapping[str, Any], folder: Path) -> Identity:
     return Identity(
         name=DeviceName(enrolment["org"], enrolment["device"]),
         site=enrolment["site"],
         gate=enrolment["gate"],
-        signer=load_signing_key(private(folder, SIGNING_KEY).read_bytes()),
+        signer=load_signer(private(folder, SIGNING_KEY).read_bytes()),
         root=Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])),
         endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, private(folder, TLS_KEY)),
         door=(str(enrolment["door_host"]), int(enrolment["door_port"])) if "door_host" in enrolment else None,
@@ -111,6 +124,8 @@ def load(state: Path) -> Identity:
         raise NotEnrolled(f"{state}: this device is not enrolled. Show it a ticket, or run: gate-agent enrol BUNDLE")
     try:
         return _from_documents(enrolment, state / FOLDER)
+    except token_signer.TokenTrouble as error:
+        raise BadIdentity(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
     except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise BadIdentity(f"{state / FOLDER}: the identity is damaged ({type(error).__name__}: {error}). Enrol this device again") from None
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent import authority, cose
@@ -230,7 +230,7 @@ def _officer_of(message: bytes, root: Ed25519PublicKey) -> Ed25519PublicKey:
 # ── request ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ask(request: Request, key: Ed25519PrivateKey) -> bytes:
+def ask(request: Request, key: cose.Signer) -> bytes:
     """Signs a request with the device's key."""
     fields: dict[int, object] = {
         1: _VERSION, 2: str(request.wish), 3: request.public_key.public_bytes_raw(), 4: request.tls_request, 5: request.serial,

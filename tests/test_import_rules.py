@@ -12,7 +12,7 @@ WIRE = {
 }  # fmt: skip
 DEVICE = {
     "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "process_lock", "recorder", "salvage",
-    "settings", "stored_keyring",
+    "settings", "stored_keyring", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},
