@@ -32,17 +32,18 @@ class DeviceKeys:
     signing: Signer = field(repr=False)
     tls: ec.EllipticCurvePrivateKey = field(repr=False)
 
-    def request(self, wish: Wish, door: bytes | None = None, ticket: bytes | None = None) -> bytes:
+    def request(self, wish: Wish, door: bytes | None = None, ticket: bytes | None = None, member: str | None = None) -> bytes:
         """A signed request to the province for a TLS certificate (and, to join, for membership).
 
         Args:
             wish: what for.
             door: hash of the door's TLS key, None when it does not go to a door.
             ticket: a ticket's signed bytes.
+            member: who this device is now, None when it is nobody's.
         """
         # The subject is empty: the province decides the name.
         tls_request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(self.tls, hashes.SHA256())
-        asked = Request(wish, self.signing.public_key(), tls_request.public_bytes(Encoding.DER), serial_number(), door, ticket)
+        asked = Request(wish, self.signing.public_key(), tls_request.public_bytes(Encoding.DER), serial_number(), door, ticket, member)
         return joining.ask(asked, self.signing)
 
 

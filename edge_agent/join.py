@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from edge_agent import device_keys, knock, membership
+from edge_agent import device_keys, identity, knock, membership, takeover, ticket
 from edge_agent.joining import Membership, Outcome
 from edge_agent.knock import NotReached
 from edge_agent.process_lock import ProcessLock
@@ -34,6 +34,13 @@ def locked(state: Path) -> Iterator[None]:
         yield
 
 
+def member_now(state: Path) -> identity.Identity | None:
+    """Who this device is, None when it is nobody's; a damaged identity is no obstacle: joining again is the way out."""
+    with suppress(identity.NotEnrolled, identity.BadIdentity):
+        return identity.load(state)
+    return None
+
+
 def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: Callable[[str], None] = lambda _why: None) -> Membership:
     """Joins, waiting for an operator's approval when it takes one.
 
@@ -54,11 +61,15 @@ def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: C
         knock.NotReached, knock.Untrusted, membership.BadMembership: see there.
         takeover.AlreadyEnrolled, identity.BadIdentity, OSError: see `membership.install` and `device_keys.load_or_make`.
     """
-    keys = device_keys.load_or_make(state)
+    keys, member = device_keys.load_or_make(state), member_now(state)
+    if member is not None and ticket.peek(text).root != ticket.fingerprint(member.root):
+        raise takeover.AlreadyEnrolled(
+            f"{state}: this ticket is of another province than the device. To give it to that one: gate-agent reset"
+        )
     said, tries, wait_s = "", 0, _FIRST_WAIT_S
     while True:
         try:
-            heard = knock.with_ticket(text, keys)
+            heard = knock.with_ticket(text, keys, None if member is None else str(member.name))
         except NotReached as error:
             tries += 1
             if tries >= _LOST_TRIES:

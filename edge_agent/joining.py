@@ -38,6 +38,7 @@ _MAX_DER_BYTES = 4096
 _VERSION = 1
 _KEY_BYTES = 32
 _REASON_CHARACTERS = 300
+_MEMBER_CHARACTERS = 81  # 40, a slash, 40
 
 
 class Wish(StrEnum):
@@ -65,6 +66,7 @@ class Request:
         serial: the device's serial number as it claims, or `-`.
         door: hash of the door's TLS key, so that the request is worth nothing at another door; None in files and over MQTT.
         ticket: the ticket's signed bytes, None to join by approval or to renew.
+        member: who the device is now, `org/device`; None when it is nobody's. It gets another name only after it was reset.
     """
 
     wish: Wish
@@ -73,6 +75,7 @@ class Request:
     serial: str
     door: bytes | None = None
     ticket: bytes | None = field(default=None, repr=False)
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,7 @@ def ask(request: Request, key: cose.Signer) -> bytes:
     fields: dict[int, object] = {
         1: _VERSION, 2: str(request.wish), 3: request.public_key.public_bytes_raw(), 4: request.tls_request, 5: request.serial,
     }  # fmt: skip
-    fields |= {number: value for number, value in ((6, request.door), (7, request.ticket)) if value is not None}
+    fields |= {number: value for number, value in ((6, request.door), (7, request.ticket), (8, request.member)) if value is not None}
     return cose.sign(encode(fields), REQUEST, key)
 
 
@@ -260,9 +263,10 @@ def read_request(message: bytes) -> Request:
         serial=fields.text(5, "serial", SERIAL_CHARACTERS),
         door=fields.octets(6, "door", FINGERPRINT_BYTES) if 6 in fields else None,
         ticket=fields.octets(7, "ticket", 1, MAX_TICKET_BYTES) if 7 in fields else None,
+        member=fields.optional_text(8, "member", _MEMBER_CHARACTERS),
     )
-    if not request.serial.isprintable():
-        raise Malformed("request: field 'serial' must be printable")
+    if not request.serial.isprintable() or not (request.member or "-").isprintable():
+        raise Malformed("request: fields 'serial' and 'member' must be printable")
     tls_key(request)
     return request
 

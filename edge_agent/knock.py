@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -42,15 +44,20 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def with_ticket(text: str, keys: DeviceKeys) -> Heard:
-    """Asks to join with a ticket or an invitation.
+def with_ticket(text: str, keys: DeviceKeys, member: str | None = None) -> Heard:
+    """Asks to join with a ticket or an invitation; `member` is who this device is now, None when it is nobody's.
 
     Raises:
         Malformed: the text is no ticket.
         NotReached, Untrusted: see there.
     """
     said = ticket.peek(text)
-    return _knock((said.host, said.port), said.root, keys, Wish.JOIN, ticket.to_bytes(text))
+    return _knock(
+        (said.host, said.port),
+        said.root,
+        partial(keys.request, Wish.JOIN, ticket=ticket.to_bytes(text), member=member),
+        ticket.to_bytes(text),
+    )
 
 
 def for_renewal(door: tuple[str, int], root: Ed25519PublicKey, keys: DeviceKeys) -> Heard:
@@ -59,14 +66,14 @@ def for_renewal(door: tuple[str, int], root: Ed25519PublicKey, keys: DeviceKeys)
     Raises:
         NotReached, Untrusted: see there.
     """
-    return _knock(door, ticket.fingerprint(root), keys, Wish.RENEW, None)
+    return _knock(door, ticket.fingerprint(root), partial(keys.request, Wish.RENEW), None)
 
 
-def _knock(door: tuple[str, int], root_fingerprint: bytes, keys: DeviceKeys, wish: Wish, ticket_bytes: bytes | None) -> Heard:
+def _knock(door: tuple[str, int], root_fingerprint: bytes, request: Callable[..., bytes], ticket_bytes: bytes | None) -> Heard:
     where = f"the province's door {door[0]}:{door[1]}"
     try:
         with socket.create_connection(door, _PATIENCE_S) as raw, _context().wrap_socket(raw) as stream:
-            return _talk(stream, root_fingerprint, keys, wish, ticket_bytes)
+            return _talk(stream, root_fingerprint, request, ticket_bytes)
     except (Malformed, Forged) as error:
         raise Untrusted(f"{where}: {error}") from None
     except socket.gaierror:
@@ -78,12 +85,12 @@ def _knock(door: tuple[str, int], root_fingerprint: bytes, keys: DeviceKeys, wis
         raise NotReached(f"{where}: {why}: check the network, and that `gate-province admit` runs there") from None
 
 
-def _talk(stream: ssl.SSLSocket, root_fingerprint: bytes, keys: DeviceKeys, wish: Wish, ticket_bytes: bytes | None) -> Heard:
+def _talk(stream: ssl.SSLSocket, root_fingerprint: bytes, request: Callable[..., bytes], ticket_bytes: bytes | None) -> Heard:
     certificate = stream.getpeercert(binary_form=True) or b""
     greeting = joining.receive_frame(stream, joining.MAX_GREETING_BYTES)
     door = joining.recognise(greeting, root_fingerprint, certificate)
     if ticket_bytes is not None:
         ticket.verify(ticket_bytes, door.officer)  # a made-up ticket for a real province is not even shown to it
-    request = keys.request(wish, joining.tls_key_hash(certificate), ticket_bytes)
-    joining.send_frame(stream, request)
-    return Heard(joining.read_answer(joining.receive_frame(stream, joining.MAX_ANSWER_BYTES), request, door.root), door.root)
+    message = request(door=joining.tls_key_hash(certificate))
+    joining.send_frame(stream, message)
+    return Heard(joining.read_answer(joining.receive_frame(stream, joining.MAX_ANSWER_BYTES), message, door.root), door.root)

@@ -13,12 +13,17 @@ import threading
 from pathlib import Path
 
 from edge_agent import identity as identities
+from edge_agent import join
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
+from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper
-from edge_agent.control import BadMessage, ControlClient
+from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.knock import NotReached, Untrusted
+from edge_agent.membership import BadMembership
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
+from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
@@ -28,7 +33,20 @@ _REOPEN_S = 1.0
 _GOODBYE_S = 3.0
 
 
-def _listen(runtime: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
+def _move(text: str, state: Path) -> bool:
+    """Obeys a ticket shown to a member: another place, the same name. Firmware says when it may be obeyed."""
+    try:
+        granted = join.until_answered(text, state, lambda _seconds: True)
+    except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identities.BadIdentity, OSError) as error:
+        log.error("the ticket was not obeyed: %s", error)  # noqa: TRY400 - a message for people
+        return False
+    log.warning(
+        "%s stands at %s, %s now: start gate-firmware anew, which then says so in its entries", granted.name, granted.site, granted.gate
+    )
+    return True
+
+
+def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
     """Turns firmware's passage messages into work, reconnecting for as long as the agent lives."""
     while not stopping.is_set():
         with contextlib.suppress(OSError, BadMessage):
@@ -38,6 +56,8 @@ def _listen(runtime: Path, work: queue.SimpleQueue[Work], stopping: threading.Ev
                 for message in client.messages():
                     if message["type"] == "passage":
                         work.put(Recorded())
+                    elif (text := scanned_ticket(message)) is not None:
+                        client.send(tried_message(text, joined=_move(text, state)))
             finally:
                 client.close()
         stopping.wait(_REOPEN_S)
@@ -95,7 +115,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity) -> No
     uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), keeper)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: work.put(Stop()))
-    threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
+    threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()

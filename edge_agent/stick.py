@@ -36,7 +36,8 @@ def write_request(file: Path, state: Path) -> None:
         FileExistsError, OSError: the file is there already, or cannot be written.
         identity.BadIdentity: a key is damaged.
     """
-    request = device_keys.load_or_make(state).request(Wish.JOIN)
+    keys, member = device_keys.load_or_make(state), join.member_now(state)
+    request = keys.request(Wish.JOIN, member=None if member is None else str(member.name))
     text = base64.b64encode(request).decode()
     with file.open("x", encoding="utf-8") as opened:
         json.dump({"format": REQUEST_FORMAT, "request": text}, opened)

@@ -156,6 +156,8 @@ class Admission:
 
     def _enter(self, connection: sqlite3.Connection, request: Request, grant: Grant, now_ms: int) -> Membership:
         """Registers a device under the granted name, and certifies its TLS key."""
+        if request.member not in (None, str(grant.name)):
+            raise _Refusal(f"this device is {request.member}; to give it another name, first `gate-agent reset` on it")
         before = devices.find(connection, grant.name)
         same_key = before is not None and before.public_key == request.public_key
         if before is not None and before.status == devices.ACTIVE and not same_key:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import queue
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chain_world import Chain, Gate, Process, chain
 from province_world import ROOT, cli
 
+from edge_agent.control import ticket_message, tried_message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.identity import FOLDER, load
 from edge_agent.topics import DeviceName
+from firmware.control_server import ControlServer
 from province.synthetic import synthetic_people
 
 NAME = DeviceName("cho-dong-ba", "cong-1")
@@ -126,3 +131,37 @@ def test_an_agent_that_waits_for_a_ticket_ends_when_told(world: Chain) -> None:
     world.gate.agent.start()
     world.gate.agent.wait_until_logged("waiting for a ticket")
     assert world.gate.agent.end(signal.SIGTERM) == 0
+
+
+def test_a_ticket_moves_a_member_but_renames_nobody(world: Chain) -> None:
+    assert enrol(world.gate, "--ticket", ticket(world)).returncode == 0
+    renaming = enrol(world.gate, "--ticket", ticket(world, device="cong-2"))
+    assert (renaming.returncode, "gate-agent reset" in renaming.stderr) == (1, True)
+    moving = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1")
+    assert enrol(world.gate, "--ticket", moving).returncode == 0
+    assert load(world.gate.state).gate == "Cổng sau"
+    people = synthetic_people(1, seed=10)
+    world.gate.agent.start()
+    world.gate.open()
+    world.gate.pass_by(people)
+    world.wait_until_receipted()
+    assert world.passages_of(people) == [1]
+
+
+def test_a_running_agent_obeys_a_ticket_that_firmware_hands_over(world: Chain) -> None:
+    gate = world.gate
+    assert enrol(gate, "--ticket", ticket(world)).returncode == 0
+    moving = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1")
+    tried: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    server = ControlServer(gate.runtime, tried.put)  # in firmware's place, which decides when a ticket may be obeyed
+    server.start()
+    try:
+        gate.agent.start()
+        while True:  # the agent may not be listening yet
+            server.tell(ticket_message(moving))
+            with suppress(queue.Empty):
+                assert tried.get(timeout=0.1) == tried_message(moving, joined=True)
+                break
+    finally:
+        server.stop()
+    assert load(gate.state).gate == "Cổng sau"

@@ -258,6 +258,18 @@ def test_a_device_that_gets_another_name_loses_the_old_one(province: Province) -
     assert before.status == devices.MOVED
 
 
+def test_a_member_gets_another_name_only_after_a_reset(province: Province) -> None:
+    keys = new_keys()
+    province.welcome(province.ticket(), keys)
+    text = province.ticket(replace(GRANT, name=DeviceName("bus-co", "scanner-2")))
+    answer = knock.with_ticket(text, keys, str(GRANT.name)).answer
+    assert (answer.outcome, "gate-agent reset" in answer.reason) == (Outcome.REFUSED, True)
+    known = province.device()
+    assert known is not None
+    assert known.status == devices.ACTIVE  # it goes on under the name it has
+    assert province.welcome(text, keys).name.device == "scanner-2"  # nobody's now
+
+
 def test_an_invitation_lets_in_whom_an_operator_approved_and_nobody_else(province: Province) -> None:
     text, honest, other = province.ticket(None), new_keys(), new_keys()
     for keys in (honest, other):
