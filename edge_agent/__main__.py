@@ -10,8 +10,8 @@ from edge_agent.command_line import Program, dispatch, guarded
 
 _EPILOG = """\
 examples:
-  gate-agent enrol gate-1.bundle.json     join a province (once)
-  gate-agent run                          carry entries
+  gate-agent run                          carry entries; before there is a province, wait for a ticket at the reader
+  gate-agent enrol gate-1.bundle.json     join a province with a file instead
   gate-agent status                       how is this scanner?
   gate-agent gate close                   let nobody in until `gate-agent gate open`
 
@@ -24,7 +24,8 @@ _PROGRAM = Program(
     epilog=_EPILOG,
     commands={
         "run": "carry entries to the province",
-        "enrol": "join a province with a bundle made by `gate-province device add`",
+        "enrol": "join a province: with a ticket, an approval, or a file",
+        "reset": "make this device nobody's again",
         "status": "show how this scanner is",
         "gate": "close the gate, open it, or tell which it is",
     },

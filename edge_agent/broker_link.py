@@ -6,15 +6,18 @@ protocol; its own reconnecting is off because it hides why a connection failed a
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import paho.mqtt.client as mqtt
+from cryptography import x509
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -25,6 +28,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
 _STOP_S = 2.0
 _LIVENESS_S = 1.0
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, OpenSSL 1.1.0 and later: Python's ssl has no name for it, and passes it on
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,10 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """No connection now; `why` is for people, and says what to check."""
+    """No connection now; `why` is for people, and says what to check; `refused`: the broker is there and does not want us."""
 
     why: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ Event: TypeAlias = Connected | Disconnected | Arrived
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """How we check the broker and prove who we are.
 
+    A clock that stands before a time we have proof of is wrong, and would call good certificates "not yet valid": then OpenSSL leaves the
+    times alone (X509_V_FLAG_NO_CHECK_TIME, decision 0062) and `_refuse_outdated` compares with the time we know.
+
     Raises:
         OSError: a file cannot be used; the message names it.
     """
@@ -73,6 +81,8 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     except OSError:  # SSLError is one
         raise OSError(f"{endpoint.authority_file}: the broker's authority certificate cannot be read") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if _clock_is_behind(endpoint.known_ms()):
+        context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)
     try:
         context.load_cert_chain(str(endpoint.certificate_file), str(endpoint.key_file))
     except OSError:
@@ -80,24 +90,45 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     return context
 
 
+class _Outdated(ValueError):
+    """The broker's certificate had ended before a time that has surely come."""
+
+
+def _clock_is_behind(known_ms: int) -> bool:
+    return time.time_ns() // 1_000_000 < known_ms
+
+
+def _refuse_outdated(certificate: bytes | None, known_ms: int) -> None:
+    """Refuses a broker's certificate that had ended before the time we know.
+
+    Raises:
+        _Outdated: it had.
+    """
+    if certificate is None or not _clock_is_behind(known_ms):
+        return
+    ended_ms = x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp() * 1000
+    if ended_ms < known_ms:
+        raise _Outdated
+
+
 def explain(error: OSError | ValueError, endpoint: Endpoint) -> str:
     """Says in plain words why a connection failed and what to check."""
-    where = f"broker {endpoint.host}:{endpoint.port}"
     match error:
         case ssl.SSLCertVerificationError():
-            return (
-                f"{where}: its certificate is not one of this province for this host name ({error.verify_message}): check host and bundle"
-            )
+            why = f"its certificate is not one of this province for this host name ({error.verify_message}): check host and bundle"
         case ssl.SSLError():
-            return f"{where}: TLS failed ({error.reason or error}): check that this is the province's TLS port and the clock is right"
+            why = f"TLS failed ({error.reason or error}): check that this is the province's TLS port and the clock is right"
+        case _Outdated():
+            why = "its certificate had ended before the last time this device knew: the broker needs a new one"
         case ConnectionRefusedError():
-            return f"{where}: nothing listens there: check that the broker runs and the port is right"
+            why = "nothing listens there: check that the broker runs and the port is right"
         case socket.gaierror():
-            return f"{where}: the name cannot be resolved: check the network and the host name"
+            why = "the name cannot be resolved: check the network and the host name"
         case TimeoutError():
-            return f"{where}: no answer within {_CONNECT_S:g} s: check the network"
+            why = f"no answer within {_CONNECT_S:g} s: check the network"
         case _:
-            return f"{where}: {getattr(error, 'strerror', None) or error}: check host, port and the network"
+            why = f"{getattr(error, 'strerror', None) or error}: check host, port and the network"
+    return f"broker {endpoint.host}:{endpoint.port}: {why}"
 
 
 class BrokerLink:
@@ -135,7 +166,9 @@ class BrokerLink:
         self._keepalive_s = keepalive_s
         self._stopping = threading.Event()
         self._ended = threading.Event()
+        self._pause = threading.Event()
         self._accepted = False
+        self._refused = False
         self._why = ""
         self._client_id = client_id
         self._will = will
@@ -167,6 +200,11 @@ class BrokerLink:
         """Begins to connect; returns at once."""
         self._thread.start()
 
+    def renew(self) -> None:
+        """Connects anew, with the certificate files as they are now; returns at once."""
+        self._client.disconnect()
+        self._pause.set()
+
     def publish(self, message: Message) -> None:
         """Hands a message to the connection; what is not acknowledged when it breaks may be lost, so keep your own."""
         self._client.publish(message.topic, message.payload, message.qos, message.retain)
@@ -187,6 +225,7 @@ class BrokerLink:
     def stop(self) -> None:
         """Disconnects cleanly and waits a moment for the thread to end; one that hangs in a dead network is left to the process's end."""
         self._stopping.set()
+        self._pause.set()
         self._client.disconnect()
         self._ended.set()
         if self._thread.is_alive():
@@ -198,9 +237,10 @@ class BrokerLink:
             self._ended.clear()
             if self._stopping.is_set():
                 return
-            self._accepted, self._why = False, ""
+            self._accepted, self._refused, self._why = False, False, ""
             try:
                 self._client.connect(self._endpoint.host, self._endpoint.port, self._keepalive_s)
+                self._check_time()
                 self._client.loop_start()  # paho's own thread: only then is publishing from other threads safe
                 self._wait_for_the_end()
                 self._client.loop_stop()
@@ -212,10 +252,27 @@ class BrokerLink:
             if self._accepted:
                 wait_s = _FIRST_WAIT_S
             self._client = self._new_client()
-            self._on_event(Disconnected(self._why))
+            self._on_event(Disconnected(self._why, self._refused))
             # "Decorrelated jitter": a thousand scanners that lost one broker must not come back in one beat.
             wait_s = min(_LONGEST_WAIT_S, random.uniform(_FIRST_WAIT_S, wait_s * 3))  # noqa: S311 - spreading load, not a secret
-            self._stopping.wait(wait_s)
+            self._pause.wait(wait_s)
+            self._pause.clear()
+            self._read_files_again()
+
+    def _check_time(self) -> None:
+        stream = self._client.socket()
+        if isinstance(stream, ssl.SSLSocket):
+            try:
+                _refuse_outdated(stream.getpeercert(binary_form=True), self._endpoint.known_ms())
+            except _Outdated:
+                stream.close()
+                raise
+
+    def _read_files_again(self) -> None:
+        """A certificate may have been renewed; files that cannot be read now leave what was read before."""
+        with contextlib.suppress(OSError):
+            self._tls = tls_context(self._endpoint)
+            self._client = self._new_client()
 
     def _wait_for_the_end(self) -> None:
         """Waits until the connection has ended, also when paho's thread has died without a word: a broker may send it anything."""
@@ -228,6 +285,7 @@ class BrokerLink:
     def _why_ended(self) -> str:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"
         if not self._accepted:
+            self._refused = True
             return (
                 f"{where}: it closed the connection during sign-in: it does not accept our certificate "
                 "(revoked, expired, of another province), or another client uses our name"
@@ -238,6 +296,7 @@ class BrokerLink:
         self, client: mqtt.Client, _userdata: object, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
+            self._refused = True
             self._why = f"broker {self._endpoint.host}:{self._endpoint.port}: refused us ({reason}): check that this device is registered"
             return
         self._accepted = True

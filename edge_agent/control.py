@@ -1,8 +1,8 @@
 """The words between gate-firmware and those who listen to it, over a local socket: bounded JSON messages, no waiting.
 
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
-`counters` and `passage` messages and never waits for a reader: one who is slow misses messages. Readers send requests: `counters`,
-`identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`).
+`counters`, `passage` and `ticket` messages and never waits for a reader: one who is slow misses messages. Readers send requests:
+`counters`, `identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`).
 Nothing of this touches a disk.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 
 SOCKET_NAME = "control.sock"
 MAX_MESSAGE_BYTES = 32 * 1024
+TICKET, TICKET_TRIED = "ticket", "ticket-tried"
 
 
 class BadMessage(ValueError):
@@ -120,3 +121,23 @@ def ask(runtime: Path, request: str, answers: tuple[str, ...], timeout_s: float 
 def ask_counters(runtime: Path, timeout_s: float = 2.0) -> dict[str, Any] | None:
     """Firmware's counters now, None when it is not running or does not answer."""
     return ask(runtime, "counters", ("counters",), timeout_s)
+
+
+def ticket_message(text: str) -> dict[str, Any]:
+    """What firmware says to its listeners when an enrolment ticket was scanned and may be obeyed.
+
+    It may while the device is not enrolled, or within ten minutes of a button press or signed command: firmware knows, the agent obeys.
+    Firmware says it again until the agent answers with `tried_message`: the agent may not be there yet.
+    """
+    return {"type": TICKET, "text": text}
+
+
+def scanned_ticket(message: Mapping[str, Any]) -> str | None:
+    """The ticket's text in a message of firmware, None when it is another message."""
+    text = message.get("text")
+    return text if message["type"] == TICKET and isinstance(text, str) else None
+
+
+def tried_message(text: str, *, joined: bool) -> dict[str, Any]:
+    """What the agent answers when it is through with a ticket."""
+    return {"type": TICKET_TRIED, "text": text, "joined": joined}

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge_agent.cbor import Malformed, decode, encode
 
@@ -63,6 +64,16 @@ class Sign1:
     signature: bytes
 
 
+class Signer(Protocol):
+    """Whoever can sign with one Ed25519 key: the key itself, or a token that keeps it."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The signature, 64 bytes."""
+
+    def public_key(self) -> Ed25519PublicKey:
+        """The public half."""
+
+
 def key_id(public_key: Ed25519PublicKey) -> bytes:
     """The 8-byte id of a signing key: the head of the SHA-256 of its raw form."""
     return sha256(public_key.public_bytes_raw()).digest()[:KID_BYTES]
@@ -72,7 +83,7 @@ def _to_be_signed(protected: bytes, context: bytes, payload: bytes) -> bytes:
     return encode(["Signature1", protected, context, payload])
 
 
-def sign(payload: bytes, kind: MessageType, key: Ed25519PrivateKey, certificate: bytes | None = None) -> bytes:
+def sign(payload: bytes, kind: MessageType, key: Signer, certificate: bytes | None = None) -> bytes:
     """Signs a payload.
 
     Args:

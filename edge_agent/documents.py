@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -21,6 +22,7 @@ from edge_agent.disk import sync_folder
 
 FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
 _CURES = {FILE_NAME: "; enrol this device again"}
+_WRITING = threading.Lock()  # a write reads all and replaces all; one process writes, in more than one thread
 
 
 class DocumentsDamaged(Exception):
@@ -109,7 +111,13 @@ class Documents:
 
     def put(self, name: str, value: Mapping[str, Any]) -> None:
         """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
-        self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
+        with _WRITING:
+            self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
+
+    def remove(self, name: str) -> None:
+        """Forgets a document, if there is one; forgotten to stay when it returns."""
+        with _WRITING:
+            self._database.remove(where("name") == name)
 
     def set_aside(self) -> None:
         """Keeps torn files under another name, so that new documents can be written."""

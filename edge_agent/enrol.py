@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import ssl
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from edge_agent import identity, keyring, stored_keyring
+from edge_agent import identity, keyring, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.disk import sync_folder
-from edge_agent.documents import Documents, DocumentsDamaged
+from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
-from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import ProcessLock
 from edge_agent.topics import DeviceName
 
@@ -39,10 +36,6 @@ _TEXTS = ("org", "device", "site", "gate", "root", "signing_key_pem", "tls_key_p
 
 class BadBundle(Exception):
     """The bundle cannot be used; the message says which part and what to do."""
-
-
-class AlreadyEnrolled(Exception):
-    """The device has an identity; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +65,8 @@ def read_bundle(file: Path) -> Bundle:
         raise BadBundle(f"{file}: not a bundle of format {FORMAT!r}. Make one: gate-province device add")
     wrong = [key for key in _TEXTS if not isinstance(fields.get(key), str) or not fields[key]]
     wrong.extend(f"{key} (1 to {NAME_CHARACTERS} printable characters)" for key in ("site", "gate") if not _is_place(fields.get(key)))
+    if "door" in fields and not _is_address(fields["door"]):  # bundles made before there was a door have none
+        wrong.append("door (host, and port from 1 to 65535)")
     if not _is_address(fields.get("broker")):
         wrong.append("broker (host, and port from 1 to 65535)")
     if wrong:
@@ -126,7 +121,7 @@ def install(bundle: Bundle, state: Path) -> None:
     Each file is replaced whole, the enrolment document last; cut short by a power cut, do it again with the same bundle.
 
     Raises:
-        AlreadyEnrolled: as another device, in another province, or with another key while entries signed by the old one wait.
+        takeover.AlreadyEnrolled: as another device, in another province, or with another key while entries signed by the old one wait.
         AlreadyRunning: firmware or agent works on the folder.
         OSError: the folder cannot be written.
     """
@@ -137,38 +132,13 @@ def install(bundle: Bundle, state: Path) -> None:
         _install(bundle, state)
 
 
-def _refuse_takeover(bundle: Bundle, state: Path, now: dict[str, Any]) -> None:
-    """An identity is not replaced by another one's: what waits could never be delivered."""
-    if (now["org"], now["device"]) != (bundle.name.org, bundle.name.device):
-        raise AlreadyEnrolled(f"{state}: this device is enrolled as {now['org']}/{now['device']}; use another state folder")
-    if now["root"] != bundle.fields["root"]:
-        raise AlreadyEnrolled(f"{state}: this device is enrolled in another province; use another state folder")
-    key_file = state / identity.FOLDER / identity.SIGNING_KEY
-    same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
-    waiting = _waiting(state)
-    if waiting and not same_key:
-        raise AlreadyEnrolled(
-            f"{state}: {waiting} entries signed by the old key wait for the province: run gate-agent until they are delivered"
-        )
-
-
-def _waiting(state: Path) -> int:
-    try:
-        with closing(Forwarder(state / OUTBOX_FILE)) as outbox:
-            return outbox.backlog().entries
-    except FileNotFoundError:
-        return 0
-    except OutboxError as error:
-        raise AlreadyEnrolled(f"{error}. Start gate-firmware first, which repairs it") from None
-
-
 def _install(bundle: Bundle, state: Path) -> None:
     documents = Documents(state)
     try:
-        now = _enrolment_now(documents)
-        if now is not None:
-            _refuse_takeover(bundle, state, now)
         folder = state / identity.FOLDER
+        key_file = folder / identity.SIGNING_KEY
+        same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
+        takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)
         folder.mkdir(mode=0o700, exist_ok=True)
         identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
         identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())
@@ -177,20 +147,14 @@ def _install(bundle: Bundle, state: Path) -> None:
         sync_folder(folder)
         with suppress(stored_keyring.OlderKeyring):  # a device that is renewed keeps the newer one it has
             stored_keyring.accept(state, bundle.root, bundle.keyring_message)
+        door = bundle.fields.get("door")
         documents.put(
             identity.ENROLMENT,
             {
                 "org": bundle.name.org, "device": bundle.name.device, "site": bundle.fields["site"], "gate": bundle.fields["gate"],
                 "root": bundle.fields["root"], "host": bundle.fields["broker"]["host"], "port": bundle.fields["broker"]["port"],
+                **({"door_host": door["host"], "door_port": door["port"]} if door else {}),
             },
         )  # fmt: skip
     finally:
         documents.close()
-
-
-def _enrolment_now(documents: Documents) -> dict[str, Any] | None:
-    try:
-        return documents.get(identity.ENROLMENT)
-    except DocumentsDamaged:
-        documents.set_aside()  # enrolling again is the way out of this
-        return None

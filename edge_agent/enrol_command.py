@@ -1,41 +1,106 @@
-"""`gate-agent enrol`: makes this device a member of a province from a bundle file."""
+"""`gate-agent enrol`: makes this device a member of a province: by a ticket, by an approval, or with a file carried by hand."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import threading
 from pathlib import Path
 
-from edge_agent import enrol
+from edge_agent import device_keys, enrol, identity, join, stick
 from edge_agent import settings as settings_of
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.joining import Membership
+from edge_agent.knock import NotReached, Untrusted
+from edge_agent.membership import BadMembership
 from edge_agent.process_lock import AlreadyRunning
+from edge_agent.takeover import AlreadyEnrolled
+from edge_agent.ticket import fingerprint, shown
+from edge_agent.token_signer import TokenTrouble
 
 log = logging.getLogger(__name__)
+
+_EPILOG = """\
+examples:
+  gate-agent enrol --ticket GATE1:T:2KCF…     with a ticket of `gate-province ticket` (or show it to the camera instead)
+  gate-agent enrol --ticket GATE1:T:2KCF…     with an invitation: waits until `gate-province approve` has let it in
+  gate-agent enrol --label                        the fingerprint for the label on this device
+  gate-agent enrol --label --token 'pkcs11:token=gate;object=signing?module-path=/usr/lib/p11.so&pin-source=file:/etc/gate-scanner/pin'
+  gate-agent enrol --request /media/usb/r.json    by a stick: 1. write a request, 2. there: gate-province device add --request,
+  gate-agent enrol /media/usb/answer.json         3. back here with the answer
+  gate-agent enrol gate-1.bundle.json             with a bundle that holds keys made by the province: destroy it afterwards
+"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
-    parser = subparsers.add_parser("enrol", help="join a province with a bundle made by `gate-province device add`", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="the bundle file; it holds private keys: destroy it afterwards")
+    parser = subparsers.add_parser(
+        "enrol",
+        help="join a province: with a ticket, an approval, or a file",
+        description="Makes this device a member of a province.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("bundle", nargs="?", type=Path, metavar="FILE", help="a bundle, or the answer to a request")
+    way.add_argument("--ticket", metavar="TEXT", help="a ticket or an invitation")
+    way.add_argument("--request", type=Path, metavar="FILE", help="write a request to carry to the province")
+    way.add_argument("--label", action="store_true", help="make the keys if there are none, and print their fingerprint")
+    parser.add_argument("--token", metavar="URI", help="with --label: make the signing key in this PKCS#11 token (RFC 7512), not in a file")
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--state", type=Path, metavar="DIR", help="state folder, instead of the one in the configuration")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Enrols; 0 when done, 1 when the state folder refuses it, 2 for a bad bundle or configuration."""
+    """Enrols; 0 when done, 1 when it cannot be done now or here, 2 for a bad ticket, file or configuration."""
     try:
         state: Path = args.state or settings_of.load(args.config).device.state
-        bundle = enrol.read_bundle(args.bundle)
-    except (settings_of.ConfigError, enrol.BadBundle) as error:
+        return _enrol(args, state)
+    except (settings_of.ConfigError, enrol.BadBundle, stick.BadAnswer, Malformed, Forged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
-    try:
-        enrol.install(bundle, state)
-    except (enrol.AlreadyEnrolled, AlreadyRunning) as error:
+    except (AlreadyEnrolled, AlreadyRunning, NotReached, Untrusted, join.Refused, BadMembership, identity.BadIdentity) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     except OSError as error:
-        log.error("%s: cannot be written (%s)", state, error.strerror)  # noqa: TRY400 - the same
+        log.error("%s: cannot be written (%s)", error.filename or args.state or args.config, error.strerror)  # noqa: TRY400 - the same
         return 1
+
+
+def _enrol(args: argparse.Namespace, state: Path) -> int:
+    if args.token is not None and not args.label:
+        raise Malformed("--token goes with --label: make the key first, then join")
+    if args.label:
+        try:
+            keys = device_keys.load_or_make(state, args.token)
+        except TokenTrouble as error:
+            raise identity.BadIdentity(str(error)) from None
+        except ValueError as error:
+            raise Malformed(f"--token: {error}") from None
+        print(f"key {shown(fingerprint(keys.signing.public_key()))}  serial {device_keys.serial_number()}")
+        return 0
+    if args.request is not None:
+        stick.write_request(args.request, state)
+        print(f"Wrote {args.request}: no secret. At the province: gate-province device add DIR --request {args.request.name} …")
+        return 0
+    if args.ticket is not None:
+        _tell(_by_ticket(args.ticket, state))
+        return 0
+    if stick.is_answer(args.bundle):
+        _tell(stick.install(args.bundle, state))
+        return 0
+    bundle = enrol.read_bundle(args.bundle)
+    enrol.install(bundle, state)
     print(f"{bundle.name} enrolled at {bundle.fields['site']}, {bundle.fields['gate']}. Now destroy {args.bundle}.")
     return 0
+
+
+def _by_ticket(text: str, state: Path) -> Membership:
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with join.locked(state):
+        return join.until_answered(text, state, threading.Event().wait, lambda why: print(why, flush=True))
+
+
+def _tell(one: Membership) -> None:
+    print(f"{one.name} enrolled at {one.site}, {one.gate}. Now: gate-firmware run, gate-agent run.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge_agent import cose, sealing
 from edge_agent.cbor import Malformed, decode, encode
@@ -44,7 +44,7 @@ def envelope_hash(envelope: bytes) -> bytes:
     return sha256(envelope).digest()
 
 
-def make(header: Header, body: Body, key: SealingKey, signer: Ed25519PrivateKey) -> bytes:
+def make(header: Header, body: Body, key: SealingKey, signer: cose.Signer) -> bytes:
     """Seals and signs one entry.
 
     Raises:

@@ -13,11 +13,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from edge_agent import private_files, token_signer
+from edge_agent.cose import Signer
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
 
 ENROLMENT = "enrolment"
+FORMER = "former"  # who the device was before it was reset
 FOLDER = "identity"
 SIGNING_KEY, TLS_KEY, TLS_CERTIFICATE, BROKER_CA = "signing.key", "tls.key", "tls.crt", "broker-ca.crt"
 
@@ -38,14 +41,16 @@ class Identity:
         signer: signs every entry; never leaves the device.
         root: the province's root public key, pinned at enrolment.
         endpoint: the broker and our TLS files.
+        door: host and port where a device without a certificate asks for one; None when its bundle did not say.
     """
 
     name: DeviceName
     site: str
     gate: str
-    signer: Ed25519PrivateKey = field(repr=False)
+    signer: Signer = field(repr=False)
     root: Ed25519PublicKey
     endpoint: Endpoint
+    door: tuple[str, int] | None = None
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -57,6 +62,11 @@ def write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)
+
+
+def private(folder: Path, name: str) -> Path:
+    """Where a private key is: among systemd's credentials, as `gate-scanner.signing.key` and the like, or in the identity's folder."""
+    return private_files.locate(folder / name, f"gate-scanner.{name}")
 
 
 def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
@@ -74,14 +84,27 @@ def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     return key
 
 
+def load_signer(data: bytes) -> Signer:
+    """The signer a file stands for: a private key as PEM, or the address of one in a token.
+
+    Raises:
+        ValueError: neither.
+        token_signer.TokenTrouble: the token cannot be used now.
+    """
+    if data.startswith(token_signer.PREFIX.encode()):
+        return token_signer.TokenSigner(data.decode())
+    return load_signing_key(data)
+
+
 def _from_documents(enrolment: Mapping[str, Any], folder: Path) -> Identity:
     return Identity(
         name=DeviceName(enrolment["org"], enrolment["device"]),
         site=enrolment["site"],
         gate=enrolment["gate"],
-        signer=load_signing_key((folder / SIGNING_KEY).read_bytes()),
+        signer=load_signer(private(folder, SIGNING_KEY).read_bytes()),
         root=Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])),
-        endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, folder / TLS_KEY),
+        endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, private(folder, TLS_KEY)),
+        door=(str(enrolment["door_host"]), int(enrolment["door_port"])) if "door_host" in enrolment else None,
     )
 
 
@@ -96,10 +119,13 @@ def load(state: Path) -> Identity:
         enrolment = _enrolment(state)
     except (OSError, DocumentsDamaged) as error:
         raise BadIdentity(f"{state}: cannot be read ({error}). Run this as the scanner's own user, or enrol this device again") from None
+    private_files.tighten([state, state / FOLDER, *(state / FOLDER / name for name in (SIGNING_KEY, TLS_KEY))])
     if enrolment is None:
-        raise NotEnrolled(f"{state}: this device is not enrolled. Get a bundle from the province and run: gate-agent enrol BUNDLE")
+        raise NotEnrolled(f"{state}: this device is not enrolled. Show it a ticket, or run: gate-agent enrol BUNDLE")
     try:
         return _from_documents(enrolment, state / FOLDER)
+    except token_signer.TokenTrouble as error:
+        raise BadIdentity(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
     except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise BadIdentity(f"{state / FOLDER}: the identity is damaged ({type(error).__name__}: {error}). Enrol this device again") from None
 

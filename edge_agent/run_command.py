@@ -13,14 +13,21 @@ from functools import partial
 from pathlib import Path
 
 from edge_agent import identity as identities
+from edge_agent import join
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
-from edge_agent.control import BadMessage, ControlClient
+from edge_agent.cbor import Malformed
+from edge_agent.certificate_keeper import CertificateKeeper
+from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
 from edge_agent.ending import stop_when_asked
+from edge_agent.knock import NotReached, Untrusted
+from edge_agent.membership import BadMembership
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
+from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.trusted_time import trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
+from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
 log = logging.getLogger(__name__)
 STATUS_FILE = "agent.json"
@@ -28,7 +35,20 @@ _REOPEN_S = 1.0
 _GOODBYE_S = 3.0
 
 
-def _listen(runtime: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
+def _move(text: str, state: Path) -> bool:
+    """Obeys a ticket shown to a member: another place, the same name. Firmware says when it may be obeyed."""
+    try:
+        granted = join.until_answered(text, state, lambda _seconds: True)
+    except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identities.BadIdentity, OSError) as error:
+        log.error("the ticket was not obeyed: %s", error)  # noqa: TRY400 - a message for people
+        return False
+    log.warning(
+        "%s stands at %s, %s now: start gate-firmware anew, which then says so in its entries", granted.name, granted.site, granted.gate
+    )
+    return True
+
+
+def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
     """Turns firmware's passage messages into work, reconnecting for as long as the agent lives."""
     while not stopping.is_set():
         with contextlib.suppress(OSError, BadMessage):
@@ -38,6 +58,8 @@ def _listen(runtime: Path, work: queue.SimpleQueue[Work], stopping: threading.Ev
                 for message in client.messages():
                     if message["type"] == "passage":
                         work.put(Recorded())
+                    elif (text := scanned_ticket(message)) is not None:
+                        client.send(tried_message(text, joined=_move(text, state)))
             finally:
                 client.close()
         stopping.wait(_REOPEN_S)
@@ -69,15 +91,36 @@ class _StatusFile:
             self._path.unlink(missing_ok=True)
 
 
-def _work_until_stopped(settings: Settings, identity: identities.Identity) -> None:
+def _identity(settings: Settings) -> identities.Identity | None:
+    """Who we are, None when this device belongs to nobody yet."""
+    with contextlib.suppress(identities.NotEnrolled):
+        return identities.load(settings.device.state)
+    return None
+
+
+def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
+    WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
+    return identities.load(settings.device.state)
+
+
+def _work_until_stopped(settings: Settings) -> None:
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
     stopping = threading.Event()
-    stop_when_asked(lambda: work.put(Stop()))
-    link: BrokerLink = connect(identity, settings.agent, work)
+
+    def stop() -> None:
+        stopping.set()
+        work.put(Stop())
+
+    stop_when_asked(stop)
+    identity = _identity(settings) or _join(settings, stopping)
+    state = settings.device.state
+    keeper = CertificateKeeper(identity, state)
+    link: BrokerLink = connect(identity, settings.agent, work, keeper.known_ms)
+    keeper.use(link)
     status = _StatusFile(settings.device.runtime)
     clock = partial(trusted_ms, always=settings.device.clock == "system")
-    uplink = Uplink(identity, settings.agent, settings.device.state, work, link.publish, lambda: status.write(uplink), clock)
-    threading.Thread(target=_listen, args=(settings.device.runtime, work, stopping), name="control-listener", daemon=True).start()
+    uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), clock, keeper)
+    threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()
@@ -99,24 +142,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the agent; 0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error."""
+    """Runs the agent, on a device that is not enrolled after waiting for a ticket.
+
+    Returns:
+        0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error or a damaged identity.
+    """
     if args.verbose:
         logging.getLogger().setLevel(logging.DEBUG)
     try:
         settings = settings_of.load(args.config)
-        identity = identities.load(settings.device.state)
-    except (settings_of.ConfigError, identities.NotEnrolled, identities.BadIdentity) as error:
+        _identity(settings)  # a damaged one is said before anything else
+    except (settings_of.ConfigError, identities.BadIdentity) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
         make_runtime(settings.device.runtime)
+        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _work_until_stopped(settings, identity)
-    except OSError as error:
+        _work_until_stopped(settings)
+    except Stopped:
+        return 0
+    except (OSError, identities.BadIdentity) as error:
         log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
         return 1
     finally:

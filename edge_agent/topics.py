@@ -14,6 +14,7 @@ PREFIX = "gate/v1"
 PROVINCE = "province"  # reserved: no organisation may have this name
 KEYRING = f"{PREFIX}/{PROVINCE}/keyring"
 ALL_ENTRIES = f"{PREFIX}/+/+/entries"
+ALL_CERTIFICATE_REQUESTS = f"{PREFIX}/+/+/certificate/request"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 NAME_RULE = "1 to 40 lower-case letters, digits and inner hyphens"
 
@@ -29,10 +30,12 @@ class Leaf(StrEnum):
     RESULTS = "results"
     CONFIG_DESIRED = "config/desired"
     CONFIG_REPORTED = "config/reported"
+    CERTIFICATE_REQUEST = "certificate/request"
+    CERTIFICATE_ISSUED = "certificate/issued"
 
 
-DEVICE_WRITES = (Leaf.ENTRIES, Leaf.STATUS, Leaf.TELEMETRY, Leaf.RESULTS, Leaf.CONFIG_REPORTED)
-DEVICE_READS = (Leaf.RECEIPTS, Leaf.COMMANDS, Leaf.CONFIG_DESIRED)
+DEVICE_WRITES = (Leaf.ENTRIES, Leaf.STATUS, Leaf.TELEMETRY, Leaf.RESULTS, Leaf.CONFIG_REPORTED, Leaf.CERTIFICATE_REQUEST)
+DEVICE_READS = (Leaf.RECEIPTS, Leaf.COMMANDS, Leaf.CONFIG_DESIRED, Leaf.CERTIFICATE_ISSUED)
 
 
 def is_name(text: str) -> bool:

@@ -11,13 +11,14 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from edge_agent import broker_link, envelope, receipt, stored_keyring, stored_time, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
+from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.entry import UnknownVersion
@@ -65,6 +66,7 @@ class Uplink:
         publish: hands a message to the connection.
         on_change: called when something worth telling has happened (for the status file).
         trusted_ms: the wall time if it can be trusted, given a signed lower bound of it.
+        keeper: watches our certificate; None when nobody does.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class Uplink:
         publish: Callable[[Message], None],
         on_change: Callable[[], None] = lambda: None,
         trusted_ms: Callable[[int], int | None] = lambda _not_before_ms: None,
+        keeper: CertificateKeeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._identity = identity
         self._signer = identity.signer.public_key()
         self._state = state
@@ -127,11 +131,15 @@ class Uplink:
                 log.info("connected to the broker")
                 self._window.restart()
                 self._publish(status_message(self._identity, "online"))
-            case Disconnected(why):
+                if self._keeper is not None:
+                    self._keeper.connected()
+            case Disconnected(why, refused):
                 if self.connected or why != self.trouble:
                     log.warning("%s", why)
                 self.connected, self.trouble = False, why
                 self._window.restart()
+                if self._keeper is not None:
+                    self._keeper.disconnected(refused=refused)
             case Arrived(topic, payload):
                 self._arrived(topic, payload)
             case Recorded() | Stop():
@@ -146,6 +154,8 @@ class Uplink:
                 given = receipt.verify(payload, self._identity.root, self._identity.name, *self._times())
                 self._receipted(given)
                 self._note_time(given.committed_ms, payload)
+            elif topic == self._identity.name.topic(Leaf.CERTIFICATE_ISSUED) and self._keeper is not None:
+                self._keeper.answered(payload)
             else:
                 self.counters["unexpected_messages"] += 1
         except (Malformed, Forged, OlderKeyring) as error:
@@ -233,6 +243,8 @@ class Uplink:
     def _send_what_waits(self) -> None:
         now_s = time.monotonic()
         self._window.tick(now_s)
+        if self.connected and self._keeper is not None:
+            self._keeper.look()
         outbox = self._open_outbox()
         if outbox is None or not self.connected:
             return
@@ -284,16 +296,18 @@ class Uplink:
             outbox.checkpoint()
 
 
-def connect(identity: Identity, settings: AgentSettings, work: queue.SimpleQueue[Work]) -> BrokerLink:
-    """The device's link to the broker, its events going to `work`; not started yet.
+def connect(
+    identity: Identity, settings: AgentSettings, work: queue.SimpleQueue[Work], known_ms: Callable[[], int] = lambda: 0
+) -> BrokerLink:
+    """The device's link to the broker, its events going to `work`; not started yet. `known_ms`: see `Endpoint`.
 
     Raises:
         OSError: the TLS files cannot be read.
     """
     return BrokerLink(
-        identity.endpoint,
+        replace(identity.endpoint, known_ms=known_ms),
         str(identity.name),
-        [topics.KEYRING, identity.name.topic(Leaf.RECEIPTS)],
+        [topics.KEYRING, identity.name.topic(Leaf.RECEIPTS), identity.name.topic(Leaf.CERTIFICATE_ISSUED)],
         work.put,
         will=status_message(identity, "offline"),
         keepalive_s=settings.keepalive_s,

@@ -42,13 +42,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
-def _open_the_gate(settings: Settings, identity: Identity) -> None:
+def _open_the_gate(settings: Settings, identity: Identity | None) -> None:
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
+    from firmware.unenrolled import Unenrolled  # noqa: PLC0415 - the same
 
     stopping = threading.Event()
     stop_when_asked(stopping.set)
-    while Gatehouse(settings, identity, stopping).run():
+    if identity is None:
+        identity = Unenrolled(settings, stopping).wait()
+    while identity is not None and Gatehouse(settings, identity, stopping).run():
         pass  # the power is back
+
+
+def _identity(settings: Settings) -> Identity | None:
+    """Who we are, None when this device belongs to nobody yet."""
+    try:
+        return identities.load(settings.device.state)
+    except identities.NotEnrolled:
+        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(verbose=args.verbose)
     try:
         settings = load_settings(args.config)
-        identity = identities.load(settings.device.state)
-    except (ConfigError, identities.NotEnrolled, identities.BadIdentity, DocumentsDamaged) as error:
+        identity = _identity(settings)
+    except (ConfigError, identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     except OSError as error:
@@ -71,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         _open_the_gate(settings, identity)
-    except (DriverError, OutboxError, NoKeyring, DocumentsDamaged, TrustListError, OSError) as error:
+    except (DriverError, OutboxError, NoKeyring, identities.BadIdentity, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     finally:

@@ -13,8 +13,13 @@ from province.errors import AlreadyThere, NotAProvince, ProvinceError
 _COMMANDS = {
     "demo": "the whole chain on this machine, with invented people",
     "init": "make a province: keys, register and broker configuration",
-    "device": "add scanners, list them",
+    "site": "add places, list them",
+    "ticket": "a QR that lets one new scanner join",
+    "admit": "let scanners join, renew their certificates",
+    "approve": "let in a scanner after comparing its fingerprint",
+    "device": "add scanners by bundle, list them, revoke them",
     "collect": "receive entries, register them, send receipts",
+    "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",
     "find": "count where and when one identifier passed",
     "logs": "show each device's log: range, gaps, forks, alerts",
@@ -35,6 +40,7 @@ examples:
   gate-province device add ./trial --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
   mosquitto -c ./trial/mosquitto.conf              its broker
   gate-province collect ./trial                    its collector
+  gate-province admit ./trial                      the door by which scanners join with a ticket
   gate-province entries ./trial --limit 20         the latest passages, masked
   gate-province retention run ./trial --dry-run    which days would be closed for good (every night, by a timer)
 

@@ -7,7 +7,7 @@ import pwd
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
-from province.layout import COLLECTOR, Layout, Settings
+from province.layout import COLLECTOR, REGISTRAR, Layout, Settings
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
@@ -25,6 +25,10 @@ def rules() -> str:
         f"topic read {topics.ALL_ENTRIES}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.RECEIPTS}",
         f"topic write {topics.KEYRING}",
+        "",
+        f"user {REGISTRAR}",
+        f"topic read {topics.ALL_CERTIFICATE_REQUESTS}",
+        f"topic write {topics.PREFIX}/+/+/{topics.Leaf.CERTIFICATE_ISSUED}",
         "",
     ]
     return "\n".join(lines)
@@ -49,6 +53,7 @@ def config(layout: Layout, settings: Settings) -> str:
     return f"""\
 # Made by gate-province init. Start with: mosquitto -c {layout.broker_config}
 per_listener_settings true
+pid_file {layout.broker_pid}
 {_user()}
 
 # Entries stay in a device's outbox until the province's signed receipt, and are sent again without one: what a broker loses is sent

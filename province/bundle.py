@@ -25,6 +25,7 @@ class Bundle:
     Attributes:
         host: the broker, as the device reaches it.
         port: the broker's TLS port.
+        door: host and port where a device asks for a certificate when its own has run out.
         root: the province's root, to be pinned.
         keyring: as signed.
     """
@@ -34,6 +35,7 @@ class Bundle:
     gate: str
     host: str
     port: int
+    door: tuple[str, int]
     root: Ed25519PublicKey
     signing_key: Ed25519PrivateKey = field(repr=False)
     tls: TlsIdentity = field(repr=False)
@@ -49,6 +51,7 @@ class Bundle:
             "site": self.site,
             "gate": self.gate,
             "broker": {"host": self.host, "port": self.port},
+            "door": {"host": self.door[0], "port": self.door[1]},
             "root": b64encode(self.root.public_bytes_raw()).decode(),
             "signing_key_pem": private_pem(self.signing_key).decode(),
             "tls_key_pem": self.tls.key_pem.decode(),

@@ -16,6 +16,7 @@ from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
+from province import secret_files
 from province.clock import now_ms, shown
 from province.collector import Collector
 from province.console import print_json
@@ -133,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
     settings = layout.read_settings()
     address = broker_address(args.broker, (settings.hosts[0], settings.port))
     logs.configure(verbose=args.verbose)
+    secret_files.tighten(layout)
     with _the_only_one(layout):
         return collect(layout, address, report=EventPrinter() if args.events else lambda _item, _committed_ms: None)
 

@@ -15,6 +15,8 @@ from province.database import transaction
 from province.errors import AlreadyThere
 
 ACTIVE = "active"
+REVOKED = "revoked"  # its keys may be in other hands
+MOVED = "moved"  # the same device speaks under another name now
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Device:
         gate: the door of that place.
         public_key: checks its signatures.
         certificate_serial: of its TLS certificate, decimal.
-        status: `active`, or why it may not speak.
+        status: `active`, or why it may not speak: `revoked`, `moved`.
         added_ms: when it was registered, milliseconds since 1970 UTC.
     """
 
@@ -53,15 +55,25 @@ def add(connection: sqlite3.Connection, path: Path, device: Device, hand_over: C
         AlreadyThere: a device of this name is registered.
         RegisterBusy: the database cannot take it now.
     """
+    with transaction(connection, path):
+        if find(connection, device.name) is not None:
+            raise AlreadyThere(f"device {device.name} is registered already. Choose another --device, or see `gate-province device list`.")
+        put(connection, device)
+        hand_over()
+
+
+def put(connection: sqlite3.Connection, device: Device) -> None:
+    """Writes a device, in the place of one of the same name; call it in a transaction."""
     row = (
         device.name.org, device.name.device, device.site, device.gate, device.public_key.public_bytes_raw(), key_id(device.public_key),
         device.certificate_serial, device.status, device.added_ms,
     )  # fmt: skip
-    with transaction(connection, path):
-        if find(connection, device.name) is not None:
-            raise AlreadyThere(f"device {device.name} is registered already. Choose another --device, or see `gate-province device list`.")
-        connection.execute("INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        hand_over()
+    connection.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def set_status(connection: sqlite3.Connection, name: DeviceName, status: str) -> None:
+    """Lets a device speak or not; call it in a transaction."""
+    connection.execute("UPDATE device SET status = ? WHERE org = ? AND device = ?", (status, name.org, name.device))
 
 
 def _device(row: sqlite3.Row) -> Device:
@@ -80,6 +92,12 @@ def find(connection: sqlite3.Connection, name: DeviceName) -> Device | None:
     """A device by name, or None."""
     row = connection.execute("SELECT * FROM device WHERE org = ? AND device = ?", (name.org, name.device)).fetchone()
     return None if row is None else _device(row)
+
+
+def with_key(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> list[Device]:
+    """Every device that was registered with this signing key: one, unless it was moved."""
+    rows = connection.execute("SELECT * FROM device WHERE public_key = ? ORDER BY org, device", (public_key.public_bytes_raw(),))
+    return [_device(row) for row in rows.fetchall()]
 
 
 def every(connection: sqlite3.Connection) -> list[Device]:

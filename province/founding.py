@@ -18,7 +18,7 @@ from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
-from province.layout import COLLECTOR, Layout, Settings
+from province.layout import COLLECTOR, REGISTRAR, Layout, Settings
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
@@ -60,8 +60,8 @@ def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
 
 def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int) -> None:
     for folder in (
-        layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store, layout.collector, layout.keystore,
-        layout.offline,
+        layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store, layout.collector, layout.registrar,
+        layout.door, layout.keystore, layout.offline,
     ):  # fmt: skip
         make_folder(folder)
     layout.write_settings(settings)
@@ -79,6 +79,7 @@ def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
     before_ms, after_ms = now_ms - 86_400_000, now_ms + int(OFFICERS_LIFE.total_seconds() * 1000)
     clerk = officers.appoint(layout, Power.KEYRING, root, before_ms, after_ms)
     officers.appoint(layout, Power.RECEIPTS, root, before_ms, after_ms)
+    officers.appoint(layout, Power.TICKETS, root, before_ms, after_ms)
     pair = sealing.generate(settings.suite)
     write_pair(layout.undated_key, pair)
     undated = EpochKey(UNDATED, pair.suite, pair.public)
@@ -101,3 +102,5 @@ def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
     write_atomically(layout.revocations, authority.revocation_list(now, _AUTHORITY_LIFE), PUBLIC)
     _write_identity(layout.broker, "server", authority.server(settings.hosts, now, _BROKER_LIFE))
     _write_identity(layout.collector, "client", authority.client(COLLECTOR, now, _COLLECTOR_LIFE))
+    _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, _COLLECTOR_LIFE))
+    _write_identity(layout.door, "server", authority.server(settings.hosts, now, _AUTHORITY_LIFE))

@@ -11,7 +11,7 @@ from province import founding
 from province.clock import now_ms
 from province.console import print_line
 from province.errors import NotAProvince
-from province.layout import Layout, Settings
+from province.layout import DOOR_PORT, Layout, Settings
 
 _SUITES = {"xwing": Suite.XWING, "x25519": Suite.X25519}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -42,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--name", default="Tỉnh thử nghiệm", help="the province's name, for people")
     parser.add_argument("--host", action="append", default=[], help="a name or address of the broker; devices use the first given")
     parser.add_argument("--port", type=int, default=8883, help="the broker's TLS port (default 8883)")
+    parser.add_argument("--door-port", type=int, default=DOOR_PORT, help=f"the TCP port where scanners join (default {DOOR_PORT})")
     parser.add_argument("--bind", metavar="ADDRESS", help="listen on this address only, such as 127.0.0.1 (default: all)")
     parser.add_argument("--suite", choices=sorted(_SUITES), default="xwing", help="how entries are sealed; x25519 for thin links")
     parser.add_argument("--days", type=int, default=45, help="days ahead to publish keys for, 1 to 90 (default 45)")
@@ -52,13 +53,14 @@ def _settings(args: argparse.Namespace) -> Settings:
     wrong = next((host for host in (*hosts, *([args.bind] if args.bind else [])) if _HOST.fullmatch(host) is None), None)
     if wrong is not None:
         raise NotAProvince(f"{wrong!r} is not a host name or address. Write it like mqtt.example.vn or 192.0.2.7.")
-    if not 1 <= args.port <= 65535:
-        raise NotAProvince(f"--port {args.port}: must be 1 to 65535.")
+    for option, port in (("--port", args.port), ("--door-port", args.door_port)):
+        if not 1 <= port <= 65535:
+            raise NotAProvince(f"{option} {port}: must be 1 to 65535.")
     if not 1 <= args.days <= founding.AHEAD_MOST_DAYS:
         raise NotAProvince(f"--days {args.days}: must be 1 to {founding.AHEAD_MOST_DAYS}.")
     if not 1 <= len(args.name) <= 100 or not args.name.isprintable():
         raise NotAProvince("--name: must be 1 to 100 printable characters.")
-    return Settings(args.name, hosts, args.port, args.bind, _SUITES[args.suite], args.days)
+    return Settings(args.name, hosts, args.port, args.bind, _SUITES[args.suite], args.days, args.door_port)
 
 
 def _advise(layout: Layout) -> None:
@@ -72,6 +74,7 @@ def _advise(layout: Layout) -> None:
         "                Keep out of every backup.",
         f"Next: mosquitto -c {layout.broker_config}",
         f"      gate-province collect {layout.root}",
+        f"      gate-province admit {layout.root}",
         f"      gate-province device add {layout.root} --org ORG --device NAME --site SITE --gate GATE",
     ):
         print_line(line)

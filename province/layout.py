@@ -12,6 +12,8 @@ from province.files import write_atomically
 
 FORMAT = "gate-scanner-province/1"
 COLLECTOR = "province/collector"  # the collector's common name, user name and client id at the broker
+REGISTRAR = "province/registrar"  # the same of `gate-province admit`
+DOOR_PORT = 8884
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Settings:
         bind: the address the broker listens on, or None for all.
         suite: how the day keys seal.
         days: how many days ahead day keys are published.
+        door_port: where `gate-province admit` lets scanners join.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Settings:
     bind: str | None
     suite: Suite
     days: int
+    door_port: int = DOOR_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,21 @@ class Layout:
     def collector(self) -> Path:
         """The collector's key and certificate at the broker."""
         return self.root / "collector"
+
+    @property
+    def registrar(self) -> Path:
+        """The registrar's key and certificate at the broker."""
+        return self.root / "registrar"
+
+    @property
+    def door(self) -> Path:
+        """The TLS key and certificate of the door by which scanners join."""
+        return self.root / "door"
+
+    @property
+    def broker_pid(self) -> Path:
+        """Mosquitto's process id, while it runs."""
+        return self.broker / "mosquitto.pid"
 
     @property
     def keystore(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edge_agent import cose
+from edge_agent import cose, private_files
 from edge_agent.authority import Certificate, Officer, Power, certify, read_certificate
 from edge_agent.cbor import Malformed
 from province.errors import NotAProvince
@@ -97,6 +97,7 @@ def load_officer(layout: Layout, power: Power) -> Officer:
         NotAProvince: missing, damaged, or not of this root and power.
     """
     key_file, certificate_file = _paths(layout, power)
+    key_file = private_files.locate(key_file, f"gate-province.{power}.key")
     try:
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
         data = certificate_file.read_bytes()

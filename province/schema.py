@@ -1,7 +1,8 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
-Source: design.md "The register at rest". SQL stands in this file, in `database.py`, `devices.py`, `register.py`, `clock_truth.py`,
-`days.py`, `retention.py`, `reopening.py`, `erasures.py`, `subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only.
+Source: design.md "The register at rest". SQL stands in this file, in `database.py`, `devices.py`, `sites.py`, `tickets.py`,
+`waiting_room.py`, `certificates.py`, `register.py`, `clock_truth.py`, `days.py`, `retention.py`, `reopening.py`, `erasures.py`,
+`subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"
@@ -55,6 +56,20 @@ TABLES = (
         size INTEGER NOT NULL, head BLOB NOT NULL, received_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL,
         UNIQUE(sha256, topic, reason))""",
     "CREATE INDEX quarantine_by_topic ON quarantine(topic, last_ms)",
+    """CREATE TABLE site(
+        id TEXT PRIMARY KEY, org TEXT NOT NULL, name TEXT NOT NULL, category TEXT NOT NULL, address TEXT NOT NULL) WITHOUT ROWID""",
+    "CREATE TABLE gate(site TEXT NOT NULL REFERENCES site(id), name TEXT NOT NULL, PRIMARY KEY(site, name)) WITHOUT ROWID",
+    # number: SHA-256 of the ticket's, so that a stolen database joins nobody. used_by: the device's public key.
+    """CREATE TABLE ticket(
+        number BLOB PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, site TEXT NOT NULL, gate TEXT NOT NULL,
+        expires_ms INTEGER NOT NULL, used_ms INTEGER, used_by BLOB) WITHOUT ROWID""",
+    # Devices that wait for an operator: to join by invitation, or for a new certificate when theirs has run out.
+    """CREATE TABLE waiting(
+        public_key BLOB PRIMARY KEY, wish TEXT NOT NULL, serial TEXT NOT NULL, asked_ms INTEGER NOT NULL, approved_ms INTEGER,
+        org TEXT, device TEXT, site TEXT, gate TEXT) WITHOUT ROWID""",
+    # Every certificate given to a device: what the revocation list is made from.
+    """CREATE TABLE certificate(
+        serial TEXT PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, ends_ms INTEGER NOT NULL, revoked_ms INTEGER) WITHOUT ROWID""",
     "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     # Every unmasked look, chained by hash. fields: deterministic CBOR; signature: the second officer's over the same bytes.
     """CREATE TABLE audit(

@@ -7,6 +7,7 @@ of a message rests on Ed25519 signatures (`edge_agent.cose`), so that a broken b
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,6 +61,10 @@ def alternative_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _identity(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> TlsIdentity:
+    return TlsIdentity(private_pem(key), certificate.public_bytes(serialization.Encoding.PEM), certificate.serial_number)
 
 
 class TlsAuthority:
@@ -126,11 +131,15 @@ class TlsAuthority:
         """The certificate, PEM."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def _signed(
-        self, common_name: str, now: datetime, life: timedelta, usage: x509.ObjectIdentifier, hosts: tuple[str, ...]
-    ) -> TlsIdentity:
-        key = ec.generate_private_key(ec.SECP256R1())
-        public = key.public_key()
+    def _certified(
+        self,
+        public: ec.EllipticCurvePublicKey,
+        common_name: str,
+        now: datetime,
+        life: timedelta,
+        usage: x509.ObjectIdentifier,
+        hosts: tuple[str, ...],
+    ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
             .subject_name(_name(common_name))
@@ -147,25 +156,40 @@ class TlsAuthority:
         )
         if hosts:
             builder = builder.add_extension(x509.SubjectAlternativeName([alternative_name(host) for host in hosts]), critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
-        return TlsIdentity(private_pem(key), certificate.public_bytes(serialization.Encoding.PEM), certificate.serial_number)
+        return builder.sign(self._key, hashes.SHA256())
 
     def server(self, hosts: tuple[str, ...], now: datetime, life: timedelta) -> TlsIdentity:
         """Makes a key and certificate for a server known by these host names and addresses."""
-        return self._signed(hosts[0][:64], now, life, ExtendedKeyUsageOID.SERVER_AUTH, hosts)
+        key = ec.generate_private_key(ec.SECP256R1())
+        return _identity(key, self._certified(key.public_key(), hosts[0][:64], now, life, ExtendedKeyUsageOID.SERVER_AUTH, hosts))
 
     def client(self, common_name: str, now: datetime, life: timedelta) -> TlsIdentity:
         """Makes a key and certificate for a client whose user name at the broker is `common_name`."""
-        return self._signed(common_name, now, life, ExtendedKeyUsageOID.CLIENT_AUTH, ())
+        key = ec.generate_private_key(ec.SECP256R1())
+        return _identity(key, self.certify(key.public_key(), common_name, now, life))
 
-    def revocation_list(self, now: datetime, life: timedelta) -> bytes:
-        """Signs a list of revoked certificates, empty as yet, PEM."""
+    def certify(self, key: ec.EllipticCurvePublicKey, common_name: str, now: datetime, life: timedelta) -> x509.Certificate:
+        """Makes a certificate for a client that has made its own key."""
+        return self._certified(key, common_name, now, life, ExtendedKeyUsageOID.CLIENT_AUTH, ())
+
+    def revocation_list(self, now: datetime, life: timedelta, serials: Collection[int] = (), number: int = 1) -> bytes:
+        """Signs a list of revoked certificates, PEM.
+
+        Args:
+            now: when it is made, with a time zone.
+            life: how long it is valid: when a list runs out, the broker refuses everyone.
+            serials: of the revoked certificates.
+            number: grows with each list.
+        """
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)
             .last_update(now - _EARLY)
             .next_update(now + life)
-            .add_extension(x509.CRLNumber(1), critical=False)
+            .add_extension(x509.CRLNumber(number), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
+        for serial in sorted(serials):
+            revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(revoked)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from province_world import ROOT, Broker, Collecting, founded, free_port
 from pty_port import PtyPort
@@ -28,6 +28,7 @@ from province.keystore import Keystore
 from province.layout import Layout
 
 WAIT_S = 30.0
+GATE_1, NOBODY = DeviceName("bus-co", "gate-1"), DeviceName("no", "body")
 ANSWERS = ("accepted", "already", "not-a-person-code", "refused", "unreadable")
 _GATE_TOML = """\
 [device]
@@ -105,7 +106,7 @@ class Process:
 class Gate:
     """A scanner: its state folder, its serial port, its two processes."""
 
-    def __init__(self, folder: Path, layout: Layout, name: DeviceName) -> None:
+    def __init__(self, folder: Path, name: DeviceName) -> None:
         self.name = name
         self.state = folder / "state"
         self.greens: list[tuple[bytes, int]] = []
@@ -114,8 +115,23 @@ class Gate:
         self.port = PtyPort()
         self.config = folder / "gate.toml"
         self.config.write_text(_GATE_TOML.format(state=self.state, runtime=self.runtime, port=self.port.path))
-        bundle = folder / "bundle.json"
-        add_device(layout, name, Place("Chợ", "Cổng"), ("127.0.0.1", layout.read_settings().port), bundle, now_ms())
+        self.firmware = Process(folder / "firmware.log", "firmware", "run", "--config", str(self.config))
+        self.agent = Process(folder / "agent.log", "edge_agent", "run", "--config", str(self.config))
+
+    @classmethod
+    @contextmanager
+    def bare(cls, folder: Path, name: DeviceName = NOBODY) -> Iterator[Self]:
+        """Another scanner that belongs to nobody."""
+        gate = cls(folder, name)
+        try:
+            yield gate
+        finally:
+            gate.close()
+
+    def enrol(self, layout: Layout) -> None:
+        """Makes it a member by a bundle."""
+        bundle = self.config.parent / "bundle.json"
+        add_device(layout, self.name, Place("Chợ", "Cổng"), ("127.0.0.1", layout.read_settings().port), bundle, now_ms())
         subprocess.run(
             [sys.executable, "-m", "edge_agent", "enrol", str(bundle), "--config", str(self.config)],
             check=True,
@@ -123,13 +139,11 @@ class Gate:
             capture_output=True,
         )
         bundle.unlink()
-        self.firmware = Process(folder / "firmware.log", "firmware", "run", "--config", str(self.config))
-        self.agent = Process(folder / "agent.log", "edge_agent", "run", "--config", str(self.config))
 
     def open(self) -> None:
         """Starts firmware and waits until it reads."""
         self.firmware.start()
-        self._await_line("ready")
+        self.await_line("ready")
         threading.Thread(target=self._note_greens, args=(ControlClient(self.runtime),), daemon=True).start()
 
     def _note_greens(self, client: ControlClient) -> None:
@@ -139,7 +153,7 @@ class Gate:
                 if message["type"] == "passage":
                     self.greens.append((bytes.fromhex(message["log"]), message["seq"]))
 
-    def _await_line(self, *words: str) -> str:
+    def await_line(self, *words: str) -> str:
         while True:
             line = self.firmware.lines.get(timeout=WAIT_S)
             if any(line.endswith(word) for word in words):
@@ -193,6 +207,14 @@ class Chain:
     gate: Gate
     stack: ExitStack
     collecting: Collecting | None = None
+    admitting: Process | None = None
+
+    def admit(self) -> None:
+        """Opens the door by which scanners join."""
+        self.admitting = Process(self.folder / "admit.log", "province", "admit", str(self.layout.root), "--verbose")
+        self.stack.callback(self.admitting.end)
+        self.admitting.start()
+        self.admitting.wait_until_logged("connected to the broker")
 
     def collect(self) -> None:
         """Starts the collector."""
@@ -242,11 +264,13 @@ class Chain:
 
 
 @contextmanager
-def chain(folder: Path) -> Iterator[Chain]:
-    """A founded province with a broker object and an enrolled gate; nothing runs yet."""
+def chain(folder: Path, *, enrolled: bool = True, name: DeviceName = GATE_1) -> Iterator[Chain]:
+    """A founded province with a broker object and a gate, enrolled unless told otherwise; nothing runs yet."""
     layout = founded(folder / "province", free_port())
     with ExitStack() as stack:
-        world = Chain(folder, layout, Broker(layout), Gate(folder / "gate", layout, DeviceName("bus-co", "gate-1")), stack)
+        world = Chain(folder, layout, Broker(layout), Gate(folder / "gate", name), stack)
+        if enrolled:
+            world.gate.enrol(layout)
         stack.callback(world.broker.stop)
         stack.callback(world.stop_collecting)
         stack.callback(world.gate.close)

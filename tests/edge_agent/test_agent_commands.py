@@ -175,10 +175,12 @@ def test_a_bad_configuration_is_told_whole_with_exit_code_2(settings: Config) ->
             assert f"{settings.file}: {told}" in done.stderr
 
 
-def test_a_device_that_is_not_enrolled_is_told_so_with_exit_code_2(settings: Config) -> None:
-    done = gate_agent("run", "--config", settings.file)
-    assert done.returncode == 2
-    assert "gate-agent enrol BUNDLE" in done.stderr
+def test_a_device_that_is_not_enrolled_waits_for_a_ticket_until_it_is_stopped(settings: Config) -> None:
+    with running(settings) as agent:
+        agent.until("not enrolled: waiting for a ticket")
+        agent.process.terminate()
+        assert agent.process.wait(WAIT_S) == 0
+    assert not (settings.state / DOCUMENTS).exists()
 
 
 def test_damaged_documents_are_told_with_exit_code_2(settings: Config) -> None:

@@ -21,12 +21,13 @@ from sealed_examples import DAY, DEVICE, KEYRING_OFFICER, NAME, ROOT_PUBLIC, STR
 from edge_agent import authority, enrol, identity, keyring, stored_keyring
 from edge_agent.authority import Power
 from edge_agent.documents import FILE_NAME, Documents
-from edge_agent.enrol import AlreadyEnrolled, BadBundle
+from edge_agent.enrol import BadBundle
 from edge_agent.identity import BadIdentity, NotEnrolled
 from edge_agent.keyring import Keyring
 from edge_agent.outbox import FILE_NAME as OUTBOX
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.recorder import Recorder
+from edge_agent.takeover import AlreadyEnrolled
 
 AUTHORITY = Authority()
 GOOD = bundle(AUTHORITY, 8883)
@@ -50,7 +51,7 @@ def test_a_device_that_was_enrolled_knows_who_it_is(tmp_path: Path, good: dict[s
     install(tmp_path, good, tmp_path / "state")
     who = identity.load(tmp_path / "state")
     assert (who.name, who.site, who.gate) == (NAME, "Chợ Bến Thành", "Cổng Nam")
-    assert who.signer.private_bytes_raw() == DEVICE.private_bytes_raw()
+    assert who.signer.public_key() == DEVICE.public_key()
     assert who.root.public_bytes_raw() == ROOT_PUBLIC.public_bytes_raw()
     assert (who.endpoint.host, who.endpoint.port) == ("127.0.0.1", 8883)
     assert who.endpoint.key_file.read_text() == good["tls_key_pem"]
@@ -240,7 +241,7 @@ def test_a_new_key_waits_until_what_the_old_one_signed_is_delivered(tmp_path: Pa
     install(tmp_path, good, state)  # the same key may come again
     (state / OUTBOX).unlink()
     install(tmp_path, another_key(good), state)
-    assert identity.load(state).signer.private_bytes_raw() != DEVICE.private_bytes_raw()
+    assert identity.load(state).signer.public_key() != DEVICE.public_key()
 
 
 def test_a_running_gate_is_not_enrolled_under_its_feet(tmp_path: Path, good: dict[str, Any]) -> None:

@@ -18,11 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 from sealed_examples import vectors
 
-from edge_agent import authority, cbor, cose, entry, envelope, keyring, receipt, sealing, topics
+from edge_agent import authority, cbor, cose, entry, envelope, joining, keyring, receipt, sealing, stick, ticket, topics
 
 PAGE = (Path(__file__).parents[2] / "hw_docs" / "protocol.md").read_text("utf-8")
 VECTORS = vectors()
-TYPES = {"entry": envelope.ENTRY, "receipt": receipt.RECEIPT, "keyring": keyring.KEYRING, "certificate": authority.CERTIFICATE}
+TYPES = {
+    "entry": envelope.ENTRY, "receipt": receipt.RECEIPT, "keyring": keyring.KEYRING, "certificate": authority.CERTIFICATE,
+    "ticket": ticket.TICKET, "door": joining.DOOR, "joining": joining.REQUEST, "membership": joining.ANSWER,
+}  # fmt: skip
 
 
 def test_every_byte_on_the_page_is_of_the_vectors() -> None:
@@ -49,11 +52,25 @@ def test_limits_and_names_are_as_written() -> None:
         ("receipt", receipt.MAX_RECEIPT_BYTES),
         ("keyring", keyring.MAX_KEYRING_BYTES),
         ("certificate", authority._MAX_CERTIFICATE_BYTES),
+        ("ticket", ticket.MAX_TICKET_BYTES),
+        ("door", joining.MAX_GREETING_BYTES),
+        ("joining", joining.MAX_REQUEST_BYTES),
+        ("membership", joining.MAX_ANSWER_BYTES),
     ):
         assert f"| {name} | {most:,} |".replace(",", " ") in PAGE
     assert f"more than {cbor.MAX_DEPTH} levels" in PAGE
     assert f"[*{receipt.MAX_RANGES} range]" in PAGE
-    for words in (entry.Kind, entry.Clock, entry.Direction, entry.Known, entry.Method, receipt.Status, authority.Power):
+    for words in (
+        entry.Kind,
+        entry.Clock,
+        entry.Direction,
+        entry.Known,
+        entry.Method,
+        receipt.Status,
+        authority.Power,
+        joining.Wish,
+        joining.Outcome,
+    ):
         assert " / ".join(f'"{word}"' for word in words) in PAGE
     for suite in sealing.Suite:
         assert f"| `{suite}`" in PAGE
@@ -61,6 +78,10 @@ def test_limits_and_names_are_as_written() -> None:
     for leaf in topics.Leaf:
         assert f"`{leaf}`" in PAGE or f"/<device>/{leaf}`" in PAGE
     assert f"| `{topics.KEYRING}` |" in PAGE
+    assert f"the text `{ticket.PREFIX}`" in PAGE
+    assert f"`{ticket.shown(bytes(range(32)))}`" in PAGE
+    for form in (stick.REQUEST_FORMAT, stick.ANSWER_FORMAT):
+        assert f'"format": "{form}"' in PAGE
     assert f"first {cose.KID_BYTES} bytes" in PAGE
 
 

@@ -174,13 +174,16 @@ def test_one_device_for_two_lanes_is_said(enrolled: Enrolled) -> None:
     assert said.count("already") == 2
 
 
-def test_a_device_that_is_not_enrolled_is_told_how(enrolled: Enrolled) -> None:
-    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"})
-    for file in enrolled.state.glob("documents.json*"):
-        file.unlink()
-    assert "not enrolled. Get a bundle from the province and run: gate-agent enrol BUNDLE" in refused(config, 2)
+def test_a_device_that_is_not_enrolled_records_nobody_and_says_how_to_enrol(enrolled: Enrolled, reader: Reader) -> None:
     shutil.rmtree(enrolled.state)
-    assert "no such folder. Enrol this device first" in refused(config, 2)
+    gate = Gate(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}))
+    gate.err.wait_for("not enrolled: nobody is recorded; show an enrolment ticket")
+    gate.err.wait_for("lane in is working")
+    reader.scan(CARD)
+    gate.out.wait_for("refused")
+    assert gate.stop() == 0
+    assert {file.name for file in enrolled.state.iterdir()} == {"firmware.lock"}
+    assert "Nguyễn" not in gate.err.text() + gate.out.text()
 
 
 @pytest.mark.parametrize("torn", ["documents.json", "identity/signing.key"])

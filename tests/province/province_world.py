@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 def settings(port: int = 8883, days: int = 2, suite: Suite = Suite.X25519) -> Settings:
-    return Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", suite, days)
+    return Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", suite, days, free_port())
 
 
 def founded(folder: Path, port: int = 8883) -> Layout:

@@ -27,14 +27,19 @@ def test_the_rules_are_one_a_leaf() -> None:
         "pattern write gate/v1/%u/telemetry",
         "pattern write gate/v1/%u/results",
         "pattern write gate/v1/%u/config/reported",
+        "pattern write gate/v1/%u/certificate/request",
         "pattern read gate/v1/%u/receipts",
         "pattern read gate/v1/%u/commands",
         "pattern read gate/v1/%u/config/desired",
+        "pattern read gate/v1/%u/certificate/issued",
         "pattern read gate/v1/province/keyring",
         "user province/collector",
         "topic read gate/v1/+/+/entries",
         "topic write gate/v1/+/+/receipts",
         "topic write gate/v1/province/keyring",
+        "user province/registrar",
+        "topic read gate/v1/+/+/certificate/request",
+        "topic write gate/v1/+/+/certificate/issued",
     ]
 
 

@@ -115,7 +115,7 @@ def test_the_bundle_has_all_a_device_needs_and_the_province_keeps_the_public_hal
     assert (added.returncode, added.stderr, mode(out)) == (0, "", 0o600)
     bundle = json.loads(out.read_text("utf-8"))
     assert list(bundle) == [
-        "format", "org", "device", "site", "gate", "broker", "root", "signing_key_pem", "tls_key_pem", "tls_certificate_pem",
+        "format", "org", "device", "site", "gate", "broker", "door", "root", "signing_key_pem", "tls_key_pem", "tls_certificate_pem",
         "broker_ca_pem", "keyring",
     ]  # fmt: skip
     assert bundle["format"] == "gate-scanner-bundle/1"

@@ -1,0 +1,178 @@
+"""Keeps this device's TLS certificate from running out, and gets a new one when it has.
+
+While the broker lets us in: asked for over MQTT from two thirds of its life on. When it does not (weeks in a drawer, and the certificate is
+over): asked for at the province's door by the signing key, for as long as it takes an operator to approve. Entries wait in the outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from cryptography import x509
+
+from edge_agent import device_keys, joining, knock, membership, stored_keyring
+from edge_agent.broker_link import Message
+from edge_agent.cose import Forged
+from edge_agent.identity import BadIdentity, Identity
+from edge_agent.joining import Answer, Wish
+from edge_agent.membership import BadMembership
+from edge_agent.topics import Leaf
+
+log = logging.getLogger(__name__)
+_LOOK_S, _DAY_S = 60.0, 86_400.0
+_REFUSALS = 3  # in a row, before the door is asked: a broker that starts up may refuse once
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 600.0
+
+
+class Link(Protocol):
+    """The part of `BrokerLink` that is needed here."""
+
+    def publish(self, message: Message) -> None:
+        """Hands a message over for sending."""
+
+    def renew(self) -> None:
+        """Connects anew, with the certificate as it is now."""
+
+
+class CertificateKeeper:
+    """Watches one certificate.
+
+    Args:
+        identity: who we are.
+        state: the device's state folder.
+        wall_ms: the system's time, milliseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        state: Path,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._identity = identity
+        self._state = state
+        self._link: Link | None = None
+        self._wall_ms = wall_ms
+        self._asked: bytes | None = None
+        self._look_again_s = 0.0
+        self._refusals = 0
+        self._at_the_door: threading.Thread | None = None
+        self._let_in = threading.Event()
+        self._trouble = ""
+        self._certificate = self._read()
+
+    def use(self, link: Link) -> None:
+        """Names the connection whose certificate it is."""
+        self._link = link
+
+    def _read(self) -> x509.Certificate | None:
+        try:
+            return x509.load_pem_x509_certificate(self._identity.endpoint.certificate_file.read_bytes())
+        except (OSError, ValueError):
+            return None  # the link says so, with its file
+
+    def _begin_and_end_ms(self) -> tuple[int, int]:
+        if self._certificate is None:
+            return (0, 0)
+        begin, end = self._certificate.not_valid_before_utc, self._certificate.not_valid_after_utc
+        return int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
+
+    def known_ms(self) -> int:
+        """The latest time this device has proof of: its clock may stand at 1970, but certificate and keyring were signed some day."""
+        try:
+            issued_ms = stored_keyring.read(self._state, self._identity.root).issued_ms
+        except (stored_keyring.NoKeyring, OSError):
+            issued_ms = 0
+        return max(issued_ms, self._begin_and_end_ms()[0])
+
+    def _now_ms(self) -> int:
+        return max(self._wall_ms(), self.known_ms())
+
+    def connected(self) -> None:
+        """The broker let us in."""
+        self._refusals = 0
+        self._let_in.set()
+        self.look()
+
+    def look(self) -> None:
+        """Asks for a new certificate over the broker when it is time, at most once a day; call it now and then while connected."""
+        if time.monotonic() < self._look_again_s:
+            return
+        self._look_again_s = time.monotonic() + _LOOK_S
+        begin_ms, end_ms = self._begin_and_end_ms()
+        if self._now_ms() < begin_ms + (end_ms - begin_ms) * 2 // 3:
+            return
+        self._look_again_s = time.monotonic() + _DAY_S
+        try:
+            self._asked = device_keys.load(self._state).request(Wish.RENEW)
+        except (OSError, BadIdentity) as error:
+            log.error("no new certificate can be asked for: %s", error)  # noqa: TRY400 - a message for people
+            return
+        log.info("asking for a new certificate")
+        if self._link is not None:
+            self._link.publish(Message(self._identity.name.topic(Leaf.CERTIFICATE_REQUEST), self._asked))
+
+    def answered(self, payload: bytes) -> None:
+        """Takes what the province sends.
+
+        Raises:
+            Malformed, Forged: not the answer to what we asked.
+            OSError: it cannot be stored; it is asked for again tomorrow.
+        """
+        if self._asked is None:
+            raise Forged("membership: nobody asked")
+        try:
+            if not self._take(joining.read_answer(payload, self._asked, self._identity.root)):
+                log.warning("no new certificate: %s", self._trouble)
+        except (BadMembership, BadIdentity) as error:
+            log.error("the new certificate cannot be used: %s", error)  # noqa: TRY400 - a message for people
+
+    def _take(self, answer: Answer) -> bool:
+        """Puts a granted certificate in place; False when none was granted."""
+        if answer.membership is None:
+            self._trouble = answer.reason
+            return False
+        self._certificate = membership.renew(answer.membership, device_keys.load(self._state), self._identity)
+        self._asked = None
+        log.info("new certificate until %s", self._certificate.not_valid_after_utc.date().isoformat())
+        if self._link is not None:
+            self._link.renew()
+        return True
+
+    def disconnected(self, *, refused: bool) -> None:
+        """The connection ended, or did not come about; `refused`: the broker did not want us. Returns at once."""
+        self._refusals = self._refusals + 1 if refused else self._refusals
+        over = self._now_ms() > self._begin_and_end_ms()[1]
+        door = self._identity.door
+        if door is None or not refused or not (over or self._refusals >= _REFUSALS):
+            return
+        if self._at_the_door is None or not self._at_the_door.is_alive():
+            self._let_in.clear()
+            self._at_the_door = threading.Thread(target=self._stand_at, args=(door,), name="at-the-door", daemon=True)
+            self._at_the_door.start()
+
+    def _stand_at(self, door: tuple[str, int]) -> None:
+        """Knocks until there is a new certificate, or the broker lets us in all the same."""
+        wait_s, said = _FIRST_WAIT_S, ""
+        while not self._knock(door):
+            if self._trouble != said:
+                said = self._trouble
+                log.warning("no new certificate: %s", said)
+            if self._let_in.wait(random.uniform(0.5, 1.0) * wait_s):  # noqa: S311 - spreading load, not a secret
+                return
+            wait_s = min(_LONGEST_WAIT_S, wait_s * 1.5)
+
+    def _knock(self, door: tuple[str, int]) -> bool:
+        try:
+            return self._take(knock.for_renewal(door, self._identity.root, device_keys.load(self._state)).answer)
+        except (knock.NotReached, knock.Untrusted, BadIdentity, BadMembership) as error:
+            self._trouble = str(error)
+        except OSError as error:
+            self._trouble = f"it cannot be stored ({error})"
+        return False

@@ -1,0 +1,88 @@
+"""Keeps an identity from being replaced while entries made under it still wait: they could never be delivered."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from edge_agent import identity
+from edge_agent.documents import Documents, DocumentsDamaged
+from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
+from edge_agent.outbox import Backlog, OutboxError
+from edge_agent.topics import DeviceName
+
+
+class AlreadyEnrolled(Exception):
+    """The device has an identity that must stay; nothing was changed."""
+
+
+def enrolment_now(documents: Documents) -> dict[str, Any] | None:
+    """The enrolment in force, None when there is none; damaged documents are set aside: enrolling again is the way out of that."""
+    try:
+        return documents.get(identity.ENROLMENT)
+    except DocumentsDamaged:
+        documents.set_aside()
+        return None
+
+
+def backlog(state: Path) -> Backlog | None:
+    """What waits in the outbox, None when there is no outbox.
+
+    Raises:
+        AlreadyEnrolled: it cannot be told.
+    """
+    try:
+        with closing(Forwarder(state / OUTBOX_FILE)) as outbox:
+            return outbox.backlog()
+    except FileNotFoundError:
+        return None
+    except OutboxError as error:
+        raise AlreadyEnrolled(f"{error}. Start gate-firmware first, which repairs it") from None
+
+
+def refuse(state: Path, now: dict[str, Any] | None, name: DeviceName, root: str, *, same_key: bool) -> None:
+    """Refuses a new identity that does not fit the one in force.
+
+    Args:
+        state: the device's state folder.
+        now: the enrolment in force.
+        name: who the device would become.
+        root: the root it would trust, base64.
+        same_key: it would go on signing with the same key.
+
+    Raises:
+        AlreadyEnrolled: as another device, in another province, or with another key while entries signed by the old one wait.
+    """
+    if now is None:
+        return
+    if (now["org"], now["device"]) != (name.org, name.device):
+        was = f"{now['org']}/{now['device']}"
+        raise AlreadyEnrolled(f"{state}: this device is enrolled as {was}. To give it another name: gate-agent reset")
+    if now["root"] != root:
+        raise AlreadyEnrolled(f"{state}: this device is enrolled in another province. To give it to this one: gate-agent reset")
+    what_waits = backlog(state)
+    if what_waits is not None and what_waits.entries and not same_key:
+        raise AlreadyEnrolled(
+            f"{state}: {what_waits.entries} entries signed by the old key wait for the province: run gate-agent until they are delivered"
+        )
+
+
+def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
+    """Takes away the empty outbox that a reset left, when the device begins anew under another name.
+
+    Its first entry would name the last log of the old name as its predecessor, and the province would look for that log under the new.
+    """
+    documents = Documents(state)
+    try:
+        former = documents.get(identity.FORMER)
+    finally:
+        documents.close()
+    if former is None or (former["org"], former["device"]) == (name.org, name.device):
+        return
+    waits = backlog(state)
+    if waits is not None and waits.head.seq == 0:
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                (state / (OUTBOX_FILE + suffix)).unlink()

@@ -1,0 +1,96 @@
+"""What `gate-agent run` does on a device that belongs to nobody yet: takes the tickets that firmware scans, until one lets it join."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+from edge_agent import device_keys, identity, join
+from edge_agent.cbor import Malformed
+from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.knock import NotReached, Untrusted
+from edge_agent.membership import BadMembership
+from edge_agent.takeover import AlreadyEnrolled
+from edge_agent.ticket import fingerprint, shown
+
+log = logging.getLogger(__name__)
+_LOOK_S = 0.5
+
+
+class Stopped(Exception):
+    """The agent was told to stop before it had joined."""
+
+
+class WaitingToJoin:
+    """Waits for a ticket that works. The caller holds the agent's lock.
+
+    Args:
+        state: the device's state folder.
+        runtime: where firmware's control socket is.
+        stopping: set when the agent should end.
+    """
+
+    def __init__(self, state: Path, runtime: Path, stopping: threading.Event) -> None:
+        self._state = state
+        self._runtime = runtime
+        self._stopping = stopping
+        self._scanned: str | None = None
+
+    def join(self) -> None:
+        """Returns once this device is a member, by whichever way (a stick may be quicker).
+
+        Raises:
+            Stopped: told to stop.
+            BadIdentity, OSError: the state folder cannot be used.
+        """
+        keys = device_keys.load_or_make(self._state)
+        log.info("not enrolled: waiting for a ticket; this device's key is %s", shown(fingerprint(keys.signing.public_key())))
+        while not self._stopping.is_set():
+            with suppress(OSError, BadMessage), closing(ControlClient(self._runtime, timeout_s=_LOOK_S)) as client:
+                while not self._stopping.is_set() and not self._read(client):
+                    if self._scanned is not None and self._try(client):
+                        return
+            self._stopping.wait(_LOOK_S)
+        raise Stopped
+
+    def _read(self, client: ControlClient) -> bool:
+        """Notes a ticket that comes within a moment; True when firmware is gone."""
+        try:
+            message = client.receive()
+        except TimeoutError:
+            return False
+        if message is not None:
+            self._scanned = scanned_ticket(message) or self._scanned
+        return message is None
+
+    def _try(self, client: ControlClient) -> bool:
+        text, self._scanned = self._scanned or "", None
+
+        def wait(seconds: float) -> bool:
+            """Goes on listening meanwhile: another ticket is tried instead of this one."""
+            until_s = time.monotonic() + seconds
+            gone = False
+            while time.monotonic() < until_s and not (gone or self._stopping.is_set()):
+                gone = self._read(client)
+                if self._scanned == text:
+                    self._scanned = None
+                if self._scanned is not None:
+                    return True
+            return gone or self._stopping.is_set()
+
+        joined = False
+        try:
+            granted = join.until_answered(text, self._state, wait, lambda why: log.warning("%s", why))
+        except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identity.BadIdentity) as error:
+            log.error("not joined: %s", error)  # noqa: TRY400 - a message for people
+        except OSError as error:
+            log.error("not joined: %s cannot be written (%s)", self._state, error.strerror)  # noqa: TRY400 - the same
+        else:
+            joined = True
+            log.info("joined as %s at %s, %s", granted.name, granted.site, granted.gate)
+        with suppress(OSError):
+            client.send(tried_message(text, joined=joined))
+        return joined

@@ -1,0 +1,131 @@
+"""The gate of a device that belongs to nobody yet: it reads codes for one purpose, to find the enrolment ticket that makes it a member.
+
+Nobody is recorded and nothing is remembered. A ticket's text goes to the agent over the control socket; once the agent has joined, this
+ends and the real gate opens. Source: design.md "Enrolment".
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from drivers.indicator import Signal
+from edge_agent import identity as identities
+from edge_agent import ticket
+from edge_agent.control import TICKET_TRIED, ticket_message
+from edge_agent.identity import Identity
+from edge_agent.settings import Settings
+from firmware.control_server import ControlServer
+from firmware.feedback import Feedback
+from firmware.reading import Reading, Report, SourceChanged, Unread
+from firmware.sources import QUEUE_SIZE, Source
+
+log = logging.getLogger(__name__)
+_LOOK_S = 0.5
+_AGAIN_S = 3.0  # a code held up is read many times a second
+_JOIN_S = 2.0
+
+
+class Unenrolled:
+    """The gate before it has a name.
+
+    Args:
+        settings: the configuration.
+        stopping: set when the gate should close.
+
+    Raises:
+        drivers.errors.DriverError: an indicator cannot be opened.
+        OSError: the control socket cannot be made.
+    """
+
+    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+        self._settings = settings
+        self._stopping = stopping
+        self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
+        self._feedback = Feedback(settings.gate, settings.lanes)
+        try:
+            self._control = ControlServer(settings.device.runtime, self._request)
+        except BaseException:
+            self._feedback.close()
+            raise
+        self._sources = [Source(lane, self._reports) for lane in settings.lanes]
+        self._last_text = ""
+        self._last_s = 0.0
+        self._untried: str | None = None
+        self._failed = threading.Event()
+
+    def wait(self) -> Identity | None:
+        """Returns the identity once there is one, None when told to stop.
+
+        Raises:
+            BadIdentity: what enrolment left is damaged.
+        """
+        log.warning("not enrolled: nobody is recorded; show an enrolment ticket to the reader (gate-province ticket)")
+        self._control.start()
+        try:
+            for source in self._sources:
+                source.start()
+            self._feedback.everywhere(Signal.STARTING)
+            while not self._stopping.is_set():
+                with suppress(identities.NotEnrolled):
+                    return identities.load(self._settings.device.state)
+                with suppress(queue.Empty):
+                    self._take(self._reports.get(timeout=_LOOK_S))
+                self._follow_up()
+            return None
+        finally:
+            self._close()
+
+    def _take(self, report: Report) -> None:
+        match report:
+            case Reading():
+                self._answer(report)
+            case Unread(lane, advice):
+                self._feedback.answer(lane, Signal(str(advice)))
+            case SourceChanged(lane, state, why):
+                log.info("lane %s is %s %s", lane, state, why)
+
+    def _answer(self, reading: Reading) -> None:
+        text = reading.data.decode("utf-8", errors="replace")
+        now_s = time.monotonic()
+        again = text == self._last_text and now_s - self._last_s < _AGAIN_S
+        self._last_text, self._last_s = text, now_s
+        if again:
+            return
+        if ticket.looks_like_one(text):
+            self._feedback.answer(reading.lane, Signal.IDENTIFY)
+            self._untried = text[: ticket.MAX_TEXT_CHARACTERS + 1]
+        else:
+            self._feedback.answer(reading.lane, Signal.REFUSED)  # it may be a person's code: they must see that nothing was recorded
+
+    def _follow_up(self) -> None:
+        """Tells the agent of a ticket until it has tried it, and the people at the gate when it was in vain."""
+        untried = self._untried
+        if untried is not None:
+            self._control.tell(ticket_message(untried))
+        if self._failed.is_set():
+            self._failed.clear()
+            self._feedback.everywhere(Signal.REFUSED)
+
+    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
+        """Answers a listener's request, in the control server's thread."""
+        if request["type"] == TICKET_TRIED:
+            if request.get("text") == self._untried:
+                self._untried = None
+            if not request.get("joined"):
+                self._failed.set()
+            return None
+        return {"type": "refused", "why": f"this device is not enrolled: {request['type']} is not known here"}
+
+    def _close(self) -> None:
+        for source in self._sources:
+            source.stop()
+        for source in self._sources:
+            source.join(_JOIN_S)
+        self._control.stop()
+        self._feedback.close()

@@ -1,0 +1,217 @@
+"""Decides on a device's request to join or to get a new certificate, and makes the signed answer.
+
+The same for every way a request comes: the door, a stick, the broker. Whoever asks has proved that it holds both keys it names
+(`joining.read_request`); what is decided here is who that is.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from edge_agent import cose, joining, ticket
+from edge_agent.authority import Officer
+from edge_agent.cbor import Malformed
+from edge_agent.joining import Answer, Membership, Outcome, Request, Wish
+from edge_agent.ticket import fingerprint, shown
+from edge_agent.topics import DeviceName
+from province import certificates, database, devices, keyring_office, tickets, waiting_room
+from province.layout import Layout
+from province.tickets import Grant, Useless
+from province.tls_authority import TlsAuthority
+
+_log = logging.getLogger(__name__)
+CERTIFICATE_LIFE = timedelta(days=366)
+
+
+class _Refusal(Exception):
+    """Ends the examination of a request; the message goes to the device."""
+
+
+class _PleaseWait(Exception):
+    """An operator must approve first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What devices are told: where broker and door are."""
+
+    broker: tuple[str, int]
+    door: tuple[str, int]
+
+
+class Admission:
+    """Answers requests; opens the register anew for each, so that any thread may call it.
+
+    Args:
+        layout: the province.
+        authority: signs TLS certificates.
+        officer: with the power of tickets; signs answers.
+        addresses: told to devices.
+        life: of the certificates.
+    """
+
+    def __init__(
+        self, layout: Layout, authority: TlsAuthority, officer: Officer, addresses: Addresses, life: timedelta = CERTIFICATE_LIFE
+    ) -> None:
+        self._layout = layout
+        self._authority = authority
+        self._officer = officer
+        self._addresses = addresses
+        self._life = life
+
+    def at_the_door(self, message: bytes, door: bytes, now_ms: int) -> bytes:
+        """The answer to a request that came over TLS to the door whose key has this hash.
+
+        Raises:
+            Malformed, cose.Forged: not a request, or one made for another door; it gets no answer.
+            RegisterBusy, NotAProvince: it cannot be answered now.
+        """
+        request = joining.read_request(message)
+        if request.door != door:
+            raise cose.Forged("request: made for another door; somebody passes it on")
+        return self._answered(message, request, now_ms, lambda connection: self._for_door(connection, request, now_ms))
+
+    def _for_door(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> Membership:
+        if request.wish is Wish.RENEW:
+            return self._renewed(connection, request, self._approved_renewal(connection, request, now_ms), now_ms)
+        return self._enter(connection, request, self._grant(connection, request, now_ms), now_ms)
+
+    def from_broker(self, message: bytes, name: DeviceName, now_ms: int) -> bytes:
+        """The answer to a renewal that came on a device's own topic: the broker knows the device's certificate, we check its signature.
+
+        Raises:
+            As `at_the_door`.
+        """
+        request = joining.read_request(message)
+
+        def renew(connection: sqlite3.Connection) -> Membership:
+            device = _of_key(connection, request)
+            if request.wish is not Wish.RENEW or device.name != name:
+                raise _Refusal("only a device itself may ask for its new certificate")
+            return self._renewed(connection, request, device, now_ms)
+
+        return self._answered(message, request, now_ms, renew)
+
+    def from_a_stick(self, message: bytes, grant: Grant, now_ms: int) -> bytes:
+        """The answer to a request that an operator carried here and approves with this very command.
+
+        Raises:
+            As `at_the_door`.
+        """
+        request = joining.read_request(message)
+        return self._answered(message, request, now_ms, lambda connection: self._enter(connection, request, grant, now_ms))
+
+    def _answered(self, message: bytes, request: Request, now_ms: int, decide: Callable[[sqlite3.Connection], Membership]) -> bytes:
+        who = shown(fingerprint(request.public_key))
+        asked = sha256(message).digest()
+        with closing(database.connect(self._layout.register)) as connection:
+            try:
+                with database.transaction(connection, self._layout.register):
+                    membership = decide(connection)
+                answer = Answer(asked, Outcome.WELCOME, membership=membership)
+                _log.info("welcome device=%s wish=%s key=%s", membership.name, request.wish, who)
+            except (_Refusal, Useless) as refusal:
+                answer = Answer(asked, Outcome.REFUSED, str(refusal))
+                _log.warning("refused wish=%s key=%s serial=%r: %s", request.wish, who, request.serial, refusal)
+            except _PleaseWait:
+                answer = self._wait(connection, request, asked, now_ms, who)
+        return joining.reply(answer, self._officer)
+
+    def _wait(self, connection: sqlite3.Connection, request: Request, asked: bytes, now_ms: int, who: str) -> Answer:
+        try:
+            with database.transaction(connection, self._layout.register):
+                waiting_room.ask(connection, request, now_ms)
+        except waiting_room.RoomFull:
+            _log.warning("refused wish=%s key=%s: too many devices wait for approval", request.wish, who)
+            return Answer(asked, Outcome.REFUSED, "too many devices wait for approval: try again later")
+        _log.info("waits for approval wish=%s key=%s serial=%r", request.wish, who, request.serial)
+        return Answer(asked, Outcome.WAIT, f"compare this key with the device's label, then: gate-province approve DIR {who}")
+
+    def _grant(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> Grant:
+        """Who the bearer of a ticket becomes."""
+        if request.ticket is None:
+            raise _Refusal("to join, a ticket or an invitation is needed")
+        try:
+            shown_ticket = ticket.verify(request.ticket, self._officer.key.public_key())
+        except (Malformed, cose.Forged):
+            raise _Refusal("this ticket is not of this province") from None
+        if shown_ticket.serial is not None and shown_ticket.serial != request.serial:
+            raise _Refusal(f"this ticket is for the device with serial number {shown_ticket.serial}, not for {request.serial}")
+        if shown_ticket.key is not None and shown_ticket.key != fingerprint(request.public_key)[: ticket.SHOWN_BYTES]:
+            raise _Refusal(f"this ticket is for the device with key {shown(shown_ticket.key)}")
+        if shown_ticket.number is not None:
+            return tickets.use(connection, shown_ticket.number, request.public_key.public_bytes_raw(), now_ms)
+        if now_ms > shown_ticket.expires_ms:
+            raise _Refusal("this invitation has expired: make a new one")
+        return _approved(connection, request)
+
+    def _enter(self, connection: sqlite3.Connection, request: Request, grant: Grant, now_ms: int) -> Membership:
+        """Registers a device under the granted name, and certifies its TLS key."""
+        if request.member not in (None, str(grant.name)):
+            raise _Refusal(f"this device is {request.member}; to give it another name, first `gate-agent reset` on it")
+        before = devices.find(connection, grant.name)
+        same_key = before is not None and before.public_key == request.public_key
+        if before is not None and before.status == devices.ACTIVE and not same_key:
+            raise _Refusal(f"{grant.name} is registered with another key: revoke that device first (gate-province device revoke)")
+        for other in devices.with_key(connection, request.public_key):
+            if other.status == devices.REVOKED:
+                raise _Refusal(f"this device's key was revoked (as {other.name}): make new ones with `gate-agent reset --new-keys`")
+            if other.name != grant.name:
+                devices.set_status(connection, other.name, devices.MOVED)
+                certificates.revoke(connection, other.name, now_ms)
+        certificate = self._certify(connection, request, grant.name, now_ms)
+        added_ms = before.added_ms if before is not None and same_key else now_ms
+        serial = str(certificate.serial_number)
+        device = devices.Device(grant.name, grant.site, grant.gate, request.public_key, serial, devices.ACTIVE, added_ms)
+        devices.put(connection, device)
+        return self._membership(device, certificate)
+
+    def _approved_renewal(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> devices.Device:
+        """The device whose renewal at the door an operator has approved: its certificate has run out, its signing key speaks for it."""
+        device = _of_key(connection, request)
+        known = waiting_room.ask(connection, request, now_ms)
+        if known.approved_ms is None:
+            raise _PleaseWait
+        return device
+
+    def _renewed(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> Membership:
+        certificate = self._certify(connection, request, device.name, now_ms)
+        devices.put(connection, replace(device, certificate_serial=str(certificate.serial_number)))
+        return self._membership(device, certificate)
+
+    def _certify(self, connection: sqlite3.Connection, request: Request, name: DeviceName, now_ms: int) -> x509.Certificate:
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        certificate = self._authority.certify(joining.tls_key(request), str(name), now, self._life)
+        certificates.note(connection, name, certificate)
+        return certificate
+
+    def _membership(self, device: devices.Device, certificate: x509.Certificate) -> Membership:
+        return Membership(
+            name=device.name, site=device.site, gate=device.gate, host=self._addresses.broker[0], port=self._addresses.broker[1],
+            door_host=self._addresses.door[0], door_port=self._addresses.door[1], certificate=certificate.public_bytes(Encoding.DER),
+            authority=self._authority.certificate.public_bytes(Encoding.DER), keyring=keyring_office.read_signed(self._layout),
+        )  # fmt: skip
+
+
+def _of_key(connection: sqlite3.Connection, request: Request) -> devices.Device:
+    known = [device for device in devices.with_key(connection, request.public_key) if device.status == devices.ACTIVE]
+    if not known:
+        raise _Refusal("no active device has this key: it was revoked, or never joined here")
+    return known[0]
+
+
+def _approved(connection: sqlite3.Connection, request: Request) -> Grant:
+    """Who an operator has said the device with this key shall be."""
+    for one in waiting_room.every(connection):
+        if one.public_key == request.public_key and one.wish is Wish.JOIN and one.grant is not None:
+            return one.grant
+    raise _PleaseWait

@@ -1,0 +1,153 @@
+"""`gate-province admit`: the door by which scanners join, and new certificates over the broker, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import queue
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from edge_agent import joining, logs, private_files, topics
+from edge_agent.authority import Power
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.ending import stop_when_asked
+from edge_agent.endpoint import Endpoint
+from edge_agent.topics import Leaf
+from province import door as doors
+from province import secret_files
+from province.admission import CERTIFICATE_LIFE, Addresses, Admission
+from province.clock import now_ms
+from province.collect_command import broker_address
+from province.errors import NotAProvince, ProvinceError
+from province.layout import REGISTRAR, Layout
+from province.officers import load_officer, read_root_public
+from province.tls_authority import TlsAuthority
+
+_log = logging.getLogger(__name__)
+_WAITING_MOST = 1000
+
+_EPILOG = """\
+examples:
+  gate-province admit /srv/gate                                  beside `gate-province collect`
+  gate-province admit /srv/gate --door join.hue.example.vn:8884  as devices reach it, when a router stands between
+
+It alone needs authority/ (the TLS certificate authority) and the tickets officer's key; collecting entries needs neither.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `admit` to the command line."""
+    parser = subparsers.add_parser(
+        "admit",
+        help="let scanners join, renew their certificates",
+        description="Opens the door by which scanners join with a ticket or an approval, and renews certificates over the broker.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    parser.add_argument(
+        "--door", metavar="HOST:PORT", help="the door as devices reach it (default: the first --host and --door-port of init)"
+    )
+    parser.add_argument(
+        "--broker", metavar="HOST:PORT", help="the broker as devices reach it (default: the first --host and --port of init)"
+    )
+    parser.add_argument(
+        "--certificate-days",
+        type=int,
+        default=CERTIFICATE_LIFE.days,
+        metavar="N",
+        help="how long a certificate lasts (default %(default)s)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log more")
+
+
+class Renewals:
+    """Answers the requests that devices send over the broker, one after the other."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._arrived: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
+
+    def on_event(self, event: Event) -> None:
+        """Takes what the link tells, in the link's thread."""
+        match event:
+            case Connected():
+                _log.info("connected to the broker")
+            case Disconnected(why):
+                _log.warning("not connected: %s; trying again", why)
+            case Arrived():
+                try:
+                    self._arrived.put_nowait(event)
+                except queue.Full:
+                    _log.warning("a request for a certificate was dropped: too many at once; its device asks again")
+
+    def stop(self) -> None:
+        """Ends `work`; may be called from a signal handler's thread."""
+        self._arrived.put(None)
+
+    def work(self, link: BrokerLink) -> None:
+        """Answers until `stop`."""
+        while (arrived := self._arrived.get()) is not None:
+            found = topics.parse(arrived.topic)
+            if found is None or found[1] is not Leaf.CERTIFICATE_REQUEST:
+                continue
+            try:
+                answer = self._admission.from_broker(arrived.payload, found[0], now_ms())
+            except (Malformed, Forged) as error:
+                _log.warning("no certificate for device=%s: %s", found[0], error)
+            except ProvinceError as error:
+                _log.error("no certificate for device=%s now: %s", found[0], error)
+            else:
+                link.publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Admits until SIGTERM or SIGINT."""
+    layout = Layout(args.folder.absolute())
+    settings = layout.read_settings()
+    told = Addresses(
+        broker_address(args.broker, (settings.hosts[0], settings.port)), broker_address(args.door, (settings.hosts[0], settings.door_port))
+    )
+    if not 1 <= args.certificate_days <= 3652:
+        raise NotAProvince(f"--certificate-days {args.certificate_days}: must be 1 to 3652.")
+    logs.configure(verbose=args.verbose)
+    secret_files.tighten(layout)
+    officer = load_officer(layout, Power.TICKETS)
+    authority = TlsAuthority.load(private_files.locate(layout.authority_key, "gate-province.ca.key"), layout.authority_certificate)
+    admission = Admission(layout, authority, officer, told, timedelta(days=args.certificate_days))
+    renewals = Renewals(admission)
+    certificate, key = layout.door / "server.crt", layout.door / "server.key"
+    try:
+        shown = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
+        context = doors.tls(str(certificate), str(key))
+        endpoint = Endpoint(
+            settings.hosts[0], settings.port, layout.authority_certificate, layout.registrar / "client.crt", layout.registrar / "client.key"
+        )
+        link = BrokerLink(endpoint, REGISTRAR, [topics.ALL_CERTIFICATE_REQUESTS], renewals.on_event)
+    except (OSError, ValueError) as error:
+        raise NotAProvince(f"{layout.root}: the keys of door or registrar cannot be used ({error}). Restore them from a backup.") from None
+    key_hash = joining.tls_key_hash(shown)
+    try:
+        door = doors.Door(
+            (settings.bind or "", settings.door_port), context, joining.greet(read_root_public(layout), shown, officer),
+            lambda message: admission.at_the_door(message, key_hash, now_ms()),
+        )  # fmt: skip
+    except OSError as error:
+        raise ProvinceError(f"port {settings.door_port} cannot be listened on ({error.strerror}): is another `admit` running?") from None
+    stop_when_asked(renewals.stop)
+    door.start()
+    _log.info("the door is open port=%d, devices are sent to broker=%s:%d", settings.door_port, *told.broker)
+    link.start()
+    try:
+        renewals.work(link)
+    finally:
+        door.stop()
+        link.stop()
+    _log.info("stopped")
+    return 0

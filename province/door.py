@@ -1,0 +1,118 @@
+"""The door by which scanners join: TLS on a port of its own, one request and one answer a connection, nothing else.
+
+Apart from the broker, so that strangers never talk to what carries entries; no HTTP, so that there is little to attack: every byte
+from outside is a length, a bounded frame, and one parser (`edge_agent.joining`). Source: decision 0060.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from edge_agent import joining
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from province.errors import ProvinceError
+
+_log = logging.getLogger(__name__)
+_GUESTS_MOST = 64
+_VISIT_S = 20.0  # whoever takes longer is shown out, or 64 slow strangers would keep everyone else away
+
+
+class Door:
+    """A listening door; each guest is served in a thread of its own.
+
+    Args:
+        address: where to listen; an empty host is every address of this machine.
+        context: TLS with the door's key.
+        greeting: sent to each guest first, see `joining.greet`.
+        answer: makes the answer to a request; may raise Malformed, Forged or ProvinceError, then the guest gets none.
+
+    Raises:
+        OSError: the port cannot be had.
+    """
+
+    def __init__(self, address: tuple[str, int], context: ssl.SSLContext, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:
+        self._context = context
+        self._greeting = greeting
+        self._answer = answer
+        self._guests = threading.BoundedSemaphore(_GUESTS_MOST)
+        if address[0] or not socket.has_dualstack_ipv6():
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+            self._server = socket.create_server(address, family=family)
+        else:
+            self._server = socket.create_server(address, family=socket.AF_INET6, dualstack_ipv6=True)
+        self._thread = threading.Thread(target=self._serve, name="door", daemon=True)
+
+    def start(self) -> None:
+        """Begins to let guests in; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Closes the door; guests who are in are left to the process's end."""
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                guest, (host, *_) = self._server.accept()
+            except OSError:  # `stop` has closed it; anything else is the guest's trouble
+                if self._server.fileno() < 0 or not self._listens():
+                    return
+                continue
+            if not self._guests.acquire(blocking=False):
+                guest.close()
+                continue
+            threading.Thread(target=self._receive, args=(guest, host), name="guest", daemon=True).start()
+
+    def _listens(self) -> bool:
+        return bool(self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+    def _receive(self, guest: socket.socket, host: str) -> None:
+        hand = guest.dup()  # TLS takes the guest's own descriptor over
+        shown_out = threading.Timer(_VISIT_S, _show_out, (hand,))
+        shown_out.daemon = True
+        shown_out.start()
+        try:
+            with guest, self._context.wrap_socket(guest, server_side=True) as stream:
+                joining.send_frame(stream, self._greeting)
+                joining.send_frame(stream, self._answer(joining.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
+                with contextlib.suppress(OSError):
+                    stream.unwrap()  # so that the answer is not cut off by a reset
+        except (Malformed, Forged) as error:
+            _log.warning("turned away from=%s: %s", host, error)
+        except ProvinceError as error:
+            _log.error("no answer for from=%s: %s", host, error)
+        except OSError as error:
+            _log.debug("guest left from=%s: %s", host, error)
+        except Exception as error:  # noqa: BLE001 - a request that meets a fault of ours must not end the process; no trace: it may hold data
+            _log.error("internal error with a guest: %s", type(error).__name__)
+        finally:
+            shown_out.cancel()
+            hand.close()
+            self._guests.release()
+
+
+def _show_out(hand: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # has left already
+        hand.shutdown(socket.SHUT_RDWR)
+
+
+def tls(certificate_file: str, key_file: str) -> ssl.SSLContext:
+    """The door's TLS: it shows its key, guests show none.
+
+    Raises:
+        OSError: the files cannot be read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate_file, key_file)
+    return context

@@ -1,0 +1,89 @@
+"""Writes RabbitMQ's users and permissions for a province whose broker is RabbitMQ with its MQTT plug-in.
+
+The plug-in turns MQTT's topics into AMQP's: `/` becomes `.`, `+` becomes `*`. A subscription is checked by its filter as written, not
+message by message. RabbitMQ could put `{username}` into a rule, but our user names hold a slash where its topics have a dot: so each
+device gets its own rules, made anew whenever one joins or is revoked. Decision 0063.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from edge_agent import topics
+from edge_agent.topics import DeviceName, Leaf
+from province.layout import COLLECTOR, REGISTRAR
+
+_EXCHANGE = "amq.topic"  # the plug-in's default
+_NOTHING = "^$"
+_ANY_NAME = r"[^.]+"
+
+
+def _key(topic: str) -> str:
+    return re.escape(topic.replace("/", "."))
+
+
+def _one_of(patterns: Iterable[str]) -> str:
+    return f"^({'|'.join(patterns)})$"
+
+
+def _everyones(leaf: Leaf) -> str:
+    return rf"{_key(topics.PREFIX)}\.{_ANY_NAME}\.{_ANY_NAME}\.{_key(leaf)}"
+
+
+def _user(name: str, write: str, read: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    queues = rf"^(mqtt-subscription-{re.escape(name)}qos[01]|amq\.topic)$"
+    return (
+        # No password: RabbitMQ lets such a user in by certificate alone.
+        {"name": name, "password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []},
+        {"user": name, "vhost": "/", "configure": queues, "write": queues, "read": queues},
+        {"user": name, "vhost": "/", "exchange": _EXCHANGE, "write": write, "read": read},
+    )
+
+
+def definitions(devices: Iterable[DeviceName]) -> dict[str, Any]:
+    """RabbitMQ definitions (for `rabbitmqctl import_definitions`): users, permissions, topic permissions.
+
+    Args:
+        devices: those that may speak now.
+    """
+    keyring = _key(topics.KEYRING)
+    rows = [
+        _user(COLLECTOR, _one_of([_everyones(Leaf.RECEIPTS), keyring]), _one_of([_everyones(Leaf.ENTRIES), keyring])),
+        _user(REGISTRAR, _one_of([_everyones(Leaf.CERTIFICATE_ISSUED)]), _one_of([_everyones(Leaf.CERTIFICATE_REQUEST), keyring])),
+        *(
+            _user(
+                str(name),
+                _one_of(_key(name.topic(leaf)) for leaf in topics.DEVICE_WRITES),
+                _one_of([*(_key(name.topic(leaf)) for leaf in topics.DEVICE_READS), keyring]),
+            )
+            for name in devices
+        ),
+    ]
+    users, permissions, topic_permissions = zip(*rows, strict=True)
+    return {
+        "vhosts": [{"name": "/"}],
+        "users": list(users),
+        "permissions": list(permissions),
+        "topic_permissions": list(topic_permissions),
+    }
+
+
+def config(authority: str, certificate: str, key: str, port: int) -> str:
+    """The lines of rabbitmq.conf that matter: mutual TLS, and the certificate's common name as user name."""
+    return f"""\
+listeners.tcp = none
+mqtt.listeners.tcp = none
+mqtt.listeners.ssl.default = {port}
+mqtt.allow_anonymous = false
+mqtt.ssl_cert_login = true
+ssl_cert_login_from = common_name
+ssl_options.cacertfile = {authority}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+ssl_options.versions.1 = tlsv1.2
+ssl_options.versions.2 = tlsv1.3
+"""

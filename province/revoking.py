@@ -1,0 +1,134 @@
+"""Shuts a stolen device out: its signatures, its certificates, and the session it has open this very moment.
+
+Measured on Mosquitto 2.0.11: SIGHUP makes it load a new revocation list, but a session that is open stays open and goes on publishing. What
+ends it is MQTT itself: a second client of the same id takes a session over (MQTT 3.1.1, section 3.1.4). The broker takes the client id
+from the certificate, so nobody but the authority can do that: we certify the device's name once more, for minutes, and connect.
+Source: decision 0061.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from edge_agent.broker_link import BrokerLink, Connected, Disconnected, Event
+from edge_agent.endpoint import Endpoint
+from edge_agent.topics import DeviceName
+from province import certificates, database, devices
+from province.errors import NotAProvince, ProvinceError
+from province.layout import Layout
+from province.tls_authority import TlsAuthority, TlsIdentity
+
+_log = logging.getLogger(__name__)
+_LIFE = timedelta(minutes=10)
+_RELOAD_S = 40.0
+_ANSWER_S = 15.0
+
+
+class StillOpen(ProvinceError):
+    """Its signatures count no more, but the broker could not be made to shut it out; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker as this machine reaches it, and how to make it read its files again."""
+
+    address: tuple[str, int]
+    reload: Callable[[], None]
+
+
+def reload_by_pid(layout: Layout) -> None:
+    """Sends SIGHUP to the Mosquitto that was started with our configuration on this machine.
+
+    Raises:
+        StillOpen: it does not run here, or is not ours to signal.
+    """
+    try:
+        os.kill(int(layout.broker_pid.read_text()), signal.SIGHUP)
+    except (OSError, ValueError):
+        raise StillOpen(
+            f"{layout.broker_pid}: no running Mosquitto can be told to read the new list. Give a command with --reload, "
+            'such as --reload "systemctl reload mosquitto", and do it again.'
+        ) from None
+
+
+def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int:
+    """Shuts a device out, for good.
+
+    In this order, so that each step holds even when the next one fails: the register (the collector believes no signature of it from
+    its next batch on), the list of revoked certificates, the broker's reading of it, the open session. Doing it again is harmless.
+
+    Args:
+        layout: the province.
+        name: whom.
+        broker: where its session is.
+        now_ms: milliseconds since 1970 UTC.
+
+    Returns:
+        How many of its certificates are revoked now that were not before.
+
+    Raises:
+        NotAProvince: there is no such device, or keys are missing.
+        StillOpen: the broker was not reached or did not read the list.
+        RegisterBusy: nothing was done.
+    """
+    authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    probe, successor = (authority.client(str(name), now, _LIFE) for _each in range(2))
+    with closing(database.connect(layout.register)) as connection:
+        with database.transaction(connection, layout.register):
+            if devices.find(connection, name) is None:
+                raise NotAProvince(f"{name}: no such device. See `gate-province device list`.")
+            devices.set_status(connection, name, devices.REVOKED)
+            marked = certificates.revoke(connection, name, now_ms)
+        try:
+            certificates.write_list(layout, connection, authority, now_ms, extra=probe.serial)
+        except OSError as error:
+            raise StillOpen(f"{layout.revocations}: cannot be written ({error.strerror}). Make room and do it again.") from None
+    broker.reload()
+    _wait_until_refused(layout, name, broker.address, probe)
+    why = _connect(layout, name, broker.address, successor)
+    if why is not None:
+        raise StillOpen(f"the session could not be taken over: {why}. Its signatures count no more; do it again.")
+    _wait_until_refused(layout, name, broker.address, probe)  # the first refusal may have been the network's
+    return marked
+
+
+def _wait_until_refused(layout: Layout, name: DeviceName, address: tuple[str, int], probe: TlsIdentity) -> None:
+    """Waits until the broker acts on the new list: the probe's certificate is on it, so a broker that lets it in has not read it yet."""
+    deadline_s = time.monotonic() + _RELOAD_S
+    while (why := _connect(layout, name, address, probe)) is None:
+        if time.monotonic() > deadline_s:
+            raise StillOpen(f"broker {address[0]}:{address[1]} goes on with its old list of revoked certificates. Restart it.")
+    _log.debug("the broker refuses the probe: %s", why)
+
+
+def _connect(layout: Layout, name: DeviceName, address: tuple[str, int], identity: TlsIdentity) -> str | None:
+    """Connects once under the device's name and leaves again; None when let in, else why not."""
+    seen: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with tempfile.TemporaryDirectory(prefix="gate-province-") as folder:  # readable by its owner only
+        certificate, key = Path(folder) / "tls.crt", Path(folder) / "tls.key"
+        certificate.write_bytes(identity.certificate_pem)
+        key.write_bytes(identity.key_pem)
+        endpoint = Endpoint(*address, layout.authority_certificate, certificate, key)
+        link = BrokerLink(endpoint, str(name), [], seen.put, clean_session=True)  # clean: what was kept for the device is dropped too
+        link.start()
+        try:
+            with suppress(queue.Empty):
+                match seen.get(timeout=_ANSWER_S):
+                    case Connected():
+                        return None
+                    case Disconnected(why):
+                        return why
+            return f"broker {address[0]}:{address[1]}: no answer: check the network"
+        finally:
+            link.stop()

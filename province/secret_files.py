@@ -1,0 +1,16 @@
+"""Keeps the province's private keys and register from other users of its machine, whenever a service starts."""
+
+from __future__ import annotations
+
+from edge_agent import private_files
+from province.layout import Layout
+
+
+def tighten(layout: Layout) -> None:
+    """Takes others' rights away from every folder and file that holds a secret, and logs each where they had some."""
+    folders = [
+        layout.root_folder, layout.officers, layout.authority, layout.broker, layout.collector, layout.registrar, layout.door,
+        layout.keystore, layout.offline,
+    ]  # fmt: skip
+    keys = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.suffix == ".key"]
+    private_files.tighten([layout.root, *folders, *keys, layout.register])

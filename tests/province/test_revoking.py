@@ -1,0 +1,87 @@
+"""A stolen device is shut out while it is connected: its session, its certificates, its signatures."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from conftest import World
+from province_world import WAIT_S, Log, Scanner, cli, session
+
+from edge_agent.broker_link import Connected, Disconnected, Event
+from province import database, devices
+
+
+class Stolen:
+    """A device in the hands of a thief: connected, and connecting again whenever it is cut off."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self.scanner = scanner
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.link = scanner.link(self.events.put)
+        self.link.start()
+        assert isinstance(self.events.get(timeout=WAIT_S), Connected)
+
+    def until(self, wanted: Callable[[Event], bool]) -> list[Event]:
+        seen: list[Event] = []
+        while not seen or not wanted(seen[-1]):
+            seen.append(self.events.get(timeout=WAIT_S))
+        return seen
+
+
+def test_a_revoked_device_is_cut_off_while_it_is_connected_and_does_not_come_back(world: World) -> None:
+    stolen, honest = world.new_scanner(), world.new_scanner()
+    thief = Stolen(stolen)
+    try:
+        with session(honest) as other:
+            done = cli("device", "revoke", world.layout.root, stolen.name)
+            assert done.returncode == 0, done.stderr
+            assert f"Revoked {stolen.name}" in done.stdout
+            events = thief.until(lambda event: isinstance(event, Disconnected) and "revoked" in event.why)
+            assert isinstance(events[0], Disconnected)  # the session that was open is ended
+            other.deliver(Log.new(honest).append())  # nobody else notices
+            thief.until(lambda event: isinstance(event, Disconnected))  # it tries again, in vain
+    finally:
+        thief.link.stop()
+    assert not any(isinstance(event, Connected) for event in _rest(thief.events))
+    assert "revoked" in cli("device", "list", world.layout.root).stdout
+    assert cli("device", "revoke", world.layout.root, stolen.name).returncode == 0  # again: harmless
+
+
+def _rest(events: queue.SimpleQueue[Event]) -> list[Event]:
+    seen = []
+    while not events.empty():
+        seen.append(events.get())
+    return seen
+
+
+def test_a_revoked_signature_counts_no_more_even_when_its_message_gets_through(world: World) -> None:
+    """As from a broker that could not be reached, or from entries that were on their way."""
+    stolen = world.new_scanner()
+    made = Log.new(stolen).append()
+    with session(stolen) as connected:
+        connected.deliver(Log.new(stolen).append())
+        with closing(database.connect(world.layout.register)) as connection:
+            devices.set_status(connection, stolen.name, devices.REVOKED)
+        connected.send(made)
+        while (event := world.collecting.events.get(timeout=WAIT_S))["event"] != "quarantined":
+            pass
+    assert event["reason"] == "device-not-active"
+
+
+@pytest.mark.parametrize("words", [("no-such/device",), ("nonsense",), ("a/b/c",)])
+def test_whom_nobody_knows_cannot_be_revoked(world: World, words: tuple[str, ...]) -> None:
+    done = cli("device", "revoke", world.layout.root, *words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broker_that_cannot_be_reached_is_said_and_the_signatures_are_refused_all_the_same(world: World) -> None:
+    stolen = world.new_scanner()
+    done = cli("device", "revoke", world.layout.root, stolen.name, "--reload", "false")
+    assert done.returncode == 1
+    assert "Its signatures count no more" in done.stderr
+    assert cli("device", "revoke", world.layout.root, stolen.name, "--broker", "127.0.0.1:1").returncode == 1
+    assert cli("device", "revoke", world.layout.root, stolen.name).returncode == 0
