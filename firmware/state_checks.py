@@ -33,7 +33,11 @@ def check_identity(state: Path) -> tuple[Finding, Identity | None]:
     try:
         identity = identities.load(state)
     except identities.NotEnrolled as error:
-        return fault("identity", str(error), "get a bundle from the province and run: gate-agent enrol BUNDLE"), None
+        return fault(
+            "identity",
+            str(error),
+            "show it an enrolment ticket while gate-firmware and gate-agent run; other ways: gate-agent enrol --help",
+        ), None
     except (identities.BadIdentity, DocumentsDamaged, OSError) as error:
         return fault("identity", str(error), "run this as the gate's user; if it stays so, enrol this device again"), None
     return ok("identity", f"{identity.name}, site {identity.site}, gate {identity.gate}"), identity

@@ -160,7 +160,7 @@ def test_not_enrolled_is_a_fault_with_what_to_do(enrolled: Enrolled, reader: Rea
         file.unlink()
     exit_code, found = check(config, capsys)
     assert exit_code == 1
-    assert "gate-agent enrol BUNDLE" in found["identity"]["todo"]
+    assert "show it an enrolment ticket" in found["identity"]["todo"]
     assert (verdicts(found)["keyring"], verdicts(found)['reader of lane "in"']) == ("skipped", "ok")  # the rest is tested all the same
     enrolled.state.rename(enrolled.state.with_name("away"))
     exit_code, found = check(config, capsys)
