@@ -14,7 +14,7 @@ import pytest
 from gate_world import SpyIndicator, add_test_drivers
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from drivers import schemes
+from drivers import fittings
 from drivers.catalogue import open_indicator
 from drivers.errors import DriverError, Unplugged
 from drivers.indicator import Signal
@@ -199,8 +199,8 @@ class SpyOutput:
 @pytest.fixture
 def outputs(monkeypatch: pytest.MonkeyPatch) -> list[SpyOutput]:
     scheme = Scheme("spy", "For tests.", f"{__name__}:SpyOutput", path="name", example="spy:door")
-    monkeypatch.setattr(schemes, "BARRIERS", (scheme,))
-    monkeypatch.setattr(schemes, "DISPLAYS", (scheme,))
+    monkeypatch.setattr(fittings, "BARRIERS", (scheme,))
+    monkeypatch.setattr(fittings, "DISPLAYS", (scheme,))
     monkeypatch.setattr(SpyOutput, "made", [])
     return SpyOutput.made
 
