@@ -21,7 +21,7 @@ class Allowance:
         >>> door = Allowance("door", "cửa")
         >>> door.changed(0.0, active=True)
         [{'what': 'door', 'part': 'cửa', 'active': 1}]
-        >>> sum(len(door.changed(1.0, active=bool(number % 2))) for number in range(100)), door.tick(60.9), door.tick(61.0)
+        >>> sum(len(door.changed(1.0, active=bool(number % 2))) for number in range(100)), door.tick(30.0), door.tick(61.0)
         (59, [], [{'what': 'door', 'part': 'cửa', 'active': 1, 'left_out': 40}])
     """
 
