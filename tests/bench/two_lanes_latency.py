@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _work(folder: Path) -> Sequence[_Lane]:
     pictures = [picture_of(code) for code in coming]
     with pytest.MonkeyPatch.context() as patch:
         add_test_drivers(patch)
-        ToldCamera.plans["in"] = [view]  # type: ignore[list-item]  # what is iterated over is enough
+        ToldCamera.plans["in"] = [view]
         lanes = (
             LaneSettings("in", "in", camera="told:in", indicator="spy:in"),
             LaneSettings("out", "out", reader=reader.url, indicator="spy:out"),
@@ -86,16 +87,21 @@ def _work(folder: Path) -> Sequence[_Lane]:
         with RunningGate(enrolled, enrolled.settings(*lanes, capacity_mb=64)):
             SpyIndicator.by_name["out"].wait_for(Signal.READY)
             came, went = _Lane("in"), _Lane("out")
-            people_go = threading.Thread(target=lambda: [went.one(lambda code=code: reader.scan(code)) for code in going])  # type: ignore[misc]
+            people_go = threading.Thread(target=_go, args=(went, reader, going))
             people_go.start()
             for picture in pictures:
-                came.one(lambda picture=picture: view.show(picture))  # type: ignore[misc]
+                came.one(partial(view.show, picture))
             people_go.join()
             view.over = True
             view.show(None)
     reader.unplug()
     came.unanswered += abs(len(enrolled.passages()) - 2 * _EACH_WAY)
     return came, went
+
+
+def _go(lane: _Lane, reader: Reader, codes: Sequence[str]) -> None:
+    for code in codes:
+        lane.one(partial(reader.scan, code))
 
 
 def _bare_commit_ms(folder: Path) -> float:
