@@ -10,7 +10,7 @@ class Barrier(Protocol):
 
     Example:
         >>> from drivers.catalogue import open_barrier               # doctest: +SKIP
-        >>> open_barrier("relay:?pin=5&pulse_ms=500").let_through()  # doctest: +SKIP
+        >>> open_barrier("relay:?pin=26&pulse_ms=500").let_through()  # doctest: +SKIP
     """
 
     def let_through(self) -> None:

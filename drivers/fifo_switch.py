@@ -42,6 +42,7 @@ class FifoSwitch:
     def __init__(self, path: str, active: bool = False) -> None:
         self._name = f"fifo:{path}"
         self._active = active
+        self._dropped = False
         self._framing = LineFraming(_LONGEST_LINE_BYTES)
         self._file = InterruptibleFile(open_fifo(path, self._name))
 
@@ -57,10 +58,15 @@ class FifoSwitch:
             for line in self._framing.feed(data or b""):
                 active = _LEVELS.get(line)
                 if active is None:
-                    _log.warning("%s: a line was dropped: write 1 or 0", self._name)
+                    self._drop()
                 elif active is not self._active and not self._file.closed:
                     self._active = active
                     yield Change(active, time.monotonic())
+
+    def _drop(self) -> None:
+        if not self._dropped:  # said once: whoever floods it must not bury everything else in the log
+            _log.warning("%s: a line was dropped: write 1 or 0", self._name)
+        self._dropped = True
 
     def close(self) -> None:
         """Ends `changes` at once; the FIFO stays, writers may hold it open."""

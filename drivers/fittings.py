@@ -12,7 +12,7 @@ _SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 
 
 def _must_have_pin(values: Mapping[str, Value]) -> list[str]:
-    return ["no pin is named, give one, for example pin=5"] if values["pin"] is None else []
+    return ["no pin is named, give one, for example pin=26"] if values["pin"] is None else []
 
 
 BARRIERS = (
@@ -26,7 +26,7 @@ BARRIERS = (
             Option("active_low", "flag", False, "1 when a low level pulls the relay in."),
             Option("when_closed", "choice", "rest", "What a stopped gate leaves: the relay off, or on.", choices=("rest", "open")),
         ),
-        example="relay:?pin=5&pulse_ms=500",
+        example="relay:?pin=26&pulse_ms=500",
         agree=_must_have_pin,
     ),
 )
@@ -42,7 +42,7 @@ SWITCHES = (
             Option("pull", "choice", "up", "The pin's own resistor.", choices=("up", "down", "none")),
             Option("bounce_ms", "integer", 50, "How long a level must hold to count, in milliseconds.", 0, 5000),
         ),
-        example="gpio:?pin=23&active=low&pull=up",
+        example="gpio:?pin=21&active=low&pull=up",
         agree=_must_have_pin,
     ),
     Scheme(

@@ -1,16 +1,16 @@
 """A contact on the Raspberry Pi's header: tamper switch, door contact, button, or a line that another device drives.
 
-Wiring (BCM numbers): a dry contact between GPIO23 (pin 16) and GND (pin 14), with the pin's own pull-up: `gpio:?pin=23`, active when
+Wiring (BCM numbers): a dry contact between GPIO21 (pin 40) and GND (pin 39), with the pin's own pull-up: `gpio:?pin=21`, active when
 closed. Leads longer than a metre get 1 kΩ in series and 10 kΩ to 3.3 V at the Pi (`pull=none`). A vehicle's ignition (terminal 15,
 9 to 36 V with spikes far above) or a charger's "power good" must never touch the header: an optocoupler stands between, its transistor
-pulling the pin to GND: active low as well. A supercapacitor board's power-fail line is 3.3 V: `gpio:?pin=24&active=high&pull=down`.
+pulling the pin to GND: active low as well. A supercapacitor board's power-fail line is 3.3 V: `gpio:?pin=6&active=high&pull=down`.
 
 A level counts when it has held for `bounce_ms`, or after a second in which it never did; it is read, not concluded from edges, so
 that a missed edge is made good within a second.
 
 Example:
     >>> from drivers.catalogue import open_switch                                          # doctest: +SKIP
-    >>> for change in open_switch("gpio:?pin=23&active=low&pull=up").changes():            # doctest: +SKIP
+    >>> for change in open_switch("gpio:?pin=21&active=low&pull=up").changes():            # doctest: +SKIP
     ...     print("closed" if change.active else "open")
 """
 

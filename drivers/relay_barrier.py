@@ -1,7 +1,8 @@
 """A relay that opens a door, flap or turnstile for a moment.
 
-Wiring (BCM numbers): GPIO5 (pin 29) to the input of a relay board with its own supply; 5 V (pin 2) and GND (pin 30) to the board.
-A board that pulls in on a low level wants `active_low=1`. The relay's dry contact goes to the turnstile's "open" input, or into
+Wiring (BCM numbers): GPIO26 (pin 37) to the input of a relay board with its own supply; 5 V (pin 2) and GND (pin 39) to the board.
+GPIO0 to 8 will not do: the Pi pulls them up while it boots, and the relay in. A board that pulls in on a low level wants `active_low=1`, and
+one of those. The relay's dry contact goes to the turnstile's "open" input, or into
 the lock's supply with the fuse and flyback diode the lock's maker asks for.
 
 Fail-safe, and what a dead process leaves. At `close` the pin goes to the level of `when_closed` and is then let go. A process
@@ -12,7 +13,7 @@ killed process can leave a relay pulled in until the service is started again, a
 
 Example:
     >>> from drivers.catalogue import open_barrier                                   # doctest: +SKIP
-    >>> open_barrier("relay:?pin=5&pulse_ms=500&when_closed=open").let_through()     # doctest: +SKIP
+    >>> open_barrier("relay:?pin=26&pulse_ms=500&when_closed=open").let_through()     # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ class SerialReader:
         self._framing = LineFraming(max_bytes)
         self._port = SerialPort(name, port, baud, "reader")
         self._module = _module(module, trigger, aim, light)
+        self._waits_to_be_asked = trigger == "host"
         self._faster = b""
         if self._module is not None:
             try:
@@ -82,17 +83,21 @@ class SerialReader:
                 if self._port.closed:
                     return
             if keep_scanning and (taken or not data):
-                self.trigger()
+                self._scan()
             data = self._port.read(_BURST_GAP_S)
             if not data and not self._port.closed:
                 self._framing.end_of_burst()
 
     def trigger(self) -> None:
-        """Makes a module read now; nothing happens where there is none, or once it is closed.
+        """Makes a module set to `trigger=host` read now; nothing happens with another, or once it is closed.
 
         Raises:
             Unplugged: the reader went away.
         """
+        if self._waits_to_be_asked:
+            self._scan()
+
+    def _scan(self) -> None:
         if self._module is not None:
             self._port.write(self._module.scan)
 

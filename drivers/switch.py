@@ -25,7 +25,7 @@ class Switch(Protocol):
 
     Example:
         >>> from drivers.catalogue import open_switch                            # doctest: +SKIP
-        >>> for change in open_switch("gpio:?pin=23&bounce_ms=50").changes():    # doctest: +SKIP
+        >>> for change in open_switch("gpio:?pin=21&bounce_ms=50").changes():    # doctest: +SKIP
         ...     react(change.active)
     """
 

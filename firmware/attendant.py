@@ -6,6 +6,7 @@ Source: design.md "The way of a record". Belongs to the consumer's thread.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from drivers.indicator import Signal
 from edge_agent.entry import Method
 from firmware.codes import PassCode, UnknownCode, sort_code
 from firmware.gate import Gate
-from firmware.health_pass import read_pass
+from firmware.health_pass import WatchedTrustList, read_pass
 from firmware.judgement import Judgement, Late, Moment, PassVerdict, Verdict
 from firmware.outbox_care import OutboxCare
 from firmware.person_codes import Person
@@ -24,6 +25,7 @@ from firmware.recording import Kept, Recording
 from firmware.repeat_window import RepeatWindow
 
 log = logging.getLogger(__name__)
+_SAY_EVERY_S = 1.0
 _PASS_SIGNALS = {
     PassVerdict.NOT_ASKED: Signal.NOT_A_PERSON_CODE,
     PassVerdict.NOT_OPEN: Signal.NOT_OPEN,
@@ -37,6 +39,7 @@ class Attendant:
 
     Args:
         gate: decides.
+        trust: who may sign health passes.
         held_s: a code unseen by a camera for so many seconds counts as taken away.
         recording: records.
         outbox: sees to it that recording works.
@@ -48,6 +51,7 @@ class Attendant:
     def __init__(
         self,
         gate: Gate,
+        trust: WatchedTrustList,
         held_s: float,
         recording: Recording,
         outbox: OutboxCare,
@@ -56,6 +60,8 @@ class Attendant:
         tell: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._gate = gate
+        self._trust = trust
+        self._said_s: dict[str, float] = {}  # by lane, when the log last told of a code that is nobody's
         self._held = {lane: RepeatWindow(held_s) for lane in gate.rules.lanes}
         self._recording = recording
         self._outbox = outbox
@@ -75,8 +81,14 @@ class Attendant:
                 self._pass(reading, text)
             case _:
                 reason = code.reason if isinstance(code, UnknownCode) else code.kind
-                log.info("lane %s: not a person code (%s)", reading.lane, reason)
+                self._say_nobody(reading, reason)
                 self._answer(reading.lane, Signal.NOT_A_PERSON_CODE)
+
+    def _say_nobody(self, reading: Reading, reason: str) -> None:
+        """Tells the log, at most once a second for each lane: a reader gone mad must not bury everything else in it."""
+        if reading.at_s - self._said_s.get(reading.lane, -math.inf) >= _SAY_EVERY_S:
+            self._said_s[reading.lane] = reading.at_s
+            log.info("lane %s: not a person code (%s)", reading.lane, reason)
 
     def _person(self, reading: Reading, person: Person) -> None:
         judgement = self._gate.judge(reading.lane, person, self._moment(reading.at_s))
@@ -95,7 +107,7 @@ class Attendant:
         if not self._gate.asks_passes(reading.lane):
             self._answer(reading.lane, _PASS_SIGNALS[PassVerdict.NOT_ASKED])
             return
-        verdict = self._gate.pass_shown(reading.lane, read_pass(text, self._gate.rules.trust_list, moment.wall_ms), moment)
+        verdict = self._gate.pass_shown(reading.lane, read_pass(text, self._trust.signers, moment.wall_ms), moment)
         if not isinstance(verdict, Late):
             self._answer(reading.lane, _PASS_SIGNALS[verdict])
             return

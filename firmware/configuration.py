@@ -30,7 +30,9 @@ def load_settings(path: Path) -> Settings:
     Raises:
         ConfigError: with every problem found.
     """
-    return settings_of.load(path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read)])
+    return settings_of.load(
+        path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read), *_scan_problems(read)]
+    )
 
 
 def devices_in(settings: Settings) -> list[tuple[str, DriverUrl]]:
@@ -102,3 +104,22 @@ def _button_problems(read: Understood) -> Iterator[str]:
         known = sorted(each.name for each in read.inputs.values() if each.role == role)
         if button and button not in known:
             yield f"{key}: {button!r} is no [[input]] of role {role}; known are {', '.join(known) or 'none'}"
+
+
+def _scan_problems(read: Understood) -> Iterator[str]:
+    """A contact that asks for readings needs a reader that waits to be asked, and the other way round."""
+    asking = [place for place, each in read.inputs.items() if each.role == "scan"]
+    waiting = [place for place, lane in read.lanes.items() if _waits_to_be_asked(lane.reader)]
+    if asking and not waiting:
+        for place in asking:
+            yield f"input[{place}].role: 'scan' is not allowed when no lane has a reader with trigger=host; give one `&trigger=host`"
+    if waiting and not asking:
+        for place in waiting:
+            yield f"lane[{place}].reader: trigger=host never reads without an [[input]] of role scan; add one, or leave trigger out"
+
+
+def _waits_to_be_asked(reader: str) -> bool:
+    try:
+        return bool(reader) and check_reader_url(reader).arguments.get("trigger") == "host"
+    except BadUrl:
+        return False  # which is said already

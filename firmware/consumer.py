@@ -1,6 +1,6 @@
 """The heart of the gate: takes what the parts report, one at a time, and sees to what time brings: clock, outbox, lights.
 
-Source: design.md "The way of a record". One thread, one bounded queue; nothing here waits for the network.
+Source: design.md "The way of a record". One thread, one bounded inbox; nothing here waits for the network.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Kind
 from edge_agent.settings import Settings
 from firmware.aim import Advice
+from firmware.allowance import Facts
 from firmware.attendant import Attendant
 from firmware.feedback import Feedback
 from firmware.gate import Gate
 from firmware.gate_rules import rules_of
 from firmware.gate_state import GateState
-from firmware.happenings import Facts, Happenings
+from firmware.happenings import Happenings
+from firmware.health_pass import WatchedTrustList
+from firmware.inbox import Inbox
 from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Switched, TripOrder, Unread
@@ -73,7 +77,7 @@ class Consumer:
     def __init__(
         self,
         settings: Settings,
-        reports: queue.Queue[Report],
+        reports: Inbox,
         parts: Parts,
         repair: Repair,
         tell: Callable[[Mapping[str, Any]], None],
@@ -85,7 +89,10 @@ class Consumer:
         self._happenings = parts.happenings
         self._outbox = OutboxCare(parts.recording, repair, settings.outbox.note_percent, self._settle)
         self._gate = Gate(rules_of(settings.gate, settings.lanes))
-        self._attendant = Attendant(self._gate, settings.gate.held_s, parts.recording, self._outbox, self.moment, self._answer, tell)
+        self._trust = WatchedTrustList(Path(settings.gate.trust_list) if settings.gate.trust_list else None)
+        self._attendant = Attendant(
+            self._gate, self._trust, settings.gate.held_s, parts.recording, self._outbox, self.moment, self._answer, tell
+        )
         self._told: dict[str, tuple[SourceState, str]] = {}
         self._look_at_clock()
         self._next_tick_s = 0.0
@@ -148,7 +155,7 @@ class Consumer:
             case Unread(lane, advice):
                 self._answer(lane, _ADVICE[advice])
             case Switched(name, active, at_s):
-                if active and self._happenings.role(name) in _BUTTONS:
+                if active and not self._happenings.is_active(name) and self._happenings.role(name) in _BUTTONS:
                     self._gate.pressed(name, at_s)
                 self._happened(self._happenings.switched(report))
                 self._settle()
@@ -184,6 +191,7 @@ class Consumer:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
         self._gate.tidy(self.moment(time.monotonic()))
         self._happened(self._happenings.tick(time.monotonic()))
+        self._trust.look_again()
         self._outbox.look()
         self._settle()
 

@@ -96,7 +96,7 @@ class Feedback:
         lanes: a lane may have its own indicator and barrier; lanes with the same URL share one.
 
     Raises:
-        drivers.errors.DriverError: one cannot be opened; those opened before are closed again.
+        drivers.errors.DriverError: a light or barrier cannot be opened; those opened before are closed again. A display may come later.
     """
 
     def __init__(self, gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> None:
@@ -125,7 +125,7 @@ class Feedback:
             if url not in self._barriers:
                 self._barriers[url] = KeptOutput(f"barrier {url}", partial(open_barrier, url))
         if display:
-            self._display = KeptOutput(f"display {display}", lambda: self._open_display(display))
+            self._display = KeptOutput(f"display {display}", lambda: self._open_display(display), needed=False)
             self._shown = Light(self._display)
 
     def _open_light(self, url: str) -> Indicator:

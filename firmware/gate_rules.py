@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.settings import GateSettings, LaneSettings
 from firmware.directions import LaneRule, Mode
 from firmware.health import Policy
-from firmware.health_pass import TrustList, TrustListError, load_trust_list
+from firmware.health_pass import TrustListError, load_trust_list
 from firmware.nightly import BadTime, read_time
 from firmware.opening_hours import BadHours, OpeningHours, read_hours
 from firmware.passback import Passback
@@ -32,7 +32,6 @@ class GateRules:
         passback_s: how long timed anti-passback refuses.
         health: what is wanted of passes.
         pass_s: a pass and its holder's code belong together within so many seconds.
-        trust_list: who may sign passes.
         keeper_button: a part whose press lets the next person in; empty: there is none.
     """
 
@@ -46,7 +45,6 @@ class GateRules:
     passback_s: float = 900.0
     health: Policy = Policy.OFF
     pass_s: float = 20.0
-    trust_list: TrustList = field(default_factory=lambda: TrustList({}))
     keeper_button: str = ""
 
     @property
@@ -64,7 +62,7 @@ def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
     """The rules of a configuration without problems.
 
     Raises:
-        BadHours, BadTime, TrustListError: `rule_problems` would have said so; or the trust list has changed since.
+        BadHours, BadTime: `rule_problems` would have said so.
     """
     passback = Passback(gate.anti_passback)
     return GateRules(
@@ -78,7 +76,6 @@ def rules_of(gate: GateSettings, lanes: tuple[LaneSettings, ...]) -> GateRules:
         passback_s=gate.passback_s,
         health=Policy(gate.health_pass),
         pass_s=gate.pass_s,
-        trust_list=load_trust_list(Path(gate.trust_list)) if gate.trust_list else TrustList({}),
         keeper_button=gate.keeper_button,
     )
 

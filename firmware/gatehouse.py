@@ -26,9 +26,10 @@ from firmware.consumer import Consumer, Parts
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
-from firmware.reading import Report, SourceState, Switched, TripOrder
+from firmware.inbox import Inbox
+from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
-from firmware.sources import QUEUE_SIZE, Source
+from firmware.sources import Source
 from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
 
@@ -83,7 +84,7 @@ class Gatehouse:
         self._settings = settings
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
-        self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
+        self._reports = Inbox()
         self._identify = threading.Event()
         self._gate_state = GateState(settings.device.state)
         keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
@@ -95,7 +96,7 @@ class Gatehouse:
             recorder, self._salvaged = self._open_when_there_is_room()
             undo.callback(recorder.close)
             boot = system_clock.boot_id()
-            self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now)
+            self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now, self._scan)
             self._recording = Recording(identity, recorder, keyring, time_sense, boot, self._surroundings)
             self._control = ControlServer(settings.device.runtime, self._request)
             undo.callback(self._control.stop)
@@ -154,6 +155,10 @@ class Gatehouse:
         """Ends `run` within a second; may be called from any thread."""
         self._stopping.set()
 
+    def _scan(self) -> None:
+        for source in self._sources:
+            source.trigger()
+
     def _each_second(self) -> None:
         for source in self._sources:
             if source.newly_refused():
@@ -182,8 +187,8 @@ class Gatehouse:
         while not self._stopping.is_set():
             with contextlib.suppress(queue.Empty):
                 report = self._reports.get(timeout=_LOOK_AGAIN_S)
-                if isinstance(report, Switched):
-                    self._happenings.switched(report)
+                if isinstance(report, Switched) and self._happenings.role(report.name) == "power-fail":
+                    self._happenings.switched(report)  # what the other contacts do now is met when the gate opens anew
             if not self._happenings.power_failed:
                 log.info("the power is back: the gate opens")
                 return True
@@ -224,7 +229,7 @@ class Gatehouse:
         if not self._happenings.has_trips:
             return {"type": "refused", "why": "this gate has no trips; set vehicle.trips = true in its configuration"}
         try:
-            self._reports.put_nowait(order)
+            self._reports.put(order, block=False)
         except queue.Full:
             return {"type": "refused", "why": "the gate is busy; try again"}
         return {"type": "done"}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
 from edge_agent.settings import InputSettings
+from firmware.allowance import Allowance, Facts
 from firmware.reading import Switched, TripOrder
 from firmware.trips import TripChange
 from firmware.vehicle import Vehicle
 
-Facts: TypeAlias = Mapping[str, str | int]
+_TOLD = {"tamper", "door", "power-fail"}
 
 
 class Happenings:
@@ -32,10 +30,15 @@ class Happenings:
         self._roles = {each.name: each.role for each in inputs}
         self._vehicle = vehicle
         self._active: dict[str, bool] = {}
+        self._allowances = {each.name: Allowance(each.role, each.name) for each in inputs if each.role in _TOLD}
 
     def role(self, name: str) -> str:
         """What a contact stands for."""
         return self._roles[name]
+
+    def is_active(self, name: str) -> bool:
+        """Whether a contact is active, as far as it has told."""
+        return self._active.get(name, False)
 
     @property
     def tampered(self) -> bool:
@@ -53,7 +56,7 @@ class Happenings:
 
     def switched(self, report: Switched) -> list[Facts]:
         """Takes in a change and returns what is to be recorded of it; how a contact is at the start is news only if it is active."""
-        role, before = self._roles[report.name], self._active.get(report.name, False)
+        role, before = self._roles[report.name], self.is_active(report.name)
         self._active[report.name] = report.active
         if self._vehicle is not None and role == "ignition":
             return _facts(self._vehicle.ignition(on=report.active, now_s=report.at_s))
@@ -61,9 +64,7 @@ class Happenings:
             return []
         if self._vehicle is not None and role == "terminus":
             return _facts(self._vehicle.terminus()) if report.active else []
-        if role in {"tamper", "door", "power-fail"}:
-            return [{"what": role, "part": report.name, "active": int(report.active)}]
-        return []
+        return self._allowances[report.name].changed(report.at_s, active=report.active) if role in _TOLD else []
 
     @property
     def has_trips(self) -> bool:
@@ -84,7 +85,8 @@ class Happenings:
 
     def tick(self, now_s: float) -> list[Facts]:
         """Lets time pass."""
-        return _facts(self._vehicle.tick(now_s)) if self._vehicle is not None else []
+        trips = _facts(self._vehicle.tick(now_s)) if self._vehicle is not None else []
+        return trips + [facts for allowance in self._allowances.values() for facts in allowance.tick(now_s)]
 
     def _any(self, role: str) -> bool:
         return any(active for name, active in self._active.items() if self._roles[name] == role)

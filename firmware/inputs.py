@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import queue
+from collections.abc import Callable
 
 from drivers.catalogue import open_switch
 from drivers.switch import Switch
 from edge_agent.settings import InputSettings
-from firmware.reading import Report, SourceState, Switched
+from firmware.inbox import Inbox
+from firmware.reading import SourceState, Switched
 from firmware.supervised import Supervised
 
 log = logging.getLogger(__name__)
@@ -21,12 +23,14 @@ class Input:
     Args:
         settings: the contact as configured.
         reports: where its changes go, as `Switched`.
+        pressed: called in this contact's own thread when it becomes active; it may wait.
     """
 
-    def __init__(self, settings: InputSettings, reports: queue.Queue[Report]) -> None:
+    def __init__(self, settings: InputSettings, reports: Inbox, pressed: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
         self.state = SourceState.OPENING
         self._reports = reports
+        self._pressed = pressed
         self._told: tuple[SourceState, str] | None = None
         self._kept = Supervised[Switch](f"input-{settings.name}", lambda: open_switch(settings.switch), self._watch, self._say)
 
@@ -43,8 +47,12 @@ class Input:
         return self._kept.join(timeout_s)
 
     def _watch(self, switch: Switch) -> None:
+        before = True  # one that is held already when it is opened is not pressed now
         for change in switch.changes():
             self._kept.works()
+            if change.active and not before:
+                self._pressed()
+            before = change.active
             self._put(Switched(self.settings.name, change.active, change.at_s))
 
     def _put(self, report: Switched) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from drivers.errors import DriverError
+from drivers.errors import BadUrl, DriverError
 from firmware.trouble import where
 
 log = logging.getLogger(__name__)
@@ -33,17 +33,26 @@ class KeptOutput(Generic[Opened_co]):
         name: what it is and its URL, for the log.
         opens: opens it.
         clock: monotonic seconds.
+        needed: whether a device that cannot be opened the first time is an error; if not, it is opened when it comes.
 
     Raises:
-        drivers.errors.DriverError: it cannot be opened the first time.
+        drivers.errors.DriverError: it is needed, and cannot be opened the first time.
     """
 
-    def __init__(self, name: str, opens: Callable[[], Opened_co], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, opens: Callable[[], Opened_co], clock: Callable[[], float] = time.monotonic, *, needed: bool = True
+    ) -> None:
         self._name, self._opens, self._clock = name, opens, clock
-        self._device: Opened_co | None = opens()
+        self._device: Opened_co | None = None
         self._opened_s = clock() - _STEADY_S  # so that its very first failure is said
         self._wait_s = _FIRST_WAIT_S
         self._next_try_s = 0.0
+        try:
+            self._device = opens()
+        except DriverError as error:
+            if needed or isinstance(error, BadUrl):
+                raise
+            self._failed(error)
 
     @property
     def works(self) -> bool:

@@ -1,4 +1,4 @@
-"""Reads the gate's cameras and readers, each in a thread of its own, and reports what they read to one bounded queue.
+"""Reads the gate's cameras and readers, each in a thread of its own, and reports what they read to the consumer's inbox.
 
 Source: design.md "Watchdog". How a device is kept open is in supervised.py.
 """
@@ -9,14 +9,16 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from drivers.catalogue import open_camera, open_reader
-from drivers.errors import Unavailable
+from drivers.errors import DriverError, Unavailable
 from drivers.line_reader import LineReader
 from edge_agent.settings import LaneSettings
 from firmware.aim import Aim
+from firmware.inbox import Inbox
 from firmware.reading import Method, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.supervised import Device, Supervised
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does n
     from drivers.camera import Camera, Frame
     from firmware.decoder import Decoder, Look
 
-QUEUE_SIZE = 64
 _PUT_S = 1.0
 _EXPOSURES = 2  # a camera alternates at most
 _ANSWERED_REFUSALS = ("binary", "oversize")  # somebody did show a code; `incomplete` is a line's noise
@@ -35,10 +36,10 @@ class Source:
 
     Args:
         lane: the lane as configured.
-        reports: where readings go. A full queue drops a camera's reading (the code is still in view) and makes a reader wait.
+        reports: where readings go. A full line drops a camera's reading (the code is still in view) and makes a reader wait.
     """
 
-    def __init__(self, lane: LaneSettings, reports: queue.Queue[Report]) -> None:
+    def __init__(self, lane: LaneSettings, reports: Inbox) -> None:
         self.lane = lane
         self.counters: Counter[str] = Counter()
         self.look_ms = 0.0  # of the last frame that was looked at
@@ -60,6 +61,14 @@ class Source:
     def join(self, timeout_s: float) -> bool:
         """Waits for the thread to end, and says whether it has."""
         return self._kept.join(timeout_s)
+
+    def trigger(self) -> None:
+        """Makes a reader that waits to be asked read now; nothing happens with a camera, or while the reader is away."""
+        with self._reader_lock:
+            reader = self._reader
+        if reader is not None:
+            with suppress(DriverError):  # the thread that reads it meets the same, says it and opens it anew
+                reader.trigger()
 
     def snapshot(self) -> dict[str, float]:
         """What was counted so far; a reader's refused lines as `refused_binary` and the like."""
@@ -92,7 +101,7 @@ class Source:
     def _put(self, report: Report, *, wait: bool) -> None:
         while not self._kept.stopping.is_set():
             try:
-                self._reports.put(report, timeout=_PUT_S if wait else None, block=wait)
+                self._reports.put(report, block=wait, timeout=_PUT_S)
             except queue.Full:
                 if not wait:
                     self.counters["dropped"] += 1

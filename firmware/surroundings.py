@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 from typing import Any
 
 from edge_agent.entry import Position
 from edge_agent.settings import Settings
 from firmware.happenings import Happenings
+from firmware.inbox import Inbox
 from firmware.inputs import Input
-from firmware.reading import Report
 from firmware.time_sense import Now
 from firmware.vehicle import Vehicle
 from firmware.whereabouts import Whereabouts
@@ -24,13 +23,16 @@ class Surroundings:
         reports: where contacts tell their changes.
         boot: the kernel's boot id, 16 bytes.
         now: the time.
+        scan: makes readers that wait to be asked read; called by contacts of role `scan`, each in its own thread.
     """
 
-    def __init__(self, settings: Settings, reports: queue.Queue[Report], boot: bytes, now: Callable[[], Now]) -> None:
+    def __init__(
+        self, settings: Settings, reports: Inbox, boot: bytes, now: Callable[[], Now], scan: Callable[[], None] = lambda: None
+    ) -> None:
         vehicle = settings.vehicle
         self._vehicle = Vehicle(settings.device.state, boot, vehicle.linger_s, now) if vehicle.trips else None
         self._whereabouts = Whereabouts(vehicle.position, vehicle.position_max_age_s) if vehicle.position else None
-        self._inputs = [Input(each, reports) for each in settings.inputs]
+        self._inputs = [Input(each, reports, scan) if each.role == "scan" else Input(each, reports) for each in settings.inputs]
         self.happenings = Happenings(settings.inputs, self._vehicle)
 
     @property

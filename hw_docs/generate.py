@@ -41,7 +41,7 @@ def _row(*cells: str) -> str:
 def configuration() -> Iterator[str]:
     """Every setting of gate.toml."""
     for name, section in settings.SECTIONS.items():
-        yield f"**[{'[lane]' if name == 'lane' else name}]** {(section.__doc__ or '').strip()}"
+        yield f"**[{f'[{name}]' if name in {'lane', 'input'} else name}]** {(section.__doc__ or '').strip()}"
         yield ""
         yield _row("key", "allowed", "default", "meaning")
         yield _row("---", "---", "---", "---")
@@ -163,7 +163,6 @@ _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "kept-free": kit_pins.kept_free,
     "part-counts": kit_pins.counts,
     **{f"pins-{kit}": _of_kit(kit_pins.pin_table, kit) for kit in kit_pins.KITS},
-    **{f"planned-{kit}": _of_kit(kit_pins.planned_keys, kit) for kit in kit_pins.KITS},
 }
 
 

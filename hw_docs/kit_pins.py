@@ -1,7 +1,6 @@
 """Which pin of the header carries what in each kit: the one source of the pin tables, the wiring drawings and their test.
 
-Lamps and buzzers come from the kits' own `gate.toml`, read by the gate's own loader. Inputs and relays have no keys in `gate.toml` yet:
-`PLANNED` holds them until then.
+All of it comes from the kits' own `gate.toml`, read by the gate's own loader; what hangs on a pin and how it is wired stands here.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.catalogue import check_indicator_url
+from drivers.catalogue import check_barrier_url, check_indicator_url, check_switch_url
+from drivers.urls import DriverUrl
 from firmware.configuration import load_settings
 
 KITS_FOLDER = Path(__file__).resolve().parent / "kits"
@@ -63,31 +63,8 @@ PARTS = {
     "power-fail": Part("supply lost, from the UPS", "pink", False, "low = supply lost", _CONTACT, "open collector"),
     "tamper": Part("tamper switch of the lid", "grey", False, "high = lid open or wire cut", _CONTACT, "closed contact"),
     "door": Part("door contact", "white", False, "high = door open or wire cut", _CONTACT, "closed contact"),
-    "direction": Part("direction button", "blue", False, "low = pressed", _CONTACT, "button"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A pin laid out for a part that `gate.toml` cannot name yet."""
-
-    part: str
-    pin: int
-    lane: str = ""
-
-    def toml(self) -> str:
-        """The lines that will name it."""
-        if PARTS[self.part].output:
-            return f'# in [[lane]] "{self.lane}":\nrelay = "relay:?pin={self.pin}"'
-        active = PARTS[self.part].level.split()[0]
-        return f'[[input]]\nrole = "{self.part}"\nswitch = "gpio:?pin={self.pin}&active={active}"'
-
-
-_COMMON = (Planned("tamper", 16),)
-PLANNED = {
-    "market-gate": (Planned("relay", 26, "in"), *_COMMON, Planned("direction", 21)),
-    "bus-door": (Planned("ignition", 5), Planned("power-fail", 6), *_COMMON, Planned("door", 20), Planned("direction", 21)),
-    "two-lane": (Planned("relay", 26, "in"), Planned("relay", 19, "out"), *_COMMON),
+    "keeper": Part("keeper's button", "blue", False, "low = pressed", _CONTACT, "button"),
+    "terminus": Part("terminus button", "blue", False, "low = pressed", _CONTACT, "button"),
 }
 
 
@@ -99,13 +76,11 @@ class Use:
         part: a key of `PARTS`.
         bcm: its BCM number.
         board: which driver board or input board it goes to.
-        planned: whether the configuration cannot name it yet.
     """
 
     part: str
     bcm: int
     board: str
-    planned: bool
 
     @property
     def header(self) -> int:
@@ -130,17 +105,20 @@ def uses(kit: str) -> list[Use]:
     """Every pin of a kit: outputs board by board, then inputs.
 
     Raises:
-        ConfigError: the kit's configuration cannot be used.
+        ConfigError: the kit's configuration cannot be used, for example because a pin is given twice.
     """
     settings = load_settings(KITS_FOLDER / kit / "gate.toml")
     found: list[Use] = []
     for lane in settings.lanes:
         pins = indicator_pins(lane.indicator or settings.gate.indicator)
-        found += [Use(part, bcm, f"driver {lane.name}", planned=False) for part, bcm in pins.items()]
-        relays = [each for each in PLANNED[kit] if each.part == "relay" and each.lane in {"", lane.name}]
-        found += [Use(each.part, each.pin, f"driver {lane.name}", planned=True) for each in relays]
-    found += [Use(each.part, each.pin, "inputs", planned=True) for each in PLANNED[kit] if not PARTS[each.part].output]
-    return found
+        found += [Use(part, bcm, f"driver {lane.name}") for part, bcm in pins.items()]
+        if lane.barrier:
+            found.append(Use("relay", _pin(check_barrier_url(lane.barrier)), f"driver {lane.name}"))
+    return found + [Use(each.role, _pin(check_switch_url(each.switch)), "inputs") for each in settings.inputs]
+
+
+def _pin(url: DriverUrl) -> int:
+    return int(str(url.arguments["pin"]))
 
 
 def boards(kit: str) -> list[str]:
@@ -149,16 +127,17 @@ def boards(kit: str) -> list[str]:
 
 
 def problems(kit: str) -> list[str]:
-    """What is wrong with a kit's pins: shared, kept free, or an output that the Pi pulls up while it boots."""
+    """What is wrong with a kit's pins: kept free, pulled up while the Pi boots, or at another level than its wiring has."""
     wrong: list[str] = []
-    taken: dict[int, str] = {}
     for use in uses(kit):
-        if taken.setdefault(use.bcm, use.part) != use.part or sum(each.bcm == use.bcm for each in uses(kit)) > 1:
-            wrong.append(f"{kit}: GPIO{use.bcm} is given to {use.part} and to {taken[use.bcm]}")
         if use.bcm in KEPT_FREE:
             wrong.append(f"{kit}: GPIO{use.bcm} of {use.part} is kept free for {KEPT_FREE[use.bcm]}")
         if PARTS[use.part].output and use.bcm < _FIRST_PULLED_DOWN:
             wrong.append(f"{kit}: GPIO{use.bcm} of {use.part} is pulled up while the Pi boots: the {use.part} would come on")
+    for each in load_settings(KITS_FOLDER / kit / "gate.toml").inputs:
+        level = PARTS[each.role].level.split()[0]
+        if check_switch_url(each.switch).arguments["active"] != level:
+            wrong.append(f"{kit}: {each.name} is wired so that {PARTS[each.role].level}, and its switch says otherwise")
     return wrong
 
 
@@ -168,27 +147,17 @@ def _row(*cells: str) -> str:
 
 def pin_table(kit: str) -> Iterator[str]:
     """The pins of a kit as a table."""
-    yield _row("part", "GPIO (BCM)", "header pin", "wire", "level", "between pin and part", "configured")
-    yield _row(*["---"] * 7)
+    yield _row("part", "GPIO (BCM)", "header pin", "wire", "level", "between pin and part")
+    yield _row(*["---"] * 6)
     for use in uses(kit):
         part = PARTS[use.part]
         lane = f" ({use.board.removeprefix('driver ')})" if part.output else ""
-        state = "planned" if use.planned else "yes"
-        yield _row(f"{part.what}{lane}", f"GPIO{use.bcm}", str(use.header), part.wire, part.level, part.between, state)
-    yield ""
-
-
-def planned_keys(kit: str) -> Iterator[str]:
-    """The lines of `gate.toml` that the planned pins will need."""
-    yield "```toml"
-    for each in PLANNED[kit]:
-        yield each.toml()
-    yield "```"
+        yield _row(f"{part.what}{lane}", f"GPIO{use.bcm}", str(use.header), part.wire, part.level, part.between)
     yield ""
 
 
 def counts() -> Iterator[str]:
-    """How many of each part the kits need, as far as their configurations and planned pins say."""
+    """How many of each part the kits need, as far as their configurations say."""
     yield _row("part", *KITS)
     yield _row(*["---"] * (1 + len(KITS)))
     lanes = {kit: load_settings(KITS_FOLDER / kit / "gate.toml").lanes for kit in KITS}

@@ -65,7 +65,7 @@ def draw(kit: str) -> str:
     _header(sheet, kit, right_end - 0.9)
     _pi(sheet, bottom)
     sheet.text((_LEFT, 2.6), f"{_TITLES[kit]}: wiring", size=15, bold=True)
-    sheet.text((_LEFT, 2.0), "Drawn from kits/" + kit + "/gate.toml and the planned pins. Not yet tried on hardware.", size=10, colour=SOFT)
+    sheet.text((_LEFT, 2.0), "Drawn from kits/" + kit + "/gate.toml. Not yet tried on hardware.", size=10, colour=SOFT)
     return sheet.svg(f"{_TITLES[kit]}: wiring")
 
 
@@ -204,12 +204,12 @@ def _right_side(sheet: Sheet, kit: str, rail_top: float) -> float:
     return y
 
 
-def _pin(sheet: Sheet, y: float, pin: str, name: str, colour: str, *, planned: bool = False) -> None:
+def _pin(sheet: Sheet, y: float, pin: str, name: str, colour: str) -> None:
     """A wire from the Pi to a board, with the header's pin."""
-    sheet.wire((_PI_RIGHT, y), (_BOARD_LEFT, y), colour=WIRES[colour], width=1.8, dashed=planned)
+    sheet.wire((_PI_RIGHT, y), (_BOARD_LEFT, y), colour=WIRES[colour], width=1.8)
     sheet.text((_PI_RIGHT - 0.12, y), name, size=9, align="right")
     sheet.text((_PI_RIGHT + 0.15, y + 0.18), pin, size=9, bold=True)
-    sheet.text((_BOARD_LEFT - 0.12, y + 0.18), colour + (", planned" if planned else ""), size=8, colour=SOFT, align="right")
+    sheet.text((_BOARD_LEFT - 0.12, y + 0.18), colour, size=8, colour=SOFT, align="right")
 
 
 def _board(sheet: Sheet, y: float, rows: int, name: str, note: str) -> Box:
@@ -226,7 +226,7 @@ def _driver(sheet: Sheet, pins: list[Use], y: float, lane: str, ground: str) -> 
     at_y = y - 0.85 - _ROW / 2
     for place, use in enumerate(pins, start=1):
         part = PARTS[use.part]
-        _pin(sheet, at_y, f"pin {use.header}", f"GPIO{use.bcm}", part.wire, planned=use.planned)
+        _pin(sheet, at_y, f"pin {use.header}", f"GPIO{use.bcm}", part.wire)
         sheet.text((_BOARD_LEFT + 0.12, at_y), f"{place}B", size=9)
         sheet.text((_BOARD_RIGHT - 0.12, at_y), f"{place}C", size=9, align="right")
         _load(sheet, at_y, part.symbol)
@@ -259,7 +259,7 @@ def _inputs(sheet: Sheet, pins: list[Use], y: float) -> float:
     at_y = first_y = y - 0.85 - _ROW / 2
     for use in pins:
         part = PARTS[use.part]
-        _pin(sheet, at_y, f"pin {use.header}", f"GPIO{use.bcm}", part.wire, planned=use.planned)
+        _pin(sheet, at_y, f"pin {use.header}", f"GPIO{use.bcm}", part.wire)
         sheet.text((_BOARD_LEFT + 0.12, at_y), use.part, size=9)
         _contact(sheet, at_y, part.symbol)
         sheet.text((_RAIL + 0.3, at_y), part.what, size=10)

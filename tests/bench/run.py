@@ -23,6 +23,7 @@ import recording  # noqa: E402 - the same
 import resident_memory  # noqa: E402 - the same
 import shared_set  # noqa: E402 - the same
 import start_up  # noqa: E402 - the same
+import two_lanes_latency  # noqa: E402 - the same
 import whole_loop  # noqa: E402 - the same
 from measures import Measure, table, write  # noqa: E402 - the same
 
@@ -34,6 +35,7 @@ BENCHES = {
     "approaches": approaches.measure,
     "recording": recording.measure,
     "whole_loop": whole_loop.measure,
+    "two_lanes_latency": two_lanes_latency.measure,
     "start_up": start_up.measure,
     "resident_memory": resident_memory.measure,
 }

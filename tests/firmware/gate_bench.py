@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -20,6 +19,7 @@ from firmware.consumer import Consumer, Parts
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder
+from firmware.inbox import Inbox
 from firmware.person_codes import Person, write_person
 from firmware.reading import Method as ReadBy
 from firmware.reading import Reading, Report, SourceChanged, SourceState
@@ -42,7 +42,7 @@ class Bench:
         self.clock = Clock.SYNCHRONISED
         self.wall_ms = now_ms
         self.told: list[Mapping[str, Any]] = []
-        self.reports: queue.Queue[Report] = queue.Queue(64)
+        self.reports = Inbox()
         self.repairs = 0
         self.feedback = Feedback(self.settings.gate, self.settings.lanes)
         self.light = SpyIndicator.by_name["gate"]

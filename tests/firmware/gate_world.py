@@ -259,11 +259,12 @@ class RunningGate:
 
     def _run(self) -> None:
         try:
-            self.house.run()
+            self.reopens = self.house.run()
         except BaseException as error:  # noqa: BLE001 - told to the test when it joins
             self._error = error
 
     def join(self) -> None:
+        """Waits for the gate's end; `reopens` then tells whether it wants to be opened anew."""
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
         if self._error is not None:
@@ -285,14 +286,16 @@ def wait_until(met: Callable[[], bool], what: str) -> None:
         pause.wait(0.01)
 
 
-def gate_toml(enrolled: Enrolled, *lanes: Mapping[str, str], gate: str = 'indicator = "console:?colour=never"\nheld_s = 0.5') -> Path:
+def gate_toml(
+    enrolled: Enrolled, *lanes: Mapping[str, str], gate: str = 'indicator = "console:?colour=never"\nheld_s = 0.5', more: str = ""
+) -> Path:
     """A configuration file of this device."""
     text = f'[device]\nstate = "{enrolled.state}"\nruntime = "{enrolled.runtime}"\nclock = "system"\n'
     text += f"[gate]\n{gate}\n[outbox]\nkeep_free_mb = 0\n"
     for lane in lanes:
         text += "[[lane]]\n" + "".join(f'{key} = "{value}"\n' for key, value in lane.items())
     path = enrolled.state.parent / "gate.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text + more, encoding="utf-8")
     return path
 
 

@@ -17,6 +17,10 @@ def problems(tmp_path: Path, gate_light: str, *lanes: tuple[str, str]) -> str:
     text = f'[gate]\nindicator = "{gate_light}"\n'
     text += "".join(LANE.format(name=f"lane {place}", reader=reader, light=light) for place, (reader, light) in enumerate(lanes))
     file.write_text(text, encoding="utf-8")
+    return said_of(file)
+
+
+def said_of(file: Path) -> str:
     try:
         load_settings(file)
     except ConfigError as error:
@@ -46,3 +50,25 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     told = problems(tmp_path, "gpio:?green=99", ("serial:/dev/ttyACM0?baud=1", "gpio:?green=5"), ("hid:x", "gpio:?red=5"))
     for part in ("green='99'", "baud='1'", "'x' is not allowed", "lane[1].indicator: pin 5 is already the green of lane[0].indicator"):
         assert part in told
+
+
+HOST = "serial:/dev/ttyS1?module=gm65&trigger=host"
+
+
+@pytest.mark.parametrize(
+    "reader, role, told",
+    [
+        ("serial:/dev/ttyS1", "scan", "input[0].role: 'scan' is not allowed when no lane has a reader with trigger=host"),
+        (HOST, "door", "lane[0].reader: trigger=host never reads without an [[input]] of role scan"),
+        (HOST, "scan", ""),
+        ("serial:/dev/ttyS1", "door", ""),
+    ],
+)
+def test_a_contact_that_asks_for_readings_and_a_reader_that_waits_belong_together(
+    tmp_path: Path, reader: str, role: str, told: str
+) -> None:
+    file = tmp_path / "gate.toml"
+    file.write_text(LANE.format(name="in", reader=reader, light="") + f'[[input]]\nname = "x"\nrole = "{role}"\nswitch = "gpio:?pin=21"\n')
+    found = said_of(file)
+    assert told in found
+    assert bool(told) is bool(found)

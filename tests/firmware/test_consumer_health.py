@@ -136,3 +136,31 @@ def test_what_time_has_passed_over_is_forgotten_each_second(hospital: Hospital) 
     bench.tick()
     assert (gate._pairing._passes, gate._pairing._waiting) == ({}, {})
     assert bench.consumer.counters()["presence"]["inside"] == 0
+
+
+def test_a_trust_list_that_has_changed_is_followed_and_a_torn_one_is_not(hospital: Hospital, caplog: pytest.LogCaptureFixture) -> None:
+    bench, people = hospital.bench, synthetic_people(4, seed=11)
+    file = Path(bench.settings.gate.trust_list)
+    other = new_issuer("ES256", "VN", datetime.now(UTC) - timedelta(days=100))
+
+    def result(at: int) -> str | None:
+        """What the register is told of a pass by the new issuer."""
+        hospital.show(hospital.pass_of(people[at], by=other), 100.0 * at)
+        hospital.show(write_person(people[at]), 100.0 * at + 5)
+        return hospital.health()[-1][0]
+
+    assert result(0) == "issuer-unknown"
+    document = json.dumps(trust_list(hospital.issuer, other))
+    file.write_text(document[:-20])
+    for _ in range(3):
+        bench.tick()
+    assert result(1) == "issuer-unknown"
+    assert caplog.text.count("not JSON") == caplog.text.count("The list before goes on") == 1
+    file.write_text(document)
+    bench.tick()
+    assert result(2) == "valid"
+    file.unlink()
+    for _ in range(3):
+        bench.tick()
+    assert result(3) == "valid"
+    assert caplog.text.count("cannot be read") == 1

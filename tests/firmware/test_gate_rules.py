@@ -56,14 +56,13 @@ def test_what_is_written_is_what_the_gate_goes_by(tmp_path: Path) -> None:
         passback_s=60.0,
         health=Policy.REQUIRED,
         pass_s=10.0,
-        trust_list=found.trust_list,
         keeper_button="k",
     )
 
 
 def test_a_plain_gate_has_plain_rules(tmp_path: Path) -> None:
     found = rules(tmp_path, BOTH)
-    assert found == GateRules({"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT)}, trust_list=found.trust_list)
+    assert found == GateRules({"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT)})
     assert found.repeat_s == 30.0
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import queue
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,9 @@ from drivers.position import Fix, NoFix
 from edge_agent.entry import Position
 from edge_agent.settings import InputSettings
 from firmware import supervised
+from firmware.inbox import Inbox
 from firmware.inputs import Input
-from firmware.reading import Report, SourceState, Switched
+from firmware.reading import SourceState, Switched
 from firmware.whereabouts import Whereabouts
 
 
@@ -22,7 +22,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_contact_tells_how_it_is_and_each_change(tmp_path: Path) -> None:
-    reports: queue.Queue[Report] = queue.Queue()
+    reports = Inbox()
     door = Input(InputSettings("cửa", "door", f"fifo:{tmp_path}/door"), reports)
     door.start()
     seen = [reports.get(timeout=WAIT_S)]
@@ -38,7 +38,7 @@ def test_a_contact_tells_how_it_is_and_each_change(tmp_path: Path) -> None:
 
 
 def test_a_contact_that_is_not_there_yet_comes_when_it_comes(tmp_path: Path) -> None:
-    reports: queue.Queue[Report] = queue.Queue()
+    reports = Inbox()
     (tmp_path / "door").write_text("a file, no FIFO", encoding="utf-8")
     door = Input(InputSettings("door", "door", f"fifo:{tmp_path}/door"), reports)
     door.start()
@@ -51,8 +51,8 @@ def test_a_contact_that_is_not_there_yet_comes_when_it_comes(tmp_path: Path) -> 
 
 
 def test_a_full_queue_keeps_no_contact_from_ending(tmp_path: Path) -> None:
-    reports: queue.Queue[Report] = queue.Queue(1)
-    reports.put(Switched("other", True, 0.0))
+    reports = Inbox(1)
+    reports.put(Switched("door", True, 0.0))
     door = Input(InputSettings("door", "door", f"fifo:{tmp_path}/door"), reports)
     door.start()
     wait_until(lambda: door.state is SourceState.WORKING, "the contact works")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from drivers.camera import Frame
 from drivers.errors import Stalled, Unplugged
 from edge_agent.settings import LaneSettings
 from firmware import supervised, zbar
+from firmware.inbox import Inbox
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.schedule import FORCED_EVERY
 from firmware.sources import Source
@@ -31,7 +31,7 @@ class Watched:
     """A source and what it reports."""
 
     def __init__(self, lane: LaneSettings, size: int = 64) -> None:
-        self.reports: queue.Queue[Report] = queue.Queue(size)
+        self.reports = Inbox(size)
         self.source = Source(lane, self.reports)
         self.source.start()
 
