@@ -22,8 +22,9 @@ from edge_agent.identity import Identity
 from edge_agent.settings import Settings
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
+from firmware.inbox import Inbox
 from firmware.reading import Reading, Report, SourceChanged, Unread
-from firmware.sources import QUEUE_SIZE, Source
+from firmware.sources import Source
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5
@@ -46,7 +47,7 @@ class Unenrolled:
     def __init__(self, settings: Settings, stopping: threading.Event) -> None:
         self._settings = settings
         self._stopping = stopping
-        self._reports: queue.Queue[Report] = queue.Queue(QUEUE_SIZE)
+        self._reports = Inbox()
         self._feedback = Feedback(settings.gate, settings.lanes)
         try:
             self._control = ControlServer(settings.device.runtime, self._request)
