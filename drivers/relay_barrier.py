@@ -1,9 +1,9 @@
 """A relay that opens a door, flap or turnstile for a moment.
 
 Wiring (BCM numbers): GPIO26 (pin 37) to the input of a relay board with its own supply; 5 V (pin 2) and GND (pin 39) to the board.
-GPIO0 to 8 will not do: the Pi pulls them up while it boots, and the relay in. A board that pulls in on a low level wants `active_low=1`,
-and one of those. The relay's dry contact goes to the turnstile's "open" input, or into the lock's supply with the fuse and flyback diode
-the lock's maker asks for.
+GPIO0 to 8 will not do: the Pi pulls them up while it boots, and the relay in. A board that pulls in on a low level wants
+`active_low=1`, and GPIO5 or GPIO6. The relay's dry contact goes to the turnstile's "open" input, or into
+the lock's supply with the fuse and flyback diode the lock's maker asks for.
 
 Fail-safe, and what a dead process leaves. At `close` the pin goes to the level of `when_closed` and is then let go. A process
 that is killed says nothing more: the kernel takes the pin back and, depending on its version and the setting

@@ -35,7 +35,7 @@ class Kind(StrEnum):
     CLOCK = "clock"  # the clock became known: corrects earlier entries of the same boot
     SALVAGE = "salvage"  # a damaged outbox was set aside; what was kept of it
     EVENT = "event"  # something happened at the gate: a trip begins or ends, a case is opened, power goes
-    CLOSE = "close"  # the firmware ended on purpose: nothing was recorded after this in this boot
+    CLOSE = "close"  # the firmware ended on purpose: nothing was recorded from here to the next `boot` entry
 
 
 class Clock(StrEnum):

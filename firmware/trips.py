@@ -65,18 +65,18 @@ class Trips:
             raise ValueError(f"linger_s must be 0 or above, got {linger_s}")
         self._new_name = new_name
         self._linger_s = linger_s
-        self._ignition = False
+        self._ignition: bool | None = None  # not told yet
         self._off_since_s: float | None = None
         self.current = running
 
     def ignition(self, *, on: bool, now_s: float) -> list[TripChange]:
         """Takes in the ignition's state, as often as one likes, at `now_s` (monotonic seconds)."""
         ended = self.tick(now_s)  # what was due before this
-        self._ignition = on
+        was, self._ignition = self._ignition, on
         if on:
             self._off_since_s = None
             return ended if self.current else [*ended, self._begin(Why.IGNITION)]
-        if self._off_since_s is None:
+        if was is not False:
             self._off_since_s = now_s
         return [*ended, *self.tick(now_s)]
 
@@ -87,7 +87,8 @@ class Trips:
         return [self._end(Why.IGNITION)]
 
     def begin(self) -> list[TripChange]:
-        """A trip begins by command; one that is running ends."""
+        """A trip begins by command, and one that is running ends; an ignition that was off before does not end it."""
+        self._off_since_s = None
         ended = [self._end(Why.COMMAND)] if self.current else []
         return [*ended, self._begin(Why.COMMAND)]
 

@@ -95,6 +95,7 @@ def test_a_button_says_the_way(world: World, name: str, pin: int, direction: Dir
     buttons = [InputSettings(name, "direction", f"gpio:?pin={number}&bounce_ms=0") for name, number in (("green", 20), ("red", 21))]
     lane = world.lane("button", button_in="green", button_out="red")
     with RunningGate(world.enrolled, surrounded(world.enrolled.settings(lane), *buttons)) as gate:
+        gate_light().wait_for(Signal.READY)
         wait_for_inputs(world.enrolled)
         world.pins.pin(pin).drive_low()
         wait_until(lambda: gate.house._happenings.is_active(name), f"{name} is pressed")
@@ -107,6 +108,7 @@ def test_a_button_says_the_way(world: World, name: str, pin: int, direction: Dir
 def test_the_keepers_button_lets_one_person_into_a_closed_gate(world: World) -> None:
     settings = surrounded(world.enrolled.settings(world.lane()), world.contact("keeper"), keeper_button="keeper")
     with RunningGate(world.enrolled, settings) as gate:
+        gate_light().wait_for(Signal.READY)
         wait_for_inputs(world.enrolled)
         assert ask(world.enrolled.runtime, "close", ("done", "refused")) == {"type": "done"}
         world.reader.scan(CODES[0])

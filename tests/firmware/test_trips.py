@@ -59,6 +59,21 @@ def test_without_ignition_the_terminus_ends_the_trip_and_a_command_begins_the_ne
     assert [change.began for change in bus.begin()] == [False, True]
 
 
+def test_a_trip_begun_by_command_while_the_ignition_is_off_lasts_until_it_has_been_on_and_off_again() -> None:
+    bus = trips(linger_s=120)
+    bus.ignition(on=False, now_s=0)
+    assert [change.began for change in bus.begin()] == [True]
+    assert bus.tick(now_s=1000) == bus.ignition(on=False, now_s=2000) == bus.tick(now_s=3000) == []
+    assert bus.ignition(on=True, now_s=4000) == bus.ignition(on=False, now_s=5000) == []
+    assert bus.tick(now_s=5120) == [TripChange("trip 1", False, Why.IGNITION)]
+
+
+def test_a_trip_recalled_with_the_ignition_off_ends_after_the_linger_time() -> None:
+    bus = trips(linger_s=120, running="trip 0")
+    assert bus.ignition(on=False, now_s=10) == bus.ignition(on=False, now_s=100) == []
+    assert bus.tick(now_s=130) == [TripChange("trip 0", False, Why.IGNITION)]
+
+
 events = st.lists(
     st.tuples(st.sampled_from(["on", "off", "tick", "begin", "end", "terminus"]), st.floats(0, 300)),
     max_size=40,
