@@ -5,8 +5,9 @@ long exposure of whole pulses does not, but blurs a phone that moves. Neither su
 8 333 µs: two pulses of 240 Hz, four of 480 Hz, one of 120 Hz. Lamps on 50 Hz mains flicker at 100 Hz, between the two.
 
 A new setting reaches the sensor some frames after it is asked for, so each exposure is kept for several frames, and what a frame was
-taken with is read from its metadata, never assumed. Brightness is taken from the brightest tenth of the frame: that is where a lit
-phone or white paper is, whatever the rest of the view looks like.
+taken with is read from its metadata, never assumed. picamera2 can lose a setting (`CompletedRequest.release` reads the controls and then
+replaces them), so one that has not come after half its time is asked for again. Brightness is taken from the brightest tenth of the
+frame: that is where a lit phone or white paper is, whatever the rest of the view looks like.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class ExposureBracket:
         self._gains = dict.fromkeys(self._exposures_us, min(4.0, most_gain))  # each exposure finds its own: one may be at its end
         self._asked = self.first()
         self._since_s: float | None = None
+        self._asked_s = 0.0
 
     def first(self) -> Exposure:
         """What to start with, before anything is known of the light."""
@@ -83,13 +85,14 @@ class ExposureBracket:
         # From what this very frame was taken with: the camera's delay cannot make it swing.
         self._gains[self.nominal_us(taken.us)] = min(self._most_gain, max(1.0, taken.gain * ratio))
         if self._since_s is None:
-            self._since_s = at_s
+            self._since_s = self._asked_s = at_s
         us = self._asked.us
         if at_s - self._since_s >= self._hold_s:
             self._since_s = at_s
             us = next(other for other in self._exposures_us if other != us)
         wanted = Exposure(us, self._gains[us])
-        if wanted.us == self._asked.us and abs(wanted.gain - self._asked.gain) <= _WORTH_ASKING * self._asked.gain:
+        lost = self.nominal_us(taken.us) != self._asked.us and at_s - self._asked_s >= self._hold_s / 2
+        if wanted.us == self._asked.us and not lost and abs(wanted.gain - self._asked.gain) <= _WORTH_ASKING * self._asked.gain:
             return None
-        self._asked = wanted
+        self._asked, self._asked_s = wanted, at_s
         return wanted

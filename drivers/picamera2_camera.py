@@ -6,7 +6,8 @@ picamera2 comes from Raspberry Pi OS, not from PyPI: `apt install python3-picame
 with `--system-site-packages` by /usr/bin/python3.
 
 Frames come from the `lores` stream in YUV420, whose first plane is the grey picture; rows are padded to the stride. picamera2
-wants a `main` stream at least as large beside it (`check_camera_config`), so `main` has the same size and nobody reads it.
+wants a `main` stream at least as large beside it (`check_camera_config`), so `main` has the same size and nobody reads it. A camera
+of one stream (webcams, libcamera's virtual cameras) is read from `main`, in the format and size it makes of ours.
 
 Example:
     >>> from drivers.catalogue import open_camera                                          # doctest: +SKIP
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -26,13 +28,13 @@ import numpy as np
 from drivers.camera import Frame, GreyFrame
 from drivers.errors import Stalled, Unavailable
 from drivers.exposure_bracket import METERED_PERCENTILE, Exposure, ExposureBracket
+from drivers.grey_plane import copy_grey, has_grey
 from drivers.latest import Latest
 from drivers.region import Rectangle, Region, crop_of
 
-_PLANAR = frozenset({"YUV420", "YVU420", "NV12", "NV21"})  # formats that begin with the whole grey plane
-_STREAM = "lores"
 _BUFFERS = 4  # one waits for the consumer, one is being copied, two stay with the camera so that it never pauses
 _CLOCK_SKEW_S = 2.0
+_LARGEST = 1  # libcamera lists a control as its smallest, largest and usual value
 _METER_STEP = 16  # every 16th pixel each way is enough to know how bright a frame is
 
 
@@ -76,32 +78,42 @@ class Picamera2Camera:
         self._bracket: ExposureBracket | None = None
         self._device = _find(self._name, camera)
         try:
-            has = self._device.camera_controls
+            self._stream_name = _stream_name(self._device)
+            self._configure(size)
+            has = self._device.camera_controls  # asked now: what libcamera says before it is configured stands for nothing
             if exposures == "bracket":
-                self._bracket = ExposureBracket(most_gain=_most_gain(has))
-                exposure_us, gain = self._bracket.first().us, self._bracket.first().gain
-            controls = _controls(has, fps, exposure_us, gain, autofocus)
-            self._device.configure(
-                self._device.create_video_configuration(
-                    main={"format": "YUV420", "size": size},
-                    lores={"format": "YUV420", "size": size},
-                    raw=None,
-                    colour_space=_full_range(),
-                    buffer_count=_BUFFERS,
-                    queue=False,
-                    display=None,
-                    encode=None,
-                    controls=controls,
-                )
-            )
+                _must_have(has, "exposures=bracket", "ExposureTime", "AnalogueGain")
+                self._bracket = ExposureBracket(most_gain=max(1.0, float(has["AnalogueGain"][_LARGEST])))
+                self._taken = self._bracket.first()
+                exposure_us, gain = self._taken.us, self._taken.gain
+            self._device.set_controls(_controls(has, fps, exposure_us, gain, autofocus))
             if roi is not None:
-                self._device.set_controls(_crop(has, Region(*roi), size, autofocus))  # after configure, which sets the crop itself
-            self._stream = _planar(self._device.stream_configuration(_STREAM))
+                self._device.set_controls(_crop(has, Region(*roi), self._stream["size"], autofocus, self._stream_name))
             self._device.post_callback = self._arrived
             self._device.start()
         except Exception as problem:
-            self.close()
+            with suppress(Exception):  # what went wrong first is what counts
+                self.close()
             raise Unavailable(f"{self._name!r} cannot be started ({problem}). Check the size and that nothing else films.") from problem
+
+    def _configure(self, size: tuple[int, int]) -> None:
+        """Sets the camera up and notes what it made of our wish: a format it does not have is replaced, a size rounded."""
+        wish = {"format": "YUV420", "size": size}
+        self._device.configure(
+            self._device.create_video_configuration(
+                main=dict(wish),
+                lores=dict(wish) if self._stream_name == "lores" else None,
+                raw=None,
+                colour_space=_full_range(),
+                buffer_count=_BUFFERS,
+                queue=False,
+                display=None,
+                encode=None,
+            )
+        )
+        self._stream = dict(self._device.stream_configuration(self._stream_name))
+        if not has_grey(self._stream["format"]):
+            raise RuntimeError(f"it gives {self._stream['format']}, in which no grey picture is known; a USB camera is read by v4l2:")
 
     def _arrived(self, request: Any) -> None:
         """Runs in picamera2's thread for each frame: keeps a hold on the newest and lets go of the one it replaces."""
@@ -151,7 +163,8 @@ class Picamera2Camera:
                 grey = self._grey(request)
                 if self._bracket is None:
                     return Frame(grey, self._last_s)
-                self._taken = Exposure(metadata["ExposureTime"], metadata["AnalogueGain"])
+                # A frame that does not say what it was taken with was taken with what the last one was.
+                self._taken = Exposure(metadata.get("ExposureTime", self._taken.us), metadata.get("AnalogueGain", self._taken.gain))
                 self._bright_grey = float(np.percentile(grey[::_METER_STEP, ::_METER_STEP], METERED_PERCENTILE))
                 return Frame(grey, self._last_s, self._bracket.nominal_us(self._taken.us))
             finally:
@@ -160,11 +173,8 @@ class Picamera2Camera:
     def _grey(self, request: Any) -> GreyFrame:
         from picamera2 import MappedArray  # noqa: PLC0415 - see _find
 
-        width, height = self._stream["size"]
-        stride = self._stream["stride"]
-        with MappedArray(request, _STREAM, reshape=False) as mapped:
-            rows = mapped.array.reshape(-1)[: stride * height].reshape(height, stride)
-            return np.array(rows[:, :width], dtype=np.uint8, order="C")  # a copy: the buffer goes back to the camera now
+        with MappedArray(request, self._stream_name, reshape=False) as mapped:
+            return copy_grey(mapped.array, self._stream["format"], self._stream["size"], self._stream["stride"])
 
     def close(self) -> None:
         """Ends `frames` and releases the camera."""
@@ -174,8 +184,7 @@ class Picamera2Camera:
                 left_over.release()
             if self._is_open:
                 self._is_open = False
-                self._device.post_callback = None
-                self._device.close()  # stops its thread and the camera first
+                self._device.close()  # stops its thread and the camera first; until then `_arrived` gives every frame back at once
 
 
 def _find(name: str, camera: int) -> Any:
@@ -192,8 +201,17 @@ def _find(name: str, camera: int) -> Any:
         raise Unavailable(f"{name!r} cannot be opened ({found} cameras found, counted from 0). {cure}")
     try:
         return Picamera2(camera)
-    except Exception as problem:
-        raise Unavailable(f"{name!r} cannot be opened ({problem}). {cure}") from problem
+    except Exception as problem:  # picamera2 says that it failed, and why in the error behind it
+        why = f"{problem} {problem.__context__ or ''}".rstrip()
+        raise Unavailable(f"{name!r} cannot be opened ({why}). {cure}") from problem
+
+
+def _stream_name(device: Any) -> str:
+    """Asks libcamera for two streams, and names the one to read: of a `lores` that is not there picamera2 reads past a list's end."""
+    from libcamera import StreamRole  # noqa: PLC0415 - comes with picamera2
+
+    offered = device.camera.generate_configuration([StreamRole.Viewfinder, StreamRole.Viewfinder])
+    return "lores" if offered is not None and offered.size > 1 else "main"
 
 
 def _full_range() -> Any:
@@ -203,32 +221,33 @@ def _full_range() -> Any:
     return ColorSpace.Sycc()
 
 
-def _planar(stream: dict[str, Any]) -> dict[str, Any]:
-    if stream["format"] not in _PLANAR:
-        raise RuntimeError(f"it gives {stream['format']}, not a planar YUV picture")
-    return dict(stream)
-
-
-def _most_gain(has: Any) -> float:
-    """The module's largest analogue gain: libcamera lists each control with its smallest, largest and usual value."""
-    return max(1.0, float(has["AnalogueGain"][1])) if "AnalogueGain" in has else 1.0
+def _must_have(has: Any, option: str, *names: str) -> None:
+    """Raises RuntimeError when the camera lacks a control that an option needs."""
+    missing = [name for name in names if name not in has]
+    if missing:
+        raise RuntimeError(f"it has no {' and no '.join(missing)}: leave out {option}")
 
 
 def _controls(has: Any, fps: int, exposure_us: int, gain: float, autofocus: str) -> dict[str, Any]:
-    """What to ask of the camera, limited to what this module has: picamera2 refuses the rest with an error.
+    """What to ask of the camera: what was given must be there, the rest is limited to what this module has, as picamera2 refuses more.
 
     A given exposure or gain switches its own automatic off inside picamera2; `AeEnable` is left alone, since libcamera 0.5
     no longer handles it on the Pi (picamera2 issue 1269).
+
+    Raises:
+        RuntimeError: exposure_us or gain is given, and this camera's cannot be set.
     """
     from libcamera import controls as names  # noqa: PLC0415 - comes with picamera2
 
     frame_us = round(1_000_000 / fps)
     wanted: dict[str, Any] = {"FrameDurationLimits": (frame_us, frame_us)}
     if exposure_us:
+        _must_have(has, "exposure_us", "ExposureTime")
         wanted["ExposureTime"] = min(exposure_us, frame_us)
     else:
         wanted["AeExposureMode"] = names.AeExposureModeEnum.Short  # a phone is bright and its holder moves
     if gain:
+        _must_have(has, "gain", "AnalogueGain")
         wanted["AnalogueGain"] = gain
     if autofocus == "continuous":
         wanted["AfMode"] = names.AfModeEnum.Continuous
@@ -236,21 +255,21 @@ def _controls(has: Any, fps: int, exposure_us: int, gain: float, autofocus: str)
     return {name: value for name, value in wanted.items() if name in has}
 
 
-def _crop(has: Any, region: Region, size: tuple[int, int], autofocus: str) -> dict[str, Any]:
+def _crop(has: Any, region: Region, size: tuple[int, int], autofocus: str, stream_name: str) -> dict[str, Any]:
     """What makes the scaler read, and the focus mind, a part of the view only.
 
-    libcamera lists a control as smallest, largest and usual value; the largest crop is the whole view. The Pi 5 takes one crop a
-    stream (`rpi::ScalerCrops`), and picamera2's configure() sets those, so both streams are given ours; older boards know one for all.
+    The largest crop is the whole view. The Pi 5 takes one crop a stream (`rpi::ScalerCrops`), and picamera2's configure() sets those,
+    so every stream is given ours; older boards know one for all.
 
     Raises:
         RuntimeError: this camera cannot crop.
     """
     from libcamera import controls as names  # noqa: PLC0415 - comes with picamera2
 
-    if "ScalerCrop" not in has:
-        raise RuntimeError("it cannot crop its view: leave out roi")
-    crop = tuple(crop_of(region, Rectangle(*has["ScalerCrop"][1]), size))
-    wanted: dict[str, Any] = {"ScalerCrops": [crop, crop]} if "ScalerCrops" in has else {"ScalerCrop": crop}
+    _must_have(has, "roi", "ScalerCrop")
+    crop = tuple(crop_of(region, Rectangle(*has["ScalerCrop"][_LARGEST]), size))  # picamera2 takes tuples and lists, no other sequence
+    streams = 2 if stream_name == "lores" else 1
+    wanted: dict[str, Any] = {"ScalerCrops": [crop] * streams} if "ScalerCrops" in has else {"ScalerCrop": crop}
     if autofocus == "continuous" and "AfWindows" in has:
         wanted |= {"AfMetering": names.AfMeteringEnum.Windows, "AfWindows": [crop]}
     return wanted

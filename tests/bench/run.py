@@ -1,6 +1,6 @@
 """Measures what matters and writes bench.json: `make bench`. Every time is a ratio against a reference in the same run.
 
-`make bench ARGS="cards approaches"` measures some only, and then writes nothing.
+`make bench ARGS="cards approaches"` measures some only, and then writes nothing. With `--strict` a bar that does not hold ends with 1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import cards  # noqa: E402 - the same
 import chart  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
 import nobody_there  # noqa: E402 - the same
+import picture_drawing  # noqa: E402 - the same
 import recording  # noqa: E402 - the same
 import resident_memory  # noqa: E402 - the same
 import shared_set  # noqa: E402 - the same
@@ -36,16 +37,19 @@ BENCHES = {
     "recording": recording.measure,
     "whole_loop": whole_loop.measure,
     "two_lanes_latency": two_lanes_latency.measure,
+    "picture_drawing": picture_drawing.measure,
     "start_up": start_up.measure,
     "resident_memory": resident_memory.measure,
 }
 
 
-def main() -> None:
-    """Runs the benchmarks asked for."""
+def main() -> int:
+    """Runs the benchmarks asked for; returns 1 with `--strict` when a bar does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHES)} (default: all)")
-    names = parser.parse_args().names
+    parser.add_argument("--strict", action="store_true", help="end with exit code 1 when a bar does not hold")
+    given = parser.parse_args()
+    names = given.names
     if unknown := set(names) - set(BENCHES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: there are {', '.join(BENCHES)}")
     measures: list[Measure] = []
@@ -58,7 +62,11 @@ def main() -> None:
     if not names:
         write(measures, ROOT / "bench.json")
         (ROOT / "hw_docs/pictures/bench.svg").write_text(chart.draw(measures), encoding="utf-8")
+    missed = [measure.name for measure in measures if measure.holds is False]
+    if missed:
+        print(f"{len(missed)} bars do not hold: {'; '.join(missed)}")
+    return 1 if missed and given.strict else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

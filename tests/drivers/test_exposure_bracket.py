@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,14 +11,21 @@ from drivers.exposure_bracket import LONG_US, SHORT_US, Exposure, ExposureBracke
 FRAME_S = 1 / 30
 
 
-def film(bracket: ExposureBracket, light: list[float], delay: int) -> tuple[list[Exposure], list[float]]:
-    """A camera whose settings reach the sensor `delay` frames late; light: grey levels for one µs at gain 1."""
+def film(
+    bracket: ExposureBracket, light: list[float], delay: int, lost: frozenset[int] = frozenset()
+) -> tuple[list[Exposure], list[float]]:
+    """A camera whose settings reach the sensor `delay` frames late; light: grey levels for one µs at gain 1.
+
+    Of what is asked, the requests `lost` (counted from 0) never reach it.
+    """
     pipeline = [bracket.first()] * (delay + 1)
-    taken, greys = [], []
+    taken, greys, requests = [], [], 0
     for number, level in enumerate(light):
         exposure = pipeline.pop(0)
         grey = min(255.0, level * exposure.us * exposure.gain)
         asked = bracket.after_frame(exposure, grey, number * FRAME_S)
+        requests += asked is not None
+        asked = None if requests - 1 in lost else asked
         pipeline.append(asked or pipeline[-1] if pipeline else asked or exposure)
         taken.append(exposure)
         greys.append(grey)
@@ -43,6 +52,14 @@ def test_each_is_held_by_the_clock_however_few_frames_were_seen() -> None:
     at_s = [0.0, 0.19, 0.21, 0.30, 0.42, 1.0]
     asked = [bracket.after_frame(Exposure(LONG_US, 4.0), 190.0, each_s) for each_s in at_s]
     assert [exposure.us if exposure else None for exposure in asked] == [None, None, SHORT_US, None, LONG_US, SHORT_US]
+
+
+@given(first=st.integers(0, 8), delay=st.integers(0, 2))
+def test_a_request_that_was_lost_is_repeated_and_no_turn_is_missed(first: int, delay: int) -> None:
+    taken, _greys = film(ExposureBracket(), [190 / 4.0 / LONG_US] * 120, delay, frozenset({first}))
+    runs = [len(list(run)) for _us, run in groupby(exposure.us for exposure in taken)]
+    assert max(runs) < 14  # a hold is seven frames: three would pass without a repetition
+    assert min(runs[:-1]) >= 2
 
 
 def test_a_burnt_frame_is_answered_at_once() -> None:
