@@ -9,7 +9,7 @@ from typing import Literal
 from .corners import Box, Corners, centre, neighbourhood
 
 _ANYWHERE = 1 << 20  # more pixels than a frame has: boxes are not cut
-# Textures and printed sheets "locate" a hundred codes. The largest are the nearest, and comparing all with all would take longer than looking.
+# Textures and printed sheets "locate" a hundred codes: the largest are the nearest, and all of them with all would take longer than a look.
 MOST_LOCATED = 12
 
 
