@@ -57,11 +57,11 @@ def load_grey(path: Path) -> NDArray[np.uint8]:
 
 def _regular(path: Path) -> BinaryIO:
     """Opens a file, but nothing that may never end or never begin: a pipe without a writer, a terminal, a device."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
         raise NotAPicture("it is no regular file but a pipe, socket, device or folder: save the picture to a file first")
-    return file
+    return os.fdopen(number, "rb")
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:

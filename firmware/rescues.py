@@ -83,7 +83,7 @@ WHEN_NOTHING_LOCATED = (
 )
 
 # For somebody's code beside one that was read: of 802 frames of approaches in which the plain look does not even locate the second
-# code, the two read 137, all six rows above 143.
+# code, the two read 137, all six rows above 143; with more rows each has its turn later, and the second code is read later.
 WHEN_ALL_READ = WHEN_NOTHING_LOCATED[:2]
 
 # A look starts rescues while their work fits into this; one is always started. See Rescue.work for the unit.
