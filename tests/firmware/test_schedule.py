@@ -186,7 +186,7 @@ def test_beside_a_code_that_is_read_a_further_one_is_looked_for_soon_at_first_an
     tried = [[rescue.name for rescue in schedule.rescues(read, lambda _: 1.0)] for _ in range(BESIDE_EVERY_2ND + 40)]
     looks = [number for number, names in enumerate(tried, start=1) if names]
     assert looks[: BESIDE_EACH - 1] == list(range(2, BESIDE_EACH + 1))
-    assert {later - one for one, later in pairwise(looks) if BESIDE_EACH < one and later <= BESIDE_EVERY_2ND} == {2}
+    assert {later - one for one, later in pairwise(looks) if one > BESIDE_EACH and later <= BESIDE_EVERY_2ND} == {2}
     assert {later - one for one, later in pairwise(looks) if one >= BESIDE_EVERY_2ND} == {4}
     turns = [name for names in tried for name in names]
     assert turns == ([rescue.name for rescue in WHEN_ALL_READ] * len(turns))[: len(turns)]
