@@ -18,6 +18,11 @@ class Box(NamedTuple):
     right: int
     bottom: int
 
+    @property
+    def area(self) -> int:
+        """Its pixels; 0 if it is empty."""
+        return max(0, self.right - self.left) * max(0, self.bottom - self.top)
+
     def holds(self, point: Point) -> bool:
         """Says whether a point lies in it."""
         return self.left <= point[0] < self.right and self.top <= point[1] < self.bottom

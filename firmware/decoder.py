@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .busiest import busiest
 from .corners import Box, Corners, neighbourhood, scaled
-from .found import Decoded, Found, gathered, together
+from .found import MOST_LOCATED, Decoded, Found, gathered, together
 from .readers import Reader
 from .rescues import Rescue, Where
 from .retouch import halved
@@ -26,7 +26,7 @@ __all__ = ["Decoded", "Decoder", "Look"]
 
 _MARGIN = 0.5  # around what was located: the quiet zone and some slack, since a half-read code's corners are rough
 _DONE = 0.1  # around a code that was read: nothing more is looked for there
-_NEIGHBOURHOODS = 2  # at most, a look: a textured background may "locate" dozens
+_NEIGHBOURHOODS = 2  # at most, a look: a textured background may "locate" dozens; one where it does
 # Retouching is many short steps of numpy, each of which lets go of the GIL and takes it back. Two lanes that do so at once pass it to and
 # fro and take longer than one after the other: two lanes were 1.7 times one, and are 1.9 times with this. The decoders run outside it.
 _RETOUCHING = Lock()
@@ -144,9 +144,8 @@ def _boxes(grey: NDArray[np.uint8], rescue: Rescue, found: Found) -> list[Box]:
         with _RETOUCHING:
             return [busiest(grey, rescue.at_most, [neighbourhood(each, margin=_DONE, width=width, height=height) for each in done])]
     boxes = [neighbourhood(corners, margin=_MARGIN, width=width, height=height) for corners in found.located]
-    visible = [box for box in boxes if box.left < box.right and box.top < box.bottom]
-    visible.sort(key=lambda box: (box.right - box.left) * (box.bottom - box.top), reverse=True)
-    return visible[:_NEIGHBOURHOODS]
+    visible = sorted((box for box in boxes if box.area), key=lambda box: box.area, reverse=True)
+    return visible[: _NEIGHBOURHOODS if len(found.located) < MOST_LOCATED else 1]
 
 
 def _tried(grey: NDArray[np.uint8], box: Box, rescue: Rescue) -> Found:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .corners import Corners, centre, neighbourhood
+from .corners import Box, Corners, centre, neighbourhood
 
 _ANYWHERE = 1 << 20  # more pixels than a frame has: boxes are not cut
+# Textures and printed sheets "locate" a hundred codes: the largest are the nearest, and all of them with all would take longer than a look.
+MOST_LOCATED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +48,48 @@ class Found:
         return bool(self.decoded or self.not_text) and not self.located
 
 
-def gathered(decoded: Iterable[Decoded], located: Sequence[Corners], not_text: Iterable[Corners]) -> Found:
-    """Puts a decoder's answers in order: the same text once, one code once, and nothing that was read is still "located"."""
+def gathered(decoded: Iterable[Decoded], located: Sequence[Corners], not_text: Sequence[Corners]) -> Found:
+    """Puts a decoder's answers in order: the same text once, one code once, and nothing that was read is still "located".
+
+    Of what was not read to a text, the `MOST_LOCATED` largest count.
+    """
     texts: dict[str, Decoded] = {}
+    read: list[Corners] = []
     for one in decoded:
         texts.setdefault(one.text, one)
-    unreadable: list[Corners] = []
-    for corners in not_text:
-        unreadable += _not_among([corners], unreadable)
-    known = [*(one.corners for one in texts.values() if one.corners is not None), *unreadable]
-    left: list[Corners] = []
-    for corners in located:  # a decoder's passes (whole, shrunk, inverted) locate one code several times
-        left += _not_among([corners], [*known, *left])
-    return Found(tuple(texts.values()), tuple(left), tuple(unreadable))
+        if one.corners is not None:  # the same text twice keeps the first place, yet both places are read
+            read.append(one.corners)
+    unreadable = _not_among(_largest(not_text), [])
+    # A decoder's passes (whole, shrunk, inverted) locate one code several times.
+    return Found(tuple(texts.values()), tuple(_not_among(_largest(located), [*read, *unreadable])), tuple(unreadable))
 
 
 def together(first: Found, then: Found) -> Found:
-    """What is known after a second try: it adds what it read; what it merely located again says nothing new."""
-    everywhere = [one.corners for one in then.decoded if one.corners is not None]
-    found = gathered([*first.decoded, *then.decoded], first.located, [*first.not_text, *then.not_text])
-    # The same text twice keeps the first place, yet both places are read.
-    return Found(found.decoded, tuple(_not_among(found.located, everywhere)), found.not_text)
+    """What is known after a second try: it adds what it read; what it merely located again says nothing new.
+
+    Where the first try read a code to its end and found no text, no text is taken from the second: it guessed.
+    """
+    decoded = [one for one in then.decoded if one.corners is None or _not_among([one.corners], first.not_text)]
+    return gathered([*first.decoded, *decoded], first.located, [*first.not_text, *then.not_text])
 
 
-def _not_among(located: Sequence[Corners], known: Sequence[Corners]) -> list[Corners]:
-    boxes = [neighbourhood(corners, margin=0.0, width=_ANYWHERE, height=_ANYWHERE) for corners in known]
-    return [corners for corners in located if not any(box.holds(centre(corners)) for box in boxes)]
+def _largest(places: Sequence[Corners]) -> Sequence[Corners]:
+    if len(places) <= MOST_LOCATED:
+        return places
+    return sorted(places, key=lambda corners: _box(corners).area, reverse=True)[:MOST_LOCATED]
+
+
+def _not_among(places: Iterable[Corners], known: Iterable[Corners]) -> list[Corners]:
+    """Returns the places that lie neither where something is known nor where an earlier one of them lies."""
+    boxes = [_box(corners) for corners in known]
+    left: list[Corners] = []
+    for corners in places:
+        middle = centre(corners)
+        if not any(box.holds(middle) for box in boxes):
+            left.append(corners)
+            boxes.append(_box(corners))
+    return left
+
+
+def _box(corners: Corners) -> Box:
+    return neighbourhood(corners, margin=0.0, width=_ANYWHERE, height=_ANYWHERE)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,17 +40,28 @@ def load_grey(path: Path) -> NDArray[np.uint8]:
     """Returns a picture as a 2-D uint8 array, on white where it is transparent.
 
     Raises:
-        NotAPicture: no such file, no permission, not a picture, damaged, or too large to be one.
+        NotAPicture: no such file, no permission, no regular file, not a picture, damaged, or too large to be one.
     """
     try:
-        with Image.open(path) as picture:
-            return _grey(picture)
+        with _regular(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as picture:
+                return _grey(picture)
     except OSError as error:  # also Pillow's "cannot identify image file" and "image file is truncated"
         raise NotAPicture(error.strerror or "it is not a picture Pillow can open, or it is damaged") from error
-    except Image.DecompressionBombError as error:
-        raise NotAPicture("it has too many pixels: shrink it first") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise NotAPicture(f"it has more than {(Image.MAX_IMAGE_PIXELS or 0) // 1_000_000} million pixels: shrink it first") from error
     except (ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:  # what Pillow's parsers raise on damaged files
         raise NotAPicture("it is damaged") from error
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Opens a file, but nothing that may never end or never begin: a pipe without a writer, a terminal, a device."""
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise NotAPicture("it is no regular file but a pipe, socket, device or folder: save the picture to a file first")
+    return os.fdopen(number, "rb")
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:

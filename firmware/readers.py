@@ -1,7 +1,11 @@
-"""The two decoders, each believed to the letter or not at all: only bytes that are UTF-8 become text, nobody's guess of an encoding."""
+"""The two decoders, each believed to the letter or not at all: only bytes that are UTF-8 become text, nobody's guess of an encoding.
+
+zxing-cpp says in which encoding a code was written; ZBar does not, and is believed only where no other could be meant.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from enum import Enum
 
 import numpy as np
@@ -12,6 +16,10 @@ from . import zbar
 from .corners import Corners
 from .found import Decoded, Found, gathered
 
+_VOWELS = "aăâeêioôơuưy"
+_TONES = "\u0300\u0301\u0303\u0309\u0323"  # grave, acute, tilde, hook above, dot below
+_LETTERS = "đ" + _VOWELS + "".join(unicodedata.normalize("NFC", vowel + tone) for vowel in _VOWELS for tone in _TONES)
+_VIETNAMESE = frozenset(_LETTERS + _LETTERS.upper())  # TCVN 6909, composed
 # Model 2 alone is the QR code of people's codes. Each further family is one more way to see a code where none is.
 _FORMAT = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
@@ -72,12 +80,34 @@ def _by_zbar(grey: NDArray[np.uint8]) -> Found:
     decoded: list[Decoded] = []
     not_text: list[Corners] = []
     for code in zbar.read_qr(grey):
-        text = _utf8(code.data)
+        text = certain_text(code.data)
         if text is not None:
             decoded.append(Decoded(text, "zbar", code.corners))
-        elif code.corners is not None:
+        elif code.corners is not None and _utf8(code.data) is None:
             not_text.append(code.corners)
     return gathered(decoded, (), not_text)
+
+
+def certain_text(data: bytes) -> str | None:
+    r"""Returns the text of bytes of which nobody says in which mode and encoding they were written, None where that could matter.
+
+    ZBar hands out the bytes of a code in Kanji mode, or of one that declares an encoding it does not know, like any others. So a text
+    beyond ASCII is believed only if all its letters are Vietnamese and one of them is of three bytes (U+1EA0 to U+1EF9, such as
+    `ễ`): those bytes are "á»…" in a Western code page, and no Kanji anybody writes. Control characters are the half of UTF-16.
+
+    Example:
+        >>> certain_text("Nguyễn Đình".encode()), certain_text("Trần\n".encode()), certain_text(b"Lan|1999")
+        ('Nguyễn Đình', 'Trần\n', 'Lan|1999')
+        >>> certain_text("é".encode()), certain_text("縺Ａ".encode("shift_jis")), certain_text("Lan".encode("utf-16-be"))
+        (None, None, None)
+    """
+    text = _utf8(data)
+    if text is None or any((character < " " and character not in "\t\n\r") or character == "\x7f" for character in text):
+        return None
+    beyond = {character for character in text if character > "\x7f"}
+    if not beyond:
+        return text
+    return text if beyond <= _VIETNAMESE and any("\u1ea0" <= character <= "\u1ef9" for character in beyond) else None
 
 
 def _utf8(data: bytes) -> str | None:

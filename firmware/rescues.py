@@ -67,7 +67,8 @@ WHEN_LOCATED = (
     # What was located may be no code, or lie beside its corners: the whole frame has its turn, too.
     Rescue("whole, one threshold", Where.WHOLE, 1280, (), Reader.ZXING_GLOBAL),  # 16, 1 new
     Rescue("busiest, sharpened x4", Where.BUSIEST, 240, (sharpened, doubled, doubled), Reader.ZXING),  # 78, 2 new
-    Rescue("whole at 640, ZBar", Where.WHOLE, 640, (), Reader.ZBAR),  # 22, 2 new
+    # No larger: where a frame is full of finder patterns ZBar takes, for its pixels, ten times what it takes elsewhere.
+    Rescue("whole at 320, ZBar", Where.WHOLE, 320, (), Reader.ZBAR),
 )
 
 # The same for 714 frames with a code that is not even located (184, 264, 266).
@@ -82,7 +83,7 @@ WHEN_NOTHING_LOCATED = (
 )
 
 # For somebody's code beside one that was read: of 802 frames of approaches in which the plain look does not even locate the second
-# code, the two read 137, all six rows above 143.
+# code, the two read 137, all six rows above 143; with more rows each has its turn later, and the second code is read later.
 WHEN_ALL_READ = WHEN_NOTHING_LOCATED[:2]
 
 # A look starts rescues while their work fits into this; one is always started. See Rescue.work for the unit.

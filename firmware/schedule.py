@@ -18,7 +18,14 @@ from .rescues import (
 from .view import Change
 
 FORCED_EVERY = 8  # frames: an unchanged view is still looked at four times a second, as change and noise can be confused
-BESIDE_EVERY = 4  # looks at codes that are all read: then one looks for a further one, of somebody who stands beside
+# Where all codes are read, one looks for a further one, of somebody who stands beside. Not in the first look, which answers somebody: in
+# each of the next ones until so many, then in every second one, and at last in every fourth.
+BESIDE_EACH, BESIDE_EVERY_2ND = 9, 60
+
+
+def looks_beside(look: int) -> bool:
+    """Whether something is tried beside codes that are all read, in the look of that number at them, from 1."""
+    return 1 < look <= BESIDE_EACH or look % (2 if look <= BESIDE_EVERY_2ND else 4) == 0
 
 
 class Turns:
@@ -91,7 +98,7 @@ class Schedule:
         self._when_located = Turns(located, WORK_WHEN_LOCATED, patient=False)
         self._when_nothing = Turns(nothing, WORK_WHEN_NOTHING, patient=True)
         self._when_all_read = Turns(all_read, WORK_WHEN_NOTHING, patient=False)
-        self._all_read = 0  # looks
+        self._all_read = 0  # looks in a row
         self._skipped = 0  # frames in a row
         self._left_unread = False
 
@@ -105,6 +112,7 @@ class Schedule:
         if change is Change.ALL or (change is Change.SOME and self._skipped):
             self._when_located.restart()
             self._when_nothing.restart()
+            self._all_read = 0
         self._skipped = 0
         self._left_unread = False
         return False
@@ -116,13 +124,13 @@ class Schedule:
             found: what the plain look found.
             work: what each rescue would cost.
         """
+        self._all_read = self._all_read + 1 if found.settled else 0
         if found.located:
             self._left_unread = True
             return self._when_located.take(work)
         if not found.settled:
             return self._when_nothing.take(work)
-        self._all_read += 1
-        return () if self._all_read % BESIDE_EVERY else self._when_all_read.take(work)
+        return self._when_all_read.take(work) if looks_beside(self._all_read) else ()
 
     def read_all(self) -> None:
         """Tells that the rescues of this look read what was located."""

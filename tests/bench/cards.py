@@ -1,4 +1,7 @@
-"""400 Vietnamese identity cards: clean, as cards are printed (numeric and byte segments), and spoilt. No wrong text, ever."""
+"""400 Vietnamese identity cards: clean, as cards are printed (numeric and byte segments), and spoilt. No wrong text, ever.
+
+Nor from codes in other encodings, spoilt so that zxing-cpp, which knows the encoding, does not read them and ZBar, which does not, may.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 from degraded_codes import degraded
 from measures import Measure, at_least, none_of, told
 from numpy.typing import NDArray
-from qr_pictures import picture_in_segments, picture_of
+from qr_pictures import bytes_that_pass_for_utf8, picture_in_segments, picture_of
 from references import LOOPS, quiet_zbar
 
 from firmware.decoder import Decoder
@@ -33,7 +36,7 @@ def _second(grey: NDArray[Any]) -> set[str]:
 def measure() -> list[Measure]:
     """The figures."""
     with quiet_zbar():
-        return [*_clean(), *_spoilt()]
+        return [*_clean(), *_spoilt(), *_in_other_encodings()]
 
 
 def _cards(seed: int) -> list[str]:
@@ -44,12 +47,14 @@ def _clean() -> list[Measure]:
     texts = _cards(400)
     pictures = [(text, picture_of(text)) for text in texts] + [(text, picture_in_segments(text)) for text in texts[:200]]
     ours = sum(_ours(grey, 1) == {text} for text, grey in pictures)
-    second = sum(_second(grey) == {text} for text, grey in pictures)
+    seconds = [(text, _second(grey)) for text, grey in pictures]
+    second, wrong_second = (sum(found == {text} for text, found in seconds), sum(bool(found - {text}) for text, found in seconds))
     plain = sum(LOOPS["pyzbar"](grey) == {text} for text, grey in pictures)
     share = 100 / len(pictures)
     return [
         at_least("600 clean cards, 200 of them in segments: to the letter", ours * share, "%", 100),
-        at_least("600 clean cards, second decoder alone: to the letter", second * share, "%", 100),
+        at_least("600 clean cards, second decoder alone: to the letter", second * share, "%", 85),
+        none_of("600 clean cards, second decoder alone: wrong texts", wrong_second, "cards"),
         told("600 clean cards, pyzbar: to the letter", plain * share, "%"),
     ]
 
@@ -74,3 +79,17 @@ def _spoilt() -> list[Measure]:
         *(told(f"400 spoilt cards, {name}: read", theirs[name] / 4, "%") for name in LOOPS),
         *(told(f"400 spoilt cards, {name}: wrong texts", their_wrong[name], "cards") for name in LOOPS),
     ]
+
+
+def _in_other_encodings() -> list[Measure]:
+    measures: list[Measure] = []
+    for name, (text, options) in bytes_that_pass_for_utf8().items():
+        clean = picture_of(text, scale=8, **options)
+        pictures = [degraded(clean, seed) for seed in range(400)]
+        kind = f"400 spoilt codes, {name}"
+        measures += [
+            none_of(f"{kind}, up to 5 looks: wrong texts", sum(bool(_ours(grey, _LOOKS) - {text}) for grey in pictures), "codes"),
+            none_of(f"{kind}, second decoder alone: wrong texts", sum(bool(_second(grey) - {text}) for grey in pictures), "codes"),
+            told(f"{kind}, pyzbar: wrong texts", sum(bool(LOOPS["pyzbar"](grey) - {text}) for grey in pictures), "codes"),
+        ]
+    return measures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,24 @@ from firmware import zbar
 Grey = NDArray[np.uint8]
 
 SIZE = (1280, 960)
-_LEAST_SIDE = 160  # of a remainder, in pixels: less is not a scene
+_LEAST_SIDE = 120  # of a remainder, in pixels: less is not a scene
 _MARGIN = 0.3  # around a code: its paper and print go too
 
 
 def empty_photographs() -> list[Grey]:
     """Returns the frames, shape (960, 1280); nobody finds a code in any of them."""
-    return [frame for picture in shared_pictures() for frame in _remainders(picture.grey) if not _anything(frame)]
+    return [frame for frames in scenes().values() for frame in frames]
+
+
+@cache
+def scenes() -> dict[str, list[Grey]]:
+    """The frames by the photograph they are cut from: the strips left, right, above and below its code, every second one mirrored."""
+    found = {picture.name: [frame for frame in _remainders(picture.grey) if not _anything(frame)] for picture in shared_pictures()}
+    return {name: frames for name, frames in found.items() if frames}
 
 
 def _remainders(grey: Grey) -> Iterator[Grey]:
-    """Yields the largest strip beside the code, as a frame."""
+    """Yields the strips beside the code that are large enough, as frames."""
     codes = zxing_alone(grey)
     if not codes:
         return
@@ -36,13 +44,11 @@ def _remainders(grey: Grey) -> Iterator[Grey]:
     margin = int(_MARGIN * max(right - left, bottom - top))
     strips = (
         grey[:, : max(0, left - margin)],
-        grey[:, min(width, right + margin) :],
+        grey[:, min(width, right + margin) :][:, ::-1],
         grey[: max(0, top - margin)],
-        grey[min(height, bottom + margin) :],
+        grey[min(height, bottom + margin) :][::-1],
     )
-    largest = max(strips, key=lambda strip: strip.size)
-    if min(largest.shape) >= _LEAST_SIDE:
-        yield mirrored_out(largest)
+    yield from (mirrored_out(strip) for strip in strips if min(strip.shape) >= _LEAST_SIDE)
 
 
 def mirrored_out(grey: Grey) -> Grey:

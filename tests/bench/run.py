@@ -17,6 +17,7 @@ sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/province"), str(ROOT / "
 import approaches  # noqa: E402 - the path above comes first
 import cards  # noqa: E402 - the same
 import chart  # noqa: E402 - the same
+import crowded  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
 import nobody_there  # noqa: E402 - the same
 import picture_drawing  # noqa: E402 - the same
@@ -32,6 +33,7 @@ BENCHES = {
     "shared_set": shared_set.measure,
     "held_phone": held_phone.measure,
     "nobody_there": nobody_there.measure,
+    "crowded": crowded.measure,
     "cards": cards.measure,
     "approaches": approaches.measure,
     "recording": recording.measure,

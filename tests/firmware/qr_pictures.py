@@ -27,6 +27,16 @@ def picture_in_segments(text: str, *, scale: int = 4) -> NDArray[np.uint8]:
     return _grey(_segno_code(segments), scale)
 
 
+def bytes_that_pass_for_utf8() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Texts in other encodings whose bytes are valid UTF-8 of another text: each with `picture_of`'s options to write it."""
+    card = "001099012345|012345678|Nguyen Van An|01011990|Nam|Xa B|01012021"
+    return {
+        "Kanji mode": ("縺Ａ縺Ｂ" * 6, {"encoding": None, "mode": "kanji"}),
+        "declared UTF-16BE": (card, {"encoding": "utf-16-be", "eci": True, "mode": "byte"}),
+        "declared cp1252": ("Ã©Ã©" + card, {"encoding": "cp1252", "eci": True, "mode": "byte"}),
+    }
+
+
 def parts_of(text: str, count: int) -> list[NDArray[np.uint8]]:
     """One text spread over several symbols (structured append)."""
     return [_grey(code, 4) for code in segno.make_sequence(text, symbol_count=count)]

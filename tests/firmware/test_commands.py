@@ -67,6 +67,20 @@ def test_read_goes_on_past_files_it_cannot_open(folder: Path, capsys: pytest.Cap
     assert answers[-1]["texts"] == [CARD]
 
 
+def test_read_refuses_what_is_no_file_at_once_and_a_picture_too_large_in_its_row(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "pipe.png")  # nobody writes to it: opening it the usual way never returns
+    Image.new("1", (12000, 12000)).save(folder / "vast.png")
+    files = [str(folder / "pipe.png"), "/dev/zero", str(folder / "vast.png"), str(folder / "b-card.png")]
+    assert main(["read", "--json", *files]) == 1
+    printed = capfd.readouterr()
+    pipe, zero, vast, card = objects(printed.out)
+    assert "no regular file" in str(pipe["error"])
+    assert "no regular file" in str(zero["error"])
+    assert vast["error"] == "it has more than 89 million pixels: shrink it first"
+    assert card["texts"] == [CARD]
+    assert printed.err == ""
+
+
 def test_read_shows_a_table_that_cannot_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(picture_of("evil\x1b[2Jtext")).save(tmp_path / "evil.png")
     assert main(["read", str(tmp_path), str(tmp_path / "absent.png")]) == 1

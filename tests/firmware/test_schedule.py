@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from qr_pictures import picture_of
 from firmware import rescues
 from firmware.busiest import busiest
 from firmware.decoder import Decoder, Look
-from firmware.found import Found
+from firmware.found import Decoded, Found
 from firmware.readers import Reader
 from firmware.rescues import (
     MOST_RESCUES_A_LOOK,
@@ -24,7 +26,7 @@ from firmware.rescues import (
     Rescue,
 )
 from firmware.retouch import blurred
-from firmware.schedule import BESIDE_EVERY, FORCED_EVERY, Schedule, Turns
+from firmware.schedule import BESIDE_EACH, BESIDE_EVERY_2ND, FORCED_EVERY, Schedule, Turns
 from firmware.view import Change, View
 
 CARD = "001099012345||Nguyễn Đình Ưỡn|15031999|Nam|Hà Nội|10052021"
@@ -174,25 +176,38 @@ def test_a_code_that_stays_unread_gets_all_rescues_even_if_it_stands_still() -> 
     assert look.located  # said on while nobody looks
 
 
-def test_a_look_stops_at_the_first_rescue_that_reads_everything() -> None:
+def test_the_look_that_reads_everything_answers_at_once() -> None:
     looks = [Decoder().look(held_up(WALL, CARD)) for _ in range(2)]
     assert all(look.tried == () and look.settled for look in looks)
 
 
-def test_beside_a_code_that_is_read_a_further_one_is_looked_for_now_and_then() -> None:
-    decoder, frame = Decoder(skip_unchanged=False), held_up(WALL, CARD)
-    tried = [names(decoder.look(frame)) for _ in range(BESIDE_EVERY * len(WHEN_ALL_READ))]
-    assert [number % BESIDE_EVERY for number, rescues_of in enumerate(tried) if rescues_of] == [BESIDE_EVERY - 1] * len(WHEN_ALL_READ)
-    assert [name for rescues_of in tried for name in rescues_of] == [rescue.name for rescue in WHEN_ALL_READ]
+def test_beside_a_code_that_is_read_a_further_one_is_looked_for_soon_at_first_and_rarer_later() -> None:
+    schedule, read = Schedule(), Found((Decoded(CARD, "zxing", SOMEWHERE),))
+    tried = [[rescue.name for rescue in schedule.rescues(read, lambda _: 1.0)] for _ in range(BESIDE_EVERY_2ND + 40)]
+    looks = [number for number, names in enumerate(tried, start=1) if names]
+    assert looks[: BESIDE_EACH - 1] == list(range(2, BESIDE_EACH + 1))
+    assert {later - one for one, later in pairwise(looks) if one > BESIDE_EACH and later <= BESIDE_EVERY_2ND} == {2}
+    assert {later - one for one, later in pairwise(looks) if one >= BESIDE_EVERY_2ND} == {4}
+    turns = [name for names in tried for name in names]
+    assert turns == ([rescue.name for rescue in WHEN_ALL_READ] * len(turns))[: len(turns)]
+
+
+@pytest.mark.parametrize("between", [Found(), Found(located=(SOMEWHERE,))], ids=["gone", "unread"])
+def test_the_next_code_that_is_read_has_soon_looks_beside_it_again(between: Found) -> None:
+    schedule, read = Schedule(), Found((Decoded(CARD, "zxing", SOMEWHERE),))
+    for _ in range(BESIDE_EVERY_2ND):
+        list(schedule.rescues(read, lambda _: 1.0))
+    list(schedule.rescues(between, lambda _: 1.0))
+    assert [len(list(schedule.rescues(read, lambda _: 1.0))) for _ in range(BESIDE_EACH)] == [0, *[1] * (BESIDE_EACH - 1)]
 
 
 def test_a_blurred_code_beside_one_that_is_read_is_read_too() -> None:
     wall = np.full((720, 1280), 120, np.uint8)
     frame = held_up(wall, CARD, (60, 60))
     frame[:, 640:] = blurred(blurred(blurred(held_up(wall, OTHER, (300, 900))[:, 640:]), 2), 2)
+    assert Reader.ZXING.read(frame).settled  # the other one is not even located
     decoder = Decoder(skip_unchanged=False)
-    looks = [{one.text for one in decoder.look(frame).decoded} for _ in range(2 * BESIDE_EVERY)]
-    assert looks[0] == {CARD}  # the other one is not even located
+    looks = [{one.text for one in decoder.look(frame).decoded} for _ in range(1 + len(WHEN_ALL_READ))]
     assert {CARD, OTHER} in looks
 
 
