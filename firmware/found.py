@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .corners import Corners, centre, neighbourhood
+import numpy as np
+from numpy.typing import NDArray
 
-_ANYWHERE = 1 << 20  # more pixels than a frame has: boxes are not cut
+from .corners import Corners, centre, inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,13 @@ class Decoded:
         text: all of it, exactly; kept out of `repr` since it is somebody's.
         by: the decoder that read it.
         corners: where it is; None if the decoder does not say.
+        drawn: the code drawn anew, where it may be a part of a text; see parts.py.
     """
 
     text: str = field(repr=False)
     by: Literal["zxing", "zbar"]
     corners: Corners | None
+    drawn: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class Found:
 
     Attributes:
         decoded: the codes read; the same text once.
-        located: codes seen but not read, each once.
-        not_text: codes read to the end that hold no UTF-8: looking again is of no use.
+        located: codes seen but not read, each once: the person is there and should hold still, or the code is damaged.
+        not_text: codes read to the end that hold no text to believe (no UTF-8, or a part of a text spread over several codes): looking
+            again is of no use.
     """
 
     decoded: tuple[Decoded, ...] = ()
@@ -70,5 +74,4 @@ def together(first: Found, then: Found) -> Found:
 
 
 def _not_among(located: Sequence[Corners], known: Sequence[Corners]) -> list[Corners]:
-    boxes = [neighbourhood(corners, margin=0.0, width=_ANYWHERE, height=_ANYWHERE) for corners in known]
-    return [corners for corners in located if not any(box.holds(centre(corners)) for box in boxes)]
+    return [corners for corners in located if not any(inside(centre(corners), place) for place in known)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from . import zbar
 from .corners import Corners
 from .found import Decoded, Found, gathered
+from .parts import drawn_if_doubtful
 
 # Model 2 alone is the QR code of people's codes. Each further family is one more way to see a code where none is.
 _FORMAT = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
@@ -64,7 +65,7 @@ def _by_zxing(grey: NDArray[np.uint8], binarizer: zxingcpp.Binarizer) -> Found:
         elif text is None or text != code.text:
             not_text.append(corners)
         else:
-            decoded.append(Decoded(text, "zxing", corners))
+            decoded.append(Decoded(text, "zxing", corners, drawn_if_doubtful(code)))
     return gathered(decoded, located, not_text)
 
 
@@ -72,7 +73,7 @@ def _by_zbar(grey: NDArray[np.uint8]) -> Found:
     decoded: list[Decoded] = []
     not_text: list[Corners] = []
     for code in zbar.read_qr(grey):
-        text = _utf8(code.data)
+        text = None if code.part else _utf8(code.data)
         if text is not None:
             decoded.append(Decoded(text, "zbar", code.corners))
         elif code.corners is not None:
