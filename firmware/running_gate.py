@@ -23,7 +23,7 @@ def leave_alone(settings: Settings, running: Finding) -> Iterator[Finding]:
         return
     counters = ask_counters(settings.device.runtime) or {}
     for part, key, group in _devices(settings):
-        state = counters.get(group, {}).get(key)
+        state = (counters.get(group, {}) if group else counters).get(key)
         if state == SourceState.FAULT:
             yield fault(part, "in use by the running gate, which reports a fault", "its log says why: journalctl -u gate-firmware")
         else:
@@ -31,11 +31,20 @@ def leave_alone(settings: Settings, running: Finding) -> Iterator[Finding]:
 
 
 def _devices(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Each device: what to call it, and where the counters of a running gate tell how it is."""
+    """Each device: what to call it, and where the counters of a running gate tell how it is: a key, and the group it is in, if any."""
     for lane in settings.lanes:
         yield f'{"camera" if lane.camera else "reader"} of lane "{lane.name}"', lane.name, "sources"
     for part, url in indicators(settings):
         yield part, url, "lights"
+    for place, lane in enumerate(settings.lanes):
+        if lane.barrier:
+            yield f"lane[{place}].barrier", lane.barrier, "lights"
+    if settings.gate.display:
+        yield "gate.display", "display", "lights"
+    for place, each in enumerate(settings.inputs):
+        yield f"input[{place}].switch", each.name, "inputs"
+    if settings.vehicle.position:
+        yield "vehicle.position", "position", ""
 
 
 def indicators(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from sealed_examples import filled, scribbled_at
 from drivers.errors import Unplugged
 from drivers.indicator import Signal
 from edge_agent.process_lock import ProcessLock
-from edge_agent.settings import LaneSettings
+from edge_agent.settings import InputSettings, LaneSettings, VehicleSettings
 from firmware import board_checks, self_test, state_checks
 from firmware.__main__ import main
 from firmware.check_table import WIDTH, rows
@@ -171,8 +172,11 @@ def test_not_enrolled_is_a_fault_with_what_to_do(enrolled: Enrolled, reader: Rea
 
 def test_while_a_gate_runs_its_devices_are_left_alone(enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
     lanes = [{"name": "in", "direction": "in", "reader": reader.url}, {"name": "out", "direction": "out", "reader": "serial:/dev/nope"}]
-    config = gate_toml(enrolled, *lanes)
+    door, position = InputSettings("door", "door", f"fifo:{enrolled.state.parent / 'door'}"), "nmea:/dev/nope-gps"
+    more = f'[[input]]\nname = "door"\nrole = "door"\nswitch = "{door.switch}"\n[vehicle]\nposition = "{position}"\n'
+    config = gate_toml(enrolled, *lanes, more=more)
     settings = enrolled.settings(*(LaneSettings(lane["name"], lane["direction"], reader=lane["reader"]) for lane in lanes))
+    settings = replace(settings, inputs=(door,), vehicle=VehicleSettings(position=position))
     # what `run` holds, and RunningGate does not
     lock = ProcessLock(enrolled.state / "firmware.lock", "gate-firmware")
     with RunningGate(enrolled, settings):
@@ -184,6 +188,8 @@ def test_while_a_gate_runs_its_devices_are_left_alone(enrolled: Enrolled, reader
         assert found['reader of lane "in"']["detail"] == "in use by the running gate: working"
         assert found['indicator of lane "in" and "out"']["verdict"] == "skipped"
         assert found['reader of lane "out"']["detail"] == "in use by the running gate, which reports a fault"
+        assert found["input[0].switch"]["detail"] == "in use by the running gate: working"
+        assert found["vehicle.position"]["verdict"] == "fault"
         assert exit_code == 1
         assert found["outbox"]["detail"].startswith(f"{len(before)} waiting")
         reader.scan(CARD)

@@ -52,7 +52,8 @@ def test_a_gate_closed_by_command_stays_closed_until_it_is_opened(enrolled: Enro
         SpyIndicator.by_name["gate"].wait_for(Signal.NOT_OPEN)
         SpyIndicator.by_name["gate"].wait_for(Signal.SHUT)
     with RunningGate(enrolled, configured):
-        SpyIndicator.by_name["gate"].wait_for(Signal.SHUT)
+        SpyIndicator.by_name["gate"].wait_for(Signal.SHUT)  # which may be shown before the reader is open
+        wait_until(lambda: (ask_counters(enrolled.runtime) or {}).get("sources") == {"in": "working"}, "the reader is open")
         reader.scan(one)
         SpyIndicator.by_name["gate"].wait_for(Signal.NOT_OPEN)
         assert gate_agent(config, "open").stdout == "open\n"
