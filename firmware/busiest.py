@@ -12,6 +12,11 @@ from .corners import Box
 _STRIDE = 8  # a code's modules are 2 to 10 pixels: each sample falls on another one
 
 
+def size_of_busiest(height: int, width: int, side: int) -> tuple[int, int]:
+    """The height and width of what `busiest` returns for a frame of that size; at the frame's rim it may be less by some pixels."""
+    return min(height, side // _STRIDE * _STRIDE), min(width, side // _STRIDE * _STRIDE)
+
+
 def busiest(grey: NDArray[np.uint8], side: int, beside: Sequence[Box] = ()) -> Box:
     """Returns the square of about `side` pixels with the most contrast from sample to sample; all of a frame no larger than that.
 
@@ -27,7 +32,7 @@ def busiest(grey: NDArray[np.uint8], side: int, beside: Sequence[Box] = ()) -> B
         True
     """
     samples = grey[::_STRIDE, ::_STRIDE]
-    high, wide = min(side // _STRIDE, samples.shape[0]), min(side // _STRIDE, samples.shape[1])
+    high, wide = (-(-length // _STRIDE) for length in size_of_busiest(grey.shape[0], grey.shape[1], side))
     busy = np.zeros((samples.shape[0] + 1, samples.shape[1] + 1), np.int32)
     busy[1:, 2:] += _steps(samples[:, 1:], samples[:, :-1])
     busy[2:, 1:] += _steps(samples[1:], samples[:-1])

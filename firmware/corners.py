@@ -23,14 +23,30 @@ class Box(NamedTuple):
         """Its pixels; 0 if it is empty."""
         return max(0, self.right - self.left) * max(0, self.bottom - self.top)
 
-    def holds(self, point: Point) -> bool:
-        """Says whether a point lies in it."""
-        return self.left <= point[0] < self.right and self.top <= point[1] < self.bottom
+    def empty(self) -> bool:
+        """Says whether it has no pixel."""
+        return self.left >= self.right or self.top >= self.bottom
 
 
 def centre(corners: Corners) -> Point:
     """Returns the middle of the four corners."""
     return sum(x for x, _ in corners) // 4, sum(y for _, y in corners) // 4
+
+
+def inside(point: Point, corners: Corners) -> bool:
+    """Says whether a point lies in the quadrilateral of the corners, whichever way round they go.
+
+    Example:
+        >>> turned = ((50, 0), (100, 50), (50, 100), (0, 50))
+        >>> inside((50, 50), turned), inside((10, 10), turned)
+        (True, False)
+    """
+    x, y = point
+    within = False
+    for (x1, y1), (x2, y2) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):  # a ray to the right crosses this side
+            within = not within
+    return within
 
 
 def neighbourhood(corners: Corners, *, margin: float, width: int, height: int) -> Box:

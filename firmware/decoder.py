@@ -7,18 +7,19 @@ with each look, for as long as the person holds the code there: the plans are in
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .busiest import busiest
+from .busiest import busiest, size_of_busiest
 from .corners import Box, Corners, neighbourhood, scaled
 from .found import MOST_LOCATED, Decoded, Found, gathered, together
+from .parts import is_part
 from .readers import Reader
 from .rescues import Rescue, Where
-from .retouch import halved
+from .retouch import shrunk
 from .schedule import Schedule
 from .view import View
 
@@ -33,29 +34,18 @@ _RETOUCHING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(Found):
     """What one frame showed.
 
     Attributes:
-        decoded: the codes read; the same text once.
-        located: codes seen but not read, each once: the person is there and should hold still, or the code is damaged.
-        not_text: codes read to the end that hold no UTF-8: looking again is of no use.
         took_ms: how long the look took.
         tried: the rescues of this look, by name.
-        skipped: the view had not changed, so nobody looked; `located` is what the last look left.
+        skipped: the view had not changed, so nobody looked: the rest is what the last look found, and still held up.
     """
 
-    decoded: tuple[Decoded, ...]
-    located: tuple[Corners, ...]
-    not_text: tuple[Corners, ...]
-    took_ms: float
+    took_ms: float = 0.0
     tried: tuple[str, ...] = ()
     skipped: bool = False
-
-    @property
-    def settled(self) -> bool:
-        """Whether a code was seen, and all that were seen were read to their end."""
-        return bool(self.decoded or self.not_text) and not self.located
 
 
 class Decoder:
@@ -63,7 +53,8 @@ class Decoder:
 
     Args:
         skip_unchanged: False looks at every frame even if it equals the last: for one picture that is looked at several times.
-        with_zbar: False goes on without the second decoder, where its library does not work.
+        with_zbar: False goes on without the second decoder, where its library does not work; a part of a text spread over several codes
+            then passes for a whole one.
 
     Example:
         >>> decoder, wall = Decoder(), np.full((480, 640), 255, dtype=np.uint8)
@@ -74,7 +65,8 @@ class Decoder:
     def __init__(self, *, skip_unchanged: bool = True, with_zbar: bool = True) -> None:
         self._view = View()
         self._schedule = Schedule(skip_unchanged=skip_unchanged, with_zbar=with_zbar)
-        self._located: tuple[Corners, ...] = ()
+        self._with_zbar = with_zbar
+        self._found = Found()  # by the last look
 
     def look(self, grey: NDArray[np.uint8]) -> Look:
         """Looks at the source's next frame, as the schedule has it.
@@ -89,26 +81,43 @@ class Decoder:
         _check(grey)
         started_s = time.perf_counter()
         if self._schedule.skips(self._view.change(grey)):
-            return Look((), self._located, (), (time.perf_counter() - started_s) * 1000, skipped=True)
+            return self._look(started_s, skipped=True)
         found, tried = self._rescued(grey, Reader.ZXING.read(grey))
-        self._located = found.located
-        return Look(found.decoded, found.located, found.not_text, (time.perf_counter() - started_s) * 1000, tuple(tried))
+        self._found = self._believed(found)
+        return self._look(started_s, tuple(tried))
 
-    def _rescued(self, grey: NDArray[np.uint8], found: Found) -> tuple[Found, list[str]]:
-        """Returns what is found after this look's rescues, and their names; stops when all is read."""
+    def _look(self, started_s: float, tried: tuple[str, ...] = (), *, skipped: bool = False) -> Look:
+        found = self._found
+        return Look(found.decoded, found.located, found.not_text, (time.perf_counter() - started_s) * 1000, tried, skipped)
+
+    def _rescued(self, grey: NDArray[np.uint8], seen: Found) -> tuple[Found, list[str]]:
+        """Returns what is found in a frame that shows `seen` after this look's rescues, and their names; stops when all is read."""
         tried: list[str] = []
-        plain = found
+        plain = found = _in_frame(grey, seen)
 
         def work(rescue: Rescue) -> float:
             return _work(grey, rescue, plain)
 
-        for rescue in self._schedule.rescues(found, work):
+        for rescue in self._schedule.rescues(found, work, glimpsed=bool(seen.located)):
             tried.append(rescue.name)
-            found = rescued_by(rescue, grey, found)
+            before, found = found, rescued_by(rescue, grey, found)
+            if found != before:
+                self._schedule.paid(rescue)
             if found.settled and not plain.settled:
                 self._schedule.read_all()
                 break
         return found, tried
+
+    def _believed(self, found: Found) -> Found:
+        """Returns what is found without parts of texts; a text that the last look believed is not asked about again."""
+        if not self._with_zbar:
+            return found
+        before = {one.text for one in self._found.decoded}
+        parts = [one for one in found.decoded if one.drawn is not None and one.text not in before and is_part(one.drawn)]
+        if not parts:
+            return found
+        decoded = tuple(one for one in found.decoded if one not in parts)
+        return Found(decoded, found.located, (*found.not_text, *(one.corners for one in parts if one.corners is not None)))
 
 
 def rescued_by(rescue: Rescue, grey: NDArray[np.uint8], found: Found) -> Found:
@@ -126,39 +135,46 @@ def _check(grey: object) -> None:
         raise ValueError(f"a frame needs at least one pixel, got {grey.shape[1]} x {grey.shape[0]}")
 
 
+def _in_frame(grey: NDArray[np.uint8], found: Found) -> Found:
+    """Returns what is found without codes located outside of the frame, or nowhere: nothing can be rescued there, nor advised on."""
+    located = tuple(corners for corners in found.located if not _around(grey, corners, _MARGIN).empty())
+    return Found(found.decoded, located, found.not_text)
+
+
+def _around(grey: NDArray[np.uint8], corners: Corners, margin: float) -> Box:
+    return neighbourhood(corners, margin=margin, width=grey.shape[1], height=grey.shape[0])
+
+
 def _work(grey: NDArray[np.uint8], rescue: Rescue, found: Found) -> float:
     """Returns what a rescue would cost, without looking for its place."""
-    height, width = grey.shape
     if rescue.where is Where.BUSIEST:
-        return rescue.work(min(height, rescue.at_most), min(width, rescue.at_most))
+        return rescue.work(*size_of_busiest(grey.shape[0], grey.shape[1], rescue.at_most))
     return sum(rescue.work(box.bottom - box.top, box.right - box.left) for box in _boxes(grey, rescue, found))
 
 
 def _boxes(grey: NDArray[np.uint8], rescue: Rescue, found: Found) -> list[Box]:
     """Returns the parts of the frame that a rescue works on."""
-    height, width = grey.shape
     if rescue.where is Where.WHOLE:
-        return [Box(0, 0, width, height)]
+        return [Box(0, 0, grey.shape[1], grey.shape[0])]
     if rescue.where is Where.BUSIEST:
         done = [*(one.corners for one in found.decoded if one.corners is not None), *found.not_text]
         with _RETOUCHING:
-            return [busiest(grey, rescue.at_most, [neighbourhood(each, margin=_DONE, width=width, height=height) for each in done])]
-    boxes = [neighbourhood(corners, margin=_MARGIN, width=width, height=height) for corners in found.located]
-    visible = sorted((box for box in boxes if box.area), key=lambda box: box.area, reverse=True)
-    return visible[: _NEIGHBOURHOODS if len(found.located) < MOST_LOCATED else 1]
+            return [busiest(grey, rescue.at_most, [_around(grey, each, _DONE) for each in done])]
+    boxes = [_around(grey, corners, _MARGIN) for corners in found.located]
+    boxes.sort(key=lambda box: box.area, reverse=True)
+    return boxes[: _NEIGHBOURHOODS if len(found.located) < MOST_LOCATED else 1]
 
 
 def _tried(grey: NDArray[np.uint8], box: Box, rescue: Rescue) -> Found:
     """Returns what a rescue finds in one part of the frame, in the frame's coordinates."""
-    part = picture = grey[box.top : box.bottom, box.left : box.right]
+    part = grey[box.top : box.bottom, box.left : box.right]
     with _RETOUCHING:
-        while max(picture.shape) > rescue.at_most and min(picture.shape) > 1:
-            picture = halved(picture)
+        picture = shrunk(part, rescue.at_most)
         for retouch in rescue.retouches:
             picture = retouch(picture)
     found = rescue.reader.read(picture)
     scale = part.shape[1] / picture.shape[1]  # some retouches take a pixel off the rim: not worth correcting
     decoded = [
-        Decoded(one.text, one.by, None if one.corners is None else scaled(one.corners, scale, box.left, box.top)) for one in found.decoded
+        replace(one, corners=None if one.corners is None else scaled(one.corners, scale, box.left, box.top)) for one in found.decoded
     ]
     return gathered(decoded, (), [scaled(corners, scale, box.left, box.top) for corners in found.not_text])

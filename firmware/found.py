@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .corners import Box, Corners, centre, neighbourhood
+import numpy as np
+from numpy.typing import NDArray
+
+from .corners import Corners, centre, inside, neighbourhood
 
 _ANYWHERE = 1 << 20  # more pixels than a frame has: boxes are not cut
 # Textures and printed sheets "locate" a hundred codes: the largest are the nearest, and all of them with all would take longer than a look.
@@ -21,11 +24,13 @@ class Decoded:
         text: all of it, exactly; kept out of `repr` since it is somebody's.
         by: the decoder that read it.
         corners: where it is; None if the decoder does not say.
+        drawn: the code drawn anew, where it may be a part of a text; see parts.py.
     """
 
     text: str = field(repr=False)
     by: Literal["zxing", "zbar"]
     corners: Corners | None
+    drawn: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,9 @@ class Found:
 
     Attributes:
         decoded: the codes read; the same text once.
-        located: codes seen but not read, each once.
-        not_text: codes read to the end that hold no UTF-8: looking again is of no use.
+        located: codes seen but not read, each once: the person is there and should hold still, or the code is damaged.
+        not_text: codes read to the end that hold no text to believe (no UTF-8, or a part of a text spread over several codes): looking
+            again is of no use.
     """
 
     decoded: tuple[Decoded, ...] = ()
@@ -74,22 +80,19 @@ def together(first: Found, then: Found) -> Found:
 
 
 def _largest(places: Sequence[Corners]) -> Sequence[Corners]:
-    if len(places) <= MOST_LOCATED:
-        return places
-    return sorted(places, key=lambda corners: _box(corners).area, reverse=True)[:MOST_LOCATED]
+    return places if len(places) <= MOST_LOCATED else sorted(places, key=_area, reverse=True)[:MOST_LOCATED]
+
+
+def _area(corners: Corners) -> int:
+    return neighbourhood(corners, margin=0.0, width=_ANYWHERE, height=_ANYWHERE).area
 
 
 def _not_among(places: Iterable[Corners], known: Iterable[Corners]) -> list[Corners]:
     """Returns the places that lie neither where something is known nor where an earlier one of them lies."""
-    boxes = [_box(corners) for corners in known]
-    left: list[Corners] = []
+    taken, left = list(known), list[Corners]()
     for corners in places:
         middle = centre(corners)
-        if not any(box.holds(middle) for box in boxes):
+        if not any(inside(middle, place) for place in taken):
             left.append(corners)
-            boxes.append(_box(corners))
+            taken.append(corners)
     return left
-
-
-def _box(corners: Corners) -> Box:
-    return neighbourhood(corners, margin=0.0, width=_ANYWHERE, height=_ANYWHERE)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from . import zbar
 from .corners import Corners
 from .found import Decoded, Found, gathered
+from .parts import drawn_if_doubtful
 
 _VOWELS = "aăâeêioôơuưy"
 _TONES = "\u0300\u0301\u0303\u0309\u0323"  # grave, acute, tilde, hook above, dot below
@@ -72,7 +73,7 @@ def _by_zxing(grey: NDArray[np.uint8], binarizer: zxingcpp.Binarizer) -> Found:
         elif text is None or text != code.text:
             not_text.append(corners)
         else:
-            decoded.append(Decoded(text, "zxing", corners))
+            decoded.append(Decoded(text, "zxing", corners, drawn_if_doubtful(code)))
     return gathered(decoded, located, not_text)
 
 
@@ -80,10 +81,10 @@ def _by_zbar(grey: NDArray[np.uint8]) -> Found:
     decoded: list[Decoded] = []
     not_text: list[Corners] = []
     for code in zbar.read_qr(grey):
-        text = certain_text(code.data)
+        text = None if code.part else certain_text(code.data)
         if text is not None:
             decoded.append(Decoded(text, "zbar", code.corners))
-        elif code.corners is not None and _utf8(code.data) is None:
+        elif code.corners is not None and (code.part or _utf8(code.data) is None):
             not_text.append(code.corners)
     return gathered(decoded, (), not_text)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .readers import Reader
-from .retouch import blurred, darkest, doubled, halved, sharpened
+from .retouch import blurred, darkest, doubled, halved, halved_size, sharpened, shrunk_size
 
 Retouch = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -47,10 +47,13 @@ class Rescue:
 
     def work(self, height: int, width: int) -> float:
         """Returns what a part of that size will cost, in the time zxing-cpp takes for a million pixels (about 1.2 ms, see facts.md)."""
-        while max(height, width) > self.at_most:
-            height, width = height // 2, width // 2
-        enlarged = 4.0 ** (self.retouches.count(doubled) - self.retouches.count(halved))
-        return height * width * enlarged * self.reader.work / 1e6
+        height, width = shrunk_size(height, width, self.at_most)
+        for retouch in self.retouches:
+            if retouch is doubled:
+                height, width = 2 * height, 2 * width
+            elif retouch is halved:
+                height, width = halved_size(height, width)
+        return height * width * self.reader.work / 1e6
 
 
 # Beside each row, as tests/bench/worth.py measured it: how many of 239 codes it reads that are located and not read (91 in spoilt

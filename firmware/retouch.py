@@ -12,6 +12,31 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]
 
 
+def halved_size(height: int, width: int) -> tuple[int, int]:
+    """The height and width that `halved` makes of such a picture."""
+    return (height // 2, width // 2) if min(height, width) > 1 else (height, width)
+
+
+def shrunk_size(height: int, width: int, at_most: int) -> tuple[int, int]:
+    """The height and width that `shrunk` makes of such a picture.
+
+    Example:
+        >>> shrunk_size(960, 1280, 640), shrunk_size(2, 5000, 640)
+        ((480, 640), (1, 2500))
+    """
+    while max(height, width) > at_most and min(height, width) > 1:
+        height, width = halved_size(height, width)
+    return height, width
+
+
+def shrunk(grey: Grey, at_most: int) -> Grey:
+    """Halved until the longer side has `at_most` pixels, or the shorter one has a single one."""
+    size = shrunk_size(grey.shape[0], grey.shape[1], at_most)
+    while grey.shape != size:
+        grey = halved(grey)
+    return grey
+
+
 def halved(grey: Grey) -> Grey:
     """Half the width and height, each pixel the mean of four: noise and moiré go, codes too large for their blur come back.
 

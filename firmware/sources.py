@@ -112,9 +112,9 @@ class Source:
             self.look_ms = self.look_ms if look.skipped else look.took_ms
             for decoded in look.decoded:
                 self._put(Reading(self.lane.name, decoded.text.encode(), "camera", frame.at_s), wait=False)
-            read = bool(look.decoded or look.not_text)
             if look.not_text:
                 self._put(Reading(self.lane.name, b"\xff", "camera", frame.at_s), wait=False)  # not UTF-8: surely no person's code
+            read = [*(decoded.corners for decoded in look.decoded), *look.not_text]
             advice = aim.look(look.located, read=read, now_s=frame.at_s)
             if advice is not None:
                 self._put(Unread(self.lane.name, advice), wait=False)

@@ -40,14 +40,16 @@ class RawCode:
     Attributes:
         data: the bytes the code holds, unconverted.
         corners: where it is; None if ZBar does not say.
+        part: whether it is one of several codes that hold a text together (structured append), the others not being there.
     """
 
     data: bytes = field(repr=False)  # somebody's data
     corners: Corners | None
+    part: bool = False
 
 
 def read_qr(grey: NDArray[np.uint8]) -> list[RawCode]:
-    """Returns the complete QR codes of a frame; a lone part of a code spread over several symbols is left out.
+    """Returns the QR codes of a frame; a text whose parts are all there (ISO/IEC 18004, structured append) comes as one code.
 
     Args:
         grey: 2-D uint8 array of at least one pixel; strided is fine.
@@ -63,7 +65,7 @@ def read_qr(grey: NDArray[np.uint8]) -> list[RawCode]:
         lib.zbar_image_set_data(image, pixels, len(pixels), None)
         if lib.zbar_scan_image(scanner, image) < 0:
             raise ZBarError("ZBar could not scan the frame: the machine may be out of memory")
-        return [_raw_code(symbol) for symbol in _symbols(image) if symbol.contents.type == lib.ZBarSymbol.QRCODE]
+        return [_raw_code(symbol) for symbol in _symbols(image) if symbol.contents.type in {lib.ZBarSymbol.QRCODE, lib.ZBarSymbol.PARTIAL}]
 
 
 @contextmanager
@@ -106,7 +108,8 @@ def _raw_code(symbol: Any) -> RawCode:
         (int(lib.zbar_symbol_get_loc_x(symbol, index)), int(lib.zbar_symbol_get_loc_y(symbol, index)))
         for index in range(lib.zbar_symbol_get_loc_size(symbol))
     ]
+    part = symbol.contents.type == lib.ZBarSymbol.PARTIAL
     if len(points) != _CORNERS:
-        return RawCode(data, None)
+        return RawCode(data, None, part)
     top_left, bottom_left, bottom_right, top_right = points  # ZBar goes counter-clockwise
-    return RawCode(data, (top_left, top_right, bottom_right, bottom_left))
+    return RawCode(data, (top_left, top_right, bottom_right, bottom_left), part)

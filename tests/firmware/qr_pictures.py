@@ -11,9 +11,15 @@ from segno import consts, encoder
 
 
 def picture_of(
-    content: str | bytes, *, scale: int = 4, encoding: str | None = "utf-8", eci: bool = False, mode: str | None = None
+    content: str | bytes,
+    *,
+    scale: int = 4,
+    encoding: str | None = "utf-8",
+    eci: bool = False,
+    mode: str | None = None,
+    mask: int | None = None,
 ) -> NDArray[np.uint8]:
-    return _grey(segno.make(content, encoding=encoding, eci=eci, mode=mode, micro=False), scale)
+    return _grey(segno.make(content, encoding=encoding, eci=eci, mode=mode, mask=mask, micro=False), scale)
 
 
 def picture_in_segments(text: str, *, scale: int = 4) -> NDArray[np.uint8]:
@@ -37,9 +43,9 @@ def bytes_that_pass_for_utf8() -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def parts_of(text: str, count: int) -> list[NDArray[np.uint8]]:
+def parts_of(text: str, count: int, *, mask: int | None = None) -> list[NDArray[np.uint8]]:
     """One text spread over several symbols (structured append)."""
-    return [_grey(code, 4) for code in segno.make_sequence(text, symbol_count=count)]
+    return [_grey(code, 4) for code in segno.make_sequence(text, symbol_count=count, mask=mask)]
 
 
 def _segno_code(segments: list[tuple[bytes, int]]) -> segno.QRCode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import queue
 import threading
@@ -17,7 +18,7 @@ from qr_pictures import picture_of
 
 from drivers.camera import Frame
 from drivers.errors import Stalled, Unplugged
-from edge_agent.settings import LaneSettings
+from edge_agent.settings import GateSettings, LaneSettings
 from firmware import supervised, zbar
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.schedule import FORCED_EVERY
@@ -180,6 +181,23 @@ def test_a_code_held_up_unread_is_reported(watch: list[Watched]) -> None:
     while not isinstance(report := one.next(), Unread):
         assert isinstance(report, SourceChanged)
     assert report.lane == "in"
+
+
+def test_a_held_code_is_reported_with_every_frame_so_that_it_never_counts_as_taken_away(watch: list[Watched]) -> None:
+    started_s, frame_s = time.monotonic(), 1 / 3  # at three frames a second, forced looks are further apart than `held_s`
+    one = told(watch, [Frame(CODE, started_s + number * frame_s) for number in range(2 * FORCED_EVERY)])
+    at_s = [one.next_reading().at_s for _ in range(2 * FORCED_EVERY)]
+    assert FORCED_EVERY * frame_s > GateSettings("").held_s > max(later - before for before, later in itertools.pairwise(at_s))
+
+
+def test_somebody_let_through_is_not_told_to_come_closer(watch: list[Watched]) -> None:
+    torn, started_s = CODE.copy(), time.monotonic()
+    torn[60:110, 60:110] = 128
+    one = told(watch, [Frame(view, started_s + number / 5) for number, view in enumerate([CODE, *[torn] * 60, np.zeros_like(CODE)])])
+    one.wait_for_frames(62)
+    reports = [one.next() for _ in range(one.reports.qsize())]
+    assert any(isinstance(report, Reading) for report in reports)
+    assert not any(isinstance(report, Unread) for report in reports)
 
 
 def test_a_full_queue_drops_what_is_still_in_view_and_counts_it(watch: list[Watched]) -> None:

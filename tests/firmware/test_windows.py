@@ -11,7 +11,8 @@ from hypothesis.strategies import booleans, dictionaries, floats, integers, list
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Direction
 from edge_agent.keyring import day_of
-from firmware.aim import Advice, Aim, Corners
+from firmware.aim import Advice, Aim
+from firmware.corners import Corners
 from firmware.feedback import state_signal
 from firmware.gate import Gate, Verdict
 from firmware.person_codes import Person, Scheme, read_person
@@ -112,7 +113,7 @@ def square(width: int, at: int = 0) -> Corners:
 MOVES = [0, 0, 0, 5, 90]
 GAPS_S = [0.03, 0.3, 0.69, 0.75, 3.0]
 LOOKS = lists(
-    tuples(booleans(), booleans(), sampled_from([20, 149, 151, 400]), sampled_from(MOVES), sampled_from(GAPS_S)),
+    tuples(booleans(), booleans(), sampled_from([20, 179, 181, 400]), sampled_from(MOVES), sampled_from(GAPS_S)),
     max_size=60,
 )
 
@@ -125,7 +126,8 @@ def test_advice_fits_what_is_seen_and_never_nags(looks: list[tuple[bool, bool, i
     seen_s = -10.0
     for located, read, width, move, gap_s in looks:
         now_s, at = now_s + gap_s, at + move
-        advice = aim.look([square(width, at)] if located else [], read=read, now_s=now_s)
+        # What is read is somebody else's code, beside.
+        advice = aim.look([square(width, at)] if located else [], read=[square(200, -9000)] if read else [], now_s=now_s)
         if read or now_s - seen_s > 0.7:
             began_s, told = None, []
         if located and not read:
@@ -136,24 +138,54 @@ def test_advice_fits_what_is_seen_and_never_nags(looks: list[tuple[bool, bool, i
             assert began_s is not None
             assert now_s - began_s >= 0.7
             assert not told or (now_s - told[-1][0] >= 1.5 and told[-1][1] is not Advice.UNREADABLE)
-            assert (advice is Advice.CLOSER) == (width < 150)
+            assert (advice is Advice.CLOSER) == (width < 180)
             told.append((now_s, advice))
 
 
 def test_a_large_still_code_is_called_unreadable_once_and_again_when_shown_anew() -> None:
     aim = Aim(patience_s=2.0)
-    first = [aim.look([square(300)], read=False, now_s=t / 10) for t in range(60)]
+    first = [aim.look([square(300)], read=[], now_s=t / 10) for t in range(60)]
     assert [advice for advice in first if advice] == [Advice.HOLD_STILL, Advice.UNREADABLE] or [a for a in first if a] == [
         Advice.UNREADABLE
     ]
-    again = [aim.look([square(300)], read=False, now_s=10 + t / 10) for t in range(60)]
+    again = [aim.look([square(300)], read=[], now_s=10 + t / 10) for t in range(60)]
     assert Advice.UNREADABLE in again
 
 
 def test_a_moving_code_is_told_to_hold_still() -> None:
     aim = Aim()
-    advice = [aim.look([square(300, at=30 * t)], read=False, now_s=t / 10) for t in range(20)]
+    advice = [aim.look([square(300, at=30 * t)], read=[], now_s=t / 10) for t in range(20)]
     assert set(filter(None, advice)) == {Advice.HOLD_STILL}
+
+
+@given(looks=LOOKS, width=sampled_from([20, 400]))
+def test_somebody_who_had_their_answer_hears_no_advice_until_they_take_the_code_away(
+    looks: list[tuple[bool, bool, int, int, float]], width: int
+) -> None:
+    aim, now_s = Aim(), 0.0
+    assert aim.look([], read=[square(width)], now_s=now_s) is None
+    seen_s = now_s
+    for located, read, _width, move, gap_s in looks:
+        now_s += gap_s
+        shown = square(width, move // 45)  # held by hand, half-read: about the same place
+        advice = aim.look([shown] if located and not read else [], read=[shown] if read else [], now_s=now_s)
+        assert advice is None or now_s - seen_s > 0.7
+        if now_s - seen_s > 0.7 and not read and located:
+            return  # taken away before: this is somebody new
+        seen_s = now_s if read or located else seen_s
+
+
+def test_a_code_that_is_read_silences_nobody_beside_it_for_longer_than_that_look() -> None:
+    aim, beside = Aim(), square(100, 600)
+    aim.look([beside], read=[square(300)], now_s=0.0)
+    advice = [aim.look([square(300), beside], read=[], now_s=t / 10) for t in range(1, 20)]
+    assert set(filter(None, advice)) == {Advice.CLOSER}
+
+
+def test_a_code_read_nobody_knows_where_is_a_read_too() -> None:
+    aim = Aim()
+    advice = [aim.look([square(100)], read=[None], now_s=t / 10) for t in range(40)]
+    assert advice == [None] * 40
 
 
 def test_an_aim_without_patience_is_refused() -> None:
