@@ -23,6 +23,10 @@ class Box(NamedTuple):
         """Its pixels; 0 if it is empty."""
         return max(0, self.right - self.left) * max(0, self.bottom - self.top)
 
+    def empty(self) -> bool:
+        """Says whether it has no pixel."""
+        return self.left >= self.right or self.top >= self.bottom
+
 
 def centre(corners: Corners) -> Point:
     """Returns the middle of the four corners."""

@@ -137,7 +137,7 @@ def _check(grey: object) -> None:
 
 def _in_frame(grey: NDArray[np.uint8], found: Found) -> Found:
     """Returns what is found without codes located outside of the frame, or nowhere: nothing can be rescued there, nor advised on."""
-    located = tuple(corners for corners in found.located if _around(grey, corners, _MARGIN).area)
+    located = tuple(corners for corners in found.located if not _around(grey, corners, _MARGIN).empty())
     return Found(found.decoded, located, found.not_text)
 
 
@@ -160,7 +160,8 @@ def _boxes(grey: NDArray[np.uint8], rescue: Rescue, found: Found) -> list[Box]:
         done = [*(one.corners for one in found.decoded if one.corners is not None), *found.not_text]
         with _RETOUCHING:
             return [busiest(grey, rescue.at_most, [_around(grey, each, _DONE) for each in done])]
-    boxes = sorted((_around(grey, corners, _MARGIN) for corners in found.located), key=lambda box: box.area, reverse=True)
+    boxes = [_around(grey, corners, _MARGIN) for corners in found.located]
+    boxes.sort(key=lambda box: box.area, reverse=True)
     return boxes[: _NEIGHBOURHOODS if len(found.located) < MOST_LOCATED else 1]
 
 

@@ -80,9 +80,7 @@ def together(first: Found, then: Found) -> Found:
 
 
 def _largest(places: Sequence[Corners]) -> Sequence[Corners]:
-    if len(places) <= MOST_LOCATED:
-        return places
-    return sorted(places, key=_area, reverse=True)[:MOST_LOCATED]
+    return places if len(places) <= MOST_LOCATED else sorted(places, key=_area, reverse=True)[:MOST_LOCATED]
 
 
 def _area(corners: Corners) -> int:

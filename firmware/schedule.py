@@ -18,11 +18,11 @@ from .rescues import (
 from .view import Change
 
 FORCED_EVERY = 8  # frames: an unchanged view is still looked at once in so many, as change and noise can be confused
+_PAID = 2  # rescues that read something in this view and go first: two people's codes may need one each
+_IN_VAIN = 4  # looks in which they read nothing: then the code is gone, or has become another one
 # Where all codes are read, one looks for a further one, of somebody who stands beside. Not in the first look, which answers somebody: in
 # each of the next ones until so many, then in every second one, and at last in every fourth.
 BESIDE_EACH, BESIDE_EVERY_2ND = 9, 60
-_PAID = 2  # rescues that read something in this view and go first: two people's codes may need one each
-_IN_VAIN = 4  # looks in which they read nothing: then the code is gone, or has become another one
 
 
 def looks_beside(look: int) -> bool:
@@ -160,8 +160,8 @@ class Schedule:
             work: what each rescue would cost.
             glimpsed: whether it found a sign of a code whose place it cannot tell.
         """
-        self._left_unread = bool(found.located) or glimpsed
         self._all_read = self._all_read + 1 if found.settled else 0
+        self._left_unread = bool(found.located) or glimpsed
         if found.located:
             self._turns = self._when_located
         elif not found.settled:

@@ -1,7 +1,7 @@
 """How soon a code that comes to the gate is read, beside the loops others would run, each at its own speed on 30 frames a second.
 
 A loop that is still at work when the next frame comes misses it, as with any camera: it then takes the newest. Time and frames count
-from the first frame that any decoder alone can read. Another process draws the next approach meanwhile, on one core: two seconds a seed.
+from the first frame that any decoder alone can read. Another process draws the next approach meanwhile, on one core; about four minutes.
 """
 
 from __future__ import annotations
