@@ -176,14 +176,18 @@ def _is_head(named: LogHead, hashes: Mapping[Place, str], heads: Mapping[str, in
     return heads.get(log) == named.seq and hashes[log, named.seq] == named.hash.hex()
 
 
-def check_outbox(folder: Path, promises: Promised) -> Outcome:
-    """Firmware opens, the agent reads, an entry is recorded, all is closed; and once more."""
+def check_outbox(folder: Path, promises: Promised, *, agent_first: bool = False) -> Outcome:
+    """Firmware opens, the agent reads, an entry is recorded, all is closed; and once more. Either may start first."""
     settings, outcome = settings_for(folder), Outcome.BEFORE
     if not settings.device.state.is_dir():
         if promises.known:
             raise Broken(Outcome.LOST, "the state folder is gone")
         return outcome
     path, under_way = settings.device.state / FILE_NAME, False
+    if agent_first:
+        with suppress(FileNotFoundError, OutboxError), closing(Forwarder(path)) as forwarder:
+            forwarder.page(0, 10)
+            forwarder.checkpoint()
     for turn in range(2):
         try:
             recorder, salvaged = open_recorder(settings, device_key=DEVICE_PUBLIC)

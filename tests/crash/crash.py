@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -19,11 +21,13 @@ sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/edge_agent")]
 import crash_chart  # noqa: E402 - the path above comes first
 import trials  # noqa: E402 - the same
 from aftermath import GOOD, Outcome  # noqa: E402 - the same
-from scenarios import SCENARIOS  # noqa: E402 - the same
+from power_cut import Trace  # noqa: E402 - the same
+from scenarios import AGAIN, OUTBOX_SCENARIOS, SCENARIOS  # noqa: E402 - the same
 from system_calls import can_trace  # noqa: E402 - the same
 from trials import Finding  # noqa: E402 - the same
 
 _SHOWN_AT_MOST = 20
+_STARTS = 10
 
 
 def _row(name: str, findings: list[Finding]) -> str:
@@ -35,6 +39,18 @@ def _tell_broken(name: str, findings: list[Finding]) -> None:
     broken = [finding for finding in findings if finding.outcome not in GOOD]
     for finding in broken[:_SHOWN_AT_MOST]:
         print(f"    {name}, place {finding.boundary}, {finding.way}: {finding.outcome}: {finding.why}")
+
+
+def _recorded(names: list[str], seed: int) -> Iterator[tuple[str, list[Trace]]]:
+    """Every scenario by name; at the end starts on what cuts of the outbox's scenarios have left."""
+    outboxes = []
+    with ExitStack() as undo:
+        for name in names:
+            trace = trials.record(name, Path(undo.enter_context(tempfile.TemporaryDirectory())))
+            yield name, [trace]
+            outboxes += [trace] if name in OUTBOX_SCENARIOS else []
+        starts = trials.cuts_to_start_from(outboxes, seed, _STARTS if outboxes else 0)
+        yield AGAIN, [trials.record_again(cut, Path(undo.enter_context(tempfile.TemporaryDirectory()))) for cut in starts]
 
 
 def main() -> int:
@@ -51,9 +67,8 @@ def main() -> int:
     print(f"{'scenario':<20}{'cuts':>8}" + "".join(f"   {outcome}" for outcome in Outcome))
     findings: dict[str, list[Finding]] = {}
     with trials.pool() as processes:
-        for name in arguments.names or SCENARIOS:
-            with tempfile.TemporaryDirectory() as folder:
-                findings[name] = trials.try_all(trials.record(name, Path(folder)), arguments.seed, processes)
+        for name, traces in _recorded(arguments.names or list(SCENARIOS), arguments.seed):
+            findings[name] = [finding for trace in traces for finding in trials.try_all(trace, arguments.seed, processes)]
             print(_row(name, findings[name]), flush=True)
             _tell_broken(name, findings[name])
     everything = [finding for found in findings.values() for finding in found]

@@ -14,9 +14,10 @@ Some file systems promise more (ext4 keeps the order of names); nothing here lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from types import MappingProxyType
 
 from system_calls import Call, CannotTrace
 
@@ -119,14 +120,22 @@ class Disk:
     """The files below one folder of the traced process.
 
     Args:
-        root: that folder, an absolute path; empty at first.
+        root: that folder, an absolute path.
+        before: what is in it at first, to stay.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, before: Mapping[str, bytes | None] = MappingProxyType({})) -> None:
         self._root = root
+        self._open: dict[int, tuple[Node, list[int]]] = {}  # by descriptor: with the offset of the next plain write
         self.top = Folder()
         self.renamings: list[Renaming] = []
-        self._open: dict[int, tuple[Node, list[int]]] = {}  # by descriptor: with the offset of the next plain write
+        for path, data in sorted(before.items()):
+            found = self._folder_and_name(f"{root}/{path}")
+            if found is not None:
+                self._rename((*found, Folder() if data is None else _old_file(data)))
+        for renaming in self.renamings:
+            _make_certain(renaming)
+        self.renamings = []
 
     # ── playing calls ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -269,6 +278,10 @@ class Disk:
                 else:
                     here[name] = node
         return {path: None if isinstance(node, Folder) else left_of(node) for path, node in below(self.top, "")}
+
+
+def _old_file(data: bytes) -> File:
+    return File(bytearray(data), [Era(data, len(data))])
 
 
 def _make_certain(renaming: Renaming) -> None:

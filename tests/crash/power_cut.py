@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 
 from disk import Disk, File, Image, Pick
 from system_calls import Call
@@ -152,18 +153,39 @@ def steps(calls: list[Call], disk: Disk) -> Iterator[bytes | None]:
             yield None
 
 
-def cuts(calls: list[Call], root: str, seed: int, part: tuple[int, int] = (0, 1)) -> Iterator[Cut]:
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a process did in a folder of its own.
+
+    Attributes:
+        root: the folder.
+        before: what was in it, to stay, and what had been promised.
+        bundles: what the device was enrolled with.
+    """
+
+    scenario: str
+    calls: list[Call]
+    root: str
+    before: Image = field(default_factory=dict)
+    promises: tuple[bytes, ...] = ()
+    bundles: tuple[Path, ...] = ()
+
+    def disk(self) -> Disk:
+        """The folder at first."""
+        return Disk(self.root, self.before)
+
+
+def cuts(trace: Trace, seed: int, part: tuple[int, int] = (0, 1)) -> Iterator[Cut]:
     """Every boundary in every way; two cuts that leave the same, with the same promised, count once.
 
     Args:
-        calls: what the process did.
-        root: its folder.
+        trace: what to cut.
         seed: of what is left to chance.
         part: (n, of): only every `of`-th boundary, beginning with the n-th.
     """
-    disk, promises = Disk(root), []
+    disk, promises = trace.disk(), list(trace.promises)
     seen: set[bytes] = set()
-    for boundary, mark in enumerate(steps(calls, disk), 1):
+    for boundary, mark in enumerate(steps(trace.calls, disk), 1):
         if mark is not None:
             promises.append(mark)
         for way, luck in WAYS.items() if boundary % part[1] == part[0] else ():

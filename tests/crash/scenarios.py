@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sealed_examples import DAY, DEVICE_PUBLIC, KEYRING_OFFICER, ROOT_PUBLIC, UNDATED_KEY, sealed_at
+from sealed_examples import DAY, DEVICE, DEVICE_PUBLIC, KEYRING_OFFICER, PASSAGE, ROOT_PUBLIC, UNDATED_KEY, header, sealed_at
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
-from edge_agent import documents, enrol, outbox, recorder, salvage, stored_keyring
+from edge_agent import documents, enrol, envelope, outbox, recorder, salvage, stored_keyring
 from edge_agent.documents import Documents
 from edge_agent.entry import Clock
 from edge_agent.envelope import envelope_hash, peek
@@ -59,7 +59,8 @@ def keyring_message(counter: int) -> bytes:
 class Device:
     """Firmware's and the agent's end of one outbox."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, build: Callable[[outbox.Spot], bytes] = sealed_at) -> None:
+        self._build = build
         self.settings = settings_for(folder)
         self.path = self.settings.device.state / FILE_NAME
         self.path.parent.mkdir(exist_ok=True)
@@ -72,7 +73,7 @@ class Device:
 
     def record(self, count: int) -> None:
         for _ in range(count):
-            recorded = self.recorder.append(sealed_at)
+            recorded = self.recorder.append(self._build)
             say("green", log=recorded.log.hex(), seq=recorded.seq, hash=recorded.hash.hex())
             self.recorder.checkpoint_if_large()
 
@@ -80,8 +81,8 @@ class Device:
         """The agent sends what waits."""
         waiting = forwarder.page(0, limit)
         for item in waiting:
-            header = peek(item.envelope).header
-            say("sent", log=header.log.hex(), seq=header.seq, hash=envelope_hash(item.envelope).hex())
+            at = peek(item.envelope).header
+            say("sent", log=at.log.hex(), seq=at.seq, hash=envelope_hash(item.envelope).hex())
         return waiting
 
     def receipted(self, forwarder: Forwarder, waiting: list[Waiting], *, forked: bool = False) -> None:
@@ -95,9 +96,15 @@ class Device:
 # ── the outbox ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _sealed_hybrid(spot: outbox.Spot) -> bytes:
+    """A longer envelope: three do not fit into a page."""
+    at = header(spot.seq, spot.prev, spot.log, key=UNDATED_KEY, predecessor=spot.predecessor)
+    return envelope.make(at, PASSAGE, UNDATED_KEY.sealing_key(), DEVICE)
+
+
 def record(folder: Path) -> None:
     """A first start, entries, an orderly stop, a second start."""
-    device = Device(folder)
+    device = Device(folder, build=_sealed_hybrid)
     device.record(6)
     device.recorder.probe()
     device.recorder.close()
@@ -292,9 +299,9 @@ def green_too_soon(folder: Path) -> None:
     for _ in range(4):
 
         def build(spot: outbox.Spot) -> bytes:
-            envelope = sealed_at(spot)
-            say("green", log=spot.log.hex(), seq=spot.seq, hash=envelope_hash(envelope).hex())
-            return envelope
+            sealed = sealed_at(spot)
+            say("green", log=spot.log.hex(), seq=spot.seq, hash=envelope_hash(sealed).hex())
+            return sealed
 
         device.recorder.append(build)
 
@@ -310,7 +317,17 @@ def plain_tinydb(folder: Path) -> None:
         _put(PLAIN_FILE, "profile", value, lambda value=value: store.upsert({"name": "profile", "value": value}, lambda _: True))  # type: ignore[misc]
 
 
-SCENARIOS: dict[str, Callable[..., None]] = {
+def again(folder: Path) -> None:
+    """A start on what a power cut has left, and some work."""
+    device = Device(folder)
+    device.record(2)
+    forwarder = Forwarder(device.path)
+    device.receipted(forwarder, device.sent(forwarder)[:1])
+    device.record(1)
+
+
+AGAIN = "cut again"
+OUTBOX_SCENARIOS: dict[str, Callable[..., None]] = {
     "record": record,
     "send": send,
     "checkpoint": checkpoint,
@@ -320,6 +337,8 @@ SCENARIOS: dict[str, Callable[..., None]] = {
     "salvage: note": salvage_noted,
     "salvage: no room": salvage_without_room,
     "salvage: cut short": salvage_twice,
+}
+SCENARIOS = OUTBOX_SCENARIOS | {
     "documents": several_documents,
     "gate and trip": gate_and_trip,
     "keyring": keyrings,
@@ -332,7 +351,7 @@ def main() -> None:
     """Runs one scenario and ends as a killed process does, with nothing closed."""
     logging.disable()
     name, folder, *bundles = sys.argv[1:]
-    (SCENARIOS | SPOILT)[name](Path(folder), *map(Path, bundles))
+    (SCENARIOS | SPOILT | {AGAIN: again})[name](Path(folder), *map(Path, bundles))
     os._exit(0)
 
 

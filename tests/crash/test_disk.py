@@ -11,7 +11,7 @@ import pytest
 from disk import SECTOR_BYTES, Disk, File, Image, played
 from hypothesis import given
 from hypothesis import strategies as st
-from power_cut import cuts
+from power_cut import Trace, cuts
 from system_calls import Call, CannotTrace, can_trace, read_log, traced
 
 ROOT = "/root-of-the-test"
@@ -45,7 +45,7 @@ def every_image(disk: Disk) -> list[Image]:
 
 def left(calls: list[Call], seed: int = 1) -> list[Image]:
     """All images that the ways of cutting make after the last call."""
-    return [cut.image for cut in cuts([*calls, Call("write", ("1", b"mark"), 4)], ROOT, seed) if cut.promises]
+    return [cut.image for cut in cuts(Trace("", [*calls, Call("write", ("1", b"mark"), 4)], ROOT), seed) if cut.promises]
 
 
 def test_what_is_fsynced_stays_in_every_way() -> None:

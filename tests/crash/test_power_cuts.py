@@ -35,6 +35,15 @@ def test_nothing_promised_is_lost_in_a_power_cut(tmp_path: Path, scenario: str) 
     assert [finding for finding in findings if finding.outcome not in GOOD] == []
 
 
+def test_nothing_is_lost_in_a_second_power_cut_while_the_device_starts_after_the_first(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    [cut] = trials.cuts_to_start_from([trials.record("send", tmp_path / "first")], seed=5, count=1)
+    trace = trials.record_again(cut, tmp_path / "second")
+    every = trials.boundaries(trace) // _BOUNDARIES
+    assert [finding for finding in trials.try_cuts(trace, seed=1, part=(1, every)) if finding.outcome not in GOOD] == []
+
+
 @pytest.mark.parametrize(
     "spoilt,broken",
     [

@@ -6,10 +6,11 @@ import base64
 import json
 import logging
 import os
+import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,9 @@ from pathlib import Path
 
 import aftermath
 from aftermath import Broken, Check, Outcome, promised
-from disk import Disk
-from power_cut import Cut, cuts, steps
+from power_cut import Cut, Trace, cuts, steps
 from real_broker import Authority, bundle
-from scenarios import keyring_message
+from scenarios import AGAIN, keyring_message
 from system_calls import Call, traced
 
 _HERE = Path(__file__).resolve().parent
@@ -33,21 +33,6 @@ _CHECKS: dict[str, Check] = {
     "plain TinyDB": aftermath.check_documents,
     "keyring": aftermath.check_keyring,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """A scenario that was recorded.
-
-    Attributes:
-        root: the folder it worked in.
-        bundles: what it was enrolled with.
-    """
-
-    scenario: str
-    calls: list[Call]
-    root: str
-    bundles: list[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +55,13 @@ def _write_bundles(folder: Path) -> list[Path]:
     return files
 
 
+def _run(scenario: str, folder: Path, *bundles: Path) -> list[Call]:
+    paths = [_HERE, _ROOT, _ROOT / "tests/edge_agent"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(_HERE / "scenarios.py"), scenario, str(folder / "root"), *map(str, bundles)]
+    return traced(command, folder / "calls", environment)
+
+
 def record(scenario: str, folder: Path) -> Trace:
     """Runs a scenario once under strace, in an empty folder.
 
@@ -79,10 +71,32 @@ def record(scenario: str, folder: Path) -> Trace:
     root = folder / "root"
     root.mkdir()
     bundles = _write_bundles(folder) if scenario == "enrolment" else []
-    paths = [_HERE, _ROOT, _ROOT / "tests/edge_agent"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(_HERE / "scenarios.py"), scenario, str(root), *map(str, bundles)]
-    return Trace(scenario, traced(command, folder / "calls", environment), str(root), bundles)
+    return Trace(scenario, _run(scenario, folder, *bundles), str(root), bundles=tuple(bundles))
+
+
+def record_again(cut: Cut, folder: Path) -> Trace:
+    """Starts a device on what a cut has left, records what it does to make itself whole, and goes on a little.
+
+    Raises:
+        system_calls.CannotTrace: it failed.
+    """
+    root = folder / "root"
+    root.mkdir()
+    aftermath.lay_out(cut.image, root)
+    return Trace(AGAIN, _run(AGAIN, folder), str(root), cut.image, cut.promises)
+
+
+def cuts_to_start_from(traces: Sequence[Trace], seed: int, count: int) -> list[Cut]:
+    """So many cuts from the outbox's scenarios, at places that chance chooses."""
+    chance = random.Random(seed)
+    chosen = []
+    for number in range(count):
+        trace = traces[number % len(traces)]
+        last = boundaries(trace)
+        at = chance.randrange(last // 4, last)
+        several = list(cuts(trace, chance.randrange(10**6), (at, last)))
+        chosen.append(chance.choice(several))
+    return chosen
 
 
 def _memory() -> str | None:
@@ -92,9 +106,9 @@ def _memory() -> str | None:
 
 def look(trace: Trace, cut: Cut) -> Finding:
     """Opens everything on what a cut has left."""
-    check = _CHECKS.get(trace.scenario, aftermath.check_outbox)
+    check = _CHECKS.get(trace.scenario) or partial(aftermath.check_outbox, agent_first=bool(cut.fingerprint[0] % 2))
     if trace.bundles:
-        check = partial(aftermath.check_enrolment, bundles=trace.bundles)
+        check = partial(aftermath.check_enrolment, bundles=list(trace.bundles))
     folder = Path(tempfile.mkdtemp(prefix="gate-cut-", dir=_memory()))
     try:
         aftermath.lay_out(cut.image, folder)
@@ -110,12 +124,12 @@ def look(trace: Trace, cut: Cut) -> Finding:
 
 def boundaries(trace: Trace) -> int:
     """At how many places a scenario can be cut."""
-    return sum(1 for _ in steps(trace.calls, Disk(trace.root)))
+    return sum(1 for _ in steps(trace.calls, trace.disk()))
 
 
 def try_cuts(trace: Trace, seed: int, part: tuple[int, int] = (0, 1)) -> Iterator[Finding]:
     """Looks at every cut, or at those of every n-th boundary (see `power_cut.cuts`)."""
-    return (look(trace, cut) for cut in cuts(trace.calls, trace.root, seed, part))
+    return (look(trace, cut) for cut in cuts(trace, seed, part))
 
 
 def _try_part(trace: Trace, seed: int, part: tuple[int, int]) -> list[Finding]:
