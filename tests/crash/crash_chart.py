@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from xml.sax.saxutils import escape
@@ -29,11 +29,11 @@ def _rectangle(x: float, y: float, width: float, height: float, colour: str) -> 
 
 
 def _legend() -> Iterator[str]:
-    x = float(_LEFT)
+    x = 20.0
     for outcome, colour in _COLOURS.items():
-        yield _rectangle(x, 52, 14, 14, colour)
-        yield _text(x + 20, 64, outcome)
-        x += 40 + 7.4 * len(outcome)
+        yield _rectangle(x, 55, 14, 14, colour)
+        yield _text(x + 20, 67, outcome)
+        x += 46 + 7 * len(outcome)
 
 
 def _column(findings: Sequence[Finding], count: int) -> tuple[float, ...]:
@@ -45,7 +45,9 @@ def _column(findings: Sequence[Finding], count: int) -> tuple[float, ...]:
 def _strip(findings: Sequence[Finding], top: float) -> Iterator[str]:
     places = max(finding.boundary for finding in findings)
     columns = min(_COLUMNS, places)
-    by_column = {place: list(here) for place, here in groupby(findings, key=lambda finding: (finding.boundary - 1) * columns // places)}
+    by_column: dict[int, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_column[(finding.boundary - 1) * columns // places].append(finding)
     x, step = float(_LEFT), _WIDTH / columns
     shares = [_column(by_column[place], len(by_column[place])) if place in by_column else None for place in range(columns)]
     shares = [share if share is not None else shares[place - 1] for place, share in enumerate(shares)]  # nothing new could be left there
@@ -65,7 +67,7 @@ def draw(findings: Mapping[str, Sequence[Finding]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + _RIGHT} {height}" role="img" aria-labelledby="title">',
         f'<title id="title">{total} power cuts: the place of each in its scenario, and what the device found afterwards</title>',
         f'<rect width="100%" height="{height}" fill="#ffffff"/>',
-        _text(_LEFT, 24, f"{total} power cuts: what the device found when it started again", colour=_INK, weight="bold"),
+        _text(20, 24, f"{total} power cuts: what the device found when it started again", colour=_INK, weight="bold"),
         _text(
             _LEFT,
             43,
