@@ -69,7 +69,7 @@ def draw(findings: Mapping[str, Sequence[Finding]]) -> str:
         f'<rect width="100%" height="{height}" fill="#ffffff"/>',
         _text(20, 24, f"{total} power cuts: what the device found when it started again", colour=_INK, weight="bold"),
         _text(
-            _LEFT,
+            20,
             43,
             "from left to right: the place of the cut; in each column the share of the ways in which what was not fsynced is lost",
         ),

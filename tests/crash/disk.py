@@ -179,9 +179,27 @@ class Disk:
                 return self._on_descriptor(call)
             case "mkdir" | "unlink" | "rmdir" | "unlinkat" | "rename" | "link":
                 return self._on_names(call)
-        if any(isinstance(argument, bytes) and argument.startswith(self._root.encode()) for argument in call.arguments):
-            raise CannotTrace(f"{call.name}: not played back")
+        if call.name != "mmap" or ("MAP_SHARED" in call.text(3) and "PROT_WRITE" in call.text(2) and not self._is_rebuilt(call.text(4))):
+            self._refuse_to_overlook(call)
         return False
+
+    def _refuse_to_overlook(self, call: Call) -> None:
+        for argument in call.arguments[:5]:
+            path = isinstance(argument, bytes) and argument.startswith(self._root.encode())
+            if path or (isinstance(argument, str) and argument.isdecimal() and int(argument) in self._open):
+                raise CannotTrace(f"{call.name}: not played back")
+
+    def _is_rebuilt(self, descriptor: str) -> bool:
+        """Whether a mapped file is one that SQLite builds anew after a power cut."""
+        opened = self._open.get(int(descriptor))
+        return opened is None or any(name.endswith("-shm") and node is opened[0] for name, node in self._names())
+
+    def _names(self) -> Iterator[tuple[str, Node]]:
+        folders = [self.top]
+        while folders:
+            for name, node in folders.pop().now.items():
+                yield name, node
+                folders += [node] if isinstance(node, Folder) else []
 
     def _openat(self, call: Call) -> bool:
         path, flags = call.text(1), call.text(2).split("|")
@@ -250,6 +268,8 @@ class Disk:
         if second is None:
             raise CannotTrace(f"{call.name}: out of the folder")
         node = first[0].now[first[1]]
+        if second[0].now.get(second[1]) is node:
+            return False  # two names of one file: rename does nothing then
         return self._rename((*first, None), (*second, node)) if call.name == "rename" else self._rename((*second, node))
 
     # ── cutting the power ────────────────────────────────────────────────────────────────────────────────────────────────────────

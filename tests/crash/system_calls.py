@@ -1,7 +1,7 @@
 """Records what a process does to the files of one folder: runs it under strace and reads the log back, call by call.
 
-Below Python, SQLite and every library there are only system calls: nothing that reaches a disk can pass by unseen. The one thing
-that is not seen are writes through a memory map; of ours only SQLite's `-shm` has those, and SQLite builds that file anew.
+Below Python, SQLite and every library there are only system calls: nothing that reaches a disk can pass by unseen, but for writes
+through a memory map. Of ours only SQLite's `-shm` has those, and SQLite builds that file anew; a map of any other file is an error.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _CHANGES = (
 # What would change files too and nobody here uses: met in the log, it is an error, since it would not be played back.
 _UNKNOWN = (
     "open", "creat", "dup", "dup2", "dup3", "writev", "pwritev", "pwritev2", "truncate", "fallocate", "renameat", "renameat2", "linkat",
-    "symlink", "symlinkat", "mkdirat", "copy_file_range", "sendfile", "splice", "sync_file_range",
+    "symlink", "symlinkat", "mkdirat", "copy_file_range", "sendfile", "splice", "sync_file_range", "mmap",
 )  # fmt: skip
-_LINE = re.compile(rb"(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)(?: .*)?\n?")
+_LINE = re.compile(rb"(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+)(?: .*)?\n?")
 _ARGUMENT = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"|([^, ]+)')
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -75,7 +75,7 @@ def read_log(log: Path) -> list[Call]:
             found = _LINE.fullmatch(line)
             if found is None:
                 raise CannotTrace(f"not understood: {line[:200]!r}")
-            if (result := int(found[3])) >= 0:
+            if (result := int(found[3], 0)) >= 0:
                 calls.append(Call(found[1].decode(), tuple(_arguments(found[2])), result))
     return calls
 

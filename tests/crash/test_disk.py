@@ -110,9 +110,29 @@ def test_a_cut_of_length_comes_before_what_is_written_after_it_or_not_at_all() -
     assert [era.left(lambda _number, _count: 0, grown=False) for era in file.eras] == [b"a" * 3 * S, b""]
 
 
-def test_calls_that_are_not_played_back_are_an_error() -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("truncate", (f"{ROOT}/a".encode(), "0"), 0),
+        Call("pwritev", ("3", "[]", "1", "0"), 1),
+        Call("sendfile", ("5", "3", "NULL", "9"), 9),
+        Call("mmap", ("NULL", "4096", "PROT_READ|PROT_WRITE", "MAP_SHARED", "3", "0"), 1 << 40),
+    ],
+)
+def test_calls_that_change_files_and_are_not_played_back_are_an_error(call: Call) -> None:
+    disk = played([opened("a", 3)], ROOT)
     with pytest.raises(CannotTrace, match="not played back"):
-        Disk(ROOT).play(Call("truncate", (f"{ROOT}/a".encode(), "0"), 0))
+        disk.play(call)
+
+
+def test_memory_maps_that_change_nothing_or_are_built_anew_are_none() -> None:
+    disk = played([opened("a", 3), opened("a-shm", 4)], ROOT)
+    for protection, kind, descriptor in (
+        ("PROT_READ", "MAP_SHARED", "3"),
+        ("PROT_READ|PROT_WRITE", "MAP_PRIVATE", "3"),
+        ("PROT_READ|PROT_WRITE", "MAP_SHARED", "4"),
+    ):
+        assert not disk.play(Call("mmap", ("NULL", "4096", protection, kind, descriptor, "0"), 1 << 40))
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace cannot trace a process here")
