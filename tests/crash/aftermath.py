@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from disk import Image
-from scenarios import PLAIN_FILE, STATE, keyring_message, settings_for
+from crash_scenarios import PLAIN_FILE, STATE, keyring_message, settings_for
+from disk_model import Image
 from sealed_examples import DEVICE_PUBLIC, ROOT_PUBLIC, sealed_at
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
@@ -26,6 +26,7 @@ from edge_agent.entry import NO_PREVIOUS, LogHead
 from edge_agent.envelope import SealedEntry, verify
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxError
+from edge_agent.settings import Settings
 from edge_agent.stored_keyring import NoKeyring, OlderKeyring
 from firmware import gate_state
 from firmware.gate_state import GateState
@@ -176,39 +177,39 @@ def _is_head(named: LogHead, hashes: Mapping[Place, str], heads: Mapping[str, in
     return heads.get(log) == named.seq and hashes[log, named.seq] == named.hash.hex()
 
 
+def _start_and_record(settings: Settings, promises: Promised) -> Outcome:
+    """One start of firmware, the agent beside it, and one more entry."""
+    path = settings.device.state / FILE_NAME
+    recorder, salvaged = open_recorder(settings, device_key=DEVICE_PUBLIC)
+    if salvaged is not None and (salvaged.missing or salvaged.unreadable):
+        raise Broken(Outcome.LOST, f"the repair says {dict(salvaged.facts())}, but nothing is missing")
+    found = _waiting(path)
+    _check_kept(found, promises)
+    outcome = Outcome.REPAIRED if salvaged is not None else Outcome.BEFORE if found.keys() <= promises.known.keys() else Outcome.AFTER
+    recorded = recorder.append(sealed_at)
+    recorder.close()
+    place = (recorded.log.hex(), recorded.seq)
+    if place in promises.known or place in found:
+        raise Broken(Outcome.REUSED, f"number {recorded.seq} is given out again")
+    promises.known[place] = promises.green[place] = recorded.hash.hex()
+    _check_chain(_waiting(path), promises)
+    return outcome
+
+
 def check_outbox(folder: Path, promises: Promised, *, agent_first: bool = False) -> Outcome:
     """Firmware opens, the agent reads, an entry is recorded, all is closed; and once more. Either may start first."""
-    settings, outcome = settings_for(folder), Outcome.BEFORE
+    settings = settings_for(folder)
     if not settings.device.state.is_dir():
         if promises.known:
             raise Broken(Outcome.LOST, "the state folder is gone")
-        return outcome
-    path, under_way = settings.device.state / FILE_NAME, False
+        return Outcome.BEFORE
     if agent_first:
-        with suppress(FileNotFoundError, OutboxError), closing(Forwarder(path)) as forwarder:
+        with suppress(FileNotFoundError, OutboxError), closing(Forwarder(settings.device.state / FILE_NAME)) as forwarder:
             forwarder.page(0, 10)
             forwarder.checkpoint()
-    for turn in range(2):
-        try:
-            recorder, salvaged = open_recorder(settings, device_key=DEVICE_PUBLIC)
-            found = _waiting(path)
-            _check_kept(found, promises)
-            recorded = recorder.append(sealed_at)
-            recorder.close()
-            place = (recorded.log.hex(), recorded.seq)
-            if place in promises.known or place in found:
-                raise Broken(Outcome.REUSED, f"number {recorded.seq} is given out again")
-            under_way = under_way or (turn == 0 and not found.keys() <= promises.known.keys())
-            promises.known[place] = promises.green[place] = recorded.hash.hex()
-            _check_chain(_waiting(path), promises)
-        except (OutboxError, OSError) as error:
-            raise Broken(Outcome.SHUT, f"{type(error).__name__}: {error}") from error
-        if salvaged is not None:
-            if turn:
-                raise Broken(Outcome.SHUT, "damaged again after a repair")
-            outcome = Outcome.REPAIRED
-        elif under_way and outcome is Outcome.BEFORE:
-            outcome = Outcome.AFTER
+    outcome = _start_and_record(settings, promises)
+    if _start_and_record(settings, promises) is Outcome.REPAIRED:
+        raise Broken(Outcome.SHUT, "damaged again after the first start")
     return outcome
 
 

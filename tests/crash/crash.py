@@ -19,12 +19,12 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/edge_agent")]
 
 import crash_chart  # noqa: E402 - the path above comes first
-import trials  # noqa: E402 - the same
+import crash_trials as trials  # noqa: E402 - the same
 from aftermath import GOOD, Outcome  # noqa: E402 - the same
+from crash_scenarios import AGAIN, OUTBOX_SCENARIOS, SCENARIOS  # noqa: E402 - the same
+from crash_trials import Finding  # noqa: E402 - the same
 from power_cut import Trace  # noqa: E402 - the same
-from scenarios import AGAIN, OUTBOX_SCENARIOS, SCENARIOS  # noqa: E402 - the same
 from system_calls import can_trace  # noqa: E402 - the same
-from trials import Finding  # noqa: E402 - the same
 
 _SHOWN_AT_MOST = 20
 _STARTS = 10
@@ -49,7 +49,9 @@ def _recorded(names: list[str], seed: int) -> Iterator[tuple[str, list[Trace]]]:
             trace = trials.record(name, Path(undo.enter_context(tempfile.TemporaryDirectory())))
             yield name, [trace]
             outboxes += [trace] if name in OUTBOX_SCENARIOS else []
-        starts = trials.cuts_to_start_from(outboxes, seed, _STARTS if outboxes else 0)
+        if not outboxes:
+            return
+        starts = trials.cuts_to_start_from(outboxes, seed, _STARTS)
         yield AGAIN, [trials.record_again(cut, Path(undo.enter_context(tempfile.TemporaryDirectory()))) for cut in starts]
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from aftermath import Outcome
-from trials import Finding
+from crash_trials import Finding
 
 _INK, _SOFT = "#1d2733", "#5b6b7b"
 _COLOURS = {

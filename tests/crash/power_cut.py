@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from disk import Disk, File, Image, Pick
+from disk_model import Disk, File, Image, Pick
 from system_calls import Call
 
 MARK = 1  # the descriptor on which the traced process says what it promises from now on

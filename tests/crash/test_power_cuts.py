@@ -6,16 +6,16 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import crash_trials as trials
 import pytest
-import trials
 from aftermath import GOOD, Outcome
-from scenarios import SCENARIOS
+from crash_scenarios import SCENARIOS
 from system_calls import can_trace
 
 from edge_agent import outbox
 
 pytestmark = pytest.mark.skipif(not can_trace(), reason="strace cannot trace a process here")
-_BOUNDARIES = 8  # of each scenario, in all ways
+_BOUNDARIES = 6  # of each scenario, in all ways
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import aftermath
 from aftermath import Broken, Check, Outcome, promised
+from crash_scenarios import AGAIN, keyring_message
 from power_cut import Cut, Trace, cuts, steps
 from real_broker import Authority, bundle
-from scenarios import AGAIN, keyring_message
 from system_calls import Call, traced
 
 _HERE = Path(__file__).resolve().parent
@@ -58,7 +58,7 @@ def _write_bundles(folder: Path) -> list[Path]:
 def _run(scenario: str, folder: Path, *bundles: Path) -> list[Call]:
     paths = [_HERE, _ROOT, _ROOT / "tests/edge_agent"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(_HERE / "scenarios.py"), scenario, str(folder / "root"), *map(str, bundles)]
+    command = [sys.executable, str(_HERE / "crash_scenarios.py"), scenario, str(folder / "root"), *map(str, bundles)]
     return traced(command, folder / "calls", environment)
 
 

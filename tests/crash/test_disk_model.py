@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from disk import SECTOR_BYTES, Disk, File, Image, played
+from disk_model import SECTOR_BYTES, Disk, File, Image, played
 from hypothesis import given
 from hypothesis import strategies as st
 from power_cut import Trace, cuts

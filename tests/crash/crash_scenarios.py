@@ -1,6 +1,6 @@
 """What a device does between two power cuts, as scripts: run under strace, each says on its standard output what it promises from then on.
 
-`python scenarios.py NAME FOLDER BUNDLE…` runs one. The code is the device's own; only its limits are made smaller, so that what
+`python crash_scenarios.py NAME FOLDER BUNDLE…` runs one. The code is the device's own; only its limits are made smaller, so that what
 happens after megabytes happens after some entries.
 """
 
