@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench codes fuzz format docs
+.PHONY: help setup run test lint bench crash codes fuzz format docs
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -27,6 +27,9 @@ lint: .venv/.ready  ## style, types, import rules, generated parts of the docs
 
 bench: .venv/.ready  ## measured figures, each a ratio against a reference in the same run; writes bench.json
 	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+crash: .venv/.ready  ## cuts the power at every write of every store, thousands of times, and looks what is left (ARGS="record send" for some)
+	@$(BIN)/python tests/crash/crash.py $(ARGS)
 
 codes: .venv/.ready  ## codes of every kind, 2 000 each, and 10 000 spoilt ones through the real `gate-firmware parse`
 	@$(BIN)/python tests/firmware/every_code.py $(ARGS)

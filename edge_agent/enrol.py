@@ -125,7 +125,10 @@ def install(bundle: Bundle, state: Path) -> None:
         AlreadyRunning: firmware or agent works on the folder.
         OSError: the folder cannot be written.
     """
+    new = [folder for folder in (state, *state.parents) if not folder.exists()]
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in new:
+        sync_folder(folder.parent)
     with ExitStack() as locks:
         for name in ("firmware", "agent"):
             locks.callback(ProcessLock(state / f"{name}.lock", f"gate-{name}").release)
