@@ -28,6 +28,7 @@ from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import NoKeyring, OlderKeyring
+from edge_agent.takeover import AlreadyEnrolled
 from firmware import gate_state
 from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder
@@ -295,7 +296,7 @@ def check_enrolment(folder: Path, promises: Promised, bundles: list[Path]) -> Ou
         return Outcome.BEFORE
     try:
         enrol.install(enrol.read_bundle(bundles[last]), state)
-    except (enrol.AlreadyEnrolled, OSError, DocumentsDamaged, OutboxError) as error:
+    except (AlreadyEnrolled, OSError, DocumentsDamaged, OutboxError) as error:
         raise Broken(Outcome.SHUT, f"cannot be enrolled again: {error}") from error
     if _enrolled_as(state, bundles) != last:
         raise Broken(Outcome.SHUT, "enrolled again, it is not whole")

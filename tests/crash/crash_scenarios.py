@@ -19,7 +19,7 @@ from sealed_examples import DAY, DEVICE, DEVICE_PUBLIC, KEYRING_OFFICER, PASSAGE
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
-from edge_agent import documents, enrol, envelope, outbox, recorder, salvage, stored_keyring
+from edge_agent import disk, documents, enrol, envelope, outbox, recorder, salvage, stored_keyring
 from edge_agent.documents import Documents
 from edge_agent.entry import Clock
 from edge_agent.envelope import envelope_hash, peek
@@ -64,7 +64,7 @@ class Device:
         self.settings = settings_for(folder)
         self.path = self.settings.device.state / FILE_NAME
         self.path.parent.mkdir(exist_ok=True)
-        documents.sync_folder(folder)  # as enrolment left it
+        disk.sync_folder(folder)  # as enrolment left it
         self.open()
 
     def open(self) -> None:
@@ -235,7 +235,7 @@ def several_documents(folder: Path) -> None:
     """Three documents in one file, one of them long."""
     state = folder / STATE
     state.mkdir()
-    documents.sync_folder(folder)
+    disk.sync_folder(folder)
     store = Documents(state)
     for version in range(4):
         for name, size in (("config", 40), ("counters", 1), ("profile", 900)):
@@ -247,7 +247,7 @@ def gate_and_trip(folder: Path) -> None:
     """The gate is closed and opened, trips begin and end."""
     state = folder / STATE
     state.mkdir()
-    documents.sync_folder(folder)
+    disk.sync_folder(folder)
     gate, trips = GateState(state), TripMemory(state, _BOOT)
     for turn in range(4):
         closed = turn % 2 == 0
@@ -262,7 +262,7 @@ def keyrings(folder: Path) -> None:
     """Newer keyrings come; an older one is refused."""
     state = folder / STATE
     state.mkdir()
-    documents.sync_folder(folder)
+    disk.sync_folder(folder)
     for counter in (3, 4, 7, 5, 9):
         say("begun", store="keyring", value=counter)
         try:
@@ -310,7 +310,7 @@ def plain_tinydb(folder: Path) -> None:
     """TinyDB's own storage, which writes in place."""
     state = folder / STATE
     state.mkdir()
-    documents.sync_folder(folder)
+    disk.sync_folder(folder)
     store = TinyDB(state / PLAIN_FILE, storage=JSONStorage)
     for version in range(4):
         value = {"version": version, "text": "ấ" * 900}
