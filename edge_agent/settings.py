@@ -108,9 +108,11 @@ class InputSettings:
     name: str = setting("its name in messages")
     role: str = setting(
         "`direction`: a button that a lane's `button_…` names; `keeper`: the one of `gate.keeper_button`; `tamper` and `door` are told to "
-        "the province; `scan`, a button or sensor, makes readers with `trigger=host` read; `ignition` begins and ends a vehicle's trips, "
-        "`terminus` ends one; `power-fail`, active while a reserve supplies the gate, closes it cleanly",
-        choices=("direction", "keeper", "scan", "tamper", "door", "ignition", "terminus", "power-fail"),
+        "the province; `scan`, a button or sensor, makes readers with `trigger=host` read; "
+        "`setup`, a button inside the box, lets the gate obey an enrolment ticket for ten minutes; "
+        "`ignition` begins and ends a vehicle's trips, `terminus` ends one; "
+        "`power-fail`, active while a reserve supplies the gate, closes it cleanly",
+        choices=("direction", "keeper", "scan", "setup", "tamper", "door", "ignition", "terminus", "power-fail"),
     )
     switch: str = setting("the contact, a driver URL")
 

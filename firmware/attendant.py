@@ -17,11 +17,12 @@ from firmware.codes import PassCode, UnknownCode, sort_code
 from firmware.gate import Gate
 from firmware.health_pass import WatchedTrustList, read_pass
 from firmware.judgement import Judgement, Late, Moment, PassVerdict, Verdict
+from firmware.other_codes import OtherCode
 from firmware.outbox_care import OutboxCare
 from firmware.person_codes import Person
 from firmware.person_codes.masking import mask_name, mask_number
 from firmware.reading import Reading
-from firmware.recording import Kept, Recording
+from firmware.recording import Kept
 from firmware.repeat_window import RepeatWindow
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,11 @@ class Attendant:
         gate: decides.
         trust: who may sign health passes.
         held_s: a code unseen by a camera for so many seconds counts as taken away.
-        recording: records.
-        outbox: sees to it that recording works.
+        outbox: records, and sees to it that recording works.
         moment: what the gate needs to know of a time, monotonic seconds.
         answer: shows a signal at a lane.
         tell: publishes live passages; must return at once.
+        obey: takes one of our other codes to be obeyed; says whether it is obeyed now.
     """
 
     def __init__(
@@ -53,21 +54,21 @@ class Attendant:
         gate: Gate,
         trust: WatchedTrustList,
         held_s: float,
-        recording: Recording,
         outbox: OutboxCare,
         moment: Callable[[float], Moment],
         answer: Callable[[str, Signal], None],
         tell: Callable[[Mapping[str, Any]], None],
+        obey: Callable[[str], bool],
     ) -> None:
         self._gate = gate
         self._trust = trust
         self._said_s: dict[str, float] = {}  # by lane, when the log last told of a code that is nobody's
         self._held = {lane: RepeatWindow(held_s) for lane in gate.rules.lanes}
-        self._recording = recording
         self._outbox = outbox
         self._moment = moment
         self._answer = answer
         self._tell = tell
+        self._obey = obey
 
     def attend(self, reading: Reading) -> None:
         """Answers whoever showed a code, unless they have had their answer and still hold it up."""
@@ -79,6 +80,8 @@ class Attendant:
                 self._person(reading, code)
             case PassCode(text):
                 self._pass(reading, text)
+            case OtherCode(text=text) if self._obey(text):
+                self._answer(reading.lane, Signal.IDENTIFY)
             case _:
                 reason = code.reason if isinstance(code, UnknownCode) else code.kind
                 self._say_nobody(reading, reason)
@@ -118,7 +121,7 @@ class Attendant:
         way, method = judgement.way, Method(reading.method)
         health, remarks = judgement.health, judgement.remarks
         kept = self._outbox.record(
-            lambda: self._recording.passage(person, way.direction, way.known, method, health=health, remarks=remarks)
+            lambda: self._outbox.recording.passage(person, way.direction, way.known, method, health=health, remarks=remarks)
         )
         if kept is None:
             self._answer(reading.lane, Signal.REFUSED)

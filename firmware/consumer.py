@@ -31,6 +31,7 @@ from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Switched, TripOrder, Unread
 from firmware.recording import Recording
+from firmware.setting_up import SettingUp
 from firmware.time_sense import TimeSense
 from firmware.trouble import where
 
@@ -51,6 +52,7 @@ class Parts:
         time_sense: the clock, watched for becoming known.
         gate_state: whether an operator has closed the gate.
         happenings: what the contacts mean.
+        setting_up: when a ticket is obeyed.
     """
 
     recording: Recording
@@ -58,6 +60,7 @@ class Parts:
     time_sense: TimeSense
     gate_state: GateState
     happenings: Happenings
+    setting_up: SettingUp
 
 
 class Consumer:
@@ -91,7 +94,14 @@ class Consumer:
         self._gate = Gate(rules_of(settings.gate, settings.lanes))
         self._trust = WatchedTrustList(Path(settings.gate.trust_list) if settings.gate.trust_list else None)
         self._attendant = Attendant(
-            self._gate, self._trust, settings.gate.held_s, parts.recording, self._outbox, self.moment, self._answer, tell
+            self._gate,
+            self._trust,
+            settings.gate.held_s,
+            self._outbox,
+            self.moment,
+            self._answer,
+            tell,
+            parts.setting_up.take,
         )
         self._told: dict[str, tuple[SourceState, str]] = {}
         self._look_at_clock()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from drivers import system_clock
 from drivers.indicator import Signal
+from edge_agent.control import TICKET_TRIED, ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull
@@ -29,6 +30,7 @@ from firmware.gate_state import GateState
 from firmware.inbox import Inbox
 from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
+from firmware.setting_up import SettingUp
 from firmware.sources import Source
 from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
@@ -85,7 +87,8 @@ class Gatehouse:
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports = Inbox()
-        self._identify = threading.Event()
+        self._identify, self._in_vain = threading.Event(), threading.Event()
+        self._setting_up = SettingUp()
         self._gate_state = GateState(settings.device.state)
         keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
         time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=keyring.not_before_ms)
@@ -96,11 +99,12 @@ class Gatehouse:
             recorder, self._salvaged = self._open_when_there_is_room()
             undo.callback(recorder.close)
             boot = system_clock.boot_id()
-            self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now, self._scan)
+            self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now, {"scan": self._scan, "setup": self._set_up})
             self._recording = Recording(identity, recorder, keyring, time_sense, boot, self._surroundings)
             self._control = ControlServer(settings.device.runtime, self._request)
             undo.callback(self._control.stop)
-            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, self._surroundings.happenings)
+            happenings = self._surroundings.happenings
+            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up)
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
         self._happenings = self._surroundings.happenings
@@ -145,9 +149,7 @@ class Gatehouse:
             while not (self._stopping.is_set() or self._happenings.power_failed or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
-                if self._identify.is_set():
-                    self._identify.clear()
-                    self._feedback.everywhere(Signal.IDENTIFY)
+                self._show_orders()
         finally:
             self._close()
 
@@ -159,10 +161,23 @@ class Gatehouse:
         for source in self._sources:
             source.trigger()
 
+    def _set_up(self) -> None:
+        log.warning("the set-up button was pressed: for ten minutes this gate obeys an enrolment ticket")
+        self._setting_up.begin()
+        self._identify.set()
+
+    def _show_orders(self) -> None:
+        for order, signal in ((self._identify, Signal.IDENTIFY), (self._in_vain, Signal.REFUSED)):
+            if order.is_set():
+                order.clear()
+                self._feedback.everywhere(signal)
+
     def _each_second(self) -> None:
         for source in self._sources:
             if source.newly_refused():
                 self._consumer.not_a_code(source.lane.name)
+        if (untried := self._setting_up.untried()) is not None:
+            self._control.tell(ticket_message(untried))
         self._control.tell(self._counters())
 
     def _all_ended(self) -> bool:
@@ -222,6 +237,11 @@ class Gatehouse:
                 return self._close_gate(closed=wanted == "close")
             case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
                 return self._order_trip(TripOrder(wanted))
+            case str(word) if word == TICKET_TRIED:
+                joined = request.get("joined") is True
+                if self._setting_up.tried(request.get("text"), joined=joined) and not joined:
+                    self._in_vain.set()
+                return None
             case _:
                 return {"type": "refused", "why": "not a request this firmware knows"}
 

@@ -34,7 +34,7 @@ class OutboxCare:
     """
 
     def __init__(self, recording: Recording, repair: Repair, note_percent: int, changed: Callable[[], None]) -> None:
-        self._recording = recording
+        self.recording = recording
         self._repair = repair
         self._note_at = note_percent / 100
         self._changed = changed
@@ -51,7 +51,7 @@ class OutboxCare:
     @property
     def fullness(self) -> float:
         """How much of what may wait is waiting, 0 to 1."""
-        return self._recording.recorder.fullness
+        return self.recording.recorder.fullness
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
         """Records something about the device; when that fails the gate goes on, shows it, and records it as soon as it can."""
@@ -84,10 +84,10 @@ class OutboxCare:
     def look(self) -> None:
         """Sees how full the outbox is, and after a refusal whether it takes entries again: the light tells the next person the truth."""
         try:
-            if not (self.full or self.broken) and not self._recording.recorder.is_gone():
-                self._recording.recorder.backlog()
+            if not (self.full or self.broken) and not self.recording.recorder.is_gone():
+                self.recording.recorder.backlog()
                 return
-            self._recording.probe()
+            self.recording.probe()
             self._record_owed()
         except OutboxError as error:
             self._could_not_record(error)
@@ -108,12 +108,12 @@ class OutboxCare:
 
     def tidy(self) -> None:
         """For moments in which nobody waits at the gate."""
-        self._recording.recorder.checkpoint_if_large()
+        self.recording.recorder.checkpoint_if_large()
 
     def _record_owed(self) -> None:
         while self._owed:
             try:
-                self._recording.note(*self._owed[0])
+                self.recording.note(*self._owed[0])
             except OutboxError:
                 raise
             except Exception as error:  # noqa: BLE001 - a note about the device must not keep people out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge_agent.entry import Position
@@ -23,16 +23,17 @@ class Surroundings:
         reports: where contacts tell their changes.
         boot: the kernel's boot id, 16 bytes.
         now: the time.
-        scan: makes readers that wait to be asked read; called by contacts of role `scan`, each in its own thread.
+        pressed: by role, what a press of such a contact does beside being told; called in the contact's own thread, and not for one
+            that is held already when it is opened.
     """
 
     def __init__(
-        self, settings: Settings, reports: Inbox, boot: bytes, now: Callable[[], Now], scan: Callable[[], None] = lambda: None
+        self, settings: Settings, reports: Inbox, boot: bytes, now: Callable[[], Now], pressed: Mapping[str, Callable[[], None]]
     ) -> None:
         vehicle = settings.vehicle
         self._vehicle = Vehicle(settings.device.state, boot, vehicle.linger_s, now) if vehicle.trips else None
         self._whereabouts = Whereabouts(vehicle.position, vehicle.position_max_age_s) if vehicle.position else None
-        self._inputs = [Input(each, reports, scan) if each.role == "scan" else Input(each, reports) for each in settings.inputs]
+        self._inputs = [Input(each, reports, pressed.get(each.role, _nothing)) for each in settings.inputs]
         self.happenings = Happenings(settings.inputs, self._vehicle)
 
     @property
@@ -68,3 +69,7 @@ class Surroundings:
 
     def _parts(self) -> list[Input | Whereabouts]:
         return [*self._inputs, *([] if self._whereabouts is None else [self._whereabouts])]
+
+
+def _nothing() -> None:
+    """What most contacts' presses do by themselves."""

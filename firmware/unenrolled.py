@@ -20,9 +20,11 @@ from edge_agent import ticket
 from edge_agent.control import TICKET_TRIED, ticket_message
 from edge_agent.identity import Identity
 from edge_agent.settings import Settings
+from firmware.codes import sort_code
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
 from firmware.inbox import Inbox
+from firmware.other_codes import OtherCode
 from firmware.reading import Reading, Report, SourceChanged, Unread
 from firmware.sources import Source
 
@@ -101,6 +103,8 @@ class Unenrolled:
         if ticket.looks_like_one(text):
             self._feedback.answer(reading.lane, Signal.IDENTIFY)
             self._untried = text[: ticket.MAX_TEXT_CHARACTERS + 1]
+        elif isinstance(sort_code(reading.data), OtherCode):
+            self._feedback.answer(reading.lane, Signal.NOT_A_PERSON_CODE)
         else:
             self._feedback.answer(reading.lane, Signal.REFUSED)  # it may be a person's code: they must see that nothing was recorded
 

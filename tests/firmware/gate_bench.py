@@ -24,6 +24,7 @@ from firmware.person_codes import Person, write_person
 from firmware.reading import Method as ReadBy
 from firmware.reading import Reading, Report, SourceChanged, SourceState
 from firmware.recording import Recording
+from firmware.setting_up import SettingUp
 from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
 from province.synthetic import synthetic_people
@@ -56,10 +57,12 @@ class Bench:
             boottime_ms=count(0, DAY_MS).__next__,  # no clock runs on evenly here: only the test says what is trusted
         )
         boot = system_clock.boot_id()
-        self.surroundings = Surroundings(self.settings, self.reports, boot, self.sense.now)
+        self.setting_up = SettingUp()
+        self.surroundings = Surroundings(self.settings, self.reports, boot, self.sense.now, {})
         self.recording = Recording(who, open_recorder(self.settings)[0], keyring, self.sense, boot, self.surroundings)
         self.gate_state = GateState(enrolled.state)
-        parts = Parts(self.recording, self.feedback, self.sense, self.gate_state, self.surroundings.happenings)
+        happenings = self.surroundings.happenings
+        parts = Parts(self.recording, self.feedback, self.sense, self.gate_state, happenings, self.setting_up)
         self.consumer = Consumer(self.settings, self.reports, parts, self.repair, self.told.append)
 
     def repair(self, damaged: bool) -> Mapping[str, int] | None:

@@ -1,0 +1,78 @@
+"""When an enrolled gate obeys an enrolment ticket: for ten minutes after a press of its set-up button, once, and never else.
+
+Source: design.md "Enrolment". A ticket that anybody may show to a gate could carry it off to another place, so the gate asks for a hand
+inside its box first. Site codes and `WIFI:` codes are obeyed at no time (decision 0065).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from edge_agent import ticket
+
+WINDOW_S = 600.0
+
+
+class SettingUp:
+    """The ten minutes after a press, and the ticket shown in them. Its methods may be called from any thread.
+
+    Args:
+        clock: monotonic seconds.
+
+    Example:
+        >>> now_s = [0.0]
+        >>> setting_up = SettingUp(lambda: now_s[0])
+        >>> setting_up.take("GATE1:T:ABC")
+        False
+        >>> setting_up.begin()
+        >>> setting_up.take("GATE1:S:ABC"), setting_up.take("GATE1:T:ABC"), setting_up.untried()
+        (False, True, 'GATE1:T:ABC')
+        >>> now_s[0] = 600.1
+        >>> setting_up.take("GATE1:T:ABC"), setting_up.untried()
+        (False, None)
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ends_s: float | None = None
+        self._untried: str | None = None
+
+    def begin(self) -> None:
+        """Somebody with a hand in the box has pressed the button."""
+        with self._lock:
+            self._ends_s = self._clock() + WINDOW_S
+
+    @property
+    def open(self) -> bool:
+        """Whether a ticket would be obeyed now."""
+        with self._lock:
+            return self._is_open()
+
+    def take(self, text: str) -> bool:
+        """Keeps a ticket for the agent, and says whether it will be obeyed."""
+        with self._lock:
+            if not (self._is_open() and ticket.looks_like_one(text) and len(text) <= ticket.MAX_TEXT_CHARACTERS):
+                return False
+            self._untried = text
+            return True
+
+    def untried(self) -> str | None:
+        """The ticket that the agent has not tried yet; told to it again and again, for it may not be there."""
+        with self._lock:
+            return self._untried if self._is_open() else None
+
+    def tried(self, text: object, *, joined: bool) -> bool:
+        """Notes what came of a ticket, and says whether it was the one waited for; one that was obeyed ends the ten minutes."""
+        with self._lock:
+            if text is None or text != self._untried:
+                return False
+            self._untried = None
+            if joined:
+                self._ends_s = None
+            return True
+
+    def _is_open(self) -> bool:
+        return self._ends_s is not None and self._clock() <= self._ends_s
