@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does n
     from firmware.decoder import Decoder, Look
 
 _PUT_S = 1.0
+_HELD_ON_S = 0.2  # what is held up before a still view is told again so often: well within the least of gate.held_s
 _EXPOSURES = 2  # a camera alternates at most
 _ANSWERED_REFUSALS = ("binary", "oversize")  # somebody did show a code; `incomplete` is a line's noise
 
@@ -110,7 +111,7 @@ class Source:
                 return
 
     def _look_at_frames(self, camera: Camera) -> None:
-        eye, aim = _Eye(), Aim()
+        eye, aim, told_s = _Eye(), Aim(), 0.0
         for frame in camera.frames():
             self._kept.works()
             look = eye.look(frame)
@@ -119,14 +120,19 @@ class Source:
             self.counters["frames"] += 1
             self.counters["skipped"] += look.skipped
             self.look_ms = self.look_ms if look.skipped else look.took_ms
-            for decoded in look.decoded:
-                self._put(Reading(self.lane.name, decoded.text.encode(), "camera", frame.at_s), wait=False)
-            if look.not_text:
-                self._put(Reading(self.lane.name, b"\xff", "camera", frame.at_s), wait=False)  # not UTF-8: surely no person's code
+            if not look.skipped or frame.at_s - told_s >= _HELD_ON_S:
+                told_s = frame.at_s
+                self._tell_read(look, frame.at_s)
             read = [*(decoded.corners for decoded in look.decoded), *look.not_text]
             advice = aim.look(look.located, read=read, now_s=frame.at_s)
             if advice is not None:
                 self._put(Unread(self.lane.name, advice), wait=False)
+
+    def _tell_read(self, look: Look, at_s: float) -> None:
+        for decoded in look.decoded:
+            self._put(Reading(self.lane.name, decoded.text.encode(), "camera", at_s), wait=False)
+        if look.not_text:
+            self._put(Reading(self.lane.name, b"\xff", "camera", at_s), wait=False)  # not UTF-8: surely no person's code
 
     def _take_lines(self, reader: LineReader) -> None:
         method: Method = "hid" if self.lane.reader.startswith("hid:") else "serial"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -293,3 +296,19 @@ def test_two_sources_of_one_port_leave_the_first_alone(watch: list[Watched], rea
     assert "in use by another program" in watch[1].next_change().why
     reader.scan(CARD)
     assert watch[0].next_reading().data.decode() == CARD
+
+
+def test_a_code_held_before_a_still_view_is_told_again_in_time_for_the_held_window_and_no_more(watch: list[Watched]) -> None:
+    began_s = time.monotonic()
+    one = told(watch, [Frame(CODE, began_s + number / 100) for number in range(300)], size=400)
+    one.wait_for_frames(300)
+    at_s = [report.at_s for report in iter_reports(one) if isinstance(report, Reading)]
+    gaps_s = [later - before for before, later in pairwise(at_s)]
+    assert max(gaps_s) <= 0.2 + 0.02  # the least that gate.held_s may be is 0.5
+    assert len(at_s) <= 300 / FORCED_EVERY + 3 / 0.2 + 1
+
+
+def iter_reports(one: Watched) -> Iterator[Report]:
+    with suppress(queue.Empty):
+        while True:
+            yield one.reports.get(timeout=0)
