@@ -15,9 +15,9 @@ TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
 PLACES = sorted(set(re.findall(r"`((?:edge_agent|firmware|province)/\w+\.py):(\w+)`", PAGE)))
 PROMISED = (
     "foreign or photographed site code", "used again", "expired ticket", "another organisation's", "own receipts", "receipts forged",
-    "receipts replayed", "keyring forged", "old keyring", "another device's topic", "another device or organisation", 
-    "a bit of an entry changed", "under another header", "signature stripped", "truncated", "oversize", "dated far ahead", "dated ahead", "cloned card",
-    "revoked device still connected",
+    "receipts replayed", "keyring forged", "old keyring", "another device's topic", "another device or organisation",
+    "a bit of an entry changed", "under another header", "signature stripped", "truncated", "oversize", "dated far ahead", "dated ahead",
+    "cloned card", "revoked device still connected",
 )  # fmt: skip
 ATTACKERS = ("passer-by", "thief", "hostile broker", "insider at the site", "insider at the province", "stolen backup", "network")
 
