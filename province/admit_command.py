@@ -19,8 +19,8 @@ from edge_agent.cose import Forged
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
+from province import database, secret_files
 from province import door as doors
-from province import secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
@@ -117,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.certificate_days <= 3652:
         raise NotAProvince(f"--certificate-days {args.certificate_days}: must be 1 to 3652.")
     logs.configure(verbose=args.verbose)
+    database.connect(layout.register).close()  # before anybody is told that the door is open
     secret_files.tighten(layout)
     officer = load_officer(layout, Power.TICKETS)
     authority = TlsAuthority.load(private_files.locate(layout.authority_key, "gate-province.ca.key"), layout.authority_certificate)

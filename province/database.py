@@ -78,8 +78,20 @@ def connect(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
         raise explain(error, path) from None
     if identity != (APPLICATION_ID, SCHEMA_VERSION):
         connection.close()
-        raise NotAProvince(f"{path}: not a register of version {SCHEMA_VERSION}. Use the release that made it, or restore it.")
+        raise NotAProvince(_another(path, *identity))
     return connection
+
+
+def _another(path: Path, application_id: int, version: int) -> str:
+    """What the file is instead, and what to do."""
+    if application_id != APPLICATION_ID:
+        return f"{path}: a database, but no register of gate-province. Restore the register from a backup."
+    if version > SCHEMA_VERSION:
+        return f"{path}: a register of version {version}, made by a newer release (this one: {SCHEMA_VERSION}). Update this machine."
+    return (
+        f"{path}: a register of version {version}, made by an older release; this one needs {SCHEMA_VERSION} and does not convert it. "
+        "Found a new province (gate-province init) and let the scanners join it, or go on with the release that made it."
+    )
 
 
 def fold(connection: sqlite3.Connection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -78,6 +79,22 @@ def test_a_certificate_counts_in_its_time_and_always_where_nobody_knows_the_time
     else:
         with pytest.raises(Forged, match="not valid now"):
             VERIFIES[power](message, now_ms)
+
+
+@pytest.mark.parametrize("power", ISSUES)
+def test_a_message_dated_after_the_end_of_its_signers_certificate_is_refused_by_everybody(power: Power) -> None:
+    """Its date is a lower bound for the clock of a device that has none: a date far ahead would end every certificate there."""
+    for at_ms, believed in ((TO_MS, True), (TO_MS + 1, False)):
+        dated: dict[Power, Callable[[Officer], bytes]] = {
+            Power.RECEIPTS: lambda clerk, at_ms=at_ms: receipt.issue(replace(ONE_RECEIPT, committed_ms=at_ms), clerk),  # type: ignore[misc]
+            Power.KEYRING: lambda clerk, at_ms=at_ms: keyring.issue(replace(KEYRING_7, issued_ms=at_ms), clerk),  # type: ignore[misc]
+        }
+        message = dated[power](officer(power))
+        if believed:
+            assert VERIFIES[power](message, None)
+        else:
+            with pytest.raises(Forged, match="dated after"):
+                VERIFIES[power](message, None)
 
 
 @pytest.mark.parametrize("power", ISSUES)

@@ -144,6 +144,18 @@ def test_a_ticket_for_one_device_is_worth_nothing_to_another(province: Province)
     assert "serial number" in province.refused(province.ticket(serial="100000001234abcd"), new_keys())
 
 
+def test_a_photographed_ticket_cannot_be_freed_of_the_device_it_is_for(province: Province) -> None:
+    """The thief knows the number; what ties it to the label's key is the officer's signature, which the door checks again."""
+    tied = province.ticket(key=ticket.fingerprint(new_keys().signing.public_key())[: ticket.SHOWN_BYTES])
+    freed = ticket.issue(replace(ticket.peek(tied), key=None), Ed25519PrivateKey.generate())
+    shown = x509.load_pem_x509_certificate((province.layout.door / "server.crt").read_bytes()).public_bytes(Encoding.DER)
+    here = joining.tls_key_hash(shown)
+    request = new_keys().request(Wish.JOIN, here, ticket.to_bytes(freed))
+    answer = joining.read_answer(province.admission.at_the_door(request, here, province.now_ms), request, province.root)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "this ticket is not of this province")
+    assert province.device() is None
+
+
 def test_a_ticket_made_up_is_not_even_shown(province: Province) -> None:
     real = ticket.peek(province.ticket())
     forged = ticket.issue(replace(real, number=bytes(16)), Ed25519PrivateKey.generate())
