@@ -49,7 +49,10 @@ class GateSettings:
     indicator: str = setting("light and buzzer, a driver URL", "console:")
     display: str = setting("small display with the answer in words, a driver URL; empty: none", "")
     repeat_s: float = setting(
-        "the same person again in the same direction within so many seconds is not recorded again", 30.0, least=1, most=3600
+        "the same person again in the same direction within so many seconds, and not the other way between, is not recorded again",
+        30.0,
+        least=1,
+        most=3600,
     )
     held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.5, most=10)
     opening_hours: str = setting(

@@ -10,7 +10,11 @@ from edge_agent.entry import Direction, Known
 from firmware.presence import Last
 
 CLASH_S = 1.0  # two buttons within so long: two hands, not a change of mind
-_OTHER = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
+
+
+def other(direction: Direction) -> Direction:
+    """The way back."""
+    return Direction.OUT if direction is Direction.IN else Direction.IN
 
 
 class Mode(StrEnum):
@@ -82,7 +86,7 @@ class Directions:
         """Notes that a button was pressed, at monotonic seconds; parts that are no lane's button mean nothing here."""
         self._pressed_s[part] = at_s
         if part in self._turned:
-            self._turned[part] = _OTHER[self._turned[part]]
+            self._turned[part] = other(self._turned[part])
 
     def way(self, lane: str, last: Last | None, at_s: float) -> Way:
         """The way of somebody whose code was read at a lane.
@@ -122,4 +126,4 @@ class Directions:
 
 def _guess(last: Last | None, *, clash: bool = False) -> Way:
     """The other way than last time; in, for somebody not seen today."""
-    return Way(Direction.IN if last is None else _OTHER[last.direction], Known.INFERRED, clash)
+    return Way(Direction.IN if last is None else other(last.direction), Known.INFERRED, clash)

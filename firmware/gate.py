@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from edge_agent.entry import Direction, Known
 from firmware import passback
-from firmware.directions import Directions, Way
+from firmware.directions import Directions, Way, other
 from firmware.gate_rules import GateRules
 from firmware.health import USABLE, Pairing, PassResult, Policy
 from firmware.health_pass.answer import ShownPass
@@ -129,6 +129,10 @@ class Gate:
         if Remark.KEEPER in judgement.remarks:
             self._let_in_s = -math.inf
         self._passed[way.direction].saw(name, at_s)
+        self._passed[other(way.direction)].forget(name)
+        if way.direction is Direction.OUT:
+            self._unproven.forget(name)
+            self._pairing.went(person)
         if judgement.health is not None:
             self._pairing.recorded(lane, person, way, judgement.health, at_s)
             if judgement.health is PassResult.VALID:

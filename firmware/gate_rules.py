@@ -23,7 +23,7 @@ class GateRules:
 
     Attributes:
         lanes: by name.
-        repeat_s: the same person again in the same direction within so many seconds is not recorded again.
+        repeat_s: the same person again in the same direction within so many seconds, and not the other way between, is not recorded again.
         button_s: a direction button counts for codes read within so many seconds after it.
         hours: when people may come in.
         quiet_hours: when no buzzer sounds; None never.

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from firmware.directions import Way
 from firmware.health_pass.answer import SIGNED, PassAnswer, ShownPass
+from firmware.marks import who
 from firmware.person_codes import Person
 from firmware.person_codes.national import bare_capitals
 
@@ -98,6 +99,10 @@ class Pairing:
         self._waiting.pop(lane, None)
         if result is not PassResult.VALID:
             self._waiting[lane] = _Waiting(person, way, result, at_s)
+
+    def went(self, person: Person) -> None:
+        """Notes that somebody has gone out: a pass that they show now is for the next time they come in."""
+        self._waiting = {lane: held for lane, held in self._waiting.items() if who(held.person) != who(person)}
 
     def shown(self, lane: str, shown: ShownPass, at_s: float) -> tuple[Person, Way, PassResult] | None:
         """Notes a pass; when it is that of the person recorded at this lane a moment ago, says who, which way, and what it says now.

@@ -14,7 +14,7 @@ class Verdict(StrEnum):
     """What to do with someone at the gate."""
 
     RECORD = "record"
-    ALREADY = "already"  # the same person, the same direction, moments ago: answered, not recorded again
+    ALREADY = "already"  # the same person, the same direction, moments ago, and not the other way since: answered, not recorded again
     NOT_OPEN = "not-open"
     ASK_KEEPER = "ask-keeper"  # the light does not tell why
 

@@ -36,24 +36,34 @@ def passes(gate: Gate, lane: str, person: Person, at_s: float, **more: bool) -> 
     return judgement
 
 
-@given(visits=lists(tuples(sampled_from([CARD, PHONE, OTHER]), sampled_from(["in", "out"]), floats(0, 60), booleans()), max_size=100))
-def test_somebody_is_recorded_once_a_direction_until_away_for_the_window(visits: list[tuple[Person, str, float, bool]]) -> None:
+@given(
+    visits=lists(
+        tuples(sampled_from([CARD, PHONE, OTHER]), sampled_from(["in", "out"]), floats(0, 8) | floats(0, 60), booleans()), max_size=100
+    )
+)
+def test_somebody_is_a_repeat_exactly_when_they_passed_that_way_last_and_within_the_window(
+    visits: list[tuple[Person, str, float, bool]],
+) -> None:
     gate, now_s = Gate(TWO), 0.0
-    last = dict[tuple[str, str], float]()
-    inside = dict[str, str]()
+    last = dict[str, tuple[str, float]]()  # by person: where they passed last, and when they were last seen there
     for person, lane, gap_s, disk_works in visits:
         now_s += gap_s
-        key = (person.id_number, lane)
-        repeat = key in last and now_s - last[key] < 30
+        where, seen_s = last.get(person.id_number, ("", 0.0))
+        repeat = where == lane and now_s - seen_s < 30
         judgement = gate.judge(lane, person, Moment(now_s))
         assert judgement.verdict is (Verdict.ALREADY if repeat else Verdict.RECORD)
         assert (judgement.way.direction, judgement.way.known, judgement.health) == (Direction(lane), Known.LANE, None)
         if repeat or disk_works:  # a passage that is not on disk leaves no trace: the next try is recorded
-            last[key] = now_s
+            last[person.id_number] = lane, now_s
         if not repeat and disk_works:
             gate.recorded(lane, person, judgement, now_s)
-            inside[person.id_number] = lane
-        assert gate.presence()["inside"] == sum(lane == "in" for lane in inside.values())
+        assert gate.presence()["inside"] == sum(where == "in" for where, _seen_s in last.values())
+
+
+def test_in_out_and_in_again_within_seconds_are_three_passages() -> None:
+    gate = Gate(TWO)
+    assert [passes(gate, lane, CARD, at_s).verdict for lane, at_s in (("in", 0.0), ("out", 10.0), ("in", 20.0))] == [Verdict.RECORD] * 3
+    assert gate.presence()["inside"] == 1
 
 
 def test_card_and_phone_of_one_person_are_one_person() -> None:
@@ -237,6 +247,16 @@ def test_a_pass_after_the_code_is_one_more_entry_and_no_more_people() -> None:
     gate.recorded("in", late.person, late.judgement, 5.0)
     assert passes(gate, "in", CARD, 6.0) == Judgement(Verdict.ALREADY, late.judgement.way)
     assert (gate.presence()["inside"], gate.presence()["came"]) == (1, 1)
+
+
+def test_a_pass_fetched_outside_is_that_of_the_next_time_in() -> None:
+    gate = Gate(REQUIRED)
+    passes(gate, "in", CARD, 0.0)
+    passes(gate, "out", CARD, 5.0)
+    assert gate.pass_shown("in", pass_of(CARD), Moment(10.0)) is PassVerdict.NOW_THE_CODE
+    judgement = passes(gate, "in", CARD, 12.0)
+    assert (judgement.verdict, judgement.health, judgement.remarks) == (Verdict.RECORD, PassResult.VALID, ())
+    assert gate.presence()["came"] == 2
 
 
 def test_a_pass_fetched_later_and_shown_before_the_code_again_is_recorded_too() -> None:
