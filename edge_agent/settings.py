@@ -65,7 +65,8 @@ class GateSettings:
     button_s: float = setting("a direction button counts for codes read within so many seconds after it", 10.0, least=1, most=600)
     anti_passback: str = setting(
         "somebody who comes in twice without going out: `off`; `timed`: refused for `passback_s`, then recorded with a warning; `hard`: "
-        "refused. With it a repeat is one within 5 seconds at most, whatever `repeat_s` says. It needs a lane that can say out",
+        "refused. With it a repeat is one within 5 seconds at most, whatever `repeat_s` says. It needs a lane that can "
+        "say out, and none that guesses: no `alternate`, no `button_in` and `button_out` at one lane",
         "off",
         choices=("off", "timed", "hard"),
     )

@@ -47,6 +47,11 @@ class LaneRule:
         """Whether people may come in through this lane."""
         return self.mode is not Mode.OUT
 
+    @property
+    def guesses(self) -> bool:
+        """Whether a direction may have to be guessed here from somebody's last passage."""
+        return self.mode is Mode.ALTERNATE or bool(self.button_in and self.button_out)
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -112,7 +117,7 @@ class Directions:
         if into_s is not None and out_s is not None and abs(into_s - out_s) < CLASH_S:
             return _guess(last, clash=True)
         if into_s is None and out_s is None:
-            if rule.button_in and rule.button_out:
+            if rule.guesses:
                 return _guess(last)
             return Way(Direction.OUT if rule.button_in else Direction.IN, Known.BUTTON)
         says_in = out_s is None or (into_s is not None and into_s > out_s)

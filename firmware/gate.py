@@ -95,7 +95,7 @@ class Gate:
 
     def _coming_in(self, lane: str, person: Person, way: Way, last: Last | None, now: Moment) -> Judgement:
         finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, now.at_s)
-        cause = self._cause(person, way, finding)
+        cause = self._cause(person, finding)
         remarks = _remarks(way, finding)
         if self._keeper_lets_in(now.at_s):
             remarks += (Remark.KEEPER,)
@@ -105,14 +105,12 @@ class Gate:
         health = self._health(lane, person, way, now.at_s)
         return Judgement(Verdict.RECORD, way, health, remarks, self._wants_keeper(health))
 
-    def _cause(self, person: Person, way: Way, finding: Finding) -> Cause | None:
+    def _cause(self, person: Person, finding: Finding) -> Cause | None:
         """Why anti-passback does not let somebody in, if so."""
         if self.rules.passback is Passback.OFF:
             return None
         if "*" in person.id_number:
             return Cause.NUMBER_HIDDEN
-        if way.known is Known.INFERRED:
-            return Cause.DIRECTION_UNCLEAR
         return Cause.PASSBACK if finding is Finding.REFUSE else None
 
     def _health(self, lane: str, person: Person, way: Way, at_s: float) -> PassResult | None:

@@ -33,7 +33,6 @@ class Cause(StrEnum):
 
     PASSBACK = "passback"
     NUMBER_HIDDEN = "number-hidden"  # anti-passback cannot tell them from others
-    DIRECTION_UNCLEAR = "direction-unclear"  # anti-passback cannot judge a guess
 
 
 @dataclass(frozen=True, slots=True)
