@@ -99,7 +99,11 @@ class LaneSettings:
     camera: str = setting("a camera, a driver URL", "")
     reader: str = setting("a barcode reader, a driver URL", "")
     indicator: str = setting("light and buzzer of this lane, a driver URL; empty: the gate's", "")
-    barrier: str = setting("door, flap or turnstile that opens for whoever is accepted, a driver URL; empty: none", "")
+    barrier: str = setting(
+        "door, flap or turnstile that opens for whoever may pass, and again when they show their code again (coming in with anti-passback: "
+        "only at the keeper's word), a driver URL; empty: none",
+        "",
+    )
     button_in: str = setting("for direction `button`: the part whose press says in; with this button alone, no press says out", "")
     button_out: str = setting("for direction `button`: the part whose press says out; with this button alone, no press says in", "")
     button_turn: str = setting("for direction `button`, instead of the two: each press turns the direction round; it begins with in", "")

@@ -44,7 +44,7 @@ class Attendant:
         recording: records.
         outbox: sees to it that recording works.
         moment: what the gate needs to know of a time, monotonic seconds.
-        answer: shows a signal at a lane.
+        answer: shows a signal at a lane, and opens its barrier if so told.
         tell: publishes live passages; must return at once.
     """
 
@@ -56,7 +56,7 @@ class Attendant:
         recording: Recording,
         outbox: OutboxCare,
         moment: Callable[[float], Moment],
-        answer: Callable[[str, Signal], None],
+        answer: Callable[[str, Signal, bool], None],
         tell: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._gate = gate
@@ -82,7 +82,7 @@ class Attendant:
             case _:
                 reason = code.reason if isinstance(code, UnknownCode) else code.kind
                 self._say_nobody(reading, reason)
-                self._answer(reading.lane, Signal.NOT_A_PERSON_CODE)
+                self._answer(reading.lane, Signal.NOT_A_PERSON_CODE, False)
 
     def _say_nobody(self, reading: Reading, reason: str) -> None:
         """Tells the log, at most once a second for each lane: a reader gone mad must not bury everything else in it."""
@@ -96,20 +96,20 @@ class Attendant:
             case Verdict.RECORD:
                 self._record(reading, person, judgement, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ACCEPTED)
             case Verdict.ALREADY:
-                self._answer(reading.lane, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ALREADY)
+                self._answer(reading.lane, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ALREADY, judgement.opens)
             case Verdict.NOT_OPEN:
-                self._answer(reading.lane, Signal.NOT_OPEN)
+                self._answer(reading.lane, Signal.NOT_OPEN, False)
             case Verdict.ASK_KEEPER:
-                self._answer(reading.lane, Signal.ASK_KEEPER)
+                self._answer(reading.lane, Signal.ASK_KEEPER, False)
 
     def _pass(self, reading: Reading, text: str) -> None:
         moment = self._moment(reading.at_s)
         if not self._gate.asks_passes(reading.lane):
-            self._answer(reading.lane, _PASS_SIGNALS[PassVerdict.NOT_ASKED])
+            self._answer(reading.lane, _PASS_SIGNALS[PassVerdict.NOT_ASKED], False)
             return
         verdict = self._gate.pass_shown(reading.lane, read_pass(text, self._trust.signers, moment.wall_ms), moment)
         if not isinstance(verdict, Late):
-            self._answer(reading.lane, _PASS_SIGNALS[verdict])
+            self._answer(reading.lane, _PASS_SIGNALS[verdict], False)
             return
         recorded = Signal.ACCEPTED_ASK if verdict.judgement.keeper else Signal.ACCEPTED
         self._record(reading, verdict.person, verdict.judgement, recorded if verdict.usable else Signal.PASS_NOT_VALID)
@@ -121,9 +121,9 @@ class Attendant:
             lambda: self._recording.passage(person, way.direction, way.known, method, health=health, remarks=remarks)
         )
         if kept is None:
-            self._answer(reading.lane, Signal.REFUSED)
+            self._answer(reading.lane, Signal.REFUSED, False)
             return
-        self._answer(reading.lane, signal)  # recorded before green: the entry is on disk
+        self._answer(reading.lane, signal, judgement.opens)  # recorded before green: the entry is on disk
         scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
         self._gate.recorded(reading.lane, person, judgement, reading.at_s)
         self._outbox.works_again()

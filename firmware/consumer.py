@@ -206,6 +206,6 @@ class Consumer:
         note = self._outbox.nearly_full or self._happenings.tampered
         self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=note, shut=self._gate.shut_lanes(now))
 
-    def _answer(self, lane: str, signal: Signal) -> None:
-        self._feedback.answer(lane, signal)
+    def _answer(self, lane: str, signal: Signal, opens: bool = False) -> None:
+        self._feedback.answer(lane, signal, opens=opens)
         self.answers[str(signal)] += 1

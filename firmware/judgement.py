@@ -59,6 +59,7 @@ class Judgement:
         health: what the record says of their pass; None when passes are not asked for here.
         remarks: for the record.
         keeper: the keeper should look.
+        opens: the lane's barrier opens for them, once their passage is on disk.
     """
 
     verdict: Verdict
@@ -66,6 +67,7 @@ class Judgement:
     health: PassResult | None = None
     remarks: tuple[Remark, ...] = ()
     keeper: bool = False
+    opens: bool = False
 
 
 class PassVerdict(StrEnum):

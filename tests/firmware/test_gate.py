@@ -239,7 +239,7 @@ def test_a_pass_after_the_code_is_one_more_entry_and_no_more_people() -> None:
     assert (late.person, late.usable) == (CARD, True)
     assert (late.judgement.health, late.judgement.remarks, late.judgement.keeper) == (PassResult.VALID, (Remark.PASS_AFTER_CODE,), False)
     gate.recorded("in", late.person, late.judgement, 5.0)
-    assert passes(gate, "in", CARD, 6.0) == Judgement(Verdict.ALREADY, late.judgement.way)
+    assert passes(gate, "in", CARD, 6.0) == Judgement(Verdict.ALREADY, late.judgement.way, opens=True)
     assert (gate.presence()["inside"], gate.presence()["came"]) == (1, 1)
 
 
