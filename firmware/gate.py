@@ -89,9 +89,10 @@ class Gate:
         if unproven and health is PassResult.VALID:
             return Judgement(Verdict.RECORD, way, health, (Remark.PASS_AFTER_CODE,), opens=keeper or self._opens_again(way))
         self._pairing.used(lane)
-        self._passed[way.direction].saw(name, at_s)
-        if unproven:
-            self._unproven.saw(name, at_s)
+        if self.rules.passback is Passback.OFF:  # with it, a repeat is one within a few seconds of the passage, however often it is shown
+            self._passed[way.direction].saw(name, at_s)
+            if unproven:
+                self._unproven.saw(name, at_s)
         opens = not keeper and self._opens_again(way)
         if way.direction is Direction.IN and self._keeper_lets_in(at_s):
             opens, self._let_in_s = True, -math.inf
@@ -157,14 +158,15 @@ class Gate:
         """Says what to do about a health pass, and remembers it for the code that should follow."""
         if not self.asks_passes(lane):
             return PassVerdict.NOT_ASKED
-        late = self._pairing.shown(lane, shown, now.at_s)
+        turned_away = self.is_shut(now) and not self._keeper_lets_in(now.at_s)
+        late = self._pairing.shown(lane, shown, now.at_s, keep=not turned_away)
         if late is not None:
             person, way, result = late
             remarks = (Remark.PASS_AFTER_CODE,)
             keeper = self._wants_keeper(result)
             opens = self.rules.health is Policy.REQUIRED and not keeper  # where passes are only asked for, the code has opened it
             return Late(person, Judgement(Verdict.RECORD, way, result, remarks, keeper, opens), shown.answer in USABLE)
-        if self.is_shut(now):
+        if turned_away:
             return PassVerdict.NOT_OPEN
         return PassVerdict.NOW_THE_CODE if shown.answer in USABLE else PassVerdict.NOT_VALID
 

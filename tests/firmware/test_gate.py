@@ -165,6 +165,15 @@ def test_a_code_handed_back_over_the_fence_is_sent_to_the_keeper(mode: Passback)
     assert gate.sent_to_keeper[Cause.PASSBACK] == (1 if mode is Passback.TIMED else 2)
 
 
+@pytest.mark.parametrize("mode", [Passback.TIMED, Passback.HARD])
+def test_with_anti_passback_a_repeat_does_not_lengthen_the_five_seconds(mode: Passback) -> None:
+    gate = Gate(replace(TWO, repeat_s=5, passback=mode))
+    found = [passes(gate, "in", CARD, at_s).verdict for at_s in (0.0, 2.0, 4.0, 6.0, 8.0)]
+    assert found == [Verdict.RECORD, Verdict.ALREADY, Verdict.ALREADY, Verdict.ASK_KEEPER, Verdict.ASK_KEEPER]
+    found = [passes(gate, "out", CARD, at_s).verdict for at_s in (10.0, 14.0, 16.0)]
+    assert found == [Verdict.RECORD, Verdict.ALREADY, Verdict.RECORD]  # nobody is kept in
+
+
 def test_a_refusal_says_the_same_whatever_its_cause() -> None:
     """Somebody who comes in twice, and a number covered in part: one judgement, in which no cause shows."""
     gate = Gate(replace(TWO, passback=Passback.HARD, repeat_s=5))
@@ -277,6 +286,23 @@ def test_a_pass_shown_by_somebody_already_recorded_is_not_left_for_the_next() ->
     gate.pass_shown("in", pass_of(CARD), Moment(3.0))
     assert passes(gate, "in", CARD, 4.0).verdict is Verdict.ALREADY
     assert passes(gate, "in", OTHER, 6.0).health is PassResult.NOT_SHOWN
+
+
+def test_a_pass_at_a_shut_gate_is_kept_only_when_the_keeper_lets_its_holder_in() -> None:
+    gate = Gate(replace(REQUIRED, keeper_button="keeper"))
+    assert gate.pass_shown("in", pass_of(CARD), Moment(0.0, closed=True)) is PassVerdict.NOT_OPEN
+    gate.pressed("keeper", 1.0)
+    assert passes(gate, "in", CARD, 2.0, closed=True).health is PassResult.NOT_SHOWN
+    gate.pressed("keeper", 30.0)
+    assert gate.pass_shown("in", pass_of(OTHER), Moment(31.0, closed=True)) is PassVerdict.NOW_THE_CODE
+    judgement = passes(gate, "in", OTHER, 33.0, closed=True)
+    assert (judgement.verdict, judgement.health, judgement.keeper) == (Verdict.RECORD, PassResult.VALID, False)
+
+
+def test_a_pass_after_the_code_is_recorded_also_when_the_gate_has_shut_between() -> None:
+    gate = Gate(REQUIRED)
+    passes(gate, "in", CARD, 0.0)
+    assert isinstance(gate.pass_shown("in", pass_of(CARD), Moment(5.0, closed=True)), Late)
 
 
 def test_passes_mean_nothing_where_nobody_asks_for_them() -> None:
