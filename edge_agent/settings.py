@@ -49,7 +49,10 @@ class GateSettings:
     indicator: str = setting("light and buzzer, a driver URL", "console:")
     display: str = setting("small display with the answer in words, a driver URL; empty: none", "")
     repeat_s: float = setting(
-        "the same person again in the same direction within so many seconds is not recorded again", 30.0, least=1, most=3600
+        "the same person again in the same direction within so many seconds, and not the other way between, is not recorded again",
+        30.0,
+        least=1,
+        most=3600,
     )
     held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.5, most=10)
     opening_hours: str = setting(
@@ -62,7 +65,8 @@ class GateSettings:
     button_s: float = setting("a direction button counts for codes read within so many seconds after it", 10.0, least=1, most=600)
     anti_passback: str = setting(
         "somebody who comes in twice without going out: `off`; `timed`: refused for `passback_s`, then recorded with a warning; `hard`: "
-        "refused. With it a repeat is one within 5 seconds at most, whatever `repeat_s` says. It needs a lane that can say out",
+        "refused. With it a repeat is one within 5 seconds at most, whatever `repeat_s` says. It needs a lane that can "
+        "say out, and none that guesses: no `alternate`, no `button_in` and `button_out` at one lane",
         "off",
         choices=("off", "timed", "hard"),
     )
@@ -95,7 +99,11 @@ class LaneSettings:
     camera: str = setting("a camera, a driver URL", "")
     reader: str = setting("a barcode reader, a driver URL", "")
     indicator: str = setting("light and buzzer of this lane, a driver URL; empty: the gate's", "")
-    barrier: str = setting("door, flap or turnstile that opens for whoever is accepted, a driver URL; empty: none", "")
+    barrier: str = setting(
+        "door, flap or turnstile that opens for whoever may pass, and again when they show their code again (coming in with anti-passback: "
+        "only at the keeper's word), a driver URL; empty: none",
+        "",
+    )
     button_in: str = setting("for direction `button`: the part whose press says in; with this button alone, no press says out", "")
     button_out: str = setting("for direction `button`: the part whose press says out; with this button alone, no press says in", "")
     button_turn: str = setting("for direction `button`, instead of the two: each press turns the direction round; it begins with in", "")

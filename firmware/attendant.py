@@ -16,6 +16,7 @@ from edge_agent.entry import Method
 from firmware.codes import PassCode, UnknownCode, sort_code
 from firmware.gate import Gate
 from firmware.health_pass import WatchedTrustList, read_pass
+from firmware.held_codes import HeldCodes
 from firmware.judgement import Judgement, Late, Moment, PassVerdict, Verdict
 from firmware.other_codes import OtherCode
 from firmware.outbox_care import OutboxCare
@@ -23,7 +24,6 @@ from firmware.person_codes import Person
 from firmware.person_codes.masking import mask_name, mask_number
 from firmware.reading import Reading
 from firmware.recording import Kept
-from firmware.repeat_window import RepeatWindow
 
 log = logging.getLogger(__name__)
 _SAY_EVERY_S = 1.0
@@ -33,6 +33,7 @@ _PASS_SIGNALS = {
     PassVerdict.NOW_THE_CODE: Signal.PASS_SEEN,
     PassVerdict.NOT_VALID: Signal.PASS_NOT_VALID,
 }
+_KEPT_OUT = {Signal.REFUSED, Signal.NOT_OPEN, Signal.ASK_KEEPER, Signal.ACCEPTED_ASK, Signal.ALREADY}  # where no barrier opens
 
 
 class Attendant:
@@ -41,10 +42,10 @@ class Attendant:
     Args:
         gate: decides.
         trust: who may sign health passes.
-        held_s: a code unseen by a camera for so many seconds counts as taken away.
+        held_s: a code unseen at its lane for so many seconds counts as taken away.
         outbox: records, and sees to it that recording works.
         moment: what the gate needs to know of a time, monotonic seconds.
-        answer: shows a signal at a lane.
+        answer: shows a signal at a lane, and opens its barrier if so told.
         tell: publishes live passages; must return at once.
         obey: takes one of our other codes to be obeyed; says whether it is obeyed now.
     """
@@ -56,14 +57,14 @@ class Attendant:
         held_s: float,
         outbox: OutboxCare,
         moment: Callable[[float], Moment],
-        answer: Callable[[str, Signal], None],
+        answer: Callable[[str, Signal, bool], None],
         tell: Callable[[Mapping[str, Any]], None],
         obey: Callable[[str], bool],
     ) -> None:
         self._gate = gate
         self._trust = trust
         self._said_s: dict[str, float] = {}  # by lane, when the log last told of a code that is nobody's
-        self._held = {lane: RepeatWindow(held_s) for lane in gate.rules.lanes}
+        self._held = {lane: HeldCodes(held_s) for lane in gate.rules.lanes}
         self._outbox = outbox
         self._moment = moment
         self._answer = answer
@@ -72,8 +73,8 @@ class Attendant:
 
     def attend(self, reading: Reading) -> None:
         """Answers whoever showed a code, unless they have had their answer and still hold it up."""
-        if reading.method == "camera" and self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
-            return  # a reader sends a line only when it is triggered
+        if self._held[reading.lane].saw(reading.data.hex(), reading.at_s):
+            return
         code = sort_code(reading.data)
         match code:
             case Person():
@@ -81,11 +82,24 @@ class Attendant:
             case PassCode(text):
                 self._pass(reading, text)
             case OtherCode(text=text) if self._obey(text):
-                self._answer(reading.lane, Signal.IDENTIFY)
+                self._say(reading, Signal.IDENTIFY)
             case _:
                 reason = code.reason if isinstance(code, UnknownCode) else code.kind
                 self._say_nobody(reading, reason)
-                self._answer(reading.lane, Signal.NOT_A_PERSON_CODE)
+                self._say(reading, Signal.NOT_A_PERSON_CODE)
+
+    def look_again(self, since_s: float = -math.inf) -> None:
+        """Answers anew whoever was kept out and still holds their code up, if it is seen at `since_s` (monotonic seconds) or later.
+
+        To be called when what kept them out may have changed: a button was pressed, the gate has opened, the outbox works again.
+        """
+        for held in self._held.values():
+            held.look_again(since_s)
+
+    def _say(self, reading: Reading, signal: Signal, opens: bool = False) -> None:
+        if signal in _KEPT_OUT and not opens:
+            self._held[reading.lane].kept_out(reading.data.hex(), reading.at_s)
+        self._answer(reading.lane, signal, opens)
 
     def _say_nobody(self, reading: Reading, reason: str) -> None:
         """Tells the log, at most once a second for each lane: a reader gone mad must not bury everything else in it."""
@@ -99,20 +113,20 @@ class Attendant:
             case Verdict.RECORD:
                 self._record(reading, person, judgement, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ACCEPTED)
             case Verdict.ALREADY:
-                self._answer(reading.lane, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ALREADY)
+                self._say(reading, Signal.ACCEPTED_ASK if judgement.keeper else Signal.ALREADY, judgement.opens)
             case Verdict.NOT_OPEN:
-                self._answer(reading.lane, Signal.NOT_OPEN)
+                self._say(reading, Signal.NOT_OPEN)
             case Verdict.ASK_KEEPER:
-                self._answer(reading.lane, Signal.ASK_KEEPER)
+                self._say(reading, Signal.ASK_KEEPER)
 
     def _pass(self, reading: Reading, text: str) -> None:
         moment = self._moment(reading.at_s)
         if not self._gate.asks_passes(reading.lane):
-            self._answer(reading.lane, _PASS_SIGNALS[PassVerdict.NOT_ASKED])
+            self._say(reading, _PASS_SIGNALS[PassVerdict.NOT_ASKED])
             return
         verdict = self._gate.pass_shown(reading.lane, read_pass(text, self._trust.signers, moment.wall_ms), moment)
         if not isinstance(verdict, Late):
-            self._answer(reading.lane, _PASS_SIGNALS[verdict])
+            self._say(reading, _PASS_SIGNALS[verdict])
             return
         recorded = Signal.ACCEPTED_ASK if verdict.judgement.keeper else Signal.ACCEPTED
         self._record(reading, verdict.person, verdict.judgement, recorded if verdict.usable else Signal.PASS_NOT_VALID)
@@ -124,9 +138,9 @@ class Attendant:
             lambda: self._outbox.recording.passage(person, way.direction, way.known, method, health=health, remarks=remarks)
         )
         if kept is None:
-            self._answer(reading.lane, Signal.REFUSED)
+            self._say(reading, Signal.REFUSED)
             return
-        self._answer(reading.lane, signal)  # recorded before green: the entry is on disk
+        self._say(reading, signal, judgement.opens)  # recorded before green: the entry is on disk
         scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
         self._gate.recorded(reading.lane, person, judgement, reading.at_s)
         self._outbox.works_again()

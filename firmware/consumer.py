@@ -103,6 +103,7 @@ class Consumer:
             tell,
             parts.setting_up.take,
         )
+        self._keeps_out = (False, False)  # the outbox, the hours or a command
         self._told: dict[str, tuple[SourceState, str]] = {}
         self._look_at_clock()
         self._next_tick_s = 0.0
@@ -167,6 +168,7 @@ class Consumer:
             case Switched(name, active, at_s):
                 if active and not self._happenings.is_active(name) and self._happenings.role(name) in _BUTTONS:
                     self._gate.pressed(name, at_s)
+                    self._attendant.look_again(at_s)
                 self._happened(self._happenings.switched(report))
                 self._settle()
             case TripOrder():
@@ -214,8 +216,12 @@ class Consumer:
         self._feedback.quiet(self._gate.rules.quiet(now.wall_ms))
         self._feedback.inside(self._gate.presence()["inside"] if self._gate.rules.counts else None)
         note = self._outbox.nearly_full or self._happenings.tampered
-        self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=note, shut=self._gate.shut_lanes(now))
+        shut = self._gate.shut_lanes(now)
+        self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=note, shut=shut)
+        before, self._keeps_out = self._keeps_out, (self._outbox.full or self._outbox.broken, bool(shut))
+        if any(was and not still for was, still in zip(before, self._keeps_out, strict=True)):
+            self._attendant.look_again()
 
-    def _answer(self, lane: str, signal: Signal) -> None:
-        self._feedback.answer(lane, signal)
+    def _answer(self, lane: str, signal: Signal, opens: bool = False) -> None:
+        self._feedback.answer(lane, signal, opens=opens)
         self.answers[str(signal)] += 1

@@ -10,7 +10,11 @@ from edge_agent.entry import Direction, Known
 from firmware.presence import Last
 
 CLASH_S = 1.0  # two buttons within so long: two hands, not a change of mind
-_OTHER = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
+
+
+def other(direction: Direction) -> Direction:
+    """The way back."""
+    return Direction.OUT if direction is Direction.IN else Direction.IN
 
 
 class Mode(StrEnum):
@@ -42,6 +46,11 @@ class LaneRule:
     def lets_in(self) -> bool:
         """Whether people may come in through this lane."""
         return self.mode is not Mode.OUT
+
+    @property
+    def guesses(self) -> bool:
+        """Whether a direction may have to be guessed here from somebody's last passage."""
+        return self.mode is Mode.ALTERNATE or bool(self.button_in and self.button_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ class Directions:
         """Notes that a button was pressed, at monotonic seconds; parts that are no lane's button mean nothing here."""
         self._pressed_s[part] = at_s
         if part in self._turned:
-            self._turned[part] = _OTHER[self._turned[part]]
+            self._turned[part] = other(self._turned[part])
 
     def way(self, lane: str, last: Last | None, at_s: float) -> Way:
         """The way of somebody whose code was read at a lane.
@@ -108,7 +117,7 @@ class Directions:
         if into_s is not None and out_s is not None and abs(into_s - out_s) < CLASH_S:
             return _guess(last, clash=True)
         if into_s is None and out_s is None:
-            if rule.button_in and rule.button_out:
+            if rule.guesses:
                 return _guess(last)
             return Way(Direction.OUT if rule.button_in else Direction.IN, Known.BUTTON)
         says_in = out_s is None or (into_s is not None and into_s > out_s)
@@ -122,4 +131,4 @@ class Directions:
 
 def _guess(last: Last | None, *, clash: bool = False) -> Way:
     """The other way than last time; in, for somebody not seen today."""
-    return Way(Direction.IN if last is None else _OTHER[last.direction], Known.INFERRED, clash)
+    return Way(Direction.IN if last is None else other(last.direction), Known.INFERRED, clash)

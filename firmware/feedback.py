@@ -138,12 +138,12 @@ class Feedback:
         display.count(self._inside)
         return display
 
-    def answer(self, lane: str, signal: Signal) -> None:
-        """Answers the person at a lane, and opens the lane's barrier for whoever is accepted; returns at once."""
+    def answer(self, lane: str, signal: Signal, *, opens: bool = False) -> None:
+        """Answers the person at a lane, and opens the lane's barrier, if it has one, where the answer says so; returns at once."""
         self._lights[self._url_of[lane]].answer(signal)
         if self._shown is not None:
             self._shown.answer(signal)
-        if signal is Signal.ACCEPTED and lane in self._barrier_of:
+        if opens and lane in self._barrier_of:
             self._barriers[self._barrier_of[lane]].ask(lambda barrier: barrier.let_through())
 
     def everywhere(self, signal: Signal) -> None:

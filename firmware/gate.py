@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from edge_agent.entry import Direction, Known
 from firmware import passback
-from firmware.directions import Directions, Way
+from firmware.directions import Directions, Way, other
 from firmware.gate_rules import GateRules
 from firmware.health import USABLE, Pairing, PassResult, Policy
 from firmware.health_pass.answer import ShownPass
@@ -60,7 +60,7 @@ class Gate:
         self._directions.pressed(part, at_s)
 
     def judge(self, lane: str, person: Person, now: Moment) -> Judgement:
-        """Says what to do with a person; notes no more than that a repeat goes on."""
+        """Says what to do with a person; notes no more than that a repeat goes on, and that the keeper's press was for it."""
         name = who(person)
         last = self._presence.last(name)
         way = self._directions.way(lane, last, now.at_s)
@@ -69,7 +69,7 @@ class Gate:
             return self._again(lane, person, Way(repeated, way.known), now.at_s)
         if way.direction is Direction.OUT:
             finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, now.at_s)
-            return Judgement(Verdict.RECORD, way, remarks=_remarks(way, finding))
+            return Judgement(Verdict.RECORD, way, remarks=_remarks(way, finding), opens=True)
         if self.is_shut(now) and not self._keeper_lets_in(now.at_s):
             return Judgement(Verdict.NOT_OPEN, way)
         return self._coming_in(lane, person, way, last, now)
@@ -85,34 +85,42 @@ class Gate:
     def _again(self, lane: str, person: Person, way: Way, at_s: float) -> Judgement:
         name, health = who(person), self._health(lane, person, way, at_s)
         unproven = way.direction is Direction.IN and self._unproven.holds(name, at_s)
+        keeper = unproven and self.rules.health is Policy.REQUIRED
         if unproven and health is PassResult.VALID:
-            return Judgement(Verdict.RECORD, way, health, (Remark.PASS_AFTER_CODE,))
+            return Judgement(Verdict.RECORD, way, health, (Remark.PASS_AFTER_CODE,), opens=keeper or self._opens_again(way))
         self._pairing.used(lane)
-        self._passed[way.direction].saw(name, at_s)
-        if unproven:
-            self._unproven.saw(name, at_s)
-        return Judgement(Verdict.ALREADY, way, keeper=unproven and self.rules.health is Policy.REQUIRED)
+        if self.rules.passback is Passback.OFF:  # with it, a repeat is one within a few seconds of the passage, however often it is shown
+            self._passed[way.direction].saw(name, at_s)
+            if unproven:
+                self._unproven.saw(name, at_s)
+        opens = not keeper and self._opens_again(way)
+        if way.direction is Direction.IN and self._keeper_lets_in(at_s):
+            opens, self._let_in_s = True, -math.inf
+        return Judgement(Verdict.ALREADY, way, keeper=keeper, opens=opens)
+
+    def _opens_again(self, way: Way) -> bool:
+        """Whether somebody who has been let through may have missed it: always on the way out; coming in, it may be a code handed back."""
+        return way.direction is Direction.OUT or self.rules.passback is Passback.OFF
 
     def _coming_in(self, lane: str, person: Person, way: Way, last: Last | None, now: Moment) -> Judgement:
         finding = passback.look(self.rules.passback, self.rules.passback_s, way.direction, last, now.at_s)
-        cause = self._cause(person, way, finding)
-        remarks = _remarks(way, finding)
-        if self._keeper_lets_in(now.at_s):
+        cause = self._cause(person, finding)
+        remarks, let_in = _remarks(way, finding), self._keeper_lets_in(now.at_s)
+        if let_in:
             remarks += (Remark.KEEPER,)
         elif cause is not None:
             self.sent_to_keeper[cause] += 1
             return Judgement(Verdict.ASK_KEEPER, way)
         health = self._health(lane, person, way, now.at_s)
-        return Judgement(Verdict.RECORD, way, health, remarks, self._wants_keeper(health))
+        keeper = self._wants_keeper(health)
+        return Judgement(Verdict.RECORD, way, health, remarks, keeper, opens=let_in or not keeper)
 
-    def _cause(self, person: Person, way: Way, finding: Finding) -> Cause | None:
+    def _cause(self, person: Person, finding: Finding) -> Cause | None:
         """Why anti-passback does not let somebody in, if so."""
         if self.rules.passback is Passback.OFF:
             return None
         if "*" in person.id_number:
             return Cause.NUMBER_HIDDEN
-        if way.known is Known.INFERRED:
-            return Cause.DIRECTION_UNCLEAR
         return Cause.PASSBACK if finding is Finding.REFUSE else None
 
     def _health(self, lane: str, person: Person, way: Way, at_s: float) -> PassResult | None:
@@ -129,6 +137,10 @@ class Gate:
         if Remark.KEEPER in judgement.remarks:
             self._let_in_s = -math.inf
         self._passed[way.direction].saw(name, at_s)
+        self._passed[other(way.direction)].forget(name)
+        if way.direction is Direction.OUT:
+            self._unproven.forget(name)
+            self._pairing.went(person)
         if judgement.health is not None:
             self._pairing.recorded(lane, person, way, judgement.health, at_s)
             if judgement.health is PassResult.VALID:
@@ -146,12 +158,15 @@ class Gate:
         """Says what to do about a health pass, and remembers it for the code that should follow."""
         if not self.asks_passes(lane):
             return PassVerdict.NOT_ASKED
-        late = self._pairing.shown(lane, shown, now.at_s)
+        turned_away = self.is_shut(now) and not self._keeper_lets_in(now.at_s)
+        late = self._pairing.shown(lane, shown, now.at_s, keep=not turned_away)
         if late is not None:
             person, way, result = late
             remarks = (Remark.PASS_AFTER_CODE,)
-            return Late(person, Judgement(Verdict.RECORD, way, result, remarks, self._wants_keeper(result)), shown.answer in USABLE)
-        if self.is_shut(now):
+            keeper = self._wants_keeper(result)
+            opens = self.rules.health is Policy.REQUIRED and not keeper  # where passes are only asked for, the code has opened it
+            return Late(person, Judgement(Verdict.RECORD, way, result, remarks, keeper, opens), shown.answer in USABLE)
+        if turned_away:
             return PassVerdict.NOT_OPEN
         return PassVerdict.NOW_THE_CODE if shown.answer in USABLE else PassVerdict.NOT_VALID
 

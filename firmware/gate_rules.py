@@ -23,7 +23,7 @@ class GateRules:
 
     Attributes:
         lanes: by name.
-        repeat_s: the same person again in the same direction within so many seconds is not recorded again.
+        repeat_s: the same person again in the same direction within so many seconds, and not the other way between, is not recorded again.
         button_s: a direction button counts for codes read within so many seconds after it.
         hours: when people may come in.
         quiet_hours: when no buzzer sounds; None never.
@@ -33,6 +33,9 @@ class GateRules:
         health: what is wanted of passes.
         pass_s: a pass and its holder's code belong together within so many seconds.
         keeper_button: a part whose press lets the next person in; empty: there is none.
+
+    Raises:
+        ValueError: anti-passback would have to judge guesses; `rule_problems` says so first.
     """
 
     lanes: Mapping[str, LaneRule]
@@ -46,6 +49,11 @@ class GateRules:
     health: Policy = Policy.OFF
     pass_s: float = 20.0
     keeper_button: str = ""
+
+    def __post_init__(self) -> None:
+        guessing = [name for name, lane in self.lanes.items() if lane.guesses]
+        if self.passback is not Passback.OFF and guessing:
+            raise ValueError(f"anti-passback {str(self.passback)!r} cannot judge guesses, and {guessing[0]!r} guesses")
 
     @property
     def counts(self) -> bool:
@@ -95,8 +103,12 @@ def rule_problems(gate: GateSettings | None, lanes: Mapping[int, LaneSettings]) 
     yield from _problem("gate.presence_reset", lambda: read_time(gate.presence_reset), BadTime)
     if gate.anti_passback != "off" and not any(lane.direction in {"out", "button"} for lane in lanes.values()):
         yield f"gate.anti_passback: {gate.anti_passback!r} is not allowed when no lane can say out; allowed is off, or a lane for going out"
-    if gate.anti_passback != "off" and any(lane.direction == "alternate" for lane in lanes.values()):
-        yield f"gate.anti_passback: {gate.anti_passback!r} is not allowed with a lane that alternates; allowed is off, or known directions"
+    guessing = [f"lane[{place}]" for place, lane in lanes.items() if _lane_rule(lane).guesses]
+    if gate.anti_passback != "off" and guessing:
+        yield (
+            f"gate.anti_passback: {gate.anti_passback!r} is not allowed with {' and '.join(guessing)}, which guesses the direction; "
+            "allowed is off, or lanes that know it: in, out, a single button, or button_turn"
+        )
     if gate.trust_list:
         yield from _problem("gate.trust_list", lambda: load_trust_list(Path(gate.trust_list)), TrustListError)
     elif gate.health_pass != "off":  # noqa: S105 - a health pass

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from firmware.directions import Way
 from firmware.health_pass.answer import SIGNED, PassAnswer, ShownPass
+from firmware.marks import who
 from firmware.person_codes import Person
 from firmware.person_codes.national import bare_capitals
 
@@ -99,11 +100,15 @@ class Pairing:
         if result is not PassResult.VALID:
             self._waiting[lane] = _Waiting(person, way, result, at_s)
 
-    def shown(self, lane: str, shown: ShownPass, at_s: float) -> tuple[Person, Way, PassResult] | None:
+    def went(self, person: Person) -> None:
+        """Notes that somebody has gone out: a pass that they show now is for the next time they come in."""
+        self._waiting = {lane: held for lane, held in self._waiting.items() if who(held.person) != who(person)}
+
+    def shown(self, lane: str, shown: ShownPass, at_s: float, *, keep: bool = True) -> tuple[Person, Way, PassResult] | None:
         """Notes a pass; when it is that of the person recorded at this lane a moment ago, says who, which way, and what it says now.
 
         A pass whose signature is not good names nobody. It is kept for the next code only when nobody was waiting: what is
-        recorded of a person must not come from another's pass.
+        recorded of a person must not come from another's pass. Without `keep` none is: nobody comes in with the next code.
         """
         waiting = self._waiting.get(lane)
         if waiting is not None and not self._still(waiting.at_s, at_s):
@@ -111,7 +116,7 @@ class Pairing:
         if waiting is not None and agrees(waiting.person, shown):
             result = PassResult(shown.answer)
             return (waiting.person, waiting.way, result) if result is not waiting.result else None
-        if waiting is None or shown.answer in SIGNED:
+        if keep and (waiting is None or shown.answer in SIGNED):
             self._passes[lane] = _Pass(shown, at_s)
         return None
 

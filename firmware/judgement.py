@@ -14,7 +14,7 @@ class Verdict(StrEnum):
     """What to do with someone at the gate."""
 
     RECORD = "record"
-    ALREADY = "already"  # the same person, the same direction, moments ago: answered, not recorded again
+    ALREADY = "already"  # the same person, the same direction, moments ago, and not the other way since: answered, not recorded again
     NOT_OPEN = "not-open"
     ASK_KEEPER = "ask-keeper"  # the light does not tell why
 
@@ -33,7 +33,6 @@ class Cause(StrEnum):
 
     PASSBACK = "passback"
     NUMBER_HIDDEN = "number-hidden"  # anti-passback cannot tell them from others
-    DIRECTION_UNCLEAR = "direction-unclear"  # anti-passback cannot judge a guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class Judgement:
         health: what the record says of their pass; None when passes are not asked for here.
         remarks: for the record.
         keeper: the keeper should look.
+        opens: the lane's barrier opens for them, once their passage is on disk.
     """
 
     verdict: Verdict
@@ -67,6 +67,7 @@ class Judgement:
     health: PassResult | None = None
     remarks: tuple[Remark, ...] = ()
     keeper: bool = False
+    opens: bool = False
 
 
 class PassVerdict(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from edge_agent.entry import Direction, Known
+from edge_agent.entry import Direction
 from firmware.presence import Last
 
 
@@ -33,15 +33,15 @@ def look(mode: Passback, hold_s: float, direction: Direction, last: Last | None,
     Args:
         mode: how strict.
         hold_s: for `TIMED`, how long coming in again is refused, in seconds.
-        direction: theirs now, known for certain.
-        last: their last passage. One whose direction was only guessed counts for nothing.
+        direction: theirs now; guesses do not come here, see `GateRules`.
+        last: their last passage.
         at_s: now, monotonic seconds.
 
     Example:
-        >>> look(Passback.TIMED, 60.0, Direction.IN, Last(Direction.IN, Known.LANE, at_s=0.0), at_s=59.0)
+        >>> look(Passback.TIMED, 60.0, Direction.IN, Last(Direction.IN, at_s=0.0), at_s=59.0)
         <Finding.REFUSE: 'refuse'>
     """
-    if mode is Passback.OFF or last is None or last.known is Known.INFERRED or last.direction is not direction:
+    if mode is Passback.OFF or last is None or last.direction is not direction:
         return Finding.CLEAR
     if direction is Direction.OUT:
         return Finding.NOTE

@@ -20,12 +20,11 @@ class Last:
     """Somebody's last passage.
 
     Attributes:
-        known: how its direction was known.
+        direction: its direction, known or guessed.
         at_s: when, monotonic seconds.
     """
 
     direction: Direction
-    known: Known
     at_s: float
 
 
@@ -85,7 +84,7 @@ class Presence:
     def passed(self, who: str, direction: Direction, known: Known, at_s: float) -> None:
         """Notes a passage that is on disk."""
         mark = self._mark(who)
-        self._last[mark] = Last(direction, known, at_s)
+        self._last[mark] = Last(direction, at_s)
         self._last.move_to_end(mark)
         if len(self._last) > self._capacity:
             longest_unseen, _ = self._last.popitem(last=False)

@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 from gate_bench import CARD, LANES, PHONE, Bench, codes
 from gate_world import DAY_MS, Enrolled, SpyIndicator, add_test_drivers, now_ms
+from test_feedback import SpyOutput
 
+from drivers import fittings
 from drivers.indicator import Signal
+from drivers.urls import Scheme
 from edge_agent.entry import Clock, Direction, Known
 from edge_agent.keyring import VIETNAM
 from edge_agent.settings import InputSettings, LaneSettings
@@ -119,6 +122,25 @@ def test_nothing_public_tells_why_somebody_is_sent_to_the_keeper(enrolled: Enrol
     assert counters["sent_to_keeper"] == {"passback": 1, "number-hidden": 1}
     assert counters["answers"] == {"accepted": 1, "ask-keeper": 2}
     assert counters["presence"]["inside"] == 1
+    bench.close()
+
+
+def test_a_barrier_opens_for_what_is_on_disk_and_again_for_whoever_missed_it(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Scheme("spy", "For tests.", f"{SpyOutput.__module__}:SpyOutput", path="name", example="spy:door")
+    monkeypatch.setattr(fittings, "BARRIERS", (door,))
+    monkeypatch.setattr(SpyOutput, "made", [])
+    bench = bench_with(enrolled, *(replace(lane, barrier="spy:door") for lane in LANES), anti_passback="hard")
+    done = SpyOutput.made[0].done
+    bench.recording.recorder._connection.execute("PRAGMA query_only=1")
+    bench.show(CARD, 0.0)
+    assert done == []
+    bench.tick()
+    opened = []
+    for at_s, lane in ((10.0, "in"), (12.0, "in"), (60.0, "in"), (61.0, "out"), (64.0, "out")):
+        bench.show(CARD, at_s, lane)
+        opened.append(len(done))
+    assert bench.answers()[1:] == [Signal.ACCEPTED, Signal.ALREADY, Signal.ASK_KEEPER, Signal.ACCEPTED, Signal.ALREADY]
+    assert opened == [1, 1, 1, 2, 3]
     bench.close()
 
 

@@ -22,7 +22,7 @@ LANES = {
     "alternate": LaneRule(Mode.ALTERNATE),
 }
 PRESSES = lists(tuples(sampled_from(["green", "red", "turn", "no-such-part"]), floats(0, 15)), max_size=30)
-LASTS = sampled_from([None, Last(IN, Known.LANE, 0.0), Last(OUT, Known.INFERRED, 0.0)])
+LASTS = sampled_from([None, Last(IN, 0.0), Last(OUT, 0.0)])
 
 
 def guess(last: Last | None) -> Direction:
@@ -65,13 +65,27 @@ def test_a_press_after_the_reading_says_nothing_of_it() -> None:
     assert ways.way("only-out", None, 5.0).direction is OUT
 
 
+@given(presses=PRESSES, last=LASTS, wait_s=floats(0, 30), lane=sampled_from(sorted(LANES)))
+def test_only_a_lane_that_says_so_guesses_and_no_other_looks_at_where_somebody_is(
+    presses: list[tuple[str, float]], last: Last | None, wait_s: float, lane: str
+) -> None:
+    ways, now_s = Directions(LANES, WINDOW_S), 0.0
+    for part, gap_s in presses:
+        now_s += gap_s
+        ways.pressed(part, now_s)
+    way = ways.way(lane, last, now_s + wait_s)
+    if not LANES[lane].guesses:
+        assert way.known is not Known.INFERRED
+        assert way == ways.way(lane, None, now_s + wait_s)
+
+
 @given(passages=integers(1, 20))
 def test_alternating_goes_in_and_out_by_turns(passages: int) -> None:
     ways, last = Directions(LANES, WINDOW_S), None
     for number in range(passages):
         way = ways.way("alternate", last, float(number))
         assert way.direction is (IN, OUT)[number % 2]
-        last = Last(way.direction, way.known, float(number))
+        last = Last(way.direction, float(number))
 
 
 @pytest.mark.parametrize("lane", LANES)

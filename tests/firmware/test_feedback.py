@@ -205,12 +205,14 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> list[SpyOutput]:
     return SpyOutput.made
 
 
-def test_the_barrier_of_a_lane_opens_for_whoever_is_accepted_there_and_for_nobody_else(outputs: list[SpyOutput]) -> None:
+def test_the_barrier_of_a_lane_opens_when_the_answer_says_so_whatever_the_signal(outputs: list[SpyOutput]) -> None:
     lanes = (LaneSettings("in", "in", camera="x:", barrier="spy:door"), LaneSettings("out", "out", camera="y:"))
     feedback = Feedback(GateSettings(indicator="spy:gate"), lanes)
     for signal in Signal:
         feedback.answer("in", signal)
-        feedback.answer("out", signal)
+        feedback.answer("out", signal, opens=True)
+    assert outputs[0].done == []
+    feedback.answer("in", Signal.ALREADY, opens=True)
     feedback.close()
     assert outputs[0].done == ["let through", "closed"]
 
@@ -230,7 +232,7 @@ def test_a_display_and_a_barrier_that_fail_leave_the_light_alone(outputs: list[S
     feedback = Feedback(GateSettings(indicator="spy:gate", display="spy:face"), (lane,))
     for output in outputs:
         output.broken = True
-    feedback.answer("in", Signal.ACCEPTED)
+    feedback.answer("in", Signal.ACCEPTED, opens=True)
     assert feedback.lights() == {"spy:gate": "working", "spy:door": "fault", "display": "fault"}
     assert SpyIndicator.by_name["gate"].shown == [Signal.ACCEPTED]
     feedback.close()

@@ -36,24 +36,34 @@ def passes(gate: Gate, lane: str, person: Person, at_s: float, **more: bool) -> 
     return judgement
 
 
-@given(visits=lists(tuples(sampled_from([CARD, PHONE, OTHER]), sampled_from(["in", "out"]), floats(0, 60), booleans()), max_size=100))
-def test_somebody_is_recorded_once_a_direction_until_away_for_the_window(visits: list[tuple[Person, str, float, bool]]) -> None:
+@given(
+    visits=lists(
+        tuples(sampled_from([CARD, PHONE, OTHER]), sampled_from(["in", "out"]), floats(0, 8) | floats(0, 60), booleans()), max_size=100
+    )
+)
+def test_somebody_is_a_repeat_exactly_when_they_passed_that_way_last_and_within_the_window(
+    visits: list[tuple[Person, str, float, bool]],
+) -> None:
     gate, now_s = Gate(TWO), 0.0
-    last = dict[tuple[str, str], float]()
-    inside = dict[str, str]()
+    last = dict[str, tuple[str, float]]()  # by person: where they passed last, and when they were last seen there
     for person, lane, gap_s, disk_works in visits:
         now_s += gap_s
-        key = (person.id_number, lane)
-        repeat = key in last and now_s - last[key] < 30
+        where, seen_s = last.get(person.id_number, ("", 0.0))
+        repeat = where == lane and now_s - seen_s < 30
         judgement = gate.judge(lane, person, Moment(now_s))
         assert judgement.verdict is (Verdict.ALREADY if repeat else Verdict.RECORD)
         assert (judgement.way.direction, judgement.way.known, judgement.health) == (Direction(lane), Known.LANE, None)
         if repeat or disk_works:  # a passage that is not on disk leaves no trace: the next try is recorded
-            last[key] = now_s
+            last[person.id_number] = lane, now_s
         if not repeat and disk_works:
             gate.recorded(lane, person, judgement, now_s)
-            inside[person.id_number] = lane
-        assert gate.presence()["inside"] == sum(lane == "in" for lane in inside.values())
+        assert gate.presence()["inside"] == sum(where == "in" for where, _seen_s in last.values())
+
+
+def test_in_out_and_in_again_within_seconds_are_three_passages() -> None:
+    gate = Gate(TWO)
+    assert [passes(gate, lane, CARD, at_s).verdict for lane, at_s in (("in", 0.0), ("out", 10.0), ("in", 20.0))] == [Verdict.RECORD] * 3
+    assert gate.presence()["inside"] == 1
 
 
 def test_card_and_phone_of_one_person_are_one_person() -> None:
@@ -155,19 +165,22 @@ def test_a_code_handed_back_over_the_fence_is_sent_to_the_keeper(mode: Passback)
     assert gate.sent_to_keeper[Cause.PASSBACK] == (1 if mode is Passback.TIMED else 2)
 
 
+@pytest.mark.parametrize("mode", [Passback.TIMED, Passback.HARD])
+def test_with_anti_passback_a_repeat_does_not_lengthen_the_five_seconds(mode: Passback) -> None:
+    gate = Gate(replace(TWO, repeat_s=5, passback=mode))
+    found = [passes(gate, "in", CARD, at_s).verdict for at_s in (0.0, 2.0, 4.0, 6.0, 8.0)]
+    assert found == [Verdict.RECORD, Verdict.ALREADY, Verdict.ALREADY, Verdict.ASK_KEEPER, Verdict.ASK_KEEPER]
+    found = [passes(gate, "out", CARD, at_s).verdict for at_s in (10.0, 14.0, 16.0)]
+    assert found == [Verdict.RECORD, Verdict.ALREADY, Verdict.RECORD]  # nobody is kept in
+
+
 def test_a_refusal_says_the_same_whatever_its_cause() -> None:
-    """Somebody who comes in twice, a number covered in part and an unclear direction: one judgement, in which no cause shows."""
-    rules = replace(DOOR, passback=Passback.HARD, repeat_s=5)
-    gate = Gate(rules)
-    gate.pressed("green", 0.0)
-    passes(gate, "door", CARD, 1.0)
-    gate.pressed("green", 20.0)
-    twice = gate.judge("door", CARD, Moment(21.0))
-    covered = gate.judge("door", hidden(), Moment(21.0))
-    unclear = gate.judge("door", OTHER, Moment(60.0))
-    assert twice == covered
-    assert (twice.verdict, unclear.verdict) == (Verdict.ASK_KEEPER, Verdict.ASK_KEEPER)
-    assert replace(unclear, way=twice.way) == twice
+    """Somebody who comes in twice, and a number covered in part: one judgement, in which no cause shows."""
+    gate = Gate(replace(TWO, passback=Passback.HARD, repeat_s=5))
+    passes(gate, "in", CARD, 1.0)
+    twice = gate.judge("in", CARD, Moment(21.0))
+    assert twice == gate.judge("in", hidden(), Moment(21.0))
+    assert twice.verdict is Verdict.ASK_KEEPER
     assert set(gate.sent_to_keeper) == set(Cause)
 
 
@@ -235,8 +248,18 @@ def test_a_pass_after_the_code_is_one_more_entry_and_no_more_people() -> None:
     assert (late.person, late.usable) == (CARD, True)
     assert (late.judgement.health, late.judgement.remarks, late.judgement.keeper) == (PassResult.VALID, (Remark.PASS_AFTER_CODE,), False)
     gate.recorded("in", late.person, late.judgement, 5.0)
-    assert passes(gate, "in", CARD, 6.0) == Judgement(Verdict.ALREADY, late.judgement.way)
+    assert passes(gate, "in", CARD, 6.0) == Judgement(Verdict.ALREADY, late.judgement.way, opens=True)
     assert (gate.presence()["inside"], gate.presence()["came"]) == (1, 1)
+
+
+def test_a_pass_fetched_outside_is_that_of_the_next_time_in() -> None:
+    gate = Gate(REQUIRED)
+    passes(gate, "in", CARD, 0.0)
+    passes(gate, "out", CARD, 5.0)
+    assert gate.pass_shown("in", pass_of(CARD), Moment(10.0)) is PassVerdict.NOW_THE_CODE
+    judgement = passes(gate, "in", CARD, 12.0)
+    assert (judgement.verdict, judgement.health, judgement.remarks) == (Verdict.RECORD, PassResult.VALID, ())
+    assert gate.presence()["came"] == 2
 
 
 def test_a_pass_fetched_later_and_shown_before_the_code_again_is_recorded_too() -> None:
@@ -263,6 +286,23 @@ def test_a_pass_shown_by_somebody_already_recorded_is_not_left_for_the_next() ->
     gate.pass_shown("in", pass_of(CARD), Moment(3.0))
     assert passes(gate, "in", CARD, 4.0).verdict is Verdict.ALREADY
     assert passes(gate, "in", OTHER, 6.0).health is PassResult.NOT_SHOWN
+
+
+def test_a_pass_at_a_shut_gate_is_kept_only_when_the_keeper_lets_its_holder_in() -> None:
+    gate = Gate(replace(REQUIRED, keeper_button="keeper"))
+    assert gate.pass_shown("in", pass_of(CARD), Moment(0.0, closed=True)) is PassVerdict.NOT_OPEN
+    gate.pressed("keeper", 1.0)
+    assert passes(gate, "in", CARD, 2.0, closed=True).health is PassResult.NOT_SHOWN
+    gate.pressed("keeper", 30.0)
+    assert gate.pass_shown("in", pass_of(OTHER), Moment(31.0, closed=True)) is PassVerdict.NOW_THE_CODE
+    judgement = passes(gate, "in", OTHER, 33.0, closed=True)
+    assert (judgement.verdict, judgement.health, judgement.keeper) == (Verdict.RECORD, PassResult.VALID, False)
+
+
+def test_a_pass_after_the_code_is_recorded_also_when_the_gate_has_shut_between() -> None:
+    gate = Gate(REQUIRED)
+    passes(gate, "in", CARD, 0.0)
+    assert isinstance(gate.pass_shown("in", pass_of(CARD), Moment(5.0, closed=True)), Late)
 
 
 def test_passes_mean_nothing_where_nobody_asks_for_them() -> None:

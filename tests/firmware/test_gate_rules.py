@@ -41,9 +41,9 @@ def test_what_is_written_is_what_the_gate_goes_by(tmp_path: Path) -> None:
         f'presence_reset = "04:00"\nbutton_s = 5\nanti_passback = "hard"\npassback_s = 60\n'
         f'keeper_button = "k"\nhealth_pass = "required"\npass_s = 10\ntrust_list = "{trust}"\n'
         + BOTH
-        + '[[lane]]\nname = "door"\ndirection = "button"\nreader = "serial:/dev/x"\nbutton_in = "green"\nbutton_out = "red"\n',
+        + '[[lane]]\nname = "door"\ndirection = "button"\nreader = "serial:/dev/x"\nbutton_out = "red"\n',
     )
-    lanes = {"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT), "door": LaneRule(Mode.BUTTON, "green", "red")}
+    lanes = {"in": LaneRule(Mode.IN), "out": LaneRule(Mode.OUT), "door": LaneRule(Mode.BUTTON, button_out="red")}
     hours = read_hours("mo-fr 05:00-19:00")
     assert found == GateRules(
         lanes,
@@ -73,7 +73,11 @@ BAD = [
     ('[gate]\nanti_passback = "hard"\n' + LANE.format("in"), "gate.anti_passback: 'hard' is not allowed when no lane can say out"),
     (
         '[gate]\nanti_passback = "timed"\n' + BOTH + '[[lane]]\nname = "a"\ndirection = "alternate"\nreader = "serial:/dev/a"\n',
-        "gate.anti_passback: 'timed' is not allowed with a lane that alternates",
+        "gate.anti_passback: 'timed' is not allowed with lane[2], which guesses the direction; allowed is off, or lanes that know it",
+    ),
+    (
+        '[gate]\nanti_passback = "hard"\n' + DOOR + 'button_in = "a"\nbutton_out = "b"\n',
+        "gate.anti_passback: 'hard' is not allowed with lane[0], which guesses the direction; allowed is off, or lanes that know it",
     ),
     ('[gate]\nhealth_pass = "asked"\n' + BOTH, "gate.trust_list: missing; health_pass 'asked' needs"),
     ('[gate]\ntrust_list = "/nowhere/trust.json"\n' + BOTH, "gate.trust_list: /nowhere/trust.json: cannot be read"),
@@ -95,6 +99,15 @@ def test_what_makes_no_rules_is_said_with_file_and_key(tmp_path: Path, text: str
         rules(tmp_path, text)
     [told] = str(refused.value).splitlines()
     assert told.startswith(f"{tmp_path / 'gate.toml'}: {expected}")
+
+
+GUESSING = [LaneRule(Mode.ALTERNATE), LaneRule(Mode.BUTTON, button_in="green", button_out="red")]
+
+
+@pytest.mark.parametrize("lane", GUESSING)
+def test_no_rules_have_anti_passback_judge_a_guess(lane: LaneRule) -> None:
+    with pytest.raises(ValueError, match="'door' guesses"):
+        GateRules({"out": LaneRule(Mode.OUT), "door": lane}, passback=Passback.HARD)
 
 
 def test_all_of_it_is_said_at_once(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_those_inside_are_exactly_those_whose_last_known_passage_was_in(passages
     came = went = unseen = 0
     for at_s, (who, direction, known) in enumerate(passages):
         presence.passed(who, direction, known, float(at_s))
-        last[who] = Last(direction, known, float(at_s))
+        last[who] = Last(direction, float(at_s))
         if known is not Known.INFERRED:
             came += direction is Direction.IN
             went += direction is Direction.OUT
@@ -119,15 +119,15 @@ def test_a_time_of_day_is_its_minute() -> None:
 
 @given(
     mode=sampled_from(Passback),
-    passages=lists(tuples(sampled_from(Direction), sampled_from(Known), floats(0, 200)), max_size=60),
+    passages=lists(tuples(sampled_from(Direction), floats(0, 200)), max_size=60),
 )
-def test_anti_passback_refuses_exactly_those_who_come_in_twice(mode: Passback, passages: list[tuple[Direction, Known, float]]) -> None:
+def test_anti_passback_refuses_exactly_those_who_come_in_twice(mode: Passback, passages: list[tuple[Direction, float]]) -> None:
     last: Last | None = None
     at_s = 0.0
-    for direction, known, gap_s in passages:
+    for direction, gap_s in passages:
         at_s += gap_s
         finding = look(mode, 100.0, direction, last, at_s)
-        twice = mode is not Passback.OFF and last is not None and last.known is not Known.INFERRED and last.direction is direction
+        twice = mode is not Passback.OFF and last is not None and last.direction is direction
         assert (finding is Finding.CLEAR) == (not twice)
         if twice and direction is Direction.OUT:
             assert finding is Finding.NOTE  # nobody is kept from leaving
@@ -135,4 +135,4 @@ def test_anti_passback_refuses_exactly_those_who_come_in_twice(mode: Passback, p
             assert last is not None
             assert (finding is Finding.REFUSE) == (mode is Passback.HARD or at_s - last.at_s < 100.0)
         if finding is not Finding.REFUSE:
-            last = Last(direction, known, at_s)
+            last = Last(direction, at_s)
