@@ -73,7 +73,7 @@ class GpsdPosition:
                         return
 
     def refused(self) -> Mapping[str, int]:
-        """How many reports were thrown away: `oversize`, `binary`, `incomplete`, `malformed`."""
+        """How many reports were thrown away: `oversize`, `binary`, `unended`, `incomplete`, `malformed`."""
         return {**self._framing.refused(), **self._refused}
 
     def close(self) -> None:

@@ -95,7 +95,7 @@ class HidReader:
         """Nothing: a keyboard cannot be asked."""
 
     def refused(self) -> Mapping[str, int]:
-        """How many lines were thrown away: `oversize`, `binary` (also a key that is no text, or keys lost) or `incomplete`."""
+        """How many lines were thrown away: `oversize`, `binary` (a key that is no text, keys lost), `unended` or `incomplete`."""
         return self._framing.refused()
 
     def close(self) -> None:

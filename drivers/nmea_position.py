@@ -74,7 +74,7 @@ class NmeaPosition:
                         return
 
     def refused(self) -> Mapping[str, int]:
-        """How many sentences were thrown away: `oversize`, `binary`, `incomplete`, `malformed`, `checksum`."""
+        """How many sentences were thrown away: `oversize`, `binary`, `unended`, `incomplete`, `malformed`, `checksum`."""
         return {**self._framing.refused(), **self._refused}
 
     def close(self) -> None:

@@ -59,7 +59,7 @@ class PositionSource(Protocol):
         ...
 
     def refused(self) -> Mapping[str, int]:
-        """How many reports were thrown away, by reason (`oversize`, `binary`, `incomplete`, `malformed`, `checksum`)."""
+        """How many reports were thrown away, by reason (`oversize`, `binary`, `unended`, `incomplete`, `malformed`, `checksum`)."""
         ...
 
     def close(self) -> None:
