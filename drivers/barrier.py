@@ -1,4 +1,4 @@
-"""What a door, flap or turnstile is to us: something that lets one person through, or stands open, or is at rest."""
+"""What a door, flap or turnstile is to us: something that lets one person through and is at rest otherwise."""
 
 from __future__ import annotations
 
@@ -14,19 +14,11 @@ class Barrier(Protocol):
     """
 
     def let_through(self) -> None:
-        """Opens for one person; asked again before that time is over, the time begins anew. Held open, it stays open.
+        """Opens for one person; asked again before that time is over, the time begins anew.
 
         Raises:
             Unplugged: the barrier stopped working; whether it is open is not known.
         """
-        ...
-
-    def hold_open(self) -> None:
-        """Opens until `rest`; raises as `let_through` does."""
-        ...
-
-    def rest(self) -> None:
-        """Closes, also in the middle of a time given to somebody; raises as `let_through` does."""
         ...
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ Example:
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from drivers import fittings, schemes, urls
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:  # camera.py needs numpy, which a mere check of the settings d
     from drivers.line_reader import LineReader
     from drivers.position import PositionSource
     from drivers.switch import Switch
+
+
+class Closable(Protocol):
+    """What every driver is."""
+
+    def close(self) -> None:
+        """Releases the device."""
 
 
 def check_camera_url(url: str) -> urls.DriverUrl:
@@ -87,6 +94,12 @@ def open_barrier(url: str) -> Barrier:
     return cast("Barrier", _open(check_barrier_url(url)))
 
 
+def probe_barrier(url: str) -> Closable:
+    """Takes what a barrier hangs on without moving it, for a test; raises `BadUrl` and `Unavailable` as `open_camera` does."""
+    understood = check_barrier_url(url)
+    return cast("Closable", _factory(understood).probe(**understood.arguments))
+
+
 def open_display(url: str) -> Display:
     """Opens a small display; raises `BadUrl` and `Unavailable` as `open_camera` does."""
     return cast("Display", _open(check_display_url(url)))
@@ -127,5 +140,9 @@ def _as_written(value: urls.Value) -> str:
 
 
 def _open(url: urls.DriverUrl) -> Any:
+    return _factory(url)(**url.arguments)
+
+
+def _factory(url: urls.DriverUrl) -> Any:
     module, _, factory = url.scheme.factory.partition(":")
-    return getattr(import_module(module), factory)(**url.arguments)
+    return getattr(import_module(module), factory)

@@ -7,6 +7,8 @@ them at each start would wear its flash: they are set once, with the codes of it
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from drivers.scanner_module import Command
 
 ACK, NACK = b"\x06", b"\x15"
@@ -31,10 +33,13 @@ class De2120:
 
     name = "DE2120"
     scan = command("SCAN")
-    setup = (Command(command("SLEEP"), "stop reading"),)  # any answer proves that it is there; asked its version it would send a line
 
     def __init__(self, trigger: str) -> None:
         self.keep_scanning = trigger == "continuous"
+
+    def setup(self) -> Generator[Command, bytes, None]:
+        """Any answer proves that it is there; asked its version it would send a line."""
+        yield Command(command("SLEEP"), "stop reading")
 
     def cut_answer(self, data: bytes) -> tuple[bytes | None, bytes]:
         """The first ACK or NACK."""

@@ -1,22 +1,27 @@
 """The serial commands of the GROW GM65, GM861 and their like: zone bits, written to the module's memory and never saved to its flash.
 
 Frames and check sums are those of the GM65 manual V1.3 chapter 3 ("Control") and of the Newland EM2000 and FM30 user guides, which
-describe the same protocol with worked examples. The module's own beep and light at a reading are switched off: only the gate says
-"accepted", and only once the passage is on disk.
+describe the same protocol with worked examples; the zone bits are those of its list in 8.5. The module's own beep and light at a reading
+are switched off: only the gate says "accepted", and only once the passage is on disk.
 """
 
 from __future__ import annotations
 
 import re
 from binascii import crc_hqx
+from collections.abc import Generator
 
 from drivers.scanner_module import Command
 
 _READ, _WRITE = 0x07, 0x08  # 0x09 would save all zone bits to flash; it is never sent
-_SETTINGS, _TRIGGER = 0x0000, 0x0002
+_SETTINGS, _TRIGGER, _OUTPUT, _ADDED = 0x0000, 0x0002, 0x000D, 0x0060
 _MODES = {"host": 0b01, "continuous": 0b10, "sense": 0b11}
 _LAMPS = {"off": 0b00, "reading": 0b01, "auto": 0b01, "always": 0b10}
+_OUTPUT_BITS, _TO_UART, _TO_USB_COM = 0b11, 0b00, 0b11  # 01 is a USB keyboard
+_ADDED_BITS = 0b0111_1111  # prefix, code ID, suffix, a text for "nothing read", and in bits 6-5 and 0 the line end
+_CR_ONLY, _CRLF_ONLY = 0b0000_0001, 0b0010_0001
 _DONE = b"\x00\x00"
+_TOLD = b"\x00"  # and the value
 _ANSWER = re.compile(rb"\x02\x00(.)\x01(.)(..)", re.DOTALL)
 _BEGIN = re.compile(rb"\x02(?:\x00.{0,4})?\Z", re.DOTALL)
 _FIXED_SUM = b"\x33\x31"  # some modules end every answer with the sum of `00 01 00`
@@ -40,24 +45,30 @@ class Gm65:
         trigger: `continuous` reads all the time, `sense` when something moves before it, `host` when asked to.
         aim: when its aiming light is on: `off`, `reading`, `always`; `auto` is `reading`.
         light: the same for its white light.
+        usb: whether it may hang on its own USB plug as a virtual COM port, and then sends its codes there.
 
     Example:
-        >>> [command.data.hex(" ") for command in Gm65("sense", "auto", "off").setup]
-        ['7e 00 08 01 00 00 13 56 cb', '7e 00 07 01 00 00 01 01 41']
+        >>> next(Gm65("sense", "auto", "off").setup()).data.hex(" ")
+        '7e 00 08 01 00 00 13 56 cb'
     """
 
     name = "GM65"
     keep_scanning = False
     scan = frame(_WRITE, _TRIGGER, 0x01)
 
-    def __init__(self, trigger: str, aim: str, light: str) -> None:
-        value = _LAMPS[aim] << 4 | _LAMPS[light] << 2 | _MODES[trigger]
-        self.setup = (
-            Command(frame(_WRITE, _SETTINGS, value), "set its trigger and lights", _DONE),
-            Command(frame(_READ, _SETTINGS, 0x01), "keep its trigger and lights", bytes([0x00, value])),
-            *((Command(self.scan, "begin to read", _DONE),) if trigger == "continuous" else ()),
-        )
+    def __init__(self, trigger: str, aim: str, light: str, *, usb: bool = False) -> None:
+        self._continuous = trigger == "continuous"
+        self._settings = _LAMPS[aim] << 4 | _LAMPS[light] << 2 | _MODES[trigger]
+        self._outputs = (_TO_UART, _TO_USB_COM) if usb else (_TO_UART,)
         self._held = b""
+
+    def setup(self) -> Generator[Command, bytes, None]:
+        """Its trigger and lights, that its codes come to where it answers, and that they end with a line end and nothing else."""
+        yield from _written(_SETTINGS, self._settings, "its trigger and lights")
+        yield from _one_of(_OUTPUT, _OUTPUT_BITS, self._outputs, "where its codes go")
+        yield from _one_of(_ADDED, _ADDED_BITS, (_CR_ONLY, _CRLF_ONLY), "the line end after a code")
+        if self._continuous:
+            yield Command(self.scan, "begin to read", _DONE)
 
     def cut_answer(self, data: bytes) -> tuple[bytes | None, bytes]:
         """The first answer as its type (0 is success) and value; one whose check sum is wrong is none."""
@@ -74,3 +85,16 @@ class Gm65:
         stop = begin.start() if begin else len(data)
         self._held = data[stop:]
         return _ANSWER.sub(b"", data[:end]) + data[end:stop]
+
+
+def _one_of(address: int, mask: int, good: tuple[int, ...], what: str) -> Generator[Command, bytes, None]:
+    """Sets the bits of `mask` to the first of `good` where they are none of them; the other bits stay as they are."""
+    answer = yield Command(frame(_READ, address, 0x01), f"tell {what} (zone bit 0x{address:04X})", _TOLD)
+    if answer[1] & mask not in good:
+        yield from _written(address, answer[1] & ~mask | good[0], what)
+
+
+def _written(address: int, value: int, what: str) -> Generator[Command, bytes, None]:
+    """Writes one zone bit to memory and reads it back."""
+    yield Command(frame(_WRITE, address, value), f"set {what} (zone bit 0x{address:04X})", _DONE)
+    yield Command(frame(_READ, address, 0x01), f"keep {what} (zone bit 0x{address:04X})", _TOLD + bytes([value]))

@@ -4,7 +4,7 @@ Wiring: any receiver that gpsd knows: USB (5 V), or on the header's serial port 
 (`apt install gpsd`, DEVICES in /etc/default/gpsd) and may keep the clock with it too. Set USBAUTO="false" there: otherwise gpsd takes
 every USB serial adapter of the usual kinds for a receiver, a barcode reader's too.
 
-Source: gpsd_json(5): `?WATCH`, and of the class TPV mode (below 2: no fix), lat, lon, speed, eph, epx, epy, time.
+Source: gpsd_json(5): `?WATCH`, and of the class TPV mode (below 2: no fix), lat, lon. Nothing else of a report is looked at.
 
 Example:
     >>> from drivers.catalogue import open_position                     # doctest: +SKIP
@@ -19,7 +19,6 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from drivers.errors import Stalled, Unavailable, Unplugged
@@ -73,7 +72,7 @@ class GpsdPosition:
                         return
 
     def refused(self) -> Mapping[str, int]:
-        """How many reports were thrown away: `oversize`, `binary`, `incomplete`, `malformed`."""
+        """How many reports were thrown away: `oversize`, `binary`, `unended`, `incomplete`, `malformed`."""
         return {**self._framing.refused(), **self._refused}
 
     def close(self) -> None:
@@ -117,8 +116,8 @@ def report_of(said: Mapping[str, Any], at_s: float) -> Fix | NoFix:
         ValueError, TypeError, OverflowError: it is no TPV report.
 
     Example:
-        >>> report_of({"class": "TPV", "mode": 2, "lat": 22.48, "lon": 103.97, "eph": 9.5}, at_s=1.0)
-        Fix(at_s=1.0, latitude=22.48, longitude=103.97, speed_m_s=None, accuracy_m=9.5, utc_ms=None)
+        >>> report_of({"class": "TPV", "mode": 2, "lat": 22.48, "lon": 103.97, "eph": None}, at_s=1.0)
+        Fix(at_s=1.0, latitude=22.48, longitude=103.97)
     """
     if said["mode"] < 2 if "mode" in said else True:
         return NoFix(at_s)
@@ -127,12 +126,4 @@ def report_of(said: Mapping[str, Any], at_s: float) -> Fix | NoFix:
     latitude, longitude = finite(said["lat"]), finite(said["lon"])
     if not plausible(latitude, longitude):
         return NoFix(at_s)
-    errors = [finite(said[key]) for key in ("eph", "epx", "epy") if key in said]
-    return Fix(
-        at_s,
-        latitude,
-        longitude,
-        finite(said["speed"]) if "speed" in said else None,
-        (errors[0] if "eph" in said else max(errors)) if errors else None,
-        round(datetime.fromisoformat(said["time"]).timestamp() * 1000) if "time" in said else None,
-    )
+    return Fix(at_s, latitude, longitude)

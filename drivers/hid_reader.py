@@ -26,11 +26,11 @@ from drivers.errors import Unavailable, Unplugged
 from drivers.interruptible import InterruptibleFile
 from drivers.line_framing import LineFraming
 from drivers.line_reader import Line
-from drivers.us_keyboard import AltCodes, UsKeyboard
+from drivers.us_keyboard import NOT_TEXT, AltCodes, UsKeyboard
 
 _VENDOR_PRODUCT = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})")
 EVENT = struct.Struct("@llHHi")  # struct input_event of 64-bit Linux: seconds, microseconds, type, code, value
-EV_SYN, EV_KEY, SYN_DROPPED = 0, 1, 3  # input-event-codes.h
+EV_SYN, EV_KEY, SYN_REPORT, SYN_DROPPED = 0, 1, 0, 3  # input-event-codes.h
 _EVIOCGRAB = 0x40044590  # _IOW('E', 0x90, int) of linux/input.h
 _EVENTS_AT_ONCE = 256
 _BURST_GAP_S = 2.0  # a scanner types a code at one go
@@ -69,6 +69,7 @@ class HidReader:
         self._framing = LineFraming(max_bytes)
         self._keyboard = UsKeyboard(alt_codes)
         self._partial = b""
+        self._skipping = False  # to the end of a report of which the kernel lost some
         path = _event_device(self._name, device, inputs) if _VENDOR_PRODUCT.fullmatch(device) else device
         self._file = InterruptibleFile(_open(self._name, path, _grab if grab is None else grab))
 
@@ -94,7 +95,7 @@ class HidReader:
         """Nothing: a keyboard cannot be asked."""
 
     def refused(self) -> Mapping[str, int]:
-        """How many lines were thrown away: `oversize`, `binary` (also a key that is no text) or `incomplete`."""
+        """How many lines were thrown away: `oversize`, `binary` (a key that is no text, keys lost), `unended` or `incomplete`."""
         return self._framing.refused()
 
     def close(self) -> None:
@@ -104,22 +105,33 @@ class HidReader:
     def _typed(self, data: bytes | None) -> list[bytes]:
         if data is None:
             if not self._file.closed:
-                self._start_over()
+                self._framing.end_of_burst()
+                self._keyboard.reset()
             return []
         data = self._partial + data
         whole = len(data) - len(data) % EVENT.size
         self._partial = data[whole:]
         lines: list[bytes] = []
         for _, _, kind, code, value in EVENT.iter_unpack(data[:whole]):
-            if kind == EV_KEY:
+            if kind == EV_SYN:
+                lines += self._synchronised(code)
+            elif kind == EV_KEY and not self._skipping:
                 lines += self._framing.feed(self._keyboard.key(code, value))
-            elif kind == EV_SYN and code == SYN_DROPPED:  # the kernel's buffer ran over: what was typed is not known
-                self._start_over()
         return lines
 
-    def _start_over(self) -> None:
-        self._framing.end_of_burst()
-        self._keyboard.reset()
+    def _synchronised(self, code: int) -> list[bytes]:
+        """After lost keys, reading begins again at the next whole report, and the line they were of is no text.
+
+        Source: libevdev, "SYN_DROPPED handling". An Enter may be among the lost: everything up to the next one is refused, for the
+        rest of one person's code must never be taken for another code.
+        """
+        if code == SYN_DROPPED:
+            self._skipping = True
+            self._keyboard.reset()
+        elif code == SYN_REPORT and self._skipping:
+            self._skipping = False
+            return self._framing.feed(NOT_TEXT)
+        return []
 
     def _unplugged(self) -> Unplugged:
         return Unplugged(f"{self._name!r} went away while reading. Plug the scanner in again; it is reopened by itself.")

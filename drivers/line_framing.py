@@ -9,13 +9,14 @@ from collections.abc import Mapping
 _MARKS = re.compile(rb"([\r\n\x02\x03])")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _STX = b"\x02"
+_LIKE_A_CODE_BYTES = 10  # no person's code is shorter; what a plug or a wire makes seldom is as long
 
 
 class LineFraming:
     r"""Collects bytes up to CR, LF, CRLF or ETX; STX begins a line anew. Empty lines are nothing.
 
     A refused line is counted, never kept: `oversize` (dropped up to its end), `binary` (control bytes other than tab, or
-    not UTF-8), `incomplete` (broken off by an STX or by `end_of_burst`).
+    not UTF-8), `unended` (broken off by an STX or by `end_of_burst`, and long enough for somebody's code), `incomplete` (shorter so).
 
     Args:
         max_bytes: the longest line taken, above 0; memory use never exceeds it.
@@ -54,7 +55,8 @@ class LineFraming:
     def end_of_burst(self) -> None:
         """Throws away a line without an end, so that it is never glued to the next person's code."""
         if self._oversize or self._partial:
-            self._refused["oversize" if self._oversize else "incomplete"] += 1
+            broken_off = "unended" if len(self._partial) >= _LIKE_A_CODE_BYTES else "incomplete"
+            self._refused["oversize" if self._oversize else broken_off] += 1
         self._partial.clear()
         self._oversize = False
 

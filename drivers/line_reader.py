@@ -46,7 +46,7 @@ class LineReader(Protocol):
         ...
 
     def refused(self) -> Mapping[str, int]:
-        """How many lines were thrown away, by reason (`oversize`, `binary`, `incomplete`); only counted, never kept."""
+        """How many lines were thrown away, by reason (`oversize`, `binary`, `unended`, `incomplete`); only counted, never kept."""
         ...
 
     def close(self) -> None:

@@ -4,8 +4,7 @@ Wiring: a USB receiver appears as /dev/ttyACM0 or /dev/ttyUSB0; a bare module go
 3.3 V (pin 1), GND (pin 6), then the port is /dev/serial0 (and `enable_uart=1`). The user needs the group dialout. Its antenna sees
 the sky. Needs the extra `gate-scanner[gps]`.
 
-A fix is a valid RMC sentence (position, speed, time); its accuracy is estimated from the newest GGA's horizontal dilution of
-precision times 5 m, the usual error of a civil receiver with an open sky.
+A fix is a valid RMC sentence's position; of its other fields and of other sentences nothing is looked at.
 
 Example:
     >>> from drivers.catalogue import open_position                              # doctest: +SKIP
@@ -18,7 +17,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from drivers.errors import Stalled, Unavailable
@@ -27,9 +25,6 @@ from drivers.position import Fix, NoFix, finite, plausible
 from drivers.serial_port import SerialPort
 
 _LONGEST_SENTENCE_BYTES = 120  # the standard says 82, some receivers say more
-_KNOT_M_S = 1852 / 3600
-_METRES_A_DILUTION = 5.0
-_DILUTION_FRESH_S = 5.0
 _READ_S = 1.0
 
 
@@ -50,7 +45,6 @@ class NmeaPosition:
         self._stall_s = stall_s
         self._framing = LineFraming(_LONGEST_SENTENCE_BYTES)
         self._refused: Counter[str] = Counter()
-        self._dilution: tuple[float, float] | None = None  # and when it was told
         try:
             import pynmea2  # noqa: PLC0415 - only vehicles without gpsd need it
         except ImportError as problem:
@@ -74,7 +68,7 @@ class NmeaPosition:
                         return
 
     def refused(self) -> Mapping[str, int]:
-        """How many sentences were thrown away: `oversize`, `binary`, `incomplete`, `malformed`, `checksum`."""
+        """How many sentences were thrown away: `oversize`, `binary`, `unended`, `incomplete`, `malformed`, `checksum`."""
         return {**self._framing.refused(), **self._refused}
 
     def close(self) -> None:
@@ -84,11 +78,8 @@ class NmeaPosition:
     def _understood(self, line: bytes) -> Fix | NoFix | None:
         try:
             sentence = self._pynmea2.parse(line.decode(), check=True)
-            match getattr(sentence, "sentence_type", ""):
-                case "GGA":
-                    self._dilution = (finite(sentence.horizontal_dil), time.monotonic()) if sentence.horizontal_dil else None
-                case "RMC":
-                    return self._report(sentence, time.monotonic())
+            if getattr(sentence, "sentence_type", "") == "RMC":
+                return _report_of(sentence, time.monotonic())
         except self._pynmea2.ChecksumError:
             self._refused["checksum"] += 1
         except self._pynmea2.SentenceTypeError:
@@ -97,19 +88,9 @@ class NmeaPosition:
             self._refused["malformed"] += 1
         return None
 
-    def _report(self, rmc: Any, at_s: float) -> Fix | NoFix:
-        if rmc.status != "A" or not rmc.lat or not rmc.lon:
-            return NoFix(at_s)
-        latitude, longitude = finite(rmc.latitude), finite(rmc.longitude)
-        if not plausible(latitude, longitude):
-            return NoFix(at_s)
-        fresh = self._dilution is not None and at_s - self._dilution[1] <= _DILUTION_FRESH_S
-        known_time = rmc.datestamp and rmc.timestamp
-        return Fix(
-            at_s,
-            latitude,
-            longitude,
-            None if rmc.spd_over_grnd is None else finite(rmc.spd_over_grnd) * _KNOT_M_S,
-            self._dilution[0] * _METRES_A_DILUTION if fresh and self._dilution is not None else None,
-            round(datetime.combine(rmc.datestamp, rmc.timestamp, UTC).timestamp() * 1000) if known_time else None,
-        )
+
+def _report_of(rmc: Any, at_s: float) -> Fix | NoFix:
+    if rmc.status != "A" or not rmc.lat or not rmc.lon:
+        return NoFix(at_s)
+    latitude, longitude = finite(rmc.latitude), finite(rmc.longitude)
+    return Fix(at_s, latitude, longitude) if plausible(latitude, longitude) else NoFix(at_s)

@@ -16,17 +16,11 @@ class Fix:
         at_s: when the report came, `time.monotonic()` seconds.
         latitude: degrees north of the equator, WGS 84, -90 to 90.
         longitude: degrees east of Greenwich, WGS 84, -180 to 180.
-        speed_m_s: over ground, metres a second; None when not said.
-        accuracy_m: how far off the position may well be, metres; None when not said.
-        utc_ms: the receiver's time of the fix, milliseconds since 1970; None when not said.
     """
 
     at_s: float
     latitude: float
     longitude: float
-    speed_m_s: float | None = None
-    accuracy_m: float | None = None
-    utc_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class PositionSource(Protocol):
         ...
 
     def refused(self) -> Mapping[str, int]:
-        """How many reports were thrown away, by reason (`oversize`, `binary`, `incomplete`, `malformed`, `checksum`)."""
+        """How many reports were thrown away, by reason (`oversize`, `binary`, `unended`, `incomplete`, `malformed`, `checksum`)."""
         ...
 
     def close(self) -> None:

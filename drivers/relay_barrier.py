@@ -51,7 +51,6 @@ class RelayBarrier:
         self._pulse_s = pulse_ms / 1000
         self._open_when_closed = when_closed == "open"
         self._changed = Condition()
-        self._held = False
         self._until_s = 0.0  # of the time given to somebody
         self._ending = False
         self._error: Exception | None = None
@@ -64,17 +63,20 @@ class RelayBarrier:
         self._thread = Thread(target=self._run, name=f"barrier {self._name}", daemon=True)
         self._thread.start()
 
+    @staticmethod
+    def probe(pin: int, *, pin_factory: Any = None, **_how: object) -> Any:
+        """Takes the pin as an input, which moves nothing, for a test; close what comes back. Raises `Unavailable`."""
+        return open_pin(
+            "relay", pin, "relay", lambda gpiozero: gpiozero.InputDevice(pin, pull_up=None, active_state=True, pin_factory=pin_factory)
+        )
+
     def let_through(self) -> None:
         """Opens for `pulse_ms`; see `Barrier.let_through`."""
-        self._be(until_s=time.monotonic() + self._pulse_s)
-
-    def hold_open(self) -> None:
-        """Opens until `rest`; see `Barrier.hold_open`."""
-        self._be(held=True)
-
-    def rest(self) -> None:
-        """Closes; see `Barrier.rest`."""
-        self._be(held=False, until_s=0.0)
+        with self._changed:
+            if self._error is not None:
+                raise Unplugged(f"{self._name!r} does not work any more. Check the relay board; it is opened anew.") from self._error
+            self._until_s = time.monotonic() + self._pulse_s
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Leaves the relay as `when_closed` says and releases the pin."""
@@ -88,21 +90,13 @@ class RelayBarrier:
             _log.warning("%s: the pin does not answer: it is released when it does", self._name)
         self._pin.close()
 
-    def _be(self, *, held: bool | None = None, until_s: float | None = None) -> None:
-        with self._changed:
-            if self._error is not None:
-                raise Unplugged(f"{self._name!r} does not work any more. Check the relay board; it is opened anew.") from self._error
-            self._held = self._held if held is None else held
-            self._until_s = self._until_s if until_s is None else until_s
-            self._changed.notify_all()
-
     def _run(self) -> None:
         try:
             with self._changed:
                 while not self._ending:
                     left_s = self._until_s - time.monotonic()
-                    self._pin.value = int(self._held or left_s > 0)
-                    self._changed.wait(None if self._held or left_s <= 0 else left_s)
+                    self._pin.value = int(left_s > 0)
+                    self._changed.wait(left_s if left_s > 0 else None)
                 self._pin.value = int(self._open_when_closed)
         except Exception as error:  # noqa: BLE001 - whatever pins raise must reach the next caller, not die with this thread
             _log.exception("%s the relay failed", self._name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,12 +22,12 @@ class Command:
     Attributes:
         data: the bytes to send.
         what: what it is for, for messages, for example `set its trigger`.
-        answer: what it must answer, as `cut_answer` gives it; None when any answer will do.
+        answer: how its answer must begin, as `cut_answer` gives it.
     """
 
     data: bytes
     what: str
-    answer: bytes | None = None
+    answer: bytes = b""
 
 
 class ScannerModule(Protocol):
@@ -37,9 +38,8 @@ class ScannerModule(Protocol):
         """What the family is called."""
         ...
 
-    @property
-    def setup(self) -> tuple[Command, ...]:
-        """What is asked when the port is opened, in order; nothing in it is written to the module's flash."""
+    def setup(self) -> Generator[Command, bytes, None]:
+        """What is asked when the port is opened, each sent its answer back; nothing in it is written to the module's flash."""
         ...
 
     @property
@@ -72,7 +72,9 @@ def set_up(port: SerialPort, module: ScannerModule, name: str) -> bytes:
         Unplugged: the port went away.
     """
     others = b""
-    for command in module.setup:
+    steps = module.setup()
+    command = next(steps, None)
+    while command is not None:
         answer, rest = _ask(port, module, command)
         others += rest
         if answer is None:
@@ -80,10 +82,14 @@ def set_up(port: SerialPort, module: ScannerModule, name: str) -> bytes:
                 f"{name!r}: no {module.name} answers there (asked to {command.what}). Check that the module's RX is wired, that `baud` is "
                 "the module's, and its type; without `module=` it is read as it is set."
             )
-        if command.answer is not None and answer != command.answer:
+        if not answer.startswith(command.answer):
             raise Unavailable(
                 f"{name!r}: the {module.name} refuses to {command.what} (answer {answer.hex()}). Check its type, or leave that option out."
             )
+        try:
+            command = steps.send(answer)
+        except StopIteration:
+            command = None
     return others
 
 
@@ -99,6 +105,6 @@ def _ask(port: SerialPort, module: ScannerModule, command: Command) -> tuple[byt
             answer, data = module.cut_answer(data)
             if answer is not None:
                 break
-        if answer is not None and command.answer in (None, answer):
+        if answer is not None and answer.startswith(command.answer):
             break
     return answer, data

@@ -6,8 +6,9 @@ GPIO15 (RXD, pin 10), its RX to GPIO14 (TXD, pin 8), GND to pin 6; the header ta
 level shifter. Then the port is /dev/serial0 (and `enable_uart=1`). Set the reader to end each code with CR, LF, both, or
 to frame it in STX and ETX. The user needs the group dialout. `/dev/serial/by-id/…` names a reader whatever the plug.
 
-With `module=gm65` (GM65, GM861 and their like) or `module=de2120` its trigger and lights are set each time it is opened, and
-its answers checked; a module that does not answer is an error, for nobody would notice a reader that never reads.
+With `module=gm65` (GM65, GM861 and their like) its trigger and lights, where its codes go and their line end are set each time it is
+opened, with `module=de2120` only its trigger. Its answers are checked; a module that does not answer is an error, for nobody would
+notice a reader that never reads.
 
 Example:
     >>> from drivers.catalogue import open_reader                                        # doctest: +SKIP
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from drivers.line_framing import LineFraming
 from drivers.line_reader import Line
@@ -58,7 +60,7 @@ class SerialReader:
         name = f"serial:{port}"
         self._framing = LineFraming(max_bytes)
         self._port = SerialPort(name, port, baud, "reader")
-        self._module = _module(module, trigger, aim, light)
+        self._module = _module(port, module, trigger, aim, light)
         self._waits_to_be_asked = trigger == "host"
         self._faster = b""
         if self._module is not None:
@@ -102,7 +104,7 @@ class SerialReader:
             self._port.write(self._module.scan)
 
     def refused(self) -> Mapping[str, int]:
-        """How many lines were thrown away: `oversize`, `binary` or `incomplete`."""
+        """How many lines were thrown away: `oversize`, `binary`, `unended` or `incomplete`."""
         return self._framing.refused()
 
     def close(self) -> None:
@@ -110,13 +112,18 @@ class SerialReader:
         self._port.close()
 
 
-def _module(module: str, trigger: str, aim: str, light: str) -> ScannerModule | None:
+def _module(port: str, module: str, trigger: str, aim: str, light: str) -> ScannerModule | None:
     if module == "gm65":
         from drivers.gm65 import Gm65  # noqa: PLC0415 - only where it is used
 
-        return Gm65(trigger, aim, light)
+        return Gm65(trigger, aim, light, usb=_is_cdc(port))
     if module == "de2120":
         from drivers.de2120 import De2120  # noqa: PLC0415 - the same
 
         return De2120(trigger)
     return None
+
+
+def _is_cdc(port: str) -> bool:
+    """Whether Linux's driver of USB virtual COM ports serves it: a module's own plug, or one of few adapters."""
+    return any(name.startswith("ttyACM") for name in (Path(port).name, Path(port).resolve().name))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does n
 _PUT_S = 1.0
 _HELD_ON_S = 0.2  # what is held up before a still view is told again so often: well within the least of gate.held_s
 _EXPOSURES = 2  # a camera alternates at most
-_ANSWERED_REFUSALS = ("binary", "oversize")  # somebody did show a code; `incomplete` is a line's noise
+_ANSWERED_REFUSALS = ("binary", "oversize", "unended")  # somebody did show a code; `incomplete` is a line's noise
 
 
 class Source:
@@ -78,7 +78,7 @@ class Source:
         return {**self.counters, **reopened, **refused, "look_ms": round(self.look_ms, 2)}
 
     def newly_refused(self) -> bool:
-        """Tells whether a reader has thrown away somebody's code (binary, far too long) since this was last asked."""
+        """Tells whether a reader has thrown away somebody's code (binary, far too long, without an end) since this was last asked."""
         refused = self._refused()
         told, self._refused_told = self._refused_told, sum(refused[reason] for reason in _ANSWERED_REFUSALS)
         return self._refused_told > told

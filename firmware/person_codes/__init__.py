@@ -22,7 +22,6 @@ __all__ = [
     "Sex",
     "WarningCode",
     "read_person",
-    "read_person_bytes",
     "write_person",
 ]
 
@@ -70,23 +69,6 @@ def read_person(text: str) -> Person:
         if form.recognises(text):
             return form.read(text)
     raise NotAPersonCode(Reason.UNKNOWN_FORMAT)
-
-
-def read_person_bytes(data: bytes) -> Person:
-    """Reads a code as a barcode reader sends it: strict UTF-8, never guessed.
-
-    Raises:
-        NotAPersonCode: as `read_person`, and `NOT_UTF8`.
-    """
-    if len(data) > 4 * TEXT_MAX_CHARS:
-        raise NotAPersonCode(Reason.TOO_LONG)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = None
-    if text is None:  # raised out here: inside the except it would carry the decoder's error, which holds the bytes
-        raise NotAPersonCode(Reason.NOT_UTF8)
-    return read_person(text)
 
 
 def write_person(person: Person) -> str:

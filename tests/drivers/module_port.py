@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from binascii import crc_hqx
+from collections.abc import Mapping
 from pathlib import Path
 
 from pty_port import PtyPort
@@ -49,16 +50,37 @@ class ModulePort(PtyPort):
 
 
 class Gm65Port(ModulePort):
-    """Zone bits; `flash` holds what outlives `power_cycle`. `noise` comes before each answer, `fixed_sum` is a habit of some modules."""
+    """Zone bits; `flash` holds what outlives `power_cycle`. `noise` comes before each answer, `fixed_sum` is a habit of some modules.
 
-    def __init__(self, link: Path | None = None, *, deaf: bool = False, noise: bytes = b"", fixed_sum: bool = False) -> None:
-        self.zones = {0x0000: FACTORY_SETTINGS, 0x0002: 0}
+    `scanned_in` is what somebody set it to with the codes of its manual, and saved.
+    """
+
+    LINE_ENDS = (b"\r", b"\r\n", b"\t", b"")
+
+    def __init__(
+        self,
+        link: Path | None = None,
+        *,
+        deaf: bool = False,
+        noise: bytes = b"",
+        fixed_sum: bool = False,
+        scanned_in: Mapping[int, int] | None = None,
+    ) -> None:
+        self.zones = {0x0000: FACTORY_SETTINGS, 0x0002: 0, 0x000D: 0xA0, 0x0060: 0x01, **(scanned_in or {})}
         self.flash = dict(self.zones)
         self.flash_writes = 0
         self.unknown: set[int] = set()
         self.wrong_sums_to_send = 0
         self.noise, self.fixed_sum = noise, fixed_sum
         super().__init__(link, deaf=deaf)
+
+    def show(self, code: bytes) -> bytes:
+        """Reads a code as it is set, and returns what it sent: nothing when its codes go to its USB plug."""
+        added = self.zones[0x0060]
+        end = self.LINE_ENDS[added >> 5 & 0b11] if added & 0b1 else b""
+        sent = (b"Q" if added & 0b100 else b"") + code + end if self.zones[0x000D] & 0b11 == 0b00 else b""
+        self.send(sent)
+        return sent
 
     def power_cycle(self) -> None:
         self.zones = dict(self.flash)

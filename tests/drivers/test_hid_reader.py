@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers
 from pty_port import PtyPort
-from typing_scanner import EVENT, F1, SHIFT, TypingScanner, events, keys, press
+from typing_scanner import ENTER, EVENT, F1, SHIFT, TypingScanner, events, keys, press
 
 from drivers import hid_reader
 from drivers.catalogue import check_reader_url
 from drivers.errors import BadUrl, Unavailable, Unplugged
 from drivers.hid_reader import HidReader
+from drivers.line_framing import LineFraming
+from drivers.us_keyboard import UsKeyboard
 
 pytestmark = pytest.mark.timeout(30)
 SYN_DROPPED = EVENT.pack(0, 0, 0, 3, 0)
@@ -44,12 +48,32 @@ def test_events_cut_anywhere_are_put_together(scanner: TypingScanner) -> None:
     assert taken[0].decode() == "001099012345|Nguyễn Văn A"
 
 
-def test_after_lost_events_the_line_is_refused_and_no_key_is_held(scanner: TypingScanner) -> None:
+def test_after_lost_events_the_rest_of_a_code_is_not_taken_for_another_code(scanner: TypingScanner) -> None:
+    """Lost from the middle: Shift went down, and what is left to read up to Enter is a person's code of its own."""
     reader = opened(scanner)
-    scanner.send(events([*keys("0010"), (SHIFT, 1)]) + SYN_DROPPED + events(keys("whole\r")))
+    scanner.send(events([*keys("0010"), (SHIFT, 1)]) + SYN_DROPPED + events(keys("001099012345\rwhole\r")))
     assert next(reader.lines()).data == b"whole"
-    assert reader.refused() == {"incomplete": 1}
+    assert reader.refused() == {"binary": 1}
     reader.close()
+
+
+def test_what_the_kernel_kept_of_a_cut_report_is_not_believed(scanner: TypingScanner) -> None:
+    """libevdev, "SYN_DROPPED handling": all events up to and including the next SYN_REPORT belong to a report of which some are lost."""
+    reader = opened(scanner)
+    scanner.send(events(keys("00")) + SYN_DROPPED + events(press(ENTER))[EVENT.size : 3 * EVENT.size] + events(keys("45\rwhole\r")))
+    assert next(reader.lines()).data == b"whole"
+    assert reader.refused() == {"binary": 1}
+    reader.close()
+
+
+@given(start=integers(0, 125), count=integers(1, 125))
+def test_whatever_is_lost_no_part_of_a_code_is_taken_for_a_code(start: int, count: int) -> None:
+    typed, size = events(keys("first|1\rsecond|2\r")), EVENT.size
+    reader = object.__new__(HidReader)
+    reader._framing, reader._keyboard, reader._partial, reader._skipping = LineFraming(64), UsKeyboard(), b"", False
+    lines = reader._typed(typed[: start * size] + SYN_DROPPED + typed[(start + count) * size :] + events(keys("\r\rthird|3\r")))
+    assert set(lines) <= {b"first|1", b"second|2", b"third|3"}
+    assert lines[-1] == b"third|3"
 
 
 def test_a_modifier_held_at_unplugging_is_not_held_afterwards(scanner: TypingScanner) -> None:

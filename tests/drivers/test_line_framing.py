@@ -48,6 +48,7 @@ def test_no_line_is_empty_too_long_or_not_text(pieces: list[bytes]) -> None:
     [
         (b"\x02one\x03\x02two\x03", [b"one", b"two"], {}),
         (b"broken\x02whole\x03", [b"whole"], {"incomplete": 1}),
+        (b"0010990123\x02whole\x03", [b"whole"], {"unended": 1}),
         (b"0123456789abcdef\r", [b"0123456789abcdef"], {}),
         (b"0123456789abcdefg\rnext\r", [b"next"], {"oversize": 1}),
         (b"0123456789abcdefg\x00\xff\rnext\r", [b"next"], {"oversize": 1}),
@@ -61,13 +62,14 @@ def test_framing_by_example(sent: bytes, lines: list[bytes], refused: dict[str, 
     assert framing.refused() == refused
 
 
-def test_a_burst_that_ends_without_a_line_end_is_not_glued_to_the_next() -> None:
+@pytest.mark.parametrize("half, reason", [(b"half of Mr A's", "unended"), (b"001099012", "incomplete"), (b"\xff", "incomplete")])
+def test_a_burst_that_ends_without_a_line_end_is_not_glued_to_the_next(half: bytes, reason: str) -> None:
     framing = LineFraming(16)
-    framing.feed(b"half of Mr A's")
+    framing.feed(half)
     framing.end_of_burst()
     framing.end_of_burst()
     assert framing.feed(b"Mrs B\r") == [b"Mrs B"]
-    assert framing.refused() == {"incomplete": 1}
+    assert framing.refused() == {reason: 1}
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -64,6 +66,48 @@ def test_a_gm65_is_set_in_memory_and_its_flash_is_left_alone(gm65: Gm65Port, opt
     assert gm65.flash_writes == 0
 
 
+@pytest.mark.parametrize(
+    "scanned_in, end",
+    [
+        ({}, b"\r"),
+        ({0x0060: 0x21}, b"\r\n"),
+        ({0x000D: 0xA1}, b"\r"),  # a USB keyboard: commands are answered, codes go elsewhere
+        ({0x000D: 0xA3}, b"\r"),
+        ({0x0060: 0x00}, b"\r"),  # no line end
+        ({0x0060: 0x61}, b"\r"),
+        ({0x0060: 0x41}, b"\r"),  # a tab is no line end
+        ({0x000D: 0x01, 0x0060: 0x04}, b"\r"),  # the kind of code before it
+    ],
+)
+def test_whatever_was_scanned_into_a_gm65_its_codes_come_here_whole_and_ended(scanned_in: dict[int, int], end: bytes) -> None:
+    port = Gm65Port(scanned_in=scanned_in)
+    reader = SerialReader(port.path, module="gm65")
+    assert port.show(b"001099012345") == b"001099012345" + end
+    assert next(reader.lines()).data == b"001099012345"
+    assert reader.refused() == {}
+    assert port.flash_writes == 0
+    assert port.zones[0x000D] & 0xFC == port.flash[0x000D] & 0xFC, "what is not ours is left as it was"
+    reader.close()
+    port.unplug()
+
+
+def test_a_gm65_on_its_own_usb_plug_goes_on_sending_there(tmp_path: Path) -> None:
+    port = Gm65Port(tmp_path / "ttyACM0", scanned_in={0x000D: 0xA3})
+    SerialReader(port.path, module="gm65").close()
+    assert port.zones[0x000D] == 0xA3
+    port.unplug()
+
+
+@pytest.mark.usefixtures("quickly")
+@pytest.mark.parametrize(
+    "zone, told", [(0x000D, "tell where its codes go (zone bit 0x000D)"), (0x0060, "the line end after a code (zone bit 0x0060)")]
+)
+def test_a_gm65_that_does_not_know_a_zone_bit_is_named_with_it(gm65: Gm65Port, zone: int, told: str) -> None:
+    gm65.unknown = {zone}
+    with pytest.raises(Unavailable, match=f"the GM65 refuses to .*{re.escape(told)} .answer 0300.. Check its type"):
+        SerialReader(gm65.path, module="gm65")
+
+
 def test_host_triggering_makes_it_read_and_its_answer_is_no_code(gm65: Gm65Port) -> None:
     reader = SerialReader(gm65.path, module="gm65", trigger="host")
     assert gm65.zones[0x0002] == 0
@@ -105,7 +149,9 @@ def test_a_command_hurt_on_the_line_is_sent_again(gm65: Gm65Port) -> None:
 @pytest.mark.usefixtures("quickly")
 def test_a_module_that_refuses_is_named_with_what_to_do(gm65: Gm65Port) -> None:
     gm65.unknown = {0x0000}
-    with pytest.raises(Unavailable, match=r"the GM65 refuses to set its trigger and lights \(answer 0300\). Check its type"):
+    with pytest.raises(
+        Unavailable, match=r"the GM65 refuses to set its trigger and lights \(zone bit 0x0000\) \(answer 0300\). Check its type"
+    ):
         SerialReader(gm65.path, module="gm65")
 
 

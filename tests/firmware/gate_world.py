@@ -238,7 +238,11 @@ class Reader:
         self.link.symlink_to(os.ttyname(self._theirs))
 
     def scan(self, data: str | bytes) -> None:
-        os.write(self._ours, (data.encode() if isinstance(data, str) else data) + b"\r\n")
+        self.send((data.encode() if isinstance(data, str) else data) + b"\r\n")
+
+    def send(self, data: bytes) -> None:
+        """Sends just that."""
+        os.write(self._ours, data)
 
     def unplug(self) -> None:
         self.link.unlink(missing_ok=True)

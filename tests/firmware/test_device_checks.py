@@ -191,6 +191,22 @@ def test_further_parts_are_opened_and_a_barrier_moves_for_nobody(enrolled: Enrol
     assert (taken.verdict, "GPIO5" in taken.detail) == (Verdict.FAULT, True)
 
 
+@pytest.mark.parametrize("when_closed", ["rest", "open"])
+@pytest.mark.parametrize("active_low", [0, 1])
+@pytest.mark.parametrize("held", [False, True])
+def test_whatever_a_barriers_wires_say_its_test_leaves_it_so(
+    enrolled: Enrolled, pins: MockFactory, when_closed: str, active_low: int, held: bool
+) -> None:
+    pin = pins.pin(5)
+    (pin.drive_high if held else pin.drive_low)()  # a resistor on the relay board, or the level that a stopped gate left
+    before = [state.state for state in pin.states]
+    lane = {**IN, "reader": "serial:/dev/a", "barrier": f"relay:?pin=5&when_closed={when_closed}&active_low={active_low}"}
+    (finding,) = check_parts(loaded(enrolled, lane))
+    assert [state.state for state in pin.states] == before
+    assert pin.function == "input"
+    assert (finding.verdict, finding.detail) == (Verdict.OK, "relay: its pin can be had; it was not moved")
+
+
 def test_signals_of_the_result_are_states_without_sound() -> None:
     for signal in (Signal.STARTING, Signal.READY, Signal.FAULT):
         pattern = PATTERNS[signal]

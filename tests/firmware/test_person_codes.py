@@ -26,7 +26,6 @@ from firmware.person_codes import (
     cccd,
     national,
     read_person,
-    read_person_bytes,
     write_person,
 )
 from firmware.person_codes.citizen_id import provinces
@@ -81,7 +80,6 @@ def test_what_is_written_is_read_back_to_the_letter(person: Person, form: Litera
     text = unicodedata.normalize(form, write_person(person))
     wanted = replace(person, name=unicodedata.normalize("NFC", person.name))
     assert replace(read_person(text), warnings=()) == wanted
-    assert read_person_bytes(text.encode()) == read_person(text)
 
 
 @given(person=cards)
@@ -248,13 +246,6 @@ def test_no_persons_data_in_repr_logs_or_errors(person: Person) -> None:
         except NotAPersonCode as refused:
             shown = f"{refused!r} {refused} {refused.args} {refused.__context__!r} {refused.__cause__!r}"
             assert not any(secret in shown for secret in secrets if secret)
-
-
-def test_bytes_that_are_not_utf8_are_refused_and_not_repeated() -> None:
-    with pytest.raises(NotAPersonCode) as refused:
-        read_person_bytes(CARD.encode("utf-8").replace("ễ".encode(), b"\xc5"))
-    assert refused.value.reason is Reason.NOT_UTF8
-    assert refused.value.__context__ is None
 
 
 def test_a_refusal_survives_pickling() -> None:

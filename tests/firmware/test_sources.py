@@ -18,6 +18,7 @@ from gate_world import BLANK, WAIT_S, Reader, ToldCamera, add_test_drivers, wait
 from PIL import Image
 from qr_pictures import picture_of
 
+from drivers import serial_reader
 from drivers.camera import Frame
 from drivers.errors import Stalled, Unplugged
 from edge_agent.settings import GateSettings, LaneSettings
@@ -271,6 +272,19 @@ def test_what_a_reader_throws_away_is_counted_and_noticed_once(watch: list[Watch
     assert watch[0].next_change().state is SourceState.FAULT
     assert source.snapshot()["refused_binary"] == 1  # kept past the reopening
     assert not source.newly_refused()
+
+
+def test_a_code_without_a_line_end_is_noticed_and_noise_is_not(
+    watch: list[Watched], reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serial_reader, "_BURST_GAP_S", 0.05)
+    watch.append(Watched(LaneSettings("in", "in", reader=reader.url)))
+    source = watch[0].source
+    assert watch[0].next_change().state is SourceState.WORKING
+    for burst, reason, noticed in ((b"\x00\xff", "incomplete", False), (CARD.encode(), "unended", True)):
+        reader.send(burst)
+        wait_until(lambda reason=reason: f"refused_{reason}" in source.snapshot(), f"{reason} is counted")  # type: ignore[misc]
+        assert source.newly_refused() is noticed
 
 
 def test_a_reader_waits_for_room_in_the_queue_and_loses_nobody(watch: list[Watched], reader: Reader) -> None:
