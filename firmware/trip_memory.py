@@ -75,5 +75,5 @@ class TripMemory:
             return
         trusted = now.clock is not Clock.UNKNOWN
         with closing(Documents(self._state, FILE_NAME)) as documents:
-            documents.put(_DOCUMENT, {"trip": trip or "", "boot": self._boot, "seen_ms": now.wall_ms, "trusted": trusted})
+            documents.put_alone(_DOCUMENT, {"trip": trip or "", "boot": self._boot, "seen_ms": now.wall_ms, "trusted": trusted})
         self._noted = (trip, now.boottime_ms)
