@@ -152,9 +152,9 @@ class Consumer:
                 self._attendant.attend(report)
             case Unread(lane, advice):
                 self._answer(lane, _ADVICE[advice])
-            case Switched(name, active, at_s):
-                if active and not self._happenings.is_active(name) and self._happenings.role(name) in _BUTTONS:
-                    self._gate.pressed(name, at_s)
+            case Switched(name):
+                if report.is_press and self._happenings.role(name) in _BUTTONS:
+                    self._gate.pressed(name, report.at_s)
                 self._happened(self._happenings.switched(report))
                 self._settle()
             case TripOrder():

@@ -63,7 +63,7 @@ class Happenings:
         if report.active == before:
             return []
         if self._vehicle is not None and role == "terminus":
-            return _facts(self._vehicle.terminus()) if report.active else []
+            return _facts(self._vehicle.terminus()) if report.is_press else []
         return self._allowances[report.name].changed(report.at_s, active=report.active) if role in _TOLD else []
 
     @property

@@ -67,6 +67,20 @@ def test_ignition_and_terminus_rule_the_trips(tmp_path: Path, time: Time) -> Non
     assert bus.trip is None
 
 
+def test_a_terminus_button_that_is_stuck_ends_no_trip_whenever_it_is_opened(tmp_path: Path, time: Time) -> None:
+    bus = vehicle(tmp_path, time)
+    told = Happenings(INPUTS, bus)
+    told.switched(Switched("ignition", True, 0.0, first=True))
+    trip = bus.trip
+    assert told.switched(Switched("terminus", True, 1000.0, first=True)) == []
+    assert (
+        told.switched(Switched("terminus", False, 2000.0, first=True))
+        == told.switched(Switched("terminus", True, 3000.0, first=True))
+        == []
+    )
+    assert bus.trip == trip is not None
+
+
 def test_a_trip_that_a_long_power_cut_ended_is_told_when_the_gate_opens(tmp_path: Path, time: Time) -> None:
     vehicle(tmp_path, time).begin()
     time.now_s = 3600.0
