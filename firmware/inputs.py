@@ -59,7 +59,7 @@ class Input:
     def _put(self, report: Switched) -> None:
         while not self._kept.stopping.is_set():
             try:
-                self._reports.put(report, timeout=_PUT_S)
+                self._reports.put(report, timeout=_PUT_S, ahead=self.settings.role == "power-fail")
             except queue.Full:
                 continue
             return
