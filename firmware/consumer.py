@@ -158,7 +158,7 @@ class Consumer:
                 self._happened(self._happenings.switched(report))
                 self._settle()
             case TripOrder():
-                self._happened(self._happenings.ordered(report))
+                self._happened(self._happenings.ordered(report, time.monotonic()))
             case SourceChanged(lane, state, why):
                 self._log_source(lane, state, why)
                 self._feedback.source_is(lane, state)

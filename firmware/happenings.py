@@ -63,7 +63,7 @@ class Happenings:
         if report.active == before:
             return []
         if self._vehicle is not None and role == "terminus":
-            return _facts(self._vehicle.terminus()) if report.is_press else []
+            return _facts(self._vehicle.terminus_pressed(report.at_s)) if report.is_press else []
         return self._allowances[report.name].changed(report.at_s, active=report.active) if role in _TOLD else []
 
     @property
@@ -71,17 +71,17 @@ class Happenings:
         """Whether this is a vehicle whose passages belong to trips."""
         return self._vehicle is not None
 
-    def ordered(self, order: TripOrder) -> list[Facts]:
+    def ordered(self, order: TripOrder, now_s: float) -> list[Facts]:
         """Obeys an operator and returns what is to be recorded of it."""
         if self._vehicle is None:
             return []
         match order:
             case TripOrder.BEGIN:
-                return _facts(self._vehicle.begin())
+                return _facts(self._vehicle.begin(now_s))
             case TripOrder.END:
                 return _facts(self._vehicle.end())
             case TripOrder.TERMINUS:
-                return _facts(self._vehicle.terminus())
+                return _facts(self._vehicle.terminus(now_s))
 
     def tick(self, now_s: float) -> list[Facts]:
         """Lets time pass."""

@@ -44,13 +44,17 @@ class Vehicle:
         """Lets time pass."""
         return self._noted(self._trips.tick(now_s))
 
-    def terminus(self) -> list[TripChange]:
-        """The vehicle is at its terminus."""
-        return self._noted(self._trips.terminus())
+    def terminus_pressed(self, now_s: float) -> list[TripChange]:
+        """The terminus button was pressed."""
+        return self._noted(self._trips.terminus_pressed(now_s))
 
-    def begin(self) -> list[TripChange]:
+    def terminus(self, now_s: float) -> list[TripChange]:
+        """The vehicle is at its terminus, by command."""
+        return self._noted(self._trips.terminus(now_s))
+
+    def begin(self, now_s: float) -> list[TripChange]:
         """A trip begins by command."""
-        return self._noted(self._trips.begin())
+        return self._noted(self._trips.begin(now_s))
 
     def end(self) -> list[TripChange]:
         """The trip ends by command."""

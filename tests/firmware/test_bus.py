@@ -17,7 +17,7 @@ from receivers import rmc
 from drivers.indicator import Signal
 from edge_agent.entry import Kind, Position
 from edge_agent.settings import InputSettings, LaneSettings, Settings, VehicleSettings
-from firmware import consumer
+from firmware import consumer, trips
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
@@ -87,6 +87,7 @@ class Bus:
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
     add_test_drivers(monkeypatch)
     monkeypatch.setattr(consumer, "_TICK_S", 0.1)
+    monkeypatch.setattr(trips, "PRESSED_AGAIN_S", 0.0)
     with mock_pins() as pins:
         bus = Bus(tmp_path, Enrolled(tmp_path / "state", tmp_path / "run"), pins)
         yield bus

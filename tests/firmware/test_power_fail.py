@@ -143,9 +143,10 @@ def test_a_camera_that_will_not_close_delays_neither_the_last_entry_nor_the_dark
     monkeypatch.setattr(gatehouse, "_JOIN_S", 0.1)
     released, met = threading.Event(), list[tuple[list[Kind], bool]]()
 
-    def hang(_camera: ToldCamera) -> None:
+    def hang(camera: ToldCamera) -> None:
         met.append((enrolled.kinds(), SpyIndicator.by_name["gate"].closed))
         released.wait(WAIT_S)
+        camera._closed.set()
 
     monkeypatch.setattr(ToldCamera, "close", hang)
     ToldCamera.plans["stuck"] = [[BLANK]]
