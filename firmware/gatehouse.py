@@ -172,6 +172,7 @@ class Gatehouse:
         """First what must be on disk, then what people see, then what may hang: a reserve carries the gate for moments only."""
         reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
         self._consumer.note(Kind.CLOSE, {"reason": reason})
+        self._happenings.close()
         self._feedback.everywhere(Signal.CLOSED)
         self._control.tell(self._counters())
         self._control.stop()

@@ -88,6 +88,11 @@ class Happenings:
         trips = _facts(self._vehicle.tick(now_s)) if self._vehicle is not None else []
         return trips + [facts for allowance in self._allowances.values() for facts in allowance.tick(now_s)]
 
+    def close(self) -> None:
+        """The gate closes, and remembers what it goes on with when it opens again."""
+        if self._vehicle is not None:
+            self._vehicle.close()
+
     def _any(self, role: str) -> bool:
         return any(active for name, active in self._active.items() if self._roles[name] == role)
 

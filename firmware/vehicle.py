@@ -60,6 +60,10 @@ class Vehicle:
         """The trip ends by command."""
         return self._noted(self._trips.end())
 
+    def close(self) -> None:
+        """Notes until when the trip is known to have run; to be called last."""
+        self._noted([], closing=True)
+
     def _recall(self) -> tuple[str | None, bool]:
         try:
             return self._memory.recall(self._now())
@@ -67,9 +71,9 @@ class Vehicle:
             log.warning("the running trip cannot be recalled (%s): a new one begins", error.strerror)
             return None, False
 
-    def _noted(self, changes: list[TripChange]) -> list[TripChange]:
+    def _noted(self, changes: list[TripChange], *, closing: bool = False) -> list[TripChange]:
         try:
-            self._memory.note(self._trips.current, self._now())
+            self._memory.note(self._trips.current, self._now(), closing=closing)
             self._forgetful = False
         except OSError as error:
             if not self._forgetful:

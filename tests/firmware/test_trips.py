@@ -182,6 +182,14 @@ def test_a_running_trip_costs_a_write_every_five_minutes_at_most(tmp_path: Path)
     assert written == 7
 
 
+def test_a_clean_close_counts_the_quarter_of_an_hour_from_then(tmp_path: Path) -> None:
+    memory = TripMemory(tmp_path, BOOT)
+    memory.note("trip 1", moment(0))
+    memory.note("trip 1", moment(4), closing=True)
+    assert TripMemory(tmp_path, NEXT_BOOT).recall(moment(18)) == ("trip 1", True)
+    assert TripMemory(tmp_path, NEXT_BOOT).recall(moment(20)) == ("trip 1", False)
+
+
 def test_a_damaged_memory_is_set_aside(tmp_path: Path) -> None:
     memory = TripMemory(tmp_path, BOOT)
     memory.note("trip 1", moment(0))
