@@ -102,7 +102,12 @@ def test_stop_closes_the_device_and_nothing_more_is_said() -> None:
 
 def test_stop_returns_while_a_device_will_not_close() -> None:
     told, released, was_closed = Told(), threading.Event(), threading.Event()
-    part = Part(lambda: (released.wait(WAIT_S), was_closed.set()))
+
+    def closes_at_last() -> None:
+        released.wait(WAIT_S)
+        was_closed.set()
+
+    part = Part(closes_at_last)
 
     def use(opened: Part) -> None:
         kept.works()
