@@ -7,6 +7,7 @@ opens as empty without a word. This one writes a new file, fsyncs it, keeps the 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from tinydb.storages import Storage
 
 from edge_agent.disk import sync_folder
 
+log = logging.getLogger(__name__)
 FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
 _CURES = {FILE_NAME: "; enrol this device again"}
 _WRITING = threading.Lock()  # a write reads all and replaces all; one process writes, in more than one thread
@@ -113,6 +115,15 @@ class Documents:
         """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
         with _WRITING:
             self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
+
+    def put_alone(self, name: str, value: Mapping[str, Any]) -> None:
+        """As `put`, in a file that holds nothing else worth keeping: torn versions are set aside, which is said."""
+        try:
+            self.put(name, value)
+        except DocumentsDamaged as error:
+            log.warning("%s: set aside and written anew", error)
+            self.set_aside()
+            self.put(name, value)
 
     def remove(self, name: str) -> None:
         """Forgets a document, if there is one; forgotten to stay when it returns."""

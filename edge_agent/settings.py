@@ -130,7 +130,7 @@ class VehicleSettings:
     """For buses, boats and other vehicles."""
 
     trips: bool = setting("whether passages belong to trips, which begin with the ignition or by command", False)
-    linger_s: float = setting("a trip ends when the ignition has been off for so many seconds", 180.0, least=0, most=7200)
+    linger_s: float = setting("a trip ends when the ignition has been off for so many seconds", 180.0, least=10, most=7200)
     position: str = setting("receiver of positions, a driver URL; empty: none", "")
     position_max_age_s: float = setting("a position older than so many seconds is not recorded", 15.0, least=1, most=600)
 

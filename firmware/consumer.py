@@ -105,6 +105,7 @@ class Consumer:
         )
         self._keeps_out = (False, False)  # the outbox, the hours or a command
         self._told: dict[str, tuple[SourceState, str]] = {}
+        self._stumbling: dict[str, str] = {}  # where the steps of each second stumble now, by step
         self._look_at_clock()
         self._next_tick_s = 0.0
         self.answers: Counter[str] = Counter()
@@ -120,12 +121,9 @@ class Consumer:
         except Exception as error:  # noqa: BLE001 - one code that we stumble over must not close the gate for everybody
             self._stumbled(report, error)
         ticks = time.monotonic() >= self._next_tick_s
-        try:
-            self._outbox.repair_when_due()
-            if ticks:
-                self._tick()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._stumbled(None, error)
+        self._step("repair", self._outbox.repair_when_due)
+        if ticks:
+            self._tick()
         return ticks
 
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
@@ -165,14 +163,14 @@ class Consumer:
                 self._attendant.attend(report)
             case Unread(lane, advice):
                 self._answer(lane, _ADVICE[advice])
-            case Switched(name, active, at_s):
-                if active and not self._happenings.is_active(name) and self._happenings.role(name) in _BUTTONS:
-                    self._gate.pressed(name, at_s)
-                    self._attendant.look_again(at_s)
+            case Switched(name):
+                if report.is_press and self._happenings.role(name) in _BUTTONS:
+                    self._gate.pressed(name, report.at_s)
+                    self._attendant.look_again(report.at_s)
                 self._happened(self._happenings.switched(report))
                 self._settle()
             case TripOrder():
-                self._happened(self._happenings.ordered(report))
+                self._happened(self._happenings.ordered(report, time.monotonic()))
             case SourceChanged(lane, state, why):
                 self._log_source(lane, state, why)
                 self._feedback.source_is(lane, state)
@@ -195,17 +193,32 @@ class Consumer:
         if isinstance(report, Reading):
             self._answer(report.lane, Signal.REFUSED)
 
+    def _step(self, name: str, work: Callable[[], None]) -> None:
+        """Does what comes round again and again; where it stumbles, the other steps are done all the same, and it is said once."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - what one step stumbles over must not keep the gate from the others
+            self.answers["unexpected"] += 1
+            if self._stumbling.get(name) != (trouble := where(error)):
+                self._stumbling[name] = trouble
+                log.error("unexpected %s; please report it", trouble)  # noqa: TRY400 - a traceback could hold data
+        else:
+            self._stumbling.pop(name, None)
+
     def _tick(self) -> None:
         self._next_tick_s = time.monotonic() + _TICK_S
+        self._step("clock", self._see_clock)
+        self._step("gate", lambda: self._gate.tidy(self.moment(time.monotonic())))
+        self._step("happenings", lambda: self._happened(self._happenings.tick(time.monotonic())))
+        self._step("trust", self._trust.look_again)
+        self._step("outbox", self._outbox.look)
+        self._step("lights", self._settle)
+
+    def _see_clock(self) -> None:
         before = self._clock
         self._look_at_clock()
         if _TRUST[self._clock] > _TRUST[before]:
             self.note(Kind.CLOCK, {"clock": str(self._clock)})
-        self._gate.tidy(self.moment(time.monotonic()))
-        self._happened(self._happenings.tick(time.monotonic()))
-        self._trust.look_again()
-        self._outbox.look()
-        self._settle()
 
     def _look_at_clock(self) -> None:
         now = self._time_sense.now()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +11,7 @@ from enum import StrEnum
 from edge_agent.entry import Direction, Known
 from firmware.presence import Last
 
+_TURNS = 8  # remembered of each button: a press is told after its bounce time, and codes were read meanwhile
 CLASH_S = 1.0  # two buttons within so long: two hands, not a change of mind
 
 
@@ -85,13 +88,13 @@ class Directions:
         self._lanes = lanes
         self._button_s = button_s
         self._pressed_s: dict[str, float] = {}  # by part, the last time
-        self._turned = dict.fromkeys((rule.button_turn for rule in lanes.values() if rule.button_turn), Direction.IN)
+        self._turns = {rule.button_turn: _Turns() for rule in lanes.values() if rule.button_turn}
 
     def pressed(self, part: str, at_s: float) -> None:
         """Notes that a button was pressed, at monotonic seconds; parts that are no lane's button mean nothing here."""
         self._pressed_s[part] = at_s
-        if part in self._turned:
-            self._turned[part] = other(self._turned[part])
+        if part in self._turns:
+            self._turns[part].turn(at_s)
 
     def way(self, lane: str, last: Last | None, at_s: float) -> Way:
         """The way of somebody whose code was read at a lane.
@@ -112,7 +115,7 @@ class Directions:
 
     def _said(self, rule: LaneRule, last: Last | None, at_s: float) -> Way:
         if rule.button_turn:
-            return Way(self._turned[rule.button_turn], Known.BUTTON)
+            return Way(self._turns[rule.button_turn].direction(at_s), Known.BUTTON)
         into_s, out_s = self._fresh(rule.button_in, at_s), self._fresh(rule.button_out, at_s)
         if into_s is not None and out_s is not None and abs(into_s - out_s) < CLASH_S:
             return _guess(last, clash=True)
@@ -127,6 +130,19 @@ class Directions:
         """When a button was last pressed, if that still counts."""
         pressed_s = self._pressed_s.get(part) if part else None
         return pressed_s if pressed_s is not None and 0 <= at_s - pressed_s <= self._button_s else None
+
+
+class _Turns:
+    """Which way a button that turns the direction round says, now and a moment ago."""
+
+    def __init__(self) -> None:
+        self._since = deque([(-math.inf, Direction.IN)], maxlen=_TURNS)
+
+    def turn(self, at_s: float) -> None:
+        self._since.append((at_s, other(self._since[-1][1])))
+
+    def direction(self, at_s: float) -> Direction:
+        return next((direction for since_s, direction in reversed(self._since) if since_s <= at_s), self._since[0][1])
 
 
 def _guess(last: Last | None, *, clash: bool = False) -> Way:

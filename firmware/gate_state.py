@@ -43,7 +43,7 @@ class GateState:
         """
         documents = Documents(self._folder, FILE_NAME)
         try:
-            documents.put(DOCUMENT, {"closed": closed})
+            documents.put_alone(DOCUMENT, {"closed": closed})
         finally:
             documents.close()
         self.closed = closed

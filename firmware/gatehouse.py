@@ -184,17 +184,19 @@ class Gatehouse:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
 
     def _close(self) -> None:
+        """First what must be on disk, then what people see, then what may hang: a reserve carries the gate for moments only."""
+        reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
+        self._consumer.note(Kind.CLOSE, {"reason": reason})
+        self._happenings.close()
+        self._feedback.everywhere(Signal.CLOSED)
+        self._control.tell(self._counters())
+        self._control.stop()
+        self._recording.recorder.close()
+        self._feedback.close()
         for source in self._sources:
             source.stop()
         for source in self._sources:
             source.join(_JOIN_S)
-        reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
-        self._consumer.note(Kind.CLOSE, {"reason": reason})
-        self._control.tell(self._counters())
-        self._control.stop()
-        self._feedback.everywhere(Signal.CLOSED)
-        self._feedback.close()
-        self._recording.recorder.close()
 
     def _power_comes_back(self) -> bool:
         """Rests, everything closed and dark, until the power is back (True) or the gate is asked to stop."""

@@ -63,7 +63,7 @@ class Happenings:
         if report.active == before:
             return []
         if self._vehicle is not None and role == "terminus":
-            return _facts(self._vehicle.terminus()) if report.active else []
+            return _facts(self._vehicle.terminus_pressed(report.at_s)) if report.is_press else []
         return self._allowances[report.name].changed(report.at_s, active=report.active) if role in _TOLD else []
 
     @property
@@ -71,22 +71,27 @@ class Happenings:
         """Whether this is a vehicle whose passages belong to trips."""
         return self._vehicle is not None
 
-    def ordered(self, order: TripOrder) -> list[Facts]:
+    def ordered(self, order: TripOrder, now_s: float) -> list[Facts]:
         """Obeys an operator and returns what is to be recorded of it."""
         if self._vehicle is None:
             return []
         match order:
             case TripOrder.BEGIN:
-                return _facts(self._vehicle.begin())
+                return _facts(self._vehicle.begin(now_s))
             case TripOrder.END:
                 return _facts(self._vehicle.end())
             case TripOrder.TERMINUS:
-                return _facts(self._vehicle.terminus())
+                return _facts(self._vehicle.terminus(now_s))
 
     def tick(self, now_s: float) -> list[Facts]:
         """Lets time pass."""
         trips = _facts(self._vehicle.tick(now_s)) if self._vehicle is not None else []
         return trips + [facts for allowance in self._allowances.values() for facts in allowance.tick(now_s)]
+
+    def close(self) -> None:
+        """The gate closes, and remembers what it goes on with when it opens again."""
+        if self._vehicle is not None:
+            self._vehicle.close()
 
     def _any(self, role: str) -> bool:
         return any(active for name, active in self._active.items() if self._roles[name] == role)

@@ -1,6 +1,8 @@
-"""What the parts have reported and the consumer has not yet taken, in the order in which it happened, with room for each part.
+"""What the parts have reported and the consumer has not yet taken, in the order in which it was told, with room for each part.
 
-A part that floods fills its own room: it keeps nobody else's report out, and delays it by so many reports at most.
+A part that floods fills its own room: it keeps nobody else's report out, and delays it by so many reports at most. What must not
+be delayed at all, a supply that fails, goes before everything else. Who needs the order in which things happened goes by their
+times: a press is told when its contact has come to rest, maybe after a code that was read later.
 """
 
 from __future__ import annotations
@@ -36,15 +38,17 @@ class Inbox:
         lock = Lock()
         self._came, self._taken = Condition(lock), Condition(lock)
         self._waiting: deque[tuple[_Part, Report]] = deque()
+        self._ahead: deque[tuple[_Part, Report]] = deque()
         self._of_part: Counter[_Part] = Counter()
 
-    def put(self, report: Report, *, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, report: Report, *, block: bool = True, timeout: float | None = None, ahead: bool = False) -> None:
         """Adds a report.
 
         Args:
             report: what a part has to say.
             block: whether to wait where the part's room is full.
             timeout: seconds to wait at most; None without end.
+            ahead: whether it goes before everything that is not.
 
         Raises:
             queue.Full: it is full (still).
@@ -53,20 +57,20 @@ class Inbox:
         with self._taken:
             if self._is_full(part) and not (block and self._taken.wait_for(lambda: not self._is_full(part), timeout)):
                 raise queue.Full
-            self._waiting.append((part, report))
+            (self._ahead if ahead else self._waiting).append((part, report))
             self._of_part[part] += 1
             self._came.notify()
 
     def get(self, timeout: float | None = None) -> Report:
-        """Takes the oldest report.
+        """Takes the oldest report, of those that go ahead where there are any.
 
         Raises:
             queue.Empty: none came for `timeout` seconds.
         """
         with self._came:
-            if not self._came.wait_for(lambda: bool(self._waiting), timeout):
+            if not self._came.wait_for(lambda: not self.empty(), timeout):
                 raise queue.Empty
-            part, report = self._waiting.popleft()
+            part, report = (self._ahead or self._waiting).popleft()
             if self._is_full(part):
                 self._taken.notify_all()
             self._of_part[part] -= 1
@@ -74,11 +78,11 @@ class Inbox:
 
     def qsize(self) -> int:
         """How many wait."""
-        return len(self._waiting)
+        return len(self._ahead) + len(self._waiting)
 
     def empty(self) -> bool:
         """Whether none waits."""
-        return not self._waiting
+        return not (self._ahead or self._waiting)
 
     def _is_full(self, part: _Part) -> bool:
         return self._of_part[part] >= self._room

@@ -23,7 +23,7 @@ class Input:
     Args:
         settings: the contact as configured.
         reports: where its changes go, as `Switched`.
-        pressed: called in this contact's own thread when it becomes active; it may wait.
+        pressed: called in this contact's own thread when it is pressed; it may wait.
     """
 
     def __init__(self, settings: InputSettings, reports: Inbox, pressed: Callable[[], None] = lambda: None) -> None:
@@ -47,18 +47,19 @@ class Input:
         return self._kept.join(timeout_s)
 
     def _watch(self, switch: Switch) -> None:
-        before = True  # one that is held already when it is opened is not pressed now
+        first = True
         for change in switch.changes():
             self._kept.works()
-            if change.active and not before:
+            report = Switched(self.settings.name, change.active, change.at_s, first)
+            first = False
+            if report.is_press:
                 self._pressed()
-            before = change.active
-            self._put(Switched(self.settings.name, change.active, change.at_s))
+            self._put(report)
 
     def _put(self, report: Switched) -> None:
         while not self._kept.stopping.is_set():
             try:
-                self._reports.put(report, timeout=_PUT_S)
+                self._reports.put(report, timeout=_PUT_S, ahead=self.settings.role == "power-fail")
             except queue.Full:
                 continue
             return

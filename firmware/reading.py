@@ -56,17 +56,24 @@ class SourceChanged:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A contact is active now, or is not; the first one of each contact tells how it is.
+    """A contact is active now, or is not.
 
     Attributes:
         name: the input's name.
         active: how it is from now on.
         at_s: when it became so, `time.monotonic()` seconds.
+        first: it has just been opened (anew), and this tells how it is: nobody knows since when.
     """
 
     name: str
     active: bool
     at_s: float
+    first: bool = False
+
+    @property
+    def is_press(self) -> bool:
+        """Whether a button was pressed now: one that is stuck, or held while it is opened, was not."""
+        return self.active and not self.first
 
 
 class TripOrder(StrEnum):

@@ -59,11 +59,9 @@ class Supervised(Generic[Opened]):
         self._thread.start()
 
     def stop(self) -> None:
-        """Closes the device; call `join` to wait for the end."""
+        """Has the device closed, and returns at once: a close may hang. Call `join` to wait for the end."""
         self.stopping.set()
-        with self._lock:
-            if self._device is not None:
-                _close(self._device)
+        threading.Thread(target=self._close_now, name=f"{self._thread.name}-close", daemon=True).start()
 
     def join(self, timeout_s: float) -> bool:
         """Waits for the thread to end, and says whether it has."""
@@ -76,6 +74,11 @@ class Supervised(Generic[Opened]):
         if not self._works or why:
             self._works = True
             self._say(SourceState.WORKING, why)
+
+    def _close_now(self) -> None:
+        with self._lock:
+            if self._device is not None:
+                _close(self._device)
 
     def _supervise(self) -> None:
         wait_s = FIRST_WAIT_S

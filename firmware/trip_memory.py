@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
-from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -17,7 +17,9 @@ FILE_NAME = "trip.json"
 _DOCUMENT = "trip"
 _VIETNAM = timezone(timedelta(hours=7))
 _NOTE_EVERY_MS = 5 * 60_000  # a running trip is noted anew this often: a card bears twelve small writes an hour
-_GONE_AFTER_MS = 15 * 60_000  # a power cut longer than this ends the trip: a bus that stood so long has let its people out
+# A power cut longer than this ends the trip: a bus that stood so long has let its people out. It counts from the last note: the
+# gate's close where it closed cleanly, up to five minutes before the cut where the power went without a word.
+_GONE_AFTER_MS = 15 * 60_000
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that looks like something else
 
 
@@ -55,7 +57,7 @@ class TripMemory:
 
         It runs on after a restart in the same boot, and after a power cut that a trusted clock shows to have been short.
         """
-        with closing(Documents(self._state, FILE_NAME)) as documents:
+        with contextlib.closing(Documents(self._state, FILE_NAME)) as documents:
             try:
                 noted = documents.get(_DOCUMENT)
             except DocumentsDamaged as error:
@@ -69,11 +71,19 @@ class TripMemory:
                 return trip, boot == self._boot or short
         return None, False
 
-    def note(self, trip: str | None, now: Now) -> None:
-        """Writes down the running trip, None when there is none; costs nothing while nothing has changed for minutes."""
-        if self._noted is not None and self._noted[0] == trip and (trip is None or now.boottime_ms - self._noted[1] < _NOTE_EVERY_MS):
-            return
+    def note(self, trip: str | None, now: Now, *, closing: bool = False) -> None:
+        """Writes down the running trip, None when there is none; costs nothing while nothing has changed for minutes.
+
+        Args:
+            trip: its name.
+            now: the time.
+            closing: the gate closes: a running trip is noted now, so that it is known to the second how long the gate was away.
+        """
+        if self._noted is not None and self._noted[0] == trip:
+            fresh = now.boottime_ms - self._noted[1] < _NOTE_EVERY_MS and not closing
+            if trip is None or fresh:
+                return
         trusted = now.clock is not Clock.UNKNOWN
-        with closing(Documents(self._state, FILE_NAME)) as documents:
-            documents.put(_DOCUMENT, {"trip": trip or "", "boot": self._boot, "seen_ms": now.wall_ms, "trusted": trusted})
+        with contextlib.closing(Documents(self._state, FILE_NAME)) as documents:
+            documents.put_alone(_DOCUMENT, {"trip": trip or "", "boot": self._boot, "seen_ms": now.wall_ms, "trusted": trusted})
         self._noted = (trip, now.boottime_ms)

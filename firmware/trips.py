@@ -1,14 +1,18 @@
 """The trips of a vehicle: when one begins and ends, and under which name. Pure: time is passed in.
 
 A trip is what its passengers share: the province asks who was on board together. It begins with the ignition or by command, and ends
-at the terminus (by command or button) or when the ignition has been off for a while: an engine stopped at a red light ends nothing.
+at the terminus (by command or button) or when the ignition has been off for a while: an engine stopped at a red light ends nothing,
+nor does a button pressed once more.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+PRESSED_AGAIN_S = 60.0  # no trip is that short: a terminus button that chatters, or a driver who is not sure, ends none
 
 
 class Why(StrEnum):
@@ -67,6 +71,7 @@ class Trips:
         self._linger_s = linger_s
         self._ignition: bool | None = None  # not told yet
         self._off_since_s: float | None = None
+        self._began_s = -math.inf  # of one that ran when the power went, nobody knows
         self.current = running
 
     def ignition(self, *, on: bool, now_s: float) -> list[TripChange]:
@@ -75,7 +80,7 @@ class Trips:
         was, self._ignition = self._ignition, on
         if on:
             self._off_since_s = None
-            return ended if self.current else [*ended, self._begin(Why.IGNITION)]
+            return ended if self.current else [*ended, self._begin(Why.IGNITION, now_s)]
         if was is not False:
             self._off_since_s = now_s
         return [*ended, *self.tick(now_s)]
@@ -86,25 +91,29 @@ class Trips:
             return []
         return [self._end(Why.IGNITION)]
 
-    def begin(self) -> list[TripChange]:
+    def begin(self, now_s: float) -> list[TripChange]:
         """A trip begins by command, and one that is running ends; an ignition that was off before does not end it."""
         self._off_since_s = None
         ended = [self._end(Why.COMMAND)] if self.current else []
-        return [*ended, self._begin(Why.COMMAND)]
+        return [*ended, self._begin(Why.COMMAND, now_s)]
 
     def end(self, why: Why = Why.COMMAND) -> list[TripChange]:
         """The trip ends by command, or because nobody knows whether it still runs."""
         return [self._end(why)] if self.current else []
 
-    def terminus(self) -> list[TripChange]:
-        """The vehicle is at its terminus: the trip ends, and the next begins where the engine runs on."""
+    def terminus_pressed(self, now_s: float) -> list[TripChange]:
+        """The terminus button was pressed; see `terminus`. A trip that has only just begun goes on."""
+        return self.terminus(now_s) if now_s - self._began_s >= PRESSED_AGAIN_S else []
+
+    def terminus(self, now_s: float) -> list[TripChange]:
+        """The vehicle is at its terminus, says an operator: the trip ends, and the next begins where the engine runs on."""
         if self.current is None:
             return []
         ended = self._end(Why.TERMINUS)
-        return [ended, self._begin(Why.TERMINUS)] if self._ignition else [ended]
+        return [ended, self._begin(Why.TERMINUS, now_s)] if self._ignition else [ended]
 
-    def _begin(self, why: Why) -> TripChange:
-        self.current = self._new_name()
+    def _begin(self, why: Why, now_s: float) -> TripChange:
+        self.current, self._began_s = self._new_name(), now_s
         return TripChange(self.current, True, why)
 
     def _end(self, why: Why) -> TripChange:

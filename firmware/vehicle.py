@@ -44,17 +44,25 @@ class Vehicle:
         """Lets time pass."""
         return self._noted(self._trips.tick(now_s))
 
-    def terminus(self) -> list[TripChange]:
-        """The vehicle is at its terminus."""
-        return self._noted(self._trips.terminus())
+    def terminus_pressed(self, now_s: float) -> list[TripChange]:
+        """The terminus button was pressed."""
+        return self._noted(self._trips.terminus_pressed(now_s))
 
-    def begin(self) -> list[TripChange]:
+    def terminus(self, now_s: float) -> list[TripChange]:
+        """The vehicle is at its terminus, by command."""
+        return self._noted(self._trips.terminus(now_s))
+
+    def begin(self, now_s: float) -> list[TripChange]:
         """A trip begins by command."""
-        return self._noted(self._trips.begin())
+        return self._noted(self._trips.begin(now_s))
 
     def end(self) -> list[TripChange]:
         """The trip ends by command."""
         return self._noted(self._trips.end())
+
+    def close(self) -> None:
+        """Notes until when the trip is known to have run; to be called last."""
+        self._noted([], closing=True)
 
     def _recall(self) -> tuple[str | None, bool]:
         try:
@@ -63,9 +71,9 @@ class Vehicle:
             log.warning("the running trip cannot be recalled (%s): a new one begins", error.strerror)
             return None, False
 
-    def _noted(self, changes: list[TripChange]) -> list[TripChange]:
+    def _noted(self, changes: list[TripChange], *, closing: bool = False) -> list[TripChange]:
         try:
-            self._memory.note(self._trips.current, self._now())
+            self._memory.note(self._trips.current, self._now(), closing=closing)
             self._forgetful = False
         except OSError as error:
             if not self._forgetful:

@@ -57,7 +57,7 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
     told = problems(
         file,
         'colour = 5\n[device]\nstate = 5\nclock = "sundial"\n[gate]\nrepeat_s = 0\nvolume = 11\n[outbox]\ncapacity_mb = 1.5\n'
-        '[agent]\nwindow = true\n[[lane]]\ndirection = "up"\n[[lane]]\nname = "b"\ndirection = "in"\n',
+        '[agent]\nwindow = true\n[vehicle]\nlinger_s = 0\n[[lane]]\ndirection = "up"\n[[lane]]\nname = "b"\ndirection = "in"\n',
     )
     for expected in (
         "colour: not a section; known are device, gate, outbox, agent, vehicle, lane, input",
@@ -67,12 +67,13 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
         f"gate.volume: not a setting; known are {', '.join(item.name for item in dataclasses.fields(GateSettings))}",
         "outbox.capacity_mb: 1.5 is not allowed; allowed is a whole number from 1 to 1e+06",
         "agent.window: True is not allowed; allowed is a whole number from 1 to 1000",
+        "vehicle.linger_s: 0 is not allowed; allowed is a number from 10 to 7200",
         "lane[0].name: missing; allowed is text",
         """lane[0].direction: 'up' is not allowed; allowed is "in" or "out" or "button" or "alternate\"""",
         "lane[1]: name 'b' has neither camera nor reader, or both; give exactly one of them",
     ):
         assert f"{file}: {expected}" in told
-    assert len(told) == 10
+    assert len(told) == 11
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name not in {"lane", "input"}])

@@ -5,19 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gate_world import ROOT, Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers, gate_toml, wait_until
+from gate_world import ROOT, Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers, gate_toml, now_ms, wait_until
 from gpiozero.pins.mock import MockFactory
 from parts_world import Contact, counters, mock_pins, notes, surrounded, wait_for_inputs
 from pty_port import PtyPort
 from receivers import rmc
 
 from drivers.indicator import Signal
+from edge_agent.documents import Documents
 from edge_agent.entry import Kind, Position
 from edge_agent.settings import InputSettings, LaneSettings, Settings, VehicleSettings
-from firmware import consumer
+from firmware import consumer, trip_memory, trips
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
@@ -87,6 +89,7 @@ class Bus:
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
     add_test_drivers(monkeypatch)
     monkeypatch.setattr(consumer, "_TICK_S", 0.1)
+    monkeypatch.setattr(trips, "PRESSED_AGAIN_S", 0.0)
     with mock_pins() as pins:
         bus = Bus(tmp_path, Enrolled(tmp_path / "state", tmp_path / "run"), pins)
         yield bus
@@ -120,6 +123,18 @@ def test_a_trip_goes_on_through_a_restart_of_the_gate(bus: Bus) -> None:
     with RunningGate(bus.enrolled, bus.settings(linger_s=600)):
         assert bus.board()[0] == trip
     assert bus.events() == [("trip-begin", trip, "ignition")]
+
+
+def test_a_gate_that_closes_notes_until_when_its_trip_ran(bus: Bus) -> None:
+    def seen_ms() -> int:
+        with closing(Documents(bus.enrolled.state, trip_memory.FILE_NAME)) as documents:
+            return int((documents.get("trip") or {})["seen_ms"])
+
+    with RunningGate(bus.enrolled, bus.settings(linger_s=600)):
+        bus.turn_ignition(on=True)
+        before_ms = seen_ms()
+        wait_until(lambda: now_ms() > before_ms, "the clock goes on")
+    assert seen_ms() > before_ms
 
 
 def test_an_ignition_turned_off_while_the_gate_was_away_ends_the_trip_when_it_is_back(bus: Bus) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists, sampled_from, tuples
@@ -77,6 +79,17 @@ def test_only_a_lane_that_says_so_guesses_and_no_other_looks_at_where_somebody_i
     if not LANES[lane].guesses:
         assert way.known is not Known.INFERRED
         assert way == ways.way(lane, None, now_s + wait_s)
+
+
+@given(gaps_s=lists(floats(0.1, 5), min_size=1, max_size=12), back=integers(0, 7), before_s=floats(0.01, 0.09))
+def test_a_turn_that_is_told_late_turns_nobody_who_was_read_before_it(gaps_s: list[float], back: int, before_s: float) -> None:
+    ways, pressed_s = Directions(LANES, WINDOW_S), list(accumulate(gaps_s))
+    for at_s in pressed_s:
+        ways.pressed("turn", at_s)
+    which = max(0, len(pressed_s) - 1 - back)  # as far back as is remembered
+    assert ways.way("turn", None, pressed_s[which]).direction is (OUT, IN)[which % 2]
+    if back < 7:
+        assert ways.way("turn", None, pressed_s[which] - before_s).direction is (IN, OUT)[which % 2]
 
 
 @given(passages=integers(1, 20))

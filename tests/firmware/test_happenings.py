@@ -58,17 +58,31 @@ def test_ignition_and_terminus_rule_the_trips(tmp_path: Path, time: Time) -> Non
     told = Happenings(INPUTS, bus)
     events = [(facts["what"], facts["why"]) for facts in told.switched(Switched("ignition", True, 0.0))]
     first = bus.trip
-    events += [(facts["what"], facts["why"]) for active in (True, False) for facts in told.switched(Switched("terminus", active, 10.0))]
+    events += [(facts["what"], facts["why"]) for active in (True, False) for facts in told.switched(Switched("terminus", active, 60.0))]
     assert bus.trip not in {None, first}
-    told.switched(Switched("ignition", False, 20.0))
-    assert told.tick(139.0) == []
-    events += [(facts["what"], facts["why"]) for facts in told.tick(140.0)]
+    told.switched(Switched("ignition", False, 70.0))
+    assert told.tick(189.0) == []
+    events += [(facts["what"], facts["why"]) for facts in told.tick(190.0)]
     assert events == [("trip-begin", "ignition"), ("trip-end", "terminus"), ("trip-begin", "terminus"), ("trip-end", "ignition")]
     assert bus.trip is None
 
 
+def test_a_terminus_button_that_is_stuck_ends_no_trip_whenever_it_is_opened(tmp_path: Path, time: Time) -> None:
+    bus = vehicle(tmp_path, time)
+    told = Happenings(INPUTS, bus)
+    told.switched(Switched("ignition", True, 0.0, first=True))
+    trip = bus.trip
+    assert told.switched(Switched("terminus", True, 1000.0, first=True)) == []
+    assert (
+        told.switched(Switched("terminus", False, 2000.0, first=True))
+        == told.switched(Switched("terminus", True, 3000.0, first=True))
+        == []
+    )
+    assert bus.trip == trip is not None
+
+
 def test_a_trip_that_a_long_power_cut_ended_is_told_when_the_gate_opens(tmp_path: Path, time: Time) -> None:
-    vehicle(tmp_path, time).begin()
+    vehicle(tmp_path, time).begin(0.0)
     time.now_s = 3600.0
     after = Vehicle(tmp_path, bytes([1]) * 16, 120, time)
     assert [(facts["what"], facts["why"]) for facts in Happenings(INPUTS, after).begun()] == [("trip-end", "lost")]
@@ -77,7 +91,7 @@ def test_a_trip_that_a_long_power_cut_ended_is_told_when_the_gate_opens(tmp_path
 
 def test_a_trip_goes_on_when_its_memory_cannot_be_written(tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture) -> None:
     bus = vehicle(tmp_path / "no such folder", time)
-    bus.begin()
+    bus.begin(0.0)
     bus.tick(0.0)
     assert bus.trip is not None
     assert caplog.text.count("cannot be noted") == 1

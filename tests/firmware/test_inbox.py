@@ -37,6 +37,20 @@ def test_each_part_has_its_own_room_and_what_is_in_comes_out_in_order(happened: 
         assert (inbox.qsize(), inbox.empty()) == (len(waiting), not waiting)
 
 
+def test_a_failing_supply_goes_before_all_that_waits_in_the_order_of_its_own_changes() -> None:
+    inbox, supply = Inbox(2), [Switched("supply", active, 0.0) for active in (True, False, True)]
+    for report in (REPORTS[0], REPORTS[2]):
+        inbox.put(report)
+    for report in supply[:2]:
+        inbox.put(report, ahead=True)
+    with pytest.raises(queue.Full):
+        inbox.put(supply[2], block=False, ahead=True)
+    assert inbox.qsize() == 4
+    assert [inbox.get(timeout=0) for _ in range(4)] == [*supply[:2], REPORTS[0], REPORTS[2]]
+    inbox.put(supply[2], block=False, ahead=True)
+    assert not inbox.empty()
+
+
 def test_who_waits_for_room_goes_on_when_the_part_has_it_again() -> None:
     inbox = Inbox(1)
     inbox.put(REPORTS[0])

@@ -60,6 +60,19 @@ def test_a_full_queue_keeps_no_contact_from_ending(tmp_path: Path) -> None:
     assert door.join(WAIT_S)
 
 
+def test_a_failing_supply_is_told_before_what_waits(tmp_path: Path) -> None:
+    reports = Inbox()
+    reports.put(Switched("door", True, 0.0))
+    supply = Input(InputSettings("supply", "power-fail", f"fifo:{tmp_path}/supply"), reports)
+    supply.start()
+    wait_until(lambda: reports.qsize() == 2, "the contact has told how it is")
+    first = reports.get(timeout=0)
+    supply.stop()
+    assert supply.join(WAIT_S)
+    assert isinstance(first, Switched)
+    assert first.name == "supply"
+
+
 def test_a_position_counts_while_it_is_fresh() -> None:
     now_s = [100.0]
     bus = Whereabouts("nmea:/dev/nothing", max_age_s=15, clock=lambda: now_s[0])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from gate_run import Gate
-from gate_world import Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers, gate_toml, wait_until
+from gate_world import BLANK, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, add_test_drivers, gate_toml, wait_until
 from parts_world import Contact, counters, levels, mock_pins, notes, surrounded, wait_for_inputs
 
 from drivers.indicator import Signal
 from edge_agent.entry import Kind
 from edge_agent.settings import InputSettings, LaneSettings, Settings, VehicleSettings
+from firmware import gatehouse
 from firmware.person_codes import write_person
 from firmware.reading import Switched
 from province.synthetic import synthetic_people
@@ -132,3 +134,30 @@ def test_a_gate_that_opens_while_the_supply_is_away_closes_again(
         with RunningGate(enrolled, settings):
             SpyIndicator.by_name["gate"].wait_for(Signal.CLOSED)
     assert enrolled.kinds() == [Kind.BOOT, Kind.EVENT, Kind.CLOSE]
+
+
+def test_a_camera_that_will_not_close_delays_neither_the_last_entry_nor_the_dark(
+    enrolled: Enrolled, supply: Contact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_test_drivers(monkeypatch)
+    monkeypatch.setattr(gatehouse, "_JOIN_S", 0.1)
+    released, met = threading.Event(), list[tuple[list[Kind], bool]]()
+
+    def hang(camera: ToldCamera) -> None:
+        met.append((enrolled.kinds(), SpyIndicator.by_name["gate"].closed))
+        released.wait(WAIT_S)
+        camera._closed.set()
+
+    monkeypatch.setattr(ToldCamera, "close", hang)
+    ToldCamera.plans["stuck"] = [[BLANK]]
+    settings = surrounded(
+        enrolled.settings(LaneSettings("in", "in", camera="told:stuck")), InputSettings("supply", "power-fail", supply.url)
+    )
+    try:
+        with RunningGate(enrolled, settings):
+            SpyIndicator.by_name["gate"].wait_for(Signal.READY)
+            supply.be(True)
+            wait_until(lambda: "the power fails: the gate is closed" in caplog.text, "the gate rests")
+            assert met == [([Kind.BOOT, Kind.EVENT, Kind.CLOSE], True)]  # on disk and dark before the camera was touched
+    finally:
+        released.set()

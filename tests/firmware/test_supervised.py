@@ -100,6 +100,29 @@ def test_stop_closes_the_device_and_nothing_more_is_said() -> None:
     assert told._said.empty()
 
 
+def test_stop_returns_while_a_device_will_not_close() -> None:
+    told, released, was_closed = Told(), threading.Event(), threading.Event()
+
+    def closes_at_last() -> None:
+        released.wait(WAIT_S)
+        was_closed.set()
+
+    part = Part(closes_at_last)
+
+    def use(opened: Part) -> None:
+        kept.works()
+        opened.closed.wait(WAIT_S)
+
+    kept = Supervised("part", lambda: part, use, told.say)
+    kept.start()
+    assert told.next() == (SourceState.WORKING, "")
+    kept.stop()
+    assert not was_closed.is_set()
+    assert part.closed.wait(WAIT_S)
+    released.set()
+    assert kept.join(WAIT_S)
+
+
 def test_what_nobody_foresaw_is_told_without_its_message() -> None:
     told = Told()
     kept = Supervised("part", Part, fails(RuntimeError("001099012345")), told.say)

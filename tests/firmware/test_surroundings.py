@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,22 @@ def test_the_keepers_button_lets_one_person_into_a_closed_gate(world: World) -> 
     assert [passage.warnings for passage in world.enrolled.passages()] == [("keeper",)]
 
 
+def test_a_keepers_button_that_is_stuck_opens_no_gate_also_after_a_restart(world: World) -> None:
+    """Its wires touch: it is active whenever the gate is opened."""
+    world.pins.pin(20).drive_low()
+    stuck = InputSettings("keeper", "keeper", "gpio:?pin=20&pull=none&bounce_ms=0")
+    settings = surrounded(world.enrolled.settings(world.lane()), stuck, keeper_button="keeper")
+    for restart in range(2):
+        with RunningGate(world.enrolled, settings) as gate:
+            gate_light().wait_for(Signal.READY if restart == 0 else Signal.SHUT)
+            happenings = gate.house._happenings
+            wait_until(partial(happenings.is_active, "keeper"), "the gate knows how it is")
+            assert ask(world.enrolled.runtime, "close", ("done", "refused")) == {"type": "done"}
+            world.reader.scan(CODES[restart])
+            gate_light().wait_for(Signal.NOT_OPEN)
+    assert world.enrolled.passages() == []
+
+
 def test_a_button_that_is_held_when_its_contact_comes_back_is_not_pressed_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = surrounded(world.enrolled.settings(world.lane()), world.contact("keeper"), keeper_button="keeper")
     with RunningGate(world.enrolled, settings) as gate:
@@ -129,8 +146,8 @@ def test_a_button_that_is_held_when_its_contact_comes_back_is_not_pressed_again(
         monkeypatch.setattr(gate.house._consumer._gate, "pressed", lambda part, _at_s: pressed.append(part))
         world.contacts["keeper"].be(True)
         wait_until(lambda: pressed == ["keeper"], "it is pressed")
-        for active in (True, True, False, True):  # as a contact that is opened anew tells how it is
-            gate.house._reports.put(Switched("keeper", active, time.monotonic()))
+        for active, first in ((True, True), (False, False), (True, True), (False, True), (True, False)):
+            gate.house._reports.put(Switched("keeper", active, time.monotonic(), first))
         wait_until(lambda: len(pressed) == 2, "it is let go and pressed")
     assert pressed == ["keeper", "keeper"]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from itertools import count
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_an_engine_stopped_for_longer_is_the_next_trip_even_if_nobody_looked_mea
 def test_at_the_terminus_the_next_trip_begins_where_the_engine_runs_on() -> None:
     bus = trips()
     bus.ignition(on=True, now_s=0)
-    assert [change.facts() for change in bus.terminus()] == [
+    assert [change.facts() for change in bus.terminus(now_s=0)] == [
         {"what": "trip-end", "trip": "trip 1", "why": "terminus"},
         {"what": "trip-begin", "trip": "trip 2", "why": "terminus"},
     ]
@@ -51,18 +52,18 @@ def test_at_the_terminus_the_next_trip_begins_where_the_engine_runs_on() -> None
 
 def test_without_ignition_the_terminus_ends_the_trip_and_a_command_begins_the_next() -> None:
     bus = trips()
-    bus.begin()
-    assert [change.began for change in bus.terminus()] == [False]
+    bus.begin(now_s=0)
+    assert [change.began for change in bus.terminus(now_s=0)] == [False]
     assert bus.current is None
-    assert bus.terminus() == []
-    assert [change.began for change in bus.begin()] == [True]
-    assert [change.began for change in bus.begin()] == [False, True]
+    assert bus.terminus(now_s=0) == []
+    assert [change.began for change in bus.begin(now_s=0)] == [True]
+    assert [change.began for change in bus.begin(now_s=0)] == [False, True]
 
 
 def test_a_trip_begun_by_command_while_the_ignition_is_off_lasts_until_it_has_been_on_and_off_again() -> None:
     bus = trips(linger_s=120)
     bus.ignition(on=False, now_s=0)
-    assert [change.began for change in bus.begin()] == [True]
+    assert [change.began for change in bus.begin(now_s=0)] == [True]
     assert bus.tick(now_s=1000) == bus.ignition(on=False, now_s=2000) == bus.tick(now_s=3000) == []
     assert bus.ignition(on=True, now_s=4000) == bus.ignition(on=False, now_s=5000) == []
     assert bus.tick(now_s=5120) == [TripChange("trip 1", False, Why.IGNITION)]
@@ -74,34 +75,73 @@ def test_a_trip_recalled_with_the_ignition_off_ends_after_the_linger_time() -> N
     assert bus.tick(now_s=130) == [TripChange("trip 0", False, Why.IGNITION)]
 
 
-events = st.lists(
-    st.tuples(st.sampled_from(["on", "off", "tick", "begin", "end", "terminus"]), st.floats(0, 300)),
-    max_size=40,
-)
+WHAT = ["on", "off", "tick", "begin", "end", "terminus", "pressed"]
+events = st.lists(st.tuples(st.sampled_from(WHAT), st.sampled_from([0, 1, 30, 59, 60, 100, 300])), max_size=40)
 
 
-@given(events, st.floats(0, 200))
-def test_trips_begin_and_end_in_turn_and_no_name_comes_twice(happened: list[tuple[str, float]], linger_s: float) -> None:
-    bus, now_s, changes = trips(linger_s), 0.0, list[TripChange]()
+class Expected:
+    """When a trip has to end by itself, told apart from how `Trips` finds it."""
+
+    def __init__(self) -> None:
+        self.off_since_s = math.inf  # since when the ignition has been off in the running trip, counted from its report
+        self.said_off = False
+
+    def told(self, what: str, now_s: float) -> None:
+        match what:
+            case "on":
+                self.off_since_s, self.said_off = math.inf, False
+            case "off" if not self.said_off:
+                self.off_since_s, self.said_off = now_s, True
+            case "begin":
+                self.off_since_s = math.inf  # begun with the engine off: only the next time it is turned off counts
+
+
+def do(bus: Trips, what: str, now_s: float) -> list[TripChange]:
+    match what:
+        case "on" | "off":
+            return bus.ignition(on=what == "on", now_s=now_s)
+        case "tick":
+            return bus.tick(now_s)
+        case "begin":
+            return bus.begin(now_s)
+        case "end":
+            return bus.end()
+        case "terminus":
+            return bus.terminus(now_s)
+        case _:
+            return bus.terminus_pressed(now_s)
+
+
+@given(events, st.sampled_from([0, 10, 59, 60, 200]))
+def test_trips_begin_and_end_in_turn_each_when_it_should_and_no_name_comes_twice(happened: list[tuple[str, int]], linger_s: int) -> None:
+    bus, expected, now_s, began_s, changes = trips(linger_s), Expected(), 0, -math.inf, list[TripChange]()
     for what, later_s in happened:
         now_s += later_s
-        match what:
-            case "on" | "off":
-                changes += bus.ignition(on=what == "on", now_s=now_s)
-                assert what == "off" or bus.current
-            case "tick":
-                changes += bus.tick(now_s)
-            case "begin":
-                changes += bus.begin()
-            case "end":
-                changes += bus.end()
-            case "terminus":
-                changes += bus.terminus()
+        before = bus.current
+        looks = what in {"on", "off", "tick"}
+        overdue = looks and before is not None and now_s - expected.off_since_s >= linger_s
+        expected.told(what, now_s)
+        at_once = what == "off" and before is not None and now_s - expected.off_since_s >= linger_s
+        new = do(bus, what, now_s)
+        assert [change.trip for change in new if change.why is Why.IGNITION and not change.began] == [before] * (overdue or at_once)
+        assert what != "on" or bus.current
+        if what == "pressed":
+            assert bool(new) is (before is not None and now_s - began_s >= 60)
+        began_s = now_s if any(change.began for change in new) else began_s
+        changes += new
         assert bus.current == (changes[-1].trip if changes and changes[-1].began else None)
     assert [change.began for change in changes] == [number % 2 == 0 for number in range(len(changes))]
     assert all(before.trip == after.trip for before, after in zip(changes[::2], changes[1::2], strict=False))
     begun = [change.trip for change in changes if change.began]
     assert len(set(begun)) == len(begun)
+
+
+def test_a_terminus_that_chatters_makes_one_trip_of_each_minute_at_most() -> None:
+    bus = trips()
+    bus.ignition(on=True, now_s=0)
+    pressed = [bus.terminus_pressed(now_s=100 + tenth / 10) for tenth in range(1200)]
+    assert [len(changes) for changes in pressed if changes] == [2, 2]
+    assert [change.began for change in bus.terminus(now_s=221)] == [False, True]  # an operator is obeyed
 
 
 def test_a_wrong_linger_time_is_refused() -> None:
@@ -140,6 +180,14 @@ def test_a_running_trip_costs_a_write_every_five_minutes_at_most(tmp_path: Path)
         written += now != before
         before = now
     assert written == 7
+
+
+def test_a_clean_close_counts_the_quarter_of_an_hour_from_then(tmp_path: Path) -> None:
+    memory = TripMemory(tmp_path, BOOT)
+    memory.note("trip 1", moment(0))
+    memory.note("trip 1", moment(4), closing=True)
+    assert TripMemory(tmp_path, NEXT_BOOT).recall(moment(18)) == ("trip 1", True)
+    assert TripMemory(tmp_path, NEXT_BOOT).recall(moment(20)) == ("trip 1", False)
 
 
 def test_a_damaged_memory_is_set_aside(tmp_path: Path) -> None:
