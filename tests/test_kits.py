@@ -17,6 +17,7 @@ import sketch
 from gpiozero.pins.data import PI4_J8, PI5_J8
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
+from drivers.catalogue import check_reader_url
 from drivers.gpio_indicator import GpioIndicator
 from firmware.configuration import load_settings
 
@@ -49,6 +50,14 @@ def test_the_market_gate_has_the_pins_of_the_default_configuration() -> None:
     default = load_settings(ROOT / "systemd" / "gate.toml").gate.indicator
     lamps = kit_pins.indicator_pins(default)
     assert lamps == {use.part: use.bcm for use in kit_pins.uses("market-gate") if use.part in lamps}
+
+
+@pytest.mark.parametrize("kit", ["bus-door", "two-lane"])
+def test_a_kits_reader_reads_at_once_and_leaves_the_beep_to_the_gate(kit: str) -> None:
+    [reader] = [lane.reader for lane in load_settings(kit_pins.KITS_FOLDER / kit / "gate.toml").lanes if lane.reader]
+    arguments = check_reader_url(reader).arguments
+    assert (arguments["module"], arguments["trigger"]) == ("gm65", "continuous")
+    assert "| GM65-S reader |" in "\n".join(electrical.budget())  # the reader that the parts list and the currents are for
 
 
 @pytest.mark.parametrize("kit", kit_pins.KITS)
@@ -183,10 +192,17 @@ def test_a_sheet_to_print_exists_in_both_languages_with_the_same_rows(sheet: str
     assert not re.search(r'(src|href)="', vietnamese + english)
 
 
-def test_the_notice_says_the_days_and_the_law() -> None:
+def test_the_notice_says_what_is_recorded_the_days_and_the_law() -> None:
     for source, text in printable.pages():
         if source.name.startswith("privacy-notice"):
             plain = html.unescape(re.sub("<[^>]*>", "", text))
             assert re.search(r"21 (ngày|days)", plain)
+            for recorded in (
+                "health pass|giấy chứng nhận sức khỏe",
+                "the trip|chuyến xe",
+                "vehicle's position|vị trí của xe",
+                "phone|điện thoại",
+            ):
+                assert re.search(recorded, plain)
             assert "91/2025/QH15" in plain
             assert "356/2025/NĐ-CP" in plain
