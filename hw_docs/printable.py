@@ -21,7 +21,7 @@ th { background: #e8e8e8; }
 th:empty ~ th { width: 34%; }
 tr { break-inside: avoid; }
 """
-_SIZE_PT = {"privacy-notice": "12", "field-test": "11.5"}
+_SIZE_PT = {"privacy-notice": "11.5", "field-test": "11"}
 
 
 def pages() -> Iterator[tuple[Path, str]]:

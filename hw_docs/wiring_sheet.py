@@ -12,8 +12,9 @@ from kit_pins import PARTS, Use
 from sketch import BOARD, DEVICE, INK, OUTSIDE, SOFT, WIRES, Box, Sheet
 
 _ROW = 0.82
-_LEFT, _PI_LEFT, _PI_RIGHT, _BOARD_LEFT, _BOARD_RIGHT, _RAIL = 0.0, 6.6, 10.4, 14.0, 17.0, 20.2
+_LEFT, _PI_LEFT, _PI_RIGHT, _BOARD_LEFT, _BOARD_RIGHT, _RAIL, _GROUND = 0.0, 6.6, 10.4, 14.0, 17.0, 20.2, 24.1
 _PLUS, _MINUS = 1.0, 2.8
+_PLUS_TOP, _MINUS_TOP = 1.2, 1.6  # where the supply runs over the Pi to the driver boards
 _RED, _BLACK = WIRES["red"], WIRES["black"]
 
 
@@ -58,14 +59,14 @@ _DRIVER_GROUND = ("pin 14", "pin 25")
 def draw(kit: str) -> str:
     """The wiring of a kit as SVG."""
     sheet = Sheet()
-    rail_top, left_end = _vehicle_supply(sheet, kit) if kit == "bus-door" else _mains_supply(sheet, kit)
+    left_end = _vehicle_supply(sheet, kit) if kit == "bus-door" else _mains_supply(sheet, kit)
     beside_end = _left_devices(sheet, kit, left_end)
-    right_end = _right_side(sheet, kit, rail_top)
+    right_end = _right_side(sheet, kit)
     bottom = min(beside_end - 0.3, right_end - 2.6)
     _header(sheet, kit, right_end - 0.9)
     _pi(sheet, bottom)
-    sheet.text((_LEFT, 2.6), f"{_TITLES[kit]}: wiring", size=15, bold=True)
-    sheet.text((_LEFT, 2.0), "Drawn from kits/" + kit + "/gate.toml. Not yet tried on hardware.", size=10, colour=SOFT)
+    sheet.text((_LEFT, 2.9), f"{_TITLES[kit]}: wiring", size=15, bold=True)
+    sheet.text((_LEFT, 2.3), "Drawn from kits/" + kit + "/gate.toml. Not yet tried on hardware.", size=10, colour=SOFT)
     return sheet.svg(f"{_TITLES[kit]}: wiring")
 
 
@@ -122,32 +123,34 @@ def _fuse(sheet: Sheet, y: float, kit: str) -> float:
     return y - 1.3
 
 
-def _rail(sheet: Sheet, y: float) -> float:
-    """The supply's branch to the lamps, round the top of the drawing; returns the height at which it comes down."""
-    top = 1.2
-    sheet.dots([(_PLUS, y)], _RED)
-    sheet.wire((_PLUS, y), (5.9, y), (5.9, top), (_RAIL, top), colour=_RED, width=2.0)
-    return top
+def _rails(sheet: Sheet, y: float) -> float:
+    """The supply's branches to the driver boards, round the top of the drawing; returns where the column goes on."""
+    below = _down(sheet, y, 0.95)
+    for x, at_y, aside, top, end, colour, name in (
+        (_MINUS, y - 0.3, 5.5, _MINUS_TOP, _GROUND, _BLACK, "boards −"),
+        (_PLUS, y - 0.7, 5.9, _PLUS_TOP, _RAIL, _RED, "lamps +"),
+    ):
+        sheet.dots([(x, at_y)], colour)
+        sheet.wire((x, at_y), (aside, at_y), (aside, top), (end, top), colour=colour, width=2.0)
+        sheet.text((3.95, at_y + 0.2), name, size=9, colour=colour)
+    return below
 
 
-def _mains_supply(sheet: Sheet, kit: str) -> tuple[float, float]:
+def _mains_supply(sheet: Sheet, kit: str) -> float:
     y = 0.4
     for name, x in (("L", 0.9), ("N", 2.9)):
         sheet.wire((x, y), (x, y - 0.5), colour=SOFT, width=2.0)
         sheet.text((x, y + 0.22), name, size=10, align="center")
     y = _step(sheet, y - 0.5, "mains supply 12 V", "HDR-60-12, double insulated", "an electrician's work", height=1.5)
     y = _fuse(sheet, y, kit)
-    branch = y - 0.25
-    y = _down(sheet, y, 0.5)
+    y = _rails(sheet, y)
     y = _step(sheet, y, "DC-DC → 5.1 V", "5 A, input 9–36 V")
-    top = _rail(sheet, branch)
-    sheet.text((3.95, branch + 0.2), "to the lamps", size=9, colour=_RED)
     feed_y = y - 0.6
     _feed(sheet, feed_y, "USB-C  5.1 V", "USB-C  GND", y)
-    return top, feed_y - 1.5
+    return feed_y - 1.5
 
 
-def _vehicle_supply(sheet: Sheet, kit: str) -> tuple[float, float]:
+def _vehicle_supply(sheet: Sheet, kit: str) -> float:
     y = 0.4
     for name, x in (("KL30  +", _PLUS), ("KL31  −", _MINUS)):
         sheet.text((x, y + 0.25), name, size=10, align="center", bold=True)
@@ -158,20 +161,17 @@ def _vehicle_supply(sheet: Sheet, kit: str) -> tuple[float, float]:
     sheet.text((_MINUS + 0.3, y), "D1 SM8S36A", size=9)
     y = _down(sheet, y, 0.45)
     y = _step(sheet, y, "surge stopper", "LT4363, set to 34 V")
-    branch = y - 0.25
-    y = _down(sheet, y, 0.5)
+    y = _rails(sheet, y)
     y = _step(sheet, y, "DC-DC → 5.1 V", "5 A, input 9–36 V")
-    top = _rail(sheet, branch)
-    sheet.text((3.95, branch + 0.2), "to the lamps", size=9, colour=_RED)
-    hub = y - 0.25
-    sheet.dots([(_PLUS, hub)], _RED)
-    sheet.wire((_PLUS, hub), (4.6, hub), colour=_RED, width=2.0)
-    sheet.text((3.95, hub + 0.2), "USB hub: this and −", size=9, colour=_RED)
-    y = _down(sheet, y, 0.5)
+    for x, hub, colour, name in ((_MINUS, y - 0.3, _BLACK, "USB hub −"), (_PLUS, y - 0.7, _RED, "USB hub +")):
+        sheet.dots([(x, hub)], colour)
+        sheet.wire((x, hub), (4.6, hub), colour=colour, width=2.0)
+        sheet.text((4.72, hub), name, size=9, colour=colour)
+    y = _down(sheet, y, 0.95)
     y = _step(sheet, y, "UPS, supercapacitors", "gives “supply lost”")
     feed_y = y - 0.6
     _feed(sheet, feed_y, "pin 2  5V", "pin 6  GND", y)
-    return top, feed_y - 1.5
+    return feed_y - 1.5
 
 
 def _left_devices(sheet: Sheet, kit: str, y: float) -> float:
@@ -189,9 +189,9 @@ def _left_devices(sheet: Sheet, kit: str, y: float) -> float:
     return y
 
 
-def _right_side(sheet: Sheet, kit: str, rail_top: float) -> float:
+def _right_side(sheet: Sheet, kit: str) -> float:
     """Driver boards with their lamps, then the inputs; returns where it ends."""
-    y = rail_bottom = 0.4
+    y = last_ground = 0.4
     grounds = iter(_DRIVER_GROUND)
     for board, group in groupby(kit_pins.uses(kit), key=lambda use: use.board):
         pins = list(group)
@@ -199,8 +199,9 @@ def _right_side(sheet: Sheet, kit: str, rail_top: float) -> float:
             y = _inputs(sheet, pins, y)
         else:
             y = _driver(sheet, pins, y, board.removeprefix("driver "), next(grounds))
-            rail_bottom = y + 0.35 + _ROW / 2
-    sheet.wire((_RAIL, rail_top), (_RAIL, rail_bottom), colour=_RED, width=2.0)
+            last_ground = y + 0.35 + _ROW / 2
+    sheet.wire((_RAIL, _PLUS_TOP), (_RAIL, last_ground + _ROW), colour=_RED, width=2.0)
+    sheet.wire((_GROUND, _MINUS_TOP), (_GROUND, last_ground), colour=_BLACK, width=2.0)
     return y
 
 
@@ -222,7 +223,7 @@ def _board(sheet: Sheet, y: float, rows: int, name: str, note: str) -> Box:
 
 
 def _driver(sheet: Sheet, pins: list[Use], y: float, lane: str, ground: str) -> float:
-    box = _board(sheet, y, len(pins) + 1, "driver board ULN2803A", f"lane “{lane}”")
+    box = _board(sheet, y, len(pins) + 2, "driver board ULN2803A", f"lane “{lane}”")
     at_y = y - 0.85 - _ROW / 2
     for place, use in enumerate(pins, start=1):
         part = PARTS[use.part]
@@ -232,12 +233,16 @@ def _driver(sheet: Sheet, pins: list[Use], y: float, lane: str, ground: str) -> 
         _load(sheet, at_y, part.symbol)
         sheet.text((_RAIL + 0.3, at_y), part.what, size=10)
         at_y -= _ROW
-    _pin(sheet, at_y, ground, "GND", "black")
-    sheet.text((_BOARD_LEFT + 0.12, at_y), "GND", size=9)
     sheet.text((_BOARD_RIGHT - 0.12, at_y), "COM", size=9, align="right")
     sheet.wire((_BOARD_RIGHT, at_y), (_RAIL, at_y), colour=_RED, width=2.0)
     sheet.dots([(_RAIL, at_y)], _RED)
-    sheet.text((_RAIL + 0.3, at_y), "board GND: also to supply −", size=9, colour=SOFT)
+    at_y -= _ROW
+    _pin(sheet, at_y, ground, "GND", "black")
+    sheet.text((_BOARD_LEFT + 0.12, at_y), "GND", size=9)
+    sheet.text((_BOARD_RIGHT - 0.12, at_y), "GND", size=9, align="right")
+    sheet.wire((_BOARD_RIGHT, at_y), (_GROUND, at_y), colour=_BLACK, width=2.0)
+    sheet.dots([(_GROUND, at_y)], _BLACK)
+    sheet.text((_RAIL + 0.3, at_y + 0.2), "supply −", size=9)
     return box.bottom - 0.35
 
 

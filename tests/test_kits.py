@@ -13,9 +13,11 @@ import kit_pins
 import optics
 import printable
 import pytest
+import sketch
 from gpiozero.pins.data import PI4_J8, PI5_J8
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
+from drivers.catalogue import check_reader_url
 from drivers.gpio_indicator import GpioIndicator
 from firmware.configuration import load_settings
 
@@ -48,6 +50,14 @@ def test_the_market_gate_has_the_pins_of_the_default_configuration() -> None:
     default = load_settings(ROOT / "systemd" / "gate.toml").gate.indicator
     lamps = kit_pins.indicator_pins(default)
     assert lamps == {use.part: use.bcm for use in kit_pins.uses("market-gate") if use.part in lamps}
+
+
+@pytest.mark.parametrize("kit", ["bus-door", "two-lane"])
+def test_a_kits_reader_reads_at_once_and_leaves_the_beep_to_the_gate(kit: str) -> None:
+    [reader] = [lane.reader for lane in load_settings(kit_pins.KITS_FOLDER / kit / "gate.toml").lanes if lane.reader]
+    arguments = check_reader_url(reader).arguments
+    assert (arguments["module"], arguments["trigger"]) == ("gm65", "continuous")
+    assert "| GM65-S reader |" in "\n".join(electrical.budget())  # the reader that the parts list and the currents are for
 
 
 @pytest.mark.parametrize("kit", kit_pins.KITS)
@@ -105,6 +115,45 @@ def test_the_drawing_names_every_pin_of_its_kit(kit: str) -> None:
     assert f"F1 {electrical.fuse_a(kit):g} A" in shown
 
 
+Point = tuple[float, float]
+_WIRE = re.compile(r'<path d="M (\S+),(\S+) L \S+ L (\S+),(\S+)" style="stroke:(#\w+);fill:none;stroke-width:2')
+_TERMINAL = re.compile(r'y="(\S+)"[^>]*text-anchor="end">\s*<tspan[^>]*>(GND|COM)</tspan>')
+
+
+def _net(wires: list[tuple[Point, Point]], start: Point) -> set[Point]:
+    """The ends of all wires that hang together from a point on: where one begins, ends or branches off another."""
+
+    def on(point: Point, wire: tuple[Point, Point]) -> bool:
+        return all(min(wire[0][axis], wire[1][axis]) - 0.1 <= point[axis] <= max(wire[0][axis], wire[1][axis]) + 0.1 for axis in (0, 1))
+
+    found = {start}
+    while True:
+        more = {end for wire in wires for end in wire if any(on(each, wire) for each in found)}
+        more |= {end for wire in wires for end in wire for held in wires if set(held) <= found and on(end, held)}
+        if more <= found:
+            return found
+        found |= more
+
+
+@pytest.mark.parametrize("kit", kit_pins.KITS)
+def test_supply_minus_goes_to_each_boards_ground_and_plus_to_its_com(kit: str) -> None:
+    svg = (PICTURES / f"wiring_{kit.replace('-', '_')}.svg").read_text(encoding="utf-8")
+    wires: dict[str, list[tuple[Point, Point]]] = {}
+    for x1, y1, x2, y2, colour in _WIRE.findall(svg):
+        wires.setdefault(colour, []).append(((float(x1), float(y1)), (float(x2), float(y2))))
+    converter_y = next(float(y) for y in re.findall(r'y="(\S+)"[^>]*>\s*<tspan[^>]*>DC-DC', svg))
+    for colour, other, name in (("black", "red", "GND"), ("red", "black", "COM")):
+        own = wires[sketch.WIRES[colour]]
+        column_x = min(end[0] for wire in own for end in wire)  # the supply's plus or minus, at the left of the drawing
+        terminals = {wire[0] for wire in own if 600 < wire[0][0] < wire[1][0] and wire[0][1] == wire[1][1]}
+        assert len(terminals) == len(kit_pins.boards(kit))
+        for terminal in terminals:
+            net = _net(own, terminal)
+            assert any(x == column_x and y < converter_y for x, y in net)  # the supply's own, before the converter
+            assert not net & {end for wire in wires[sketch.WIRES[other]] for end in wire}
+            assert any(abs(float(y) + 9 - terminal[1]) < 5 for y, each in _TERMINAL.findall(svg) if each == name)  # text hangs from its y
+
+
 @pytest.mark.parametrize("script", sorted(PICTURES.glob("*.py")), ids=lambda script: script.stem)
 def test_a_drawing_comes_out_the_same_twice(script: Path) -> None:
     assert runpy.run_path(str(script))["draw"]() == runpy.run_path(str(script))["draw"]()
@@ -143,10 +192,17 @@ def test_a_sheet_to_print_exists_in_both_languages_with_the_same_rows(sheet: str
     assert not re.search(r'(src|href)="', vietnamese + english)
 
 
-def test_the_notice_says_the_days_and_the_law() -> None:
+def test_the_notice_says_what_is_recorded_the_days_and_the_law() -> None:
     for source, text in printable.pages():
         if source.name.startswith("privacy-notice"):
             plain = html.unescape(re.sub("<[^>]*>", "", text))
             assert re.search(r"21 (ngày|days)", plain)
+            for recorded in (
+                "health pass|giấy chứng nhận sức khỏe",
+                "the trip|chuyến xe",
+                "vehicle's position|vị trí của xe",
+                "phone|điện thoại",
+            ):
+                assert re.search(recorded, plain)
             assert "91/2025/QH15" in plain
             assert "356/2025/NĐ-CP" in plain

@@ -2,7 +2,7 @@
 
 Cards from 2024 carry 11 fields, the first 7 unchanged: whatever follows the seventh is ignored. VNeID's code of 2021 was never
 published; today's parsers expect the card's form of it, so it is read where it has that form and is an unknown code elsewhere.
-The address is skipped and the date of issue only checked: a gate needs neither. The old id may be empty.
+The address is skipped and the date of issue only compared with the birth date: a gate needs neither. The old id may be empty.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def read(text: str) -> Person:
     sex = _SEXES.get(unicodedata.normalize("NFC", sex_word).strip().lower())
     if sex is None:
         raise NotAPersonCode(Reason.BAD_SEX)
-    if issued.strip():
-        _date(issued)
     warnings = list(citizen_id.disagreements(id_number, birth_date, sex))
+    if issued.strip() and _date(issued) < birth_date:
+        warnings.append(WarningCode.BORN_AFTER_ISSUE)
     if "*" in name:
         warnings.append(WarningCode.HIDDEN_VALUES)
     old_id = old_id.strip()

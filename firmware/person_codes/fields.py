@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from calendar import isleap, monthrange
 from datetime import date
 
 from .refusal import NotAPersonCode, Reason
@@ -51,6 +52,32 @@ def iso_date(year: str, month: str, day: str) -> str:
         return date(int(year), int(month), int(day)).isoformat()
     except ValueError:
         raise NotAPersonCode(Reason.BAD_DATE) from None
+
+
+def may_be_date(year: str, month: str, day: str) -> bool:
+    """Says whether some digits in the place of each `*` make a day of the calendar from 1850 to 2100.
+
+    Args:
+        year: four characters, ASCII digits and `*`.
+        month: two of them.
+        day: two of them.
+
+    Example:
+        >>> may_be_date("19**", "02", "*9"), may_be_date("1999", "02", "*9"), may_be_date("1999", "02", "3*")
+        (True, True, False)
+        >>> may_be_date("1999", "02", "29"), may_be_date("9999", "**", "**")
+        (False, False)
+    """
+    years = [number for number in range(FIRST_YEAR, LAST_YEAR + 1) if _fits(year, f"{number:04}")]
+    some_year = next((number for number in years if isleap(number)), next(iter(years), None))  # a leap year has all days of the others
+    return some_year is not None and any(
+        _fits(month, f"{number:02}") and any(_fits(day, f"{one:02}") for one in range(1, monthrange(some_year, number)[1] + 1))
+        for number in range(1, 13)
+    )
+
+
+def _fits(pattern: str, digits: str) -> bool:
+    return all(char in ("*", digit) for char, digit in zip(pattern, digits, strict=True))
 
 
 def is_citizen_number(text: str) -> bool:

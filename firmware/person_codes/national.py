@@ -17,7 +17,8 @@ from .refusal import NotAPersonCode, Reason
 
 _FIELDS = 6
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
-_HIDDEN_DATE = re.compile(r"[0-9*]{4}-[0-9*]{2}-[0-9*]{2}|\*{1,10}", re.ASCII)
+_HIDDEN_DATE = re.compile(r"([0-9*]{4})-([0-9*]{2})-([0-9*]{2})", re.ASCII)
+_ALL_HIDDEN = re.compile(r"\*{1,10}", re.ASCII)
 _QID = re.compile(r"[0-9A-Za-z*-]{1,40}", re.ASCII)
 _CARD = re.compile(r"[0-9A-Z*]{10,15}", re.ASCII)
 _PHONE = re.compile(r"\+?[0-9*]{8,15}", re.ASCII)
@@ -103,7 +104,8 @@ def _birth_date(text: str) -> str | None:
     if parts is not None:
         year, month, day = parts.groups()
         return fields.iso_date(year, month, day)
-    if "*" in text and _HIDDEN_DATE.fullmatch(text) is not None:
+    hidden = _HIDDEN_DATE.fullmatch(text)
+    if _ALL_HIDDEN.fullmatch(text) is not None or (hidden is not None and fields.may_be_date(*hidden.groups())):
         return None
     raise NotAPersonCode(Reason.BAD_DATE)
 

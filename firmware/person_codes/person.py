@@ -24,6 +24,7 @@ class WarningCode(StrEnum):
     PROVINCE_UNKNOWN = "province-unknown"  # the number's first three digits name no province
     SEX_MISMATCH = "sex-mismatch"  # the number says another sex than the code
     YEAR_MISMATCH = "year-mismatch"  # the number says another century or year of birth than the code
+    BORN_AFTER_ISSUE = "born-after-issue"  # the card says it was issued before its holder was born
     HIDDEN_VALUES = "hidden-values"  # part of it is covered by `*`; a covered birth date is None
     OLD_ID_IGNORED = "old-id-ignored"  # the old number is no 9 or 12 digits
     EXTENSION_IGNORED = "extension-ignored"  # a part of the national code's extension was not understood

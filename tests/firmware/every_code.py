@@ -1,7 +1,8 @@
 """Puts generated and spoilt codes through the real `gate-firmware parse` and says what it made wrong of them: `make codes`.
 
 Every kind of code 2 000 times, to the letter; health passes of keys made on the spot, ES256 and PS256, trusted, unknown, forged, with and
-without a known time; 10 000 spoilt codes, half of them with an impossible date or a wrong length that must be refused.
+without a known time; 10 000 spoilt codes, half of them with an impossible date (perhaps half covered by `*`) or a wrong length that must be
+refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,24 @@ def impossible(text: str, chance: random.Random) -> str:
         return "|".join(fields)
     year, month, day = chance.choice(
         (("1999", "02", "29"), ("1987", "02", "31"), ("2001", "04", "31"), ("1990", "13", "01"), ("1990", "00", "10"), ("1990", "10", "00"),
+         ("9999", "99", "**"), ("1987", "9*", "18"), ("1987", "02", "3*"), ("2**1", "02", "29"), ("17**", "01", "**"), ("19**", "**", "00"),
          ("0000", "01", "01"), ("9999", "12", "31"), ("1849", "12", "31"), ("1990", "1", "1"), ("199O", "01", "01"), ("١٩٩٠", "01", "01"))
     )  # fmt: skip
-    place, date = {5: (2, f"{year}-{month}-{day}")}.get(len(fields) - 1, (3, f"{day}{month}{year}"))
+    place, born = {5: (2, f"{year}-{month}-{day}")}.get(len(fields) - 1, (3, f"{day}{month}{year}"))
     if text.endswith("$"):
-        place, date = 2, f"{day}/{month}/{year}"
-    fields[place] = date
+        place, born = 2, f"{day}/{month}/{year}"
+    fields[place] = born
     return "|".join(fields)
+
+
+def half_hidden(text: str, chance: random.Random) -> str:
+    """A person's code with digits of its dates changed or covered."""
+    return "|".join(
+        re.sub("[0-9]", lambda digit: chance.choice((digit[0], digit[0], "*", chance.choice("0123456789"))), field)
+        if place in (2, 3)
+        else field
+        for place, field in enumerate(text.split("|"))
+    )
 
 
 def spoilt(text: str, chance: random.Random) -> str:
@@ -127,7 +139,7 @@ def is_sound(text: str, answer: dict[str, Any]) -> bool:
             return (
                 len(fields) == 6
                 and number == fields[0].strip().upper()
-                and (born == _day(fields[2], "%Y-%m-%d", 10) if "*" not in fields[2] else born is None)
+                and (born == _day(fields[2], "%Y-%m-%d", 10) if "*" not in fields[2] else born is None and _may_be_day(fields[2].strip()))
             )
 
 
@@ -139,12 +151,20 @@ def _day(text: str, form: str, length: int) -> str | None:
         return "none"
 
 
+_ALL_DAYS = "".join(f"{date.fromordinal(day)}\n" for day in range(date(1850, 1, 1).toordinal(), date(2101, 1, 1).toordinal()))
+
+
+def _may_be_day(text: str) -> bool:
+    return not text.strip("*") or re.search("^" + re.escape(text).replace(r"\*", "[0-9]") + "$", _ALL_DAYS, re.MULTILINE) is not None
+
+
 def wrongly_accepted(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
     """Impossible codes that were accepted all the same, and spoilt ones that were accepted as someone impossible."""
     chance = random.Random(seed)
     good = [code.text for form in PEOPLES_FORMS for code in synthetic_codes(form, 300, seed)]
     must_refuse = [impossible(chance.choice(good), chance) for _ in range(count // 2)]
-    anything = [spoilt(chance.choice(good), chance).replace("\n", "") for _ in range(count - count // 2)]
+    spoilers = (spoilt, spoilt, half_hidden)
+    anything = [chance.choice(spoilers)(chance.choice(good), chance).replace("\n", "") for _ in range(count - count // 2)]
     accepted = [text for text, answer in zip(must_refuse, parsed(must_refuse), strict=True) if answer["kind"] != "unknown"]
     unsound = [
         text for text, answer in zip(anything, parsed(anything), strict=True) if answer["kind"] == "person" and not is_sound(text, answer)

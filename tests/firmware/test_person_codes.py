@@ -210,7 +210,7 @@ def test_a_card_of_2024_reads_as_its_first_seven_fields() -> None:
         (CARD.replace("001099", "003099"), WarningCode.PROVINCE_UNKNOWN),
         (CARD.replace("Nam", "Nữ"), WarningCode.SEX_MISMATCH),
         (CARD.replace("15031999", "15031998"), WarningCode.YEAR_MISMATCH),
-        (CARD.replace("15031999", "15032099"), WarningCode.YEAR_MISMATCH),
+        (CARD.replace("10052021", "14031999"), WarningCode.BORN_AFTER_ISSUE),
         (CARD.replace("||Ng", "|1234|Ng"), WarningCode.OLD_ID_IGNORED),
         (CARD.replace("Văn", "***"), WarningCode.HIDDEN_VALUES),
         (CODE.replace("029317", "***317"), WarningCode.HIDDEN_VALUES),
