@@ -24,7 +24,7 @@ from typing import Any
 from drivers.errors import Stalled, Unavailable, Unplugged
 from drivers.interruptible import InterruptibleFile
 from drivers.line_framing import LineFraming
-from drivers.position import Fix, NoFix, finite, plausible
+from drivers.position import Fix, NoFix, finite, plausible, thrown_away
 
 _CONNECT_S = 3.0
 _CHUNK_BYTES = 16_384
@@ -61,12 +61,12 @@ class GpsdPosition:
 
     def fixes(self) -> Iterator[Fix | NoFix]:
         """Yields each report; see `PositionSource.fixes`."""
-        last_s = time.monotonic()
+        last_s, refused = time.monotonic(), self.refused()
         while not self._file.closed:
-            for line in self._framing.feed(self._read(last_s)):
+            for line in self._framing.feed(self._read(last_s, refused)):
                 report = self._understood(line)
                 if report is not None:
-                    last_s = report.at_s
+                    last_s, refused = report.at_s, self.refused()
                     yield report
                     if self._file.closed:
                         return
@@ -79,11 +79,12 @@ class GpsdPosition:
         """Ends `fixes` at once and leaves gpsd."""
         self._file.close()
 
-    def _read(self, last_s: float) -> bytes:
+    def _read(self, last_s: float, refused: Mapping[str, int]) -> bytes:
         left_s = last_s + self._stall_s - time.monotonic()
         if left_s <= 0:
             raise Stalled(
-                f"{self._name!r} reported no position for {self._stall_s:g} s. Check the receiver: `gpspipe -w` shows gpsd's reports."
+                f"{self._name!r} reported no position for {self._stall_s:g} s{thrown_away(self.refused(), refused)}. Check the receiver: "
+                "`gpspipe -w` shows gpsd's reports."
             )
         try:
             data = self._file.read(_CHUNK_BYTES, left_s)

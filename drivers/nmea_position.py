@@ -21,7 +21,7 @@ from typing import Any
 
 from drivers.errors import Stalled, Unavailable
 from drivers.line_framing import LineFraming
-from drivers.position import Fix, NoFix, finite, plausible
+from drivers.position import Fix, NoFix, finite, plausible, thrown_away
 from drivers.serial_port import SerialPort
 
 _LONGEST_SENTENCE_BYTES = 120  # the standard says 82, some receivers say more
@@ -54,15 +54,18 @@ class NmeaPosition:
 
     def fixes(self) -> Iterator[Fix | NoFix]:
         """Yields each report; see `PositionSource.fixes`."""
-        last_s = time.monotonic()
+        last_s, refused = time.monotonic(), self.refused()
         while not self._port.closed:
             left_s = last_s + self._stall_s - time.monotonic()
             if left_s <= 0:
-                raise Stalled(f"{self._name!r} reported nothing for {self._stall_s:g} s. Check the receiver's wires and its baud rate.")
+                raise Stalled(
+                    f"{self._name!r} reported nothing for {self._stall_s:g} s{thrown_away(self.refused(), refused)}. Check the receiver's "
+                    "wires and its baud rate."
+                )
             for line in self._framing.feed(self._port.read(min(left_s, _READ_S))):
                 report = self._understood(line)
                 if report is not None:
-                    last_s = report.at_s
+                    last_s, refused = report.at_s, self.refused()
                     yield report
                     if self._port.closed:
                         return

@@ -47,13 +47,10 @@ class PositionSource(Protocol):
         """Yields each report, about one a second, until `close` is called (from any thread).
 
         Raises:
-            Stalled: no report came for longer than the driver's stall time: the last position is stale.
+            Stalled: no report came for longer than the driver's stall time: the last position is stale. The message says why what
+                came instead, if anything, was thrown away (`oversize`, `binary`, `unended`, `incomplete`, `malformed`, `checksum`).
             Unplugged: the receiver or gpsd went away.
         """
-        ...
-
-    def refused(self) -> Mapping[str, int]:
-        """How many reports were thrown away, by reason (`oversize`, `binary`, `unended`, `incomplete`, `malformed`, `checksum`)."""
         ...
 
     def close(self) -> None:
@@ -81,3 +78,14 @@ def finite(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError("not a number")
     return number
+
+
+def thrown_away(refused: Mapping[str, int], before: Mapping[str, int]) -> str:
+    """For a message about silence: why what came meanwhile was thrown away, without counts, so that the same trouble reads the same.
+
+    Example:
+        >>> thrown_away({"binary": 7, "checksum": 1}, {"checksum": 1}), thrown_away({"checksum": 1}, {"checksum": 1})
+        (' (what came was thrown away: binary)', '')
+    """
+    reasons = sorted(reason for reason, count in refused.items() if count > before.get(reason, 0))
+    return f" (what came was thrown away: {', '.join(reasons)})" if reasons else ""

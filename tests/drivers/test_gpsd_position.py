@@ -66,6 +66,7 @@ def test_a_real_gpsd_tells_where_the_vehicle_is(gpsd: str) -> None:
     fix = next(report for report in source.fixes() if isinstance(report, Fix))
     source.close()
     assert (fix.latitude, fix.longitude) == pytest.approx((22.485, 103.97), abs=0.001)
+    assert isinstance(source, GpsdPosition)
     assert source.refused() == {}
 
 
@@ -115,7 +116,7 @@ def test_whatever_a_report_holds_it_is_a_place_on_earth_or_refused(said: dict[st
 
 def test_reports_of_other_classes_are_nothing_and_lists_are_malformed() -> None:
     server = GpsdServer()
-    source = open_position(server.url)
+    source = GpsdPosition(server.url.removeprefix("gpsd:"))
     server.send(b'{"class":"SKY","satellites":[]}\r\n[1,2]\r\n"TPV"\r\n{"class":"TPV","mode":[]}\r\n' + tpv(mode=1).encode())
     assert isinstance(next(source.fixes()), NoFix)
     assert source.refused() == {"malformed": 3}
