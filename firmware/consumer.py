@@ -29,8 +29,9 @@ from firmware.health_pass import WatchedTrustList
 from firmware.inbox import Inbox
 from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
-from firmware.reading import Reading, Report, SourceChanged, SourceState, Switched, TripOrder, Unread
+from firmware.reading import Reading, Report, SourceChanged, Switched, TripOrder, Unread
 from firmware.recording import Recording
+from firmware.said_once import SaidOnce
 from firmware.setting_up import SettingUp
 from firmware.time_sense import TimeSense
 from firmware.trouble import where
@@ -104,7 +105,7 @@ class Consumer:
             parts.setting_up.take,
         )
         self._keeps_out = (False, False)  # the outbox, the hours or a command
-        self._told: dict[str, tuple[SourceState, str]] = {}
+        self._said = SaidOnce("lane")
         self._stumbling: dict[str, str] = {}  # where the steps of each second stumble now, by step
         self._look_at_clock()
         self._next_tick_s = 0.0
@@ -172,7 +173,7 @@ class Consumer:
             case TripOrder():
                 self._happened(self._happenings.ordered(report, time.monotonic()))
             case SourceChanged(lane, state, why):
-                self._log_source(lane, state, why)
+                self._said.say(lane, state, why)
                 self._feedback.source_is(lane, state)
                 self._settle()
             case None:
@@ -181,11 +182,6 @@ class Consumer:
     def _happened(self, events: Sequence[Facts]) -> None:
         for facts in events:
             self.note(Kind.EVENT, facts)
-
-    def _log_source(self, lane: str, state: SourceState, why: str) -> None:
-        if self._told.get(lane) != (state, why):  # a reader that stays away fails at each reopening: said once
-            self._told[lane] = (state, why)
-            log.log(logging.WARNING if why else logging.INFO, "lane %s: %s %s", lane, state, why)
 
     def _stumbled(self, report: Report | None, error: Exception) -> None:
         log.error("unexpected %s; please report it", where(error))

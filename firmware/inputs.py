@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 from collections.abc import Callable
 
@@ -11,9 +10,9 @@ from drivers.switch import Switch
 from edge_agent.settings import InputSettings
 from firmware.inbox import Inbox
 from firmware.reading import SourceState, Switched
+from firmware.said_once import SaidOnce
 from firmware.supervised import Supervised
 
-log = logging.getLogger(__name__)
 _PUT_S = 1.0
 
 
@@ -31,7 +30,7 @@ class Input:
         self.state = SourceState.OPENING
         self._reports = reports
         self._pressed = pressed
-        self._told: tuple[SourceState, str] | None = None
+        self._said = SaidOnce("input")
         self._kept = Supervised[Switch](f"input-{settings.name}", lambda: open_switch(settings.switch), self._watch, self._say)
 
     def start(self) -> None:
@@ -66,6 +65,4 @@ class Input:
 
     def _say(self, state: SourceState, why: str) -> None:
         self.state = state
-        if (state, why) != self._told:  # a contact that stays away fails at each opening: said once
-            self._told = (state, why)
-            log.log(logging.WARNING if why else logging.INFO, "input %s: %s %s", self.settings.name, state, why)
+        self._said.say(self.settings.name, state, why)

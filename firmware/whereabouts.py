@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -11,9 +10,9 @@ from drivers.errors import Stalled
 from drivers.position import Fix, NoFix, PositionSource
 from edge_agent.entry import Position
 from firmware.reading import SourceState
+from firmware.said_once import SaidOnce
 from firmware.supervised import Supervised
 
-log = logging.getLogger(__name__)
 _E7 = 10_000_000
 
 
@@ -30,7 +29,7 @@ class Whereabouts:
         self._url, self._max_age_s, self._clock = url, max_age_s, clock
         self._newest: Fix | NoFix | None = None  # replaced whole: readers need no lock
         self.state = SourceState.OPENING
-        self._told: tuple[SourceState, str] | None = None
+        self._said = SaidOnce("position")
         self._kept = Supervised[PositionSource]("position", lambda: open_position(url), self._follow, self._say)
 
     def start(self) -> None:
@@ -63,6 +62,4 @@ class Whereabouts:
 
     def _say(self, state: SourceState, why: str) -> None:
         self.state = state
-        if (state, why) != self._told:  # a receiver that stays away fails at each opening: said once
-            self._told = (state, why)
-            log.log(logging.WARNING if why else logging.INFO, "position %s: %s %s", self._url, state, why)
+        self._said.say(self._url, state, why)
