@@ -54,7 +54,9 @@ class GateSettings:
         least=1,
         most=3600,
     )
-    held_s: float = setting("a code unseen for so many seconds counts as taken away", 1.5, least=0.5, most=10)
+    held_s: float = setting(
+        "a code unseen at its lane for so many seconds counts as taken away; until then it has one answer", 1.5, least=0.5, most=10
+    )
     opening_hours: str = setting(
         "when people may come in, Vietnam time, such as `mo-fr 05:00-19:00; sa,su 06:00-12:00` or `mo-su 22:00-04:00`; empty: always. "
         "Whoever goes out is recorded at any time, and a gate that does not know the time is open",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -143,8 +144,9 @@ class FloodingReader(Away):
         self._flood.start()
 
     def _pour(self) -> None:
-        garbage = b"".join(b"0010990%05d|garbage|\r\n" % number for number in range(self.LINES))
+        numbers = itertools.count()  # each line is another: one that is still held up is not answered twice
         while not self._over.wait(self.PAUSE_S):
+            garbage = b"".join(b"0010990%09d|garbage|\r\n" % next(numbers) for _ in range(self.LINES))
             with suppress(BlockingIOError):
                 os.write(self.reader._ours, garbage)
 
