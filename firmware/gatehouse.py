@@ -192,7 +192,9 @@ class Gatehouse:
         self._control.tell(self._counters())
         self._control.stop()
         self._recording.recorder.close()
-        self._feedback.close()
+        lights = threading.Thread(target=self._feedback.close, name="lights-close", daemon=True)
+        lights.start()
+        lights.join(_JOIN_S)
         for source in self._sources:
             source.stop()
         for source in self._sources:

@@ -136,6 +136,36 @@ def test_a_gate_that_opens_while_the_supply_is_away_closes_again(
     assert enrolled.kinds() == [Kind.BOOT, Kind.EVENT, Kind.CLOSE]
 
 
+def test_a_light_that_will_not_close_keeps_no_camera_from_being_closed(
+    enrolled: Enrolled, supply: Contact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_test_drivers(monkeypatch)
+    monkeypatch.setattr(gatehouse, "_JOIN_S", 0.1)
+    released, camera_closed = threading.Event(), threading.Event()
+    monkeypatch.setattr(SpyIndicator, "close", lambda _light: released.wait(WAIT_S))
+    close = ToldCamera.close
+
+    def close_and_tell(camera: ToldCamera) -> None:
+        close(camera)
+        camera_closed.set()
+
+    monkeypatch.setattr(ToldCamera, "close", close_and_tell)
+    ToldCamera.plans["camera"] = [[BLANK]]
+    settings = surrounded(
+        enrolled.settings(LaneSettings("in", "in", camera="told:camera")), InputSettings("supply", "power-fail", supply.url)
+    )
+    try:
+        with RunningGate(enrolled, settings):
+            SpyIndicator.by_name["gate"].wait_for(Signal.READY)
+            supply.be(True)
+            wait_until(lambda: "the power fails: the gate is closed" in caplog.text, "the gate rests")
+            assert not released.is_set()
+            assert camera_closed.wait(WAIT_S)
+    finally:
+        released.set()
+    assert enrolled.kinds() == [Kind.BOOT, Kind.EVENT, Kind.CLOSE]
+
+
 def test_a_camera_that_will_not_close_delays_neither_the_last_entry_nor_the_dark(
     enrolled: Enrolled, supply: Contact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
