@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from province.card_page import LAYOUTS, draw
-from province.card_text import MAX_BYTES, cards_of_lines, cards_of_table
-from province.console import print_line
+from province.card_text import MAX_BYTES, CardsWrong, cards_of_lines, cards_of_table
+from province.console import complain, print_line
 from province.errors import AlreadyThere, ProvinceError
 from province.files import write_atomically
 
@@ -21,8 +21,9 @@ examples:
 
 One code a line: a national personal code is printed to the letter, an ID card's code as the national code that says the same.
 Sizes: card    100 × 70 mm, code 50 mm, eight a page
-       credit  85.6 × 54 mm, code with its quiet zone 54 mm (the code alone about 46 mm), ten a page
+       credit  85.6 × 54 mm, code 42 to 48 mm (the more it says, the larger; its quiet zone fills the height), ten a page
        a4      one a page, code 120 mm, to hang up or for weak eyes
+The Decision wants 50 mm: card and a4 have it, credit cannot.
 Print at 100 %, without "fit to page". The file holds people's data: it is made for its owner alone (0600); delete it after printing.
 """
 
@@ -54,7 +55,12 @@ def run(args: argparse.Namespace) -> int:
     if out is None and sys.stdout.isatty():
         raise ProvinceError("--out -: the PDF would fill the terminal: pipe it to a printer (| lp) or name a file.")
     data = _read(args.file)
-    cards = cards_of_table(data) if args.csv or args.file.lower().endswith(".csv") else cards_of_lines(data)
+    try:
+        cards = cards_of_table(data) if args.csv or args.file.lower().endswith(".csv") else cards_of_lines(data)
+    except CardsWrong as error:
+        for line in str(error).splitlines():
+            complain(line)  # one by one: it lets no line break through
+        return 1
     layout = LAYOUTS[args.size]
     pdf = draw(cards, layout, args.font)
     if out is None:

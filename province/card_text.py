@@ -41,7 +41,7 @@ _Source = TypeVar("_Source")
 
 
 class CardsWrong(ProvinceError):
-    """Something in what should be printed is wrong: lines and reasons, all at once, and none of the content."""
+    """Something in what should be printed is wrong: the first line says that, each further one what in which line; none of the content."""
 
 
 @dataclass(frozen=True, slots=True)
