@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from drivers.errors import DriverError
@@ -34,7 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "run",
         help="open the gate",
-        description="Opens the gate: reads codes, records passages, answers with light and sound, until it is told to stop.",
+        description="Opens the gate: reads codes, records passages, answers with light and sound, until it is told to stop. "
+        "Before it first opens it tests itself, once: see `gate-firmware check --help`.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,15 +46,32 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _open_the_gate(settings: Settings, identity: Identity | None) -> None:
-    from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
+    from firmware.first_boot import try_once  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
+    from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - the same
     from firmware.unenrolled import Unenrolled  # noqa: PLC0415 - the same
 
     stopping = threading.Event()
     stop_when_asked(stopping.set)
-    if identity is None:
-        identity = Unenrolled(settings, stopping).wait()
-    while identity is not None and Gatehouse(settings, identity, stopping).run():
-        pass  # the power is back
+    with _alone(settings):
+        if identity is None:
+            identity = Unenrolled(settings, stopping).wait()
+    if identity is not None:
+        try_once(settings, stopping)
+    if identity is None or stopping.is_set():
+        return
+    with _alone(settings):
+        while Gatehouse(settings, identity, stopping).run():
+            pass  # the power is back
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Holds the gate's lock; a self-test takes it too."""
+    lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _identity(settings: Settings) -> Identity | None:
@@ -77,15 +97,17 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         make_runtime(settings.device.runtime)
-        lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
-    except (AlreadyRunning, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400 - the same
-        return 1
-    try:
         _open_the_gate(settings, identity)
-    except (DriverError, OutboxError, NoKeyring, identities.BadIdentity, DocumentsDamaged, TrustListError, OSError) as error:
+    except (
+        AlreadyRunning,
+        DriverError,
+        OutboxError,
+        NoKeyring,
+        identities.BadIdentity,
+        DocumentsDamaged,
+        TrustListError,
+        OSError,
+    ) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
-    finally:
-        lock.release()
     return 0
