@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,12 +27,26 @@ _END_S = 2.0
 _TODO = "run: gate-firmware check, with the gate stopped"
 
 
-def try_once(settings: Settings, stopping: threading.Event, at_most_s: float = _AT_MOST_S) -> None:
+def open_to_others(state: Path) -> list[str]:
+    """The keys that others could read before the first start, to be asked before the identity is loaded, which closes them.
+
+    Raises:
+        OSError: the state folder cannot be read.
+    """
+    if check_result.result_file(state).exists():
+        return []
+    from firmware.certificate_checks import loose_files  # noqa: PLC0415 - for the first start only
+
+    return list(loose_files(state))
+
+
+def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[str] = (), at_most_s: float = _AT_MOST_S) -> None:
     """Runs the self-test unless its result is in the state folder already; logs a line for each fault, and raises nothing.
 
     Args:
         settings: of the gate, whose lock must be free: the self-test takes it, and lets go of every device before it ends.
         stopping: ends the test; it is then run at the next start.
+        loosened: what `open_to_others` said.
         at_most_s: how long it may take.
     """
     state = settings.device.state
@@ -39,7 +54,7 @@ def try_once(settings: Settings, stopping: threading.Event, at_most_s: float = _
         if check_result.result_file(state).exists():
             return
         log.info("first start: the gate tests itself, silently; at most %g s", at_most_s)
-        ended = _run(settings.source, stopping, at_most_s)
+        ended = _run([str(settings.source), *loosened], stopping, at_most_s)
         if stopping.is_set():
             return
         if not check_result.result_file(state).exists():
@@ -50,9 +65,9 @@ def try_once(settings: Settings, stopping: threading.Event, at_most_s: float = _
         log.warning("self-test: fault: no result in %s (%s) → %s", state, error, _TODO)
 
 
-def _run(config: Path, stopping: threading.Event, at_most_s: float) -> int | None:
+def _run(words: Sequence[str], stopping: threading.Event, at_most_s: float) -> int | None:
     """The self-test's exit code, None when it was ended."""
-    command = [sys.executable, "-P", "-m", __name__, str(config)]
+    command = [sys.executable, "-P", "-m", __name__, *words]
     with subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as child:
@@ -92,7 +107,7 @@ def _main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # which the gate's process leaves to a thread
     threading.Thread(target=_end_with_the_gate, daemon=True).start()
-    return check_command.first_boot(Path(sys.argv[1]))
+    return check_command.first_boot(Path(sys.argv[1]), sys.argv[2:])
 
 
 if __name__ == "__main__":

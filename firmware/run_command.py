@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
 from firmware.configuration import load_settings
+from firmware.first_boot import open_to_others, try_once
 from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
-def _open_the_gate(settings: Settings, identity: Identity | None) -> None:
-    from firmware.first_boot import try_once  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
-    from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - the same
+def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequence[str]) -> None:
+    from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
     from firmware.unenrolled import Unenrolled  # noqa: PLC0415 - the same
 
     stopping = threading.Event()
@@ -56,7 +56,7 @@ def _open_the_gate(settings: Settings, identity: Identity | None) -> None:
         if identity is None:
             identity = Unenrolled(settings, stopping).wait()
     if identity is not None:
-        try_once(settings, stopping)
+        try_once(settings, stopping, loosened)
     if identity is None or stopping.is_set():
         return
     with _alone(settings):
@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(verbose=args.verbose)
     try:
         settings = load_settings(args.config)
+        loosened = open_to_others(settings.device.state)
         identity = _identity(settings)
     except (ConfigError, identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         make_runtime(settings.device.runtime)
-        _open_the_gate(settings, identity)
+        _open_the_gate(settings, identity, loosened)
     except (
         AlreadyRunning,
         DriverError,

@@ -34,17 +34,19 @@ class Manner:
         online: whether to try the broker too.
         first_boot: in silence, and with the result on the lights at the end.
         no_output: what prints to the terminal (a `console:` light) must leave standard output alone.
+        loosened: keys that others could read until a moment ago, see `loose_files`.
     """
 
     prompt: Callable[[str], None] | None = None
     online: bool = True
     first_boot: bool = False
     no_output: bool = False
+    loosened: tuple[str, ...] = ()
 
 
 def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
-    loosened = list(loose_files(settings.device.state))  # before loading closes them
+    loosened = [*manner.loosened, *loose_files(settings.device.state)]  # before loading closes them
     enrolled, identity = check_identity(settings.device.state)
     broker = _Later(lambda: check_broker(identity.endpoint)) if identity is not None and manner.online else None
     seen: list[Finding] = []
