@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one JSON list, for machines")
     parser.add_argument("--offline", action="store_true", help="leave the network alone: do not try the broker")
-    parser.set_defaults(loosened=())
+    parser.set_defaults(loosened=(), of_gate=False)
     asking = parser.add_mutually_exclusive_group()
     asking.add_argument("--ask", action="store_true", help="ask for a code at each camera and barcode reader")
     asking.add_argument("--first-boot", action="store_true", help="ask nobody, make no sound, keep and show the result")
@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def first_boot(config: Path, loosened: Sequence[str]) -> int:
-    """What `--first-boot` does, for a gate that has loaded its identity and closed what it found open; the same exit codes."""
-    return run(argparse.Namespace(config=config, json=False, offline=False, ask=False, first_boot=True, loosened=loosened))
+    """What `--first-boot` does, for a gate that holds its lock, has loaded its identity and closed what it found open."""
+    return run(argparse.Namespace(config=config, json=False, offline=False, ask=False, first_boot=True, loosened=loosened, of_gate=True))
 
 
 def _test(settings: Settings, args: argparse.Namespace) -> Iterator[Finding]:
@@ -95,6 +95,7 @@ def _test(settings: Settings, args: argparse.Namespace) -> Iterator[Finding]:
         first_boot=args.first_boot,
         no_output=args.json,
         loosened=tuple(args.loosened),
+        of_gate=args.of_gate,
     )
     yield from self_test(settings, manner)
 

@@ -44,7 +44,7 @@ def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[s
     """Runs the self-test unless its result is in the state folder already; logs a line for each fault, and raises nothing.
 
     Args:
-        settings: of the gate, whose lock must be free: the self-test takes it, and lets go of every device before it ends.
+        settings: of the gate, whose lock the caller holds, and whose devices are free.
         stopping: ends the test; it is then run at the next start.
         loosened: what `open_to_others` said.
         at_most_s: how long it may take.
@@ -68,21 +68,25 @@ def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[s
 def _run(words: Sequence[str], stopping: threading.Event, at_most_s: float) -> int | None:
     """The self-test's exit code, None when it was ended."""
     command = [sys.executable, "-P", "-m", __name__, *words]
-    with subprocess.Popen(  # noqa: S603 - our own module
+    child = subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as child:
+    )
+    try:
         until_s = time.monotonic() + at_most_s
         while not stopping.is_set() and time.monotonic() < until_s:
             with suppress(subprocess.TimeoutExpired):
                 return child.wait(_LOOK_S)
+    finally:
         if child.stdin is not None:
             child.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(2 * _END_S)
-            return None
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(2 * _END_S)
         return None
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):  # one that hangs in the kernel cannot even be killed
+        child.wait(_END_S)
+    return None
 
 
 def _tell(state: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from drivers.errors import DriverError
@@ -52,26 +51,12 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
 
     stopping = threading.Event()
     stop_when_asked(stopping.set)
-    with _alone(settings):
-        if identity is None:
-            identity = Unenrolled(settings, stopping).wait()
+    if identity is None:
+        identity = Unenrolled(settings, stopping).wait()
     if identity is not None:
         try_once(settings, stopping, loosened)
-    if identity is None or stopping.is_set():
-        return
-    with _alone(settings):
-        while Gatehouse(settings, identity, stopping).run():
-            pass  # the power is back
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """Holds the gate's lock; a self-test takes it too."""
-    lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
-    try:
-        yield
-    finally:
-        lock.release()
+    while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping).run():
+        pass  # the power is back
 
 
 def _identity(settings: Settings) -> Identity | None:
@@ -98,17 +83,15 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         make_runtime(settings.device.runtime)
-        _open_the_gate(settings, identity, loosened)
-    except (
-        AlreadyRunning,
-        DriverError,
-        OutboxError,
-        NoKeyring,
-        identities.BadIdentity,
-        DocumentsDamaged,
-        TrustListError,
-        OSError,
-    ) as error:
+        lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
+    except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
+    try:
+        _open_the_gate(settings, identity, loosened)
+    except (DriverError, OutboxError, NoKeyring, identities.BadIdentity, DocumentsDamaged, TrustListError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
+    finally:
+        lock.release()
     return 0

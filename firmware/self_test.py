@@ -35,6 +35,7 @@ class Manner:
         first_boot: in silence, and with the result on the lights at the end.
         no_output: what prints to the terminal (a `console:` light) must leave standard output alone.
         loosened: keys that others could read until a moment ago, see `loose_files`.
+        of_gate: the gate itself asks, which holds its lock and none of its devices.
     """
 
     prompt: Callable[[str], None] | None = None
@@ -42,6 +43,7 @@ class Manner:
     first_boot: bool = False
     no_output: bool = False
     loosened: tuple[str, ...] = ()
+    of_gate: bool = False
 
 
 def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
@@ -50,7 +52,7 @@ def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     enrolled, identity = check_identity(settings.device.state)
     broker = _Later(lambda: check_broker(identity.endpoint)) if identity is not None and manner.online else None
     seen: list[Finding] = []
-    with alone(settings) as running:
+    with contextlib.nullcontext() if manner.of_gate else alone(settings) as running:
         for finding in chain([enrolled], _test_machine(settings), check_state(settings, identity, loosened)):
             seen.append(finding)
             yield finding
