@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from drivers.fittings import BARRIERS
+from drivers.schemes import INDICATORS
 from drivers.urls import DriverUrl
 
 BUS_PARTS = frozenset({"I2C SDA", "I2C SCL"})  # a bus is there to be shared
+_SHARED = (*INDICATORS, *BARRIERS)  # lanes may have one light and one door between them
 
 
 def pins_of(url: DriverUrl) -> dict[int, str]:
@@ -28,7 +31,8 @@ def clashes(urls: Iterable[tuple[str, DriverUrl]]) -> list[tuple[str, int, str]]
     """The pins that two devices of one configuration would share.
 
     Args:
-        urls: each device's key in the configuration with its URL. The same URL of a driver twice is one device, shared.
+        urls: each device's key in the configuration with its URL. The same URL of an indicator or barrier twice is one device, shared by
+            lanes; of anything else it is two parts on one pin.
 
     Returns:
         For each clash the later key, the pin, and the earlier key with its part.
@@ -42,7 +46,7 @@ def clashes(urls: Iterable[tuple[str, DriverUrl]]) -> list[tuple[str, int, str]]
     taken: dict[int, tuple[tuple[str, str], str]] = {}
     found: list[tuple[str, int, str]] = []
     for key, url in urls:
-        device = (url.scheme.factory, url.url)
+        device = (url.scheme.factory, url.url if url.scheme in _SHARED else key)
         for pin, part in pins_of(url).items():
             other, whose = taken.setdefault(pin, (device, f"{part} of {key}"))
             if other != device and not (part in BUS_PARTS and whose.startswith(part)):

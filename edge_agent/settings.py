@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
@@ -219,7 +219,8 @@ def _convert(value: object, kind: type, metadata: Mapping[str, Any]) -> object:
     return value
 
 
-def _read_section(kind: type[Section], table: object, where: str, problems: list[str]) -> Section | None:
+def _read_section(kind: type[Section], table: object, where: str, problems: list[str], *, mend: bool = False) -> Section | None:
+    """The section; when it is wrong None, or, to mend it, with defaults for what is wrong."""
     if not isinstance(table, dict):
         problems.append(f"{where}: must be a section")
         return None
@@ -237,7 +238,7 @@ def _read_section(kind: type[Section], table: object, where: str, problems: list
             values[name] = _convert(table[name], hints[name], item.metadata)
         except ValueError:
             problems.append(f"{where}.{name}: {table[name]!r} is not allowed; allowed is {allowed(hints[name], item.metadata)}")
-    return None if len(problems) > before else kind(**values)
+    return None if len(problems) > before and not mend else kind(**values)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -252,7 +253,11 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 class Understood(NamedTuple):
-    """What could be read of a file, for further checks: a section that is wrong is None, and left out of the lists by place."""
+    """What could be read of a file, for further checks, so that all problems are told at once.
+
+    In `gate` and `vehicle` a wrong value is the default instead; they are None when they are no sections. A wrong lane or input is left
+    out.
+    """
 
     gate: GateSettings | None
     vehicle: VehicleSettings | None
@@ -278,14 +283,14 @@ def _name_problems(key: str, sections: Mapping[int, LaneSettings] | Mapping[int,
     return problems
 
 
-def _problems_between(read: Understood) -> list[str]:
+def _problems_between(read: Understood, told: Collection[str]) -> list[str]:
     problems = [
         f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
         for place, lane in read.lanes.items()
         if bool(lane.camera) == bool(lane.reader)
     ]
     problems += _name_problems("lane", read.lanes) + _name_problems("input", read.inputs)
-    if read.vehicle is not None and not read.vehicle.trips:
+    if read.vehicle is not None and not read.vehicle.trips and "vehicle.trips" not in told:
         problems += [
             f"input[{place}].role: {each.role!r} is not allowed without trips; set vehicle.trips = true"
             for place, each in read.inputs.items()
@@ -307,10 +312,10 @@ def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: [])
     tables = _parse(path)
     problems = [f"{key}: not a section; known are {', '.join(SECTIONS)}" for key in tables if key not in SECTIONS]
     device = _read_section(DeviceSettings, tables.get("device", {}), "device", problems)
-    gate = _read_section(GateSettings, tables.get("gate", {}), "gate", problems)
+    gate = _read_section(GateSettings, tables.get("gate", {}), "gate", problems, mend=True)
     outbox = _read_section(OutboxSettings, tables.get("outbox", {}), "outbox", problems)
     agent = _read_section(AgentSettings, tables.get("agent", {}), "agent", problems)
-    vehicle = _read_section(VehicleSettings, tables.get("vehicle", {}), "vehicle", problems)
+    vehicle = _read_section(VehicleSettings, tables.get("vehicle", {}), "vehicle", problems, mend=True)
     lane_tables = tables.get("lane")
     if not isinstance(lane_tables, list) or not lane_tables:
         problems.append("lane: at least one [[lane]] is needed, each with name, direction and a camera or reader")
@@ -318,7 +323,8 @@ def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: [])
     lanes = _read_list(LaneSettings, lane_tables, "lane", problems)
     inputs = _read_list(InputSettings, tables.get("input", []), "input", problems)
     read = Understood(gate, vehicle, lanes, inputs)
-    problems += _problems_between(read) + also(read)
+    told = {problem.partition(":")[0] for problem in problems}
+    problems += [problem for problem in (*_problems_between(read, told), *also(read)) if problem.partition(":")[0] not in told]
     if problems or device is None or gate is None or outbox is None or agent is None or vehicle is None:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
     return Settings(path, device, gate, outbox, agent, tuple(lanes.values()), tuple(inputs.values()), vehicle)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers import system_clock
 from edge_agent import settings as settings_of
 from edge_agent.settings import ConfigError, Settings
 from firmware.check_table import rows, summary
@@ -22,8 +19,6 @@ from firmware.verdict import Finding, Verdict, fault, ok
 if TYPE_CHECKING:
     from firmware.self_test import Manner
 
-RESULT_FILE = "check.json"
-_FORMAT = "gate-scanner-check/1"
 _EPILOG = """\
 examples:
   gate-firmware check                      is everything of this gate well?
@@ -31,7 +26,9 @@ examples:
                                            `gate-firmware test-code`
   gate-firmware check --json               for machines
   gate-firmware check --first-boot         in silence; the result goes to check.json in the state folder and, for
-                                           three seconds, to the lights: ready or fault
+                                           three seconds, to the lights: ready or fault. `gate-firmware run` does
+                                           this by itself, once, before an enrolled gate first opens; remove
+                                           check.json and it does so again
 
 ✔ well   ! works, but look at it   ✘ not well   – not tested, with the reason   → what to do next
 While a gate runs here its devices are left alone; everything else is tested without disturbing it.
@@ -56,6 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one JSON list, for machines")
     parser.add_argument("--offline", action="store_true", help="leave the network alone: do not try the broker")
+    parser.set_defaults(loosened=(), of_gate=False)
     asking = parser.add_mutually_exclusive_group()
     asking.add_argument("--ask", action="store_true", help="ask for a code at each camera and barcode reader")
     asking.add_argument("--first-boot", action="store_true", help="ask nobody, make no sound, keep and show the result")
@@ -78,7 +76,12 @@ def run(args: argparse.Namespace) -> int:
         show(finding)
     _end(findings, as_json=args.json)
     kept = not args.first_boot or _keep(findings, settings.device.state)
-    return 0 if kept and _well(findings) else 1
+    return 0 if kept and all(finding.verdict is not Verdict.FAULT for finding in findings) else 1
+
+
+def first_boot(config: Path, loosened: Sequence[str]) -> int:
+    """What `--first-boot` does, for a gate that holds its lock, has loaded its identity and closed what it found open."""
+    return run(argparse.Namespace(config=config, json=False, offline=False, ask=False, first_boot=True, loosened=loosened, of_gate=True))
 
 
 def _test(settings: Settings, args: argparse.Namespace) -> Iterator[Finding]:
@@ -86,7 +89,14 @@ def _test(settings: Settings, args: argparse.Namespace) -> Iterator[Finding]:
 
     lanes = len(settings.lanes)
     yield ok("configuration", f"{settings.source}: {lanes} lane{'' if lanes == 1 else 's'}")
-    manner: Manner = Manner(_ask if args.ask else None, online=not args.offline, first_boot=args.first_boot, no_output=args.json)
+    manner: Manner = Manner(
+        _ask if args.ask else None,
+        online=not args.offline,
+        first_boot=args.first_boot,
+        no_output=args.json,
+        loosened=tuple(args.loosened),
+        of_gate=args.of_gate,
+    )
     yield from self_test(settings, manner)
 
 
@@ -112,26 +122,16 @@ def _end(findings: Sequence[Finding], *, as_json: bool) -> None:
         print_line(summary(findings))
 
 
-def _well(findings: Sequence[Finding]) -> bool:
-    return all(finding.verdict is not Verdict.FAULT for finding in findings)
-
-
 def _keep(findings: Sequence[Finding], state: Path) -> bool:
-    """Writes the result to the state folder, whole or not at all; says so when it cannot."""
-    from edge_agent.identity import write_private  # noqa: PLC0415 - loaded by now
+    """Writes the result to the state folder; says so when it cannot."""
+    from firmware import check_result  # noqa: PLC0415 - loaded by now
     from firmware.running_gate import give_to_owner  # noqa: PLC0415 - loaded by now
 
-    result = {
-        "format": _FORMAT,
-        "software": version("gate-scanner"),
-        "wall_ms": system_clock.wall_ms(),
-        "well": _well(findings),
-        "findings": [asdict(finding) for finding in findings],
-    }
+    file = check_result.result_file(state)
     try:
-        write_private(state / RESULT_FILE, json.dumps(result, ensure_ascii=False, indent=1).encode())
-        give_to_owner(state / RESULT_FILE)
+        check_result.keep(findings, state)
+        give_to_owner(file)
     except OSError as error:
-        sys.stderr.write(f"gate-firmware check: {state / RESULT_FILE}: cannot be written ({error.strerror})\n")
+        sys.stderr.write(f"gate-firmware check: {file}: cannot be written ({error.strerror})\n")
         return False
     return True

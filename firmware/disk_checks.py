@@ -73,6 +73,8 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = _MOUNTS, s
         disk, mount = os.statvfs(state), mount_of(state, mountinfo)
     except OSError as error:
         return fault(part, f"{state}: {error.strerror}", "create the folder, correct device.state, or run this as the gate's user")
+    if not state.is_dir():
+        return fault(part, f"{state} is not a folder", "correct device.state")
     free_mb = disk.f_bavail * disk.f_frsize // _MB
     detail = f"{mount.kind}, {free_mb} MB free"
     if (why := _useless(mount, free_mb, outbox)) is not None:

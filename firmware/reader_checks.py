@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Timer
 
-from drivers.catalogue import open_reader
+from drivers.catalogue import check_reader_url, open_reader
 from edge_agent.settings import LaneSettings
 from firmware import sample_code
 from firmware.verdict import Finding, fault, guarded, ok
 
 _SCAN_S = 20.0
+_INPUTS = Path("/sys/class/input")
 
 
 def check_reader(lane: LaneSettings, prompt: Callable[[str], None] | None, scan_s: float = _SCAN_S) -> Finding:
@@ -24,14 +25,14 @@ def check_reader(lane: LaneSettings, prompt: Callable[[str], None] | None, scan_
         scan_s: how long to wait for that.
     """
     part = f'reader of lane "{lane.name}"'
-    todo = f"plug the reader in and check the URL {lane.reader!r}; plugged in here: {plugged_in()}"
+    todo = f"plug the reader in and check the URL {lane.reader!r}; plugged in here: {plugged_in(lane.reader)}"
     return guarded(part, todo, lambda: _try_reader(part, lane, prompt, scan_s))
 
 
 def _try_reader(part: str, lane: LaneSettings, prompt: Callable[[str], None] | None, scan_s: float) -> Finding:
     with closing(open_reader(lane.reader)) as reader:
         if prompt is None:
-            return ok(part, "opens; --ask tests it with a code")
+            return ok(part, _what_opening_told(lane.reader))
         prompt(f'lane "{lane.name}": scan any code now, best the test code (gate-firmware test-code) ({scan_s:g} s)')
         timer = Timer(scan_s, reader.close)
         timer.daemon = True
@@ -51,9 +52,30 @@ def _try_reader(part: str, lane: LaneSettings, prompt: Callable[[str], None] | N
     return fault(part, f"opens, but no code came within {scan_s:g} s", "check that it is set to USB virtual COM with CR or LF at the end")
 
 
-def plugged_in() -> str:
-    """What a reader could be meant by, as far as the system sees it: serial ports with what is behind them, and keyboards."""
-    from serial.tools import list_ports  # noqa: PLC0415 - only a gate with a reader needs it
+def _what_opening_told(url: str) -> str:
+    """A module is asked when it is opened; any other reader only speaks when it has read."""
+    module = str(check_reader_url(url).arguments.get("module", "none"))
+    if module == "none":
+        return "opens; nothing was asked of it: --ask tests it with a code"
+    return f"opens; the module ({module}) answers and is set; no code was asked for: --ask tests it with one"
+
+
+def plugged_in(url: str, inputs: Path = _INPUTS) -> str:
+    """What a reader could be meant by, as far as the system sees it: serial ports with what is behind them, or devices with keys."""
+    if url.startswith("hid:"):
+        return ", ".join(_with_keys(inputs)) or "no input device with keys"
+    from serial.tools import list_ports  # noqa: PLC0415 - only a gate with a serial reader needs it
 
     ports = [f"{port.device} ({port.product})" if port.product else port.device for port in list_ports.comports()]
-    return ", ".join([*sorted(ports), *sorted(map(str, Path("/dev/input/by-id").glob("*-event-kbd")))]) or "nothing"
+    return ", ".join(sorted(ports)) or "no serial port"
+
+
+def _with_keys(inputs: Path) -> Iterator[str]:
+    for event in sorted(inputs.glob("event*")):
+        try:
+            if (event / "device/capabilities/key").read_text("ascii").strip("0 \n"):
+                name = (event / "device/name").read_text("utf-8", errors="replace").strip()
+                vendor, product = ((event / "device/id" / part).read_text("ascii").strip() for part in ("vendor", "product"))
+                yield f"hid:{vendor}:{product} ({name}, /dev/input/{event.name})"
+        except OSError:  # unplugged meanwhile
+            continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from drivers.errors import DriverError
@@ -19,6 +20,7 @@ from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
 from firmware.configuration import load_settings
+from firmware.first_boot import open_to_others, try_once
 from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "run",
         help="open the gate",
-        description="Opens the gate: reads codes, records passages, answers with light and sound, until it is told to stop.",
+        description="Opens the gate: reads codes, records passages, answers with light and sound, until it is told to stop. "
+        "Before it first opens it tests itself, once: see `gate-firmware check --help`.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
-def _open_the_gate(settings: Settings, identity: Identity | None) -> None:
+def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequence[str]) -> None:
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
     from firmware.unenrolled import Unenrolled  # noqa: PLC0415 - the same
 
@@ -50,7 +53,9 @@ def _open_the_gate(settings: Settings, identity: Identity | None) -> None:
     stop_when_asked(stopping.set)
     if identity is None:
         identity = Unenrolled(settings, stopping).wait()
-    while identity is not None and Gatehouse(settings, identity, stopping).run():
+    if identity is not None:
+        try_once(settings, stopping, loosened)
+    while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping).run():
         pass  # the power is back
 
 
@@ -68,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(verbose=args.verbose)
     try:
         settings = load_settings(args.config)
+        loosened = open_to_others(settings.device.state)
         identity = _identity(settings)
     except (ConfigError, identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
@@ -82,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _open_the_gate(settings, identity)
+        _open_the_gate(settings, identity, loosened)
     except (DriverError, OutboxError, NoKeyring, identities.BadIdentity, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1

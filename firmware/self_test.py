@@ -12,11 +12,11 @@ from threading import Thread
 
 from edge_agent.settings import Settings
 from firmware import board_checks
-from firmware.certificate_checks import check_broker
+from firmware.certificate_checks import check_broker, loose_files
 from firmware.configuration import devices_in
 from firmware.indicator_checks import check_indicator, show_result
 from firmware.part_checks import check_parts
-from firmware.pin_checks import check_pins
+from firmware.pin_checks import check_boot_levels, check_pins
 from firmware.running_gate import alone, indicators, leave_alone
 from firmware.state_checks import check_identity, check_state
 from firmware.verdict import Finding, Verdict, fault, guarded, note, skipped
@@ -34,21 +34,26 @@ class Manner:
         online: whether to try the broker too.
         first_boot: in silence, and with the result on the lights at the end.
         no_output: what prints to the terminal (a `console:` light) must leave standard output alone.
+        loosened: keys that others could read until a moment ago, see `loose_files`.
+        of_gate: the gate itself asks, which holds its lock and none of its devices.
     """
 
     prompt: Callable[[str], None] | None = None
     online: bool = True
     first_boot: bool = False
     no_output: bool = False
+    loosened: tuple[str, ...] = ()
+    of_gate: bool = False
 
 
 def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
+    loosened = [*manner.loosened, *loose_files(settings.device.state)]  # before loading closes them
     enrolled, identity = check_identity(settings.device.state)
     broker = _Later(lambda: check_broker(identity.endpoint)) if identity is not None and manner.online else None
     seen: list[Finding] = []
-    with alone(settings) as running:
-        for finding in chain([enrolled], _test_machine(settings), check_state(settings, identity)):
+    with contextlib.nullcontext() if manner.of_gate else alone(settings) as running:
+        for finding in chain([enrolled], _test_machine(settings), check_state(settings, identity, loosened)):
             seen.append(finding)
             yield finding
         seen.append(skipped("broker", _why_not(manner)) if broker is None else broker.result())
@@ -88,6 +93,9 @@ def _test_machine(settings: Settings) -> Iterator[Finding]:
     groups = board_checks.check_groups(machine, urls, settings.device.state)
     if groups is not None:
         yield groups
+    levels = check_boot_levels(settings)
+    if levels is not None:
+        yield levels
     yield board_checks.check_power()
     yield board_checks.check_heat()
     yield board_checks.check_memory()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -126,8 +126,8 @@ def check_runtime(runtime: Path) -> Finding:
     return ok(part, f"{runtime}: none yet, gate-firmware makes it when it starts")
 
 
-def check_state(settings: Settings, identity: Identity | None) -> Iterator[Finding]:
-    """Everything of the state and runtime folders, and the clock, once it is known who this device is."""
+def check_state(settings: Settings, identity: Identity | None, loosened: Sequence[str] = ()) -> Iterator[Finding]:
+    """Everything of the state and runtime folders, and the clock, once it is known who this device is; see `check_private_files`."""
     state = settings.device.state
     keyring: Keyring | str = "not enrolled" if identity is None else read_keyring(state, identity.root)
     bound_ms = 0 if isinstance(keyring, str) else keyring.issued_ms
@@ -137,7 +137,8 @@ def check_state(settings: Settings, identity: Identity | None) -> Iterator[Findi
         yield skipped("certificate", "see identity")
     else:
         yield guarded("certificate", _REPORT, lambda: check_certificate(identity, now, bound_ms))
-        yield guarded("private files", _REPORT, lambda: check_private_files(state))
+    if identity is not None or loosened:
+        yield guarded("private files", _REPORT, lambda: check_private_files(state, loosened))
     yield check_clock(now, bound_ms)
     yield guarded("runtime", _REPORT, lambda: check_runtime(settings.device.runtime))
     yield guarded("disk", _REPORT, lambda: check_disk(state, settings.outbox))

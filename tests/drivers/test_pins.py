@@ -56,10 +56,12 @@ def test_a_clash_is_told_for_each_pin_given_twice_and_for_no_other(pins: list[in
     assert [(key, pin) for key, pin, _ in clashes(urls)] == expected
 
 
-def test_the_same_url_twice_is_one_device_but_not_of_another_driver() -> None:
+def test_lanes_share_a_light_or_a_door_but_no_two_parts_a_pin() -> None:
     light, switch, relay = check_indicator_url("gpio:?green=5"), check_switch_url("gpio:?pin=5"), check_barrier_url("relay:?pin=5")
     assert clashes([("a", light), ("b", light), ("c", light)]) == []
     assert clashes([("a", light), ("b", switch), ("c", relay)]) == [("b", 5, "green of a"), ("c", 5, "green of a")]
+    assert clashes([("a", switch), ("b", switch)]) == [("b", 5, "pin of a")]
+    assert clashes([("a", relay), ("b", relay)]) == []
 
 
 def test_two_displays_may_share_a_bus_but_no_lamp_its_pins() -> None:

@@ -24,6 +24,7 @@ from sealed_examples import filled, scribbled_at
 
 from drivers.errors import Unplugged
 from drivers.indicator import Signal
+from edge_agent.identity import FOLDER, SIGNING_KEY
 from edge_agent.process_lock import ProcessLock
 from edge_agent.settings import InputSettings, LaneSettings, VehicleSettings
 from firmware import board_checks, self_test, state_checks
@@ -153,6 +154,29 @@ def test_a_wrong_configuration_is_exit_code_2(tmp_path: Path, capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert "gate.repeat_s: 0" in shown
     assert "gate.lamp: not a setting" in shown
+
+
+def test_keys_that_were_open_to_others_are_noted_though_they_are_closed_now(
+    enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = enrolled.state / FOLDER / SIGNING_KEY
+    key.chmod(0o666)
+    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+    _exit_code, found = check(config, capsys, "--first-boot", "--offline")
+    told = found["private files"]
+    assert (told["verdict"], "signing.key has mode 666" in told["detail"]) == ("note", True)
+    assert "take its keys for known" in told["todo"]
+    assert told in json.loads((enrolled.state / "check.json").read_text("utf-8"))["findings"]
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert verdicts(check(config, capsys, "--offline")[1])["private files"] == "ok"
+
+
+def test_a_state_folder_that_is_none_is_a_fault(enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    enrolled.state = enrolled.state.parent / "file"
+    enrolled.state.touch()
+    exit_code, found = check(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}), capsys, "--offline")
+    assert (exit_code, verdicts(found)["disk"]) == (1, "fault")
+    assert f"{enrolled.state} is not a folder" in found["disk"]["detail"]
 
 
 def test_not_enrolled_is_a_fault_with_what_to_do(enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,3 +72,29 @@ def test_a_contact_that_asks_for_readings_and_a_reader_that_waits_belong_togethe
     found = said_of(file)
     assert told in found
     assert bool(told) is bool(found)
+
+
+def test_a_wrong_value_in_a_section_hides_no_other_problem_there(tmp_path: Path) -> None:
+    file = tmp_path / "gate.toml"
+    file.write_text(
+        "[gate]\nrepeat_s = 0\nopening_hours = 'xx'\nquiet_hours = 'late'\npresence_reset = '25:00'\nindicator = 'lamp:'\n"
+        "health_pass = 'asked'\ntrust_list = 5\n[vehicle]\ntrips = 'yes'\nlinger_s = -1\nposition = 'stars:'\n"
+        + LANE.format(name="in", reader="serial:/dev/ttyS1", light="")
+        + '[[input]]\nname = "x"\nrole = "ignition"\nswitch = "gpio:?pin=21"\n'
+    )
+    told = said_of(file).replace(f"{file}: ", "").splitlines()
+    keys = [problem.partition(":")[0] for problem in told]
+    expected = ("repeat_s", "opening_hours", "quiet_hours", "presence_reset", "indicator", "trust_list")
+    assert sorted(keys) == sorted([*(f"gate.{key}" for key in expected), "vehicle.trips", "vehicle.linger_s", "vehicle.position"])
+
+
+def test_two_inputs_on_one_pin_are_told_and_one_door_for_two_lanes_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "gate.toml"
+    lanes = "".join(
+        LANE.format(name=name, reader=f"serial:/dev/ttyS{name}", light="") + 'barrier = "relay:?pin=26"\n' for name in ("1", "2")
+    )
+    inputs = "".join(f'[[input]]\nname = "{role}"\nrole = "{role}"\nswitch = "gpio:?pin=17"\n' for role in ("door", "tamper"))
+    file.write_text(lanes)
+    assert said_of(file) == ""
+    file.write_text(lanes + inputs)
+    assert said_of(file) == f"{file}: input[1].switch: pin 17 is already the pin of input[0].switch: give each part its own pin"

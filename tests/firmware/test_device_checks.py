@@ -11,6 +11,7 @@ import pytest
 from checked_world import someone
 from gate_world import Enrolled, Reader, SpyIndicator, add_test_drivers, gate_toml
 from gpiozero.pins.mock import MockFactory
+from module_port import De2120Port
 
 from drivers.errors import Unavailable, Unplugged
 from drivers.indicator import Signal
@@ -19,7 +20,7 @@ from edge_agent.settings import ConfigError, LaneSettings, Settings
 from firmware import indicator_checks, reader_checks, sample_code
 from firmware.configuration import load_settings, pins_in
 from firmware.part_checks import check_parts
-from firmware.pin_checks import check_pins
+from firmware.pin_checks import check_boot_levels, check_pins
 from firmware.verdict import Verdict
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
@@ -79,6 +80,26 @@ def test_what_is_plugged_in_instead_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [Port("/dev/ttyS0", None), Port("/dev/ttyACM1", "Barcode Scanner")])
     finding = reader_checks.check_reader(LaneSettings("in", "in", reader="serial:/dev/nope"), None)
     assert (finding.verdict, "/dev/ttyACM1 (Barcode Scanner), /dev/ttyS0" in finding.todo) == (Verdict.FAULT, True)
+
+
+def test_for_a_keyboard_reader_input_devices_are_named_and_no_ports(tmp_path: Path) -> None:
+    for number, (name, keys) in enumerate([("Scanner X", "1000000000000 fffffffe"), ("HDMI", "0")]):
+        device = tmp_path / f"event{number}" / "device"
+        for file, text in (("name", name), ("capabilities/key", keys), ("id/vendor", "1a86"), ("id/product", "5512")):
+            (device / file).parent.mkdir(parents=True, exist_ok=True)
+            (device / file).write_text(f"{text}\n")
+    assert reader_checks.plugged_in("hid:/dev/input/nope", tmp_path) == "hid:1a86:5512 (Scanner X, /dev/input/event0)"
+    assert reader_checks.plugged_in("hid:/dev/input/nope", tmp_path / "none") == "no input device with keys"
+    finding = reader_checks.check_reader(LaneSettings("in", "in", reader="hid:/dev/input/nope"), None)
+    assert (finding.verdict, "/dev/tty" in finding.todo) == (Verdict.FAULT, False)
+
+
+def test_what_opening_a_reader_told_is_said(reader: Reader) -> None:
+    assert "nothing was asked of it: --ask" in reader_checks.check_reader(LaneSettings("in", "in", reader=reader.url), None).detail
+    module = De2120Port()
+    asked = reader_checks.check_reader(LaneSettings("in", "in", reader=f"serial:{module.path}?module=de2120"), None)
+    module.unplug()
+    assert (asked.verdict, "the module (de2120) answers" in asked.detail) == (Verdict.OK, True), asked
 
 
 @pytest.fixture
@@ -174,6 +195,16 @@ def test_without_pins_or_a_header_nothing_is_asked(enrolled: Enrolled) -> None:
     finding = check_pins(loaded(enrolled, {**IN, "reader": "serial:/dev/a"}), nobody)
     assert finding is not None
     assert (finding.verdict, finding.detail) == (Verdict.SKIPPED, "no header")
+
+
+@pytest.mark.parametrize(
+    "pin, more, pulled",
+    [(5, "", "up"), (8, "", "up"), (9, "", ""), (26, "", ""), (26, "&active_low=1", "down"), (6, "&active_low=1", "")],
+)
+def test_a_relay_that_pulls_in_while_the_pi_boots_is_noted(enrolled: Enrolled, pin: int, more: str, pulled: str) -> None:
+    finding = check_boot_levels(loaded(enrolled, {**IN, "reader": "serial:/dev/a", "barrier": f"relay:?pin={pin}{more}"}))
+    told = "" if finding is None else finding.detail
+    assert told == (f"lane[0].barrier: the Pi pulls GPIO{pin} {pulled} while it boots, and the relay in" if pulled else "")
 
 
 def test_further_parts_are_opened_and_a_barrier_moves_for_nobody(enrolled: Enrolled, pins: MockFactory, tmp_path: Path) -> None:

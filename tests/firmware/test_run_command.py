@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gate_run import RUN, Gate
+from gate_run import RUN, Gate, opened_before
 from gate_world import ROOT, WAIT_S, Enrolled, Reader, gate_toml, wait_until
 from small_disk import small_disk
 
@@ -228,7 +228,7 @@ def passes(enrolled: Enrolled, reader: Reader) -> None:
 
 
 def test_a_state_folder_that_cannot_be_written_is_said(enrolled: Enrolled, tmp_path: Path, gates: list[Gate]) -> None:
-    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"})
+    config = opened_before(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
     state = enrolled.state
     shutil.copytree(state, tmp_path / "copy")
     with small_disk(state, "4096k"):
@@ -246,7 +246,7 @@ def test_a_state_folder_that_cannot_be_written_is_said(enrolled: Enrolled, tmp_p
 def test_a_full_disk_is_said_and_once_there_is_room_people_pass(
     enrolled: Enrolled, reader: Reader, tmp_path: Path, gates: list[Gate], room_kb: int
 ) -> None:
-    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+    config = opened_before(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}))
     shutil.copytree(enrolled.state, tmp_path / "copy")
     with small_disk(enrolled.state, "4096k"):
         shutil.copytree(tmp_path / "copy", enrolled.state, dirs_exist_ok=True)

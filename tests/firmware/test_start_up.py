@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gate_run import opened_before
 from gate_world import BLANK, ROOT, Enrolled, Reader, gate_toml
 from PIL import Image
 
@@ -61,13 +62,15 @@ def printed(code: str, *args: str | Path) -> set[str]:
 
 
 def test_a_gate_with_a_barcode_reader_loads_nothing_of_cameras(enrolled: Enrolled, reader: Reader) -> None:
-    loaded = printed(LOOK_AND_STOP, gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}))
+    loaded = printed(LOOK_AND_STOP, opened_before(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})))
     assert loaded & (NOBODYS | CAMERAS | READERS) == READERS
 
 
 def test_a_gate_with_a_camera_loads_its_decoders_and_nothing_else(enrolled: Enrolled, tmp_path: Path) -> None:
     Image.fromarray(BLANK).save(tmp_path / "a.pgm")
-    loaded = printed(LOOK_AND_STOP, gate_toml(enrolled, {"name": "in", "direction": "in", "camera": f"images:{tmp_path}/a.pgm?loop=1"}))
+    loaded = printed(
+        LOOK_AND_STOP, opened_before(gate_toml(enrolled, {"name": "in", "direction": "in", "camera": f"images:{tmp_path}/a.pgm?loop=1"}))
+    )
     assert loaded & (NOBODYS | CAMERAS | READERS) == CAMERAS
 
 
