@@ -19,8 +19,8 @@ from edge_agent.cose import Forged
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
-from province import door as doors
 from province import database, secret_files
+from province import door as doors
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
