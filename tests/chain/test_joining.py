@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -164,4 +165,24 @@ def test_a_running_agent_obeys_a_ticket_that_firmware_hands_over(world: Chain) -
                 break
     finally:
         server.stop()
+    assert load(gate.state).gate == "Cổng sau"
+
+
+def test_a_press_of_the_set_up_button_and_a_ticket_move_a_running_gate(world: Chain, tmp_path: Path) -> None:
+    gate = world.gate
+    assert enrol(gate, "--ticket", ticket(world)).returncode == 0
+    button = tmp_path / "setup"
+    os.mkfifo(button, 0o600)
+    with gate.config.open("a", encoding="utf-8") as config:
+        config.write(f'\n[[input]]\nname = "setup"\nrole = "setup"\nswitch = "fifo:{button}"\n')
+    shown = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1").encode() + b"\r\n"
+    gate.agent.start()
+    gate.open()
+    gate.port.send(shown)
+    gate.await_line("not a person code")
+    button.write_text("1\n0\n")
+    gate.await_line("identify")
+    gate.port.send(shown)
+    gate.await_line("identify")
+    gate.agent.wait_until_logged("stands at Chợ Đông Ba, Cổng sau now")
     assert load(gate.state).gate == "Cổng sau"
