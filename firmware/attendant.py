@@ -86,6 +86,8 @@ class Attendant:
             case _:
                 reason = code.reason if isinstance(code, UnknownCode) else code.kind
                 self._say_nobody(reading, reason)
+                if isinstance(code, OtherCode):  # a ticket may be obeyed when a button was pressed
+                    self._held[reading.lane].kept_out(reading.data.hex(), reading.at_s)
                 self._say(reading, Signal.NOT_A_PERSON_CODE)
 
     def look_again(self, since_s: float = -math.inf) -> None:

@@ -39,7 +39,7 @@ from firmware.trouble import where
 log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _ADVICE = {Advice.CLOSER: Signal.CLOSER, Advice.HOLD_STILL: Signal.HOLD_STILL, Advice.UNREADABLE: Signal.UNREADABLE}
-_BUTTONS = ("direction", "keeper")
+_BUTTONS = ("direction", "keeper", "setup")
 _TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 
 
@@ -166,7 +166,7 @@ class Consumer:
                 self._answer(lane, _ADVICE[advice])
             case Switched(name):
                 if report.is_press and self._happenings.role(name) in _BUTTONS:
-                    self._gate.pressed(name, report.at_s)
+                    self._gate.pressed(name, report.at_s)  # means nothing where it is the set-up button
                     self._attendant.look_again(report.at_s)
                 self._happened(self._happenings.switched(report))
                 self._settle()
