@@ -79,9 +79,9 @@ def _conclusion(verdict: DayVerdict) -> str:
     if not verdict.known:
         return "NOT PROVED: nothing of this scanner has come."
     if not verdict.logs:
-        if verdict.later:
+        if verdict.whole:
             return "COMPLETE: the scanner recorded nothing on this day, and what came before and after is linked."
-        return "NOT PROVED: nothing of this day has come, and nothing later."
+        return f"NOT PROVED: nothing of this day has come, and nothing {'later' if verdict.earlier else 'earlier'}."
     if verdict.whole:
         return "COMPLETE: nothing is missing from this day, nothing was changed, and later entries confirm its end."
     if {finding.flaw for log in verdict.logs for finding in log.findings} == {Flaw.OPEN_END}:

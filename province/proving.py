@@ -153,18 +153,19 @@ class DayVerdict:
     Attributes:
         logs: those with a part in it.
         known: whether anything of the scanner has come at all.
-        later: whether something later than the day has come.
+        earlier, later: whether something earlier and later than the day has come.
     """
 
     day: str
     logs: tuple[LogOfDay, ...]
     known: bool
+    earlier: bool
     later: bool
 
     @property
     def whole(self) -> bool:
-        """Whether it is proved that nothing of the day is missing."""
-        return self.known and (bool(self.logs) or self.later) and not any(log.findings for log in self.logs)
+        """Whether it is proved that nothing of the day is missing; of a day before all that is known, nothing is."""
+        return self.known and (bool(self.logs) or (self.earlier and self.later)) and not any(log.findings for log in self.logs)
 
     @property
     def entries(self) -> int:
@@ -195,8 +196,9 @@ def _thread(log: KnownLog, step: Callable[[KnownLog], KnownLog | None]) -> Itera
 def judge(logs: Sequence[KnownLog], day: str) -> DayVerdict:
     """Judges one day of one scanner by all its logs."""
     parts = tuple(part for log in logs if _may_hold(log, logs, day) and (part := judge_log(log, day)) is not None)
-    later = any(one.day > day for log in logs for one in log.days)
-    return DayVerdict(day, parts, any(log.spans for log in logs), later)
+    days = [one.day for log in logs for one in log.days]
+    earlier, later = any(one < day for one in days), any(one > day for one in days)
+    return DayVerdict(day, parts, any(log.spans for log in logs), earlier, later)
 
 
 WORDS: Mapping[Flaw, str] = {

@@ -86,10 +86,18 @@ def test_a_day_is_complete_when_all_has_come_and_something_later_too(history: tu
     arrived = {(place, seq) for place, log in enumerate(true) for seq in range(1, len(log) + 1)}
     last = max((one for log in shown for one in log if one is not None), default=-1)
     for number in range(last):
-        assert judge(known(shown, arrived), day(number)).whole, number
+        verdict = judge(known(shown, arrived), day(number))
+        assert verdict.whole == (bool(verdict.logs) or verdict.earlier), number
     if last >= 0 and shown[-1][-1] == last:
         verdict = judge(known(shown, arrived), day(last))
         assert {finding.flaw for log in verdict.logs for finding in log.findings} == {Flaw.OPEN_END}
+
+
+@pytest.mark.parametrize("number, whole", [(0, False), (2, True), (4, False)])
+def test_an_empty_day_is_complete_between_days_that_are_known_only(number: int, whole: bool) -> None:
+    log = KnownLog(b"l", (Span(1, bytes(32), 2, digest(2)),), (DayOfLog(day(1), 1, 1, 1), DayOfLog(day(3), 2, 2, 1)), 0, None, ())
+    verdict = judge([log], day(number))
+    assert (verdict.whole, verdict.logs) == (whole, ())
 
 
 def test_each_flaw_is_named_where_it_is() -> None:
