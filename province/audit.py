@@ -200,7 +200,10 @@ def verify(connection: sqlite3.Connection, keystore: Keystore, expected: tuple[i
     for row in connection.execute("SELECT * FROM audit ORDER BY number"):
         problems += _check_row(row, len(hashes), hashes[-1], officers)
         hashes.append(_hash(row["fields"]))
-    for what, told in (("the keystore", _told_head(keystore, problems)), ("your note", expected)):
+    head = _told_head(keystore, problems)
+    if head is None and len(hashes) > 1 and not _head_file(keystore).exists():
+        problems.append(f"{_head_file(keystore)}: not there; lines after number {len(hashes) - 1} may have been cut off with it")
+    for what, told in (("the keystore", head), ("your note", expected)):
         if told is not None and (told[0] >= len(hashes) or hashes[told[0]] != told[1]):
             problems.append(f"line {told[0]}: not the one that {what} names; the log was cut, replaced, or restored from a backup")
     return Verdict(len(hashes) - 1, hashes[-1], tuple(problems))

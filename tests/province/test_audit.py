@@ -152,6 +152,15 @@ def test_a_register_restored_from_a_backup_says_that_lines_are_missing(layout: L
 
 
 @pytest.mark.usefixtures("device")
+def test_a_line_cut_off_shows_although_the_keystores_word_went_with_it(layout: Layout) -> None:
+    look(layout)
+    look(layout)
+    changed(layout, "DELETE FROM audit WHERE number = 2")
+    (layout.keystore / "audit.head").unlink()
+    assert "audit.head: not there" in str(verdict(layout)["problems"])
+
+
+@pytest.mark.usefixtures("device")
 def test_a_head_that_cannot_be_read_is_never_passed_over(layout: Layout) -> None:
     look(layout)
     (layout.keystore / "audit.head").write_bytes(b"torn")
