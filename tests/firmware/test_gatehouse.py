@@ -18,7 +18,7 @@ from PIL import Image
 from qr_pictures import picture_of
 
 from drivers.indicator import Signal
-from edge_agent.control import ControlClient
+from edge_agent.control import SOCKET_NAME, ControlClient
 from edge_agent.entry import Direction, Kind, Method, Note
 from edge_agent.settings import LaneSettings
 from firmware.gatehouse import Gatehouse
@@ -316,3 +316,19 @@ def test_a_stop_ends_the_gate_within_moments_whatever_its_lanes_do(enrolled: Enr
     gate.join()
     assert time.monotonic() - started_s < 3.0
     assert enrolled.kinds() == [Kind.BOOT, Kind.CLOSE]
+
+
+def test_what_a_closing_gate_stumbles_over_keeps_nothing_open(enrolled: Enrolled, readers: tuple[Reader, Reader]) -> None:
+    def stumble() -> None:
+        raise RuntimeError("unforeseen")
+
+    gate = RunningGate(enrolled, enrolled.settings(*two_lanes(readers)))
+    lights = SpyIndicator.by_name["in"], SpyIndicator.by_name["out"]
+    lights[0].wait_for(Signal.READY)
+    gate.house._happenings.close = stumble  # type: ignore[method-assign]
+    gate.house.stop()
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        gate.join()
+    assert all(light.closed and light.shown[-1] is Signal.CLOSED for light in lights)
+    assert not (enrolled.runtime / SOCKET_NAME).exists()
+    assert enrolled.kinds()[-1] is Kind.CLOSE
