@@ -67,6 +67,7 @@ class Recorder:
         self.path = path
         self._capacity_bytes = capacity_bytes
         self._keep_free_bytes = keep_free_bytes
+        self._wal = path.with_name(path.name + "-wal")
         self._damage_note = path.with_name(path.name + DAMAGE_NOTE)
         self._refuse_when_noted()
         self._make_file()
@@ -142,13 +143,14 @@ class Recorder:
         The file never shrinks: pages of what was forgotten are room for new entries. The write-ahead log takes fresh room only.
         """
         try:
-            disk = os.statvfs(self.path.parent)
+            disk, wal_bytes = os.statvfs(self.path.parent), self._wal_bytes()
         except OSError as error:
             raise OutboxError(f"{self.path}: its disk is gone ({error.strerror}): check disk and permissions") from None
         free, reserve = disk.f_bavail * disk.f_frsize, min(_RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 16)
         if free < reserve:
             return reserve
-        wanted = max(self._keep_free_bytes, 2 * reserve)  # one for the write-ahead log of the appends, one for that of the forgetting
+        # one for the write-ahead log of the forgetting, one for that of the appends, or for what folding back the present one may take
+        wanted = max(self._keep_free_bytes, reserve + max(reserve, wal_bytes))
         if free >= wanted:
             return 0
         with explaining(self.path):
@@ -284,10 +286,12 @@ class Recorder:
 
         When that fails (a full disk) nothing is lost and nothing is said: the next `append` or `probe` meets the same trouble.
         """
-        wal = self.path.with_name(self.path.name + "-wal")
         with suppress(OSError, sqlite3.Error):
-            if wal.stat().st_size > CHECKPOINT_BYTES:
+            if self._wal_bytes() > CHECKPOINT_BYTES:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _wal_bytes(self) -> int:
+        return self._wal.stat().st_size
 
     def close(self) -> None:
         """Closes the file; everything appended is already on disk."""

@@ -11,7 +11,7 @@ WIRE = {
     "fields", "joining", "keyring", "logs", "private_files", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
-    "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
+    "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view", "pages",
     "process_lock", "recorder", "salvage", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
