@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import WAIT_S, founded, free_port
 
-from edge_agent import joining, knock, ticket
+from edge_agent import door_link, joining, knock, ticket
 from edge_agent.authority import Power
 from edge_agent.device_keys import DeviceKeys
 from edge_agent.joining import Answer, Membership, Outcome, Wish
@@ -61,7 +61,7 @@ class Province:
     def open(self, name: str, port: int) -> None:
         files = self.layout.door / f"{name}.crt", self.layout.door / "server.key"
         shown = x509.load_pem_x509_certificate(files[0].read_bytes()).public_bytes(Encoding.DER)
-        greeting, key_hash = joining.greet(self.root, shown, self.officer), joining.tls_key_hash(shown)
+        greeting, key_hash = door_link.greet(self.root, shown, self.officer), door_link.tls_key_hash(shown)
         opened = door.Door(
             ("127.0.0.1", port), door.tls(*map(str, files)), greeting,
             lambda message: self.admission.at_the_door(message, key_hash, self.now_ms),
@@ -149,7 +149,7 @@ def test_a_photographed_ticket_cannot_be_freed_of_the_device_it_is_for(province:
     tied = province.ticket(key=ticket.fingerprint(new_keys().signing.public_key())[: ticket.SHOWN_BYTES])
     freed = ticket.issue(replace(ticket.peek(tied), key=None), Ed25519PrivateKey.generate())
     shown = x509.load_pem_x509_certificate((province.layout.door / "server.crt").read_bytes()).public_bytes(Encoding.DER)
-    here = joining.tls_key_hash(shown)
+    here = door_link.tls_key_hash(shown)
     request = new_keys().request(Wish.JOIN, here, ticket.to_bytes(freed))
     answer = joining.read_answer(province.admission.at_the_door(request, here, province.now_ms), request, province.root)
     assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "this ticket is not of this province")
@@ -182,7 +182,7 @@ def test_who_stands_between_learns_nothing(province: Province) -> None:
     files[0].write_bytes(between.certificate_pem)
     files[1].write_bytes(between.key_pem)
     shown = x509.load_pem_x509_certificate((province.layout.door / "server.crt").read_bytes()).public_bytes(Encoding.DER)
-    genuine = joining.greet(province.root, shown, province.officer)
+    genuine = door_link.greet(province.root, shown, province.officer)
 
     def listen(message: bytes) -> bytes:
         heard.append(message)
@@ -211,9 +211,9 @@ def _talk_raw(port: int, *frames: bytes) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", port), WAIT_S) as raw, context.wrap_socket(raw) as stream:
-        joining.receive_frame(stream, joining.MAX_GREETING_BYTES)
+        door_link.receive_frame(stream, door_link.MAX_GREETING_BYTES)
         for frame in frames:
-            joining.send_frame(stream, frame)
+            door_link.send_frame(stream, frame)
         return stream.recv(100)
 
 
