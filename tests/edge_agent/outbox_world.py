@@ -1,4 +1,4 @@
-"""What the outbox's tests share: where it lies, a small disk under it, and statements that spoil it."""
+"""What the outbox's tests share: where it lies, a small disk under it, receipts for it, and statements that spoil it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from small_disk import small_disk as small_disk_at
 
-from edge_agent.outbox import FILE_NAME
+from edge_agent.outbox import FILE_NAME, Recorded
+from edge_agent.receipt import Range, Status
 
 ROOMY = 10**9
 
@@ -25,6 +26,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     with small_disk_at(folder, "3m"):
         yield folder
+
+
+def exact(recorded: Recorded, first: int | None = None, *, forked: bool = False) -> Range:
+    return Range(first or recorded.seq, recorded.seq, recorded.hash, Status.REGISTERED, forked=forked)
 
 
 def damage_by(*statements: str) -> Callable[[Path, random.Random], None]:
