@@ -89,7 +89,7 @@ class Sql:
 
     def waiting(self) -> int | None:
         """How many entries should be here, as far as the counters can be read."""
-        row = _first_row(self.connection, "SELECT appended.entries - forgotten.entries FROM appended, forgotten")
+        row = _first_row(self.connection, "SELECT head.entries - forgotten.entries FROM head, forgotten")
         return row[0] if row and type(row[0]) is int else None
 
     def get(self, ordinal: int) -> bytes:

@@ -211,9 +211,7 @@ class Forwarder:
             OutboxFull, OutboxDamaged, OutboxError: the disk failed; nothing is lost by it.
         """
         with self._noting_damage():
-            changed = int(
-                single_row(self._connection, self.path, "SELECT appended.entries + forgotten.entries FROM appended, forgotten")[0]
-            )
+            changed = int(single_row(self._connection, self.path, "SELECT head.entries + forgotten.entries FROM head, forgotten")[0])
         if self._folded_at is None or changed - self._folded_at >= _CHANGES_A_FOLD:
             self.checkpoint()
             self._folded_at = changed

@@ -219,7 +219,7 @@ def read_backlog(connection: sqlite3.Connection, path: Path) -> Backlog:
     log, next_seq, digest, entries, size = single_row(
         connection,
         path,
-        "SELECT log, next_seq, hash, appended.entries - forgotten.entries, appended.bytes - forgotten.bytes FROM head, appended, forgotten",
+        "SELECT log, next_seq, hash, head.entries - forgotten.entries, head.bytes - forgotten.bytes FROM head, forgotten",
     )
     numbers = all(type(number) is int for number in (next_seq, entries, size))
     if not numbers or not isinstance(log, bytes) or not isinstance(digest, bytes) or (len(log), len(digest)) != (LOG_BYTES, HASH_BYTES):

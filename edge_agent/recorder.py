@@ -38,11 +38,10 @@ _SCHEMA = (
     # forked: the province holds other bytes under one of its numbers
     """CREATE TABLE log(log BLOB PRIMARY KEY,
         first_ordinal INTEGER NOT NULL, start INTEGER NOT NULL, forked INTEGER NOT NULL DEFAULT 0)""",
-    # the log now written; before_*: the head of the device's log before it, if known
+    # the log now written; before_*: the head of the device's log before it, if known; entries, bytes: all ever appended to this file
     """CREATE TABLE head(one INTEGER PRIMARY KEY CHECK (one = 1),
         log BLOB NOT NULL, next_seq INTEGER NOT NULL, next_ordinal INTEGER NOT NULL, hash BLOB NOT NULL,
-        before_log BLOB, before_seq INTEGER, before_hash BLOB)""",
-    "CREATE TABLE appended(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+        before_log BLOB, before_seq INTEGER, before_hash BLOB, entries INTEGER NOT NULL, bytes INTEGER NOT NULL)""",
     "CREATE TABLE forgotten(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
     "CREATE TABLE sealed(ordinal INTEGER PRIMARY KEY, envelope BLOB NOT NULL)",
 )
@@ -102,8 +101,9 @@ class Recorder:
             for statement in _SCHEMA:
                 self._connection.execute(statement)
             self._connection.execute("INSERT INTO log(first_ordinal, start, log) VALUES (1, 1, ?)", (log,))
-            self._connection.execute("INSERT INTO head(one, log, next_seq, next_ordinal, hash) VALUES (1, ?, 1, 1, ?)", (log, NO_PREVIOUS))
-            self._connection.execute("INSERT INTO appended VALUES (1, 0, 0)")
+            self._connection.execute(
+                "INSERT INTO head(one, log, next_seq, next_ordinal, hash, entries, bytes) VALUES (1, ?, 1, 1, ?, 0, 0)", (log, NO_PREVIOUS)
+            )
             self._connection.execute("INSERT INTO forgotten VALUES (1, 0, 0)")
             self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -174,7 +174,7 @@ class Recorder:
         with transaction(self._connection, self.path):
             self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
-            if single_row(self._connection, self.path, "SELECT forked FROM log WHERE log = (SELECT log FROM head)")[0]:
+            if single_row(self._connection, self.path, "SELECT forked FROM log, head USING (log)")[0]:
                 self._begin_new_log()
             log, seq, ordinal, prev, *before = single_row(
                 self._connection, self.path, "SELECT log, next_seq, next_ordinal, hash, before_log, before_seq, before_hash FROM head"
@@ -185,8 +185,10 @@ class Recorder:
             envelope = build(Spot(log, seq, prev, predecessor))
             digest = envelope_hash(envelope)
             self._connection.execute("INSERT INTO sealed VALUES (?, ?)", (ordinal, envelope))
-            self._connection.execute("UPDATE head SET next_seq = ?, next_ordinal = ?, hash = ?", (seq + 1, ordinal + 1, digest))
-            self._connection.execute("UPDATE appended SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
+            self._connection.execute(
+                "UPDATE head SET next_seq = ?, next_ordinal = ?, hash = ?, entries = entries + 1, bytes = bytes + ?",
+                (seq + 1, ordinal + 1, digest, len(envelope)),
+            )
         return Recorded(log, seq, digest)
 
     def probe(self) -> None:
@@ -200,7 +202,7 @@ class Recorder:
         with transaction(self._connection, self.path):
             self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
-            self._connection.execute("UPDATE appended SET entries = entries")
+            self._connection.execute("UPDATE head SET entries = entries")
 
     def _begin_new_log(self) -> None:
         log = secrets.token_bytes(LOG_BYTES)
@@ -262,7 +264,7 @@ class Recorder:
 
     def _adopt_one(self, ordinal: int, envelope: bytes) -> None:
         if self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (ordinal, envelope)).rowcount:
-            self._connection.execute("UPDATE appended SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
+            self._connection.execute("UPDATE head SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
 
     def follow(self, head: LogHead) -> None:
         """Names the head of the log before this file's own, for its first entry to say."""

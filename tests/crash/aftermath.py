@@ -208,6 +208,7 @@ def check_outbox(folder: Path, promises: Promised, *, agent_first: bool = False)
     if agent_first:
         with suppress(FileNotFoundError, OutboxError), closing(Forwarder(settings.device.state / FILE_NAME)) as forwarder:
             forwarder.page(0, 10)
+            forwarder.settle()
             forwarder.checkpoint()
     outcome = _start_and_record(settings, promises)
     if _start_and_record(settings, promises) is Outcome.REPAIRED:

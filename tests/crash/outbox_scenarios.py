@@ -12,7 +12,7 @@ from edge_agent.forwarder import Forwarder
 
 
 def _sealed_hybrid(spot: outbox.Spot) -> bytes:
-    """A longer envelope: three do not fit into a page."""
+    """A longer envelope: it lies on two pages."""
     at = header(spot.seq, spot.prev, spot.log, key=UNDATED_KEY, predecessor=spot.predecessor)
     return envelope.make(at, PASSAGE, UNDATED_KEY.sealing_key(), DEVICE)
 
@@ -32,11 +32,13 @@ def send(folder: Path) -> None:
     device = Device(folder)
     device.record(8)
     forwarder = Forwarder(device.path)
+    forwarder.settle()
     for forgotten in (3, 4):
         device.receipted(forwarder, device.sent(forwarder)[:forgotten])
         device.record(2)
     device.receipted(forwarder, device.sent(forwarder)[:2])
     device.receipted(forwarder, device.sent(forwarder))  # nobody passes meanwhile: two of the agent's commits in a row
+    forwarder.settle()
     device.record(2)
     device.sent(forwarder)
 
