@@ -73,9 +73,10 @@ class Fields:
     def choice(self, key: int, name: str, kind: type[Choice]) -> Choice:
         """One member of an enumeration, written as its text."""
         value = self._map.get(key)
-        if not isinstance(value, str) or value not in {str(member) for member in kind}:
-            raise self._wrong(name, "one of " + ", ".join(kind))
-        return kind(value)
+        try:
+            return kind(value if isinstance(value, str) else None)
+        except ValueError:
+            raise self._wrong(name, "one of " + ", ".join(kind)) from None
 
     def items(self, key: int, name: str, most: int) -> list[object]:
         """A list of at most `most` items."""

@@ -96,7 +96,7 @@ def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | Absent]) -> Fa
 
 def _opened(entry: SealedEntry, keys: DayKeys) -> Fate:
     try:
-        body = open_body(entry, keys.pair.suite, keys.private())
+        body = open_body(entry, keys.pair.suite, keys.private)
     except CannotOpen:
         return Fate(Status.HELD, keys.epoch, Held.CANNOT_OPEN)
     except Malformed:

@@ -18,6 +18,7 @@ import approaches  # noqa: E402 - the path above comes first
 import card_bytes  # noqa: E402 - the same
 import cards  # noqa: E402 - the same
 import chart  # noqa: E402 - the same
+import collecting  # noqa: E402 - the same
 import crowded  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
 import nobody_there  # noqa: E402 - the same
@@ -39,6 +40,7 @@ BENCHES = {
     "approaches": approaches.measure,
     "recording": recording.measure,
     "card_bytes": card_bytes.measure,
+    "collecting": collecting.measure,
     "whole_loop": whole_loop.measure,
     "two_lanes_latency": two_lanes_latency.measure,
     "picture_drawing": picture_drawing.measure,
