@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from measures import Measure, at_least, told
-from province_world import Broker, Collecting, Log, Scanner, free_port, scanner, session, settings, wait_for_keyring
+from province_world import Broker, Collecting, Log, Scanner, Session, free_port, scanner, session, settings, wait_for_keyring
 
 from edge_agent import envelope
 from edge_agent.broker_link import Message
@@ -53,12 +53,17 @@ def _alone_s(layout: Layout, gate: Scanner, entries: list[bytes]) -> float:
     return time.process_time() - started_s
 
 
+def _publish(device: Session, entries: list[bytes]) -> None:
+    for one in entries:
+        device.link.publish(Message(device.scanner.name.topic(Leaf.ENTRIES), one))
+
+
 def _collected_s(collecting: Collecting, gate: Scanner, warm_up: list[bytes], entries: list[bytes]) -> float:
     """CPU-seconds of the collector from the first of `entries` to the receipt of the last."""
     with session(gate) as device:
         device.deliver(*warm_up)
         before_s = _cpu_s(collecting.process.pid)
-        sender = threading.Thread(target=lambda: [device.link.publish(Message(gate.name.topic(Leaf.ENTRIES), one)) for one in entries])
+        sender = threading.Thread(target=_publish, args=(device, entries))
         sender.start()
         device.receipts_until(len(entries))
         sender.join(_LONGEST_S)

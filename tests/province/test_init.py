@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from province_world import Broker, cli, founded, free_port, json_lines, scanner, settings
 
-from edge_agent import keyring
+from edge_agent import keyring, sealing
 from edge_agent.authority import Power
 from edge_agent.keyring import UNDATED, day_of
 from edge_agent.sealing import Suite
@@ -60,7 +60,8 @@ def test_private_halves_open_what_the_keyring_seals(layout: Layout) -> None:
             keys = Keystore(layout.keystore).load(key.epoch)
             assert isinstance(keys, DayKeys)
             assert keys.public == key
-            assert keys.private
+            sealed = sealing.seal(b"anything", keys.pair.suite, key.sealing_key().public, b"")
+            assert sealing.unseal(sealed, keys.pair.suite, keys.private, b"") == b"anything"
 
 
 @pytest.mark.parametrize("what", ["province", "file", "other"])
