@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
@@ -73,10 +74,10 @@ class Fields:
     def choice(self, key: int, name: str, kind: type[Choice]) -> Choice:
         """One member of an enumeration, written as its text."""
         value = self._map.get(key)
-        try:
-            return kind(value if isinstance(value, str) else None)
-        except ValueError:
-            raise self._wrong(name, "one of " + ", ".join(kind)) from None
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return kind(value)
+        raise self._wrong(name, "one of " + ", ".join(kind))
 
     def items(self, key: int, name: str, most: int) -> list[object]:
         """A list of at most `most` items."""
