@@ -14,12 +14,12 @@ from pathlib import Path
 from edge_agent import logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
+from edge_agent.console import print_json
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from province import secret_files
 from province.clock import now_ms, shown
 from province.collector import Collector
-from province.console import print_json
 from province.errors import NotAProvince, ProvinceError
 from province.intake import Refused
 from province.keyring_office import KeyringOffice

@@ -6,11 +6,11 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_number
 from province import erasures, looking, views
 from province.clock import now_ms, shown
 from province.clock_truth import When
-from province.console import print_json, print_line, print_table
 from province.keystore import Keystore
 from province.layout import Layout
 

@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_name, mask_number
 from province import erasures, looking
 from province.clock import now_ms
-from province.console import print_json, print_line, print_table
 from province.errors import AlreadyThere, ProvinceError
 from province.files import write_atomically
 from province.find_command import as_json, shown_when

@@ -11,11 +11,11 @@ from pathlib import Path
 from edge_agent import ticket
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
+from edge_agent.console import print_json, print_line
 from edge_agent.topics import DeviceName
 from province import database, sites, tickets
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
-from province.console import print_json, print_line
 from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 from province.layout import Layout
