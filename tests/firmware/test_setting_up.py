@@ -132,12 +132,12 @@ def test_a_button_that_is_held_when_the_gate_starts_was_not_pressed(
     monkeypatch.setattr(inputs, "open_switch", lambda _url: Told(*changes))
     setting_up, reports = SettingUp(), Inbox()
     button = inputs.Input(InputSettings("cài đặt", "setup", "told:"), reports, setting_up.begin)
-    button.start()
+    button.kept.start()
     for _ in changes:
         reports.get(timeout=WAIT_S)
     assert setting_up.open is pressed
-    button.stop()
-    assert button.join(WAIT_S)
+    button.kept.stop()
+    assert button.kept.join(WAIT_S)
 
 
 def reader_works(enrolled: Enrolled) -> bool:

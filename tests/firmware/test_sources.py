@@ -38,7 +38,7 @@ class Watched:
     def __init__(self, lane: LaneSettings, size: int = 64) -> None:
         self.reports = Inbox(size)
         self.source = Source(lane, self.reports)
-        self.source.start()
+        self.source.kept.start()
 
     def next(self) -> Report:
         return self.reports.get(timeout=WAIT_S)
@@ -57,8 +57,8 @@ class Watched:
         wait_until(lambda: self.source.counters["frames"] == count, f"{count} frames are looked at")
 
     def stop(self) -> None:
-        self.source.stop()
-        assert self.source.join(WAIT_S)
+        self.source.kept.stop()
+        assert self.source.kept.join(WAIT_S)
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +217,7 @@ def test_pictures_come_to_an_end_once_and_say_so(watch: list[Watched], tmp_path:
     assert watch[0].next() == SourceChanged("in", SourceState.WORKING)
     assert watch[0].next_reading().data.decode() == CARD
     assert watch[0].next_change() == SourceChanged("in", SourceState.ENDED, "no more pictures")
-    watch[0].source.join(WAIT_S)
+    watch[0].source.kept.join(WAIT_S)
 
 
 def test_a_folder_without_a_picture_is_a_fault_until_one_comes(watch: list[Watched], tmp_path: Path) -> None:
