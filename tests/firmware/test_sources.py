@@ -12,6 +12,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import gate_fixtures
 import numpy as np
 import pytest
 from gate_world import BLANK, WAIT_S, Reader, ToldCamera, add_test_drivers, wait_until
@@ -27,6 +28,8 @@ from firmware.inbox import Inbox
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.schedule import FORCED_EVERY
 from firmware.sources import Source
+
+reader = gate_fixtures.reader
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 CODE = picture_of(CARD)
@@ -230,13 +233,6 @@ def test_a_folder_without_a_picture_is_a_fault_until_one_comes(watch: list[Watch
         pass
     Image.fromarray(CODE).save(folder / "b.png")
     assert watch[0].next_reading().data.decode() == CARD
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 def test_a_reader_unplugged_and_plugged_in_again_comes_back(watch: list[Watched], reader: Reader) -> None:
