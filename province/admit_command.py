@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import joining, logs, private_files, topics
+from edge_agent import door_link, logs, private_files, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
 from edge_agent.cbor import Malformed
@@ -133,10 +133,10 @@ def run(args: argparse.Namespace) -> int:
         link = BrokerLink(endpoint, REGISTRAR, [topics.ALL_CERTIFICATE_REQUESTS], renewals.on_event)
     except (OSError, ValueError) as error:
         raise NotAProvince(f"{layout.root}: the keys of door or registrar cannot be used ({error}). Restore them from a backup.") from None
-    key_hash = joining.tls_key_hash(shown)
+    key_hash = door_link.tls_key_hash(shown)
     try:
         door = doors.Door(
-            (settings.bind or "", settings.door_port), context, joining.greet(read_root_public(layout), shown, officer),
+            (settings.bind or "", settings.door_port), context, door_link.greet(read_root_public(layout), shown, officer),
             lambda message: admission.at_the_door(message, key_hash, now_ms()),
         )  # fmt: skip
     except OSError as error:

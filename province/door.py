@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from edge_agent import joining
+from edge_agent import door_link, joining
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from province.errors import ProvinceError
@@ -29,7 +29,7 @@ class Door:
     Args:
         address: where to listen; an empty host is every address of this machine.
         context: TLS with the door's key.
-        greeting: sent to each guest first, see `joining.greet`.
+        greeting: sent to each guest first, see `door_link.greet`.
         answer: makes the answer to a request; may raise Malformed, Forged or ProvinceError, then the guest gets none.
 
     Raises:
@@ -83,8 +83,8 @@ class Door:
         shown_out.start()
         try:
             with guest, self._context.wrap_socket(guest, server_side=True) as stream:
-                joining.send_frame(stream, self._greeting)
-                joining.send_frame(stream, self._answer(joining.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
+                door_link.send_frame(stream, self._greeting)
+                door_link.send_frame(stream, self._answer(door_link.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
                 with contextlib.suppress(OSError):
                     stream.unwrap()  # so that the answer is not cut off by a reset
         except (Malformed, Forged) as error:

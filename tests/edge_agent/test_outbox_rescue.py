@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import outbox_world
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, brief, filled, sealed_at
 
 from edge_agent import recorder as recorder_module
@@ -23,13 +25,8 @@ from edge_agent.receipt import Range, Status
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import salvage
 
-ROOMY = 10**9
+path = outbox_world.path
 PAGE = 4096
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / FILE_NAME
 
 
 def wal_of(path: Path) -> Path:

@@ -1,23 +1,27 @@
-"""A gate for the self-test: enrolled, with a broker's certificate, and `gate-firmware check` as a machine asks it."""
+"""A gate for the self-test: enrolled, with a broker's certificate and a reader, and `gate-firmware check` as a machine asks it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_world import Enrolled
-from real_broker import Authority
+from gate_world import Enrolled, Reader, add_test_drivers
+from real_broker import Authority, free_port
 
 from edge_agent import identity
 from edge_agent.documents import Documents
 from edge_agent.identity import BROKER_CA, TLS_CERTIFICATE, TLS_KEY
+from firmware import state_checks
 from firmware.__main__ import main
+from firmware.disk_checks import check_disk
 
 Answer = tuple[int, dict[str, dict[str, Any]]]
+AUTHORITY = Authority()
 
 
 def certify(enrolled: Enrolled, authority: Authority, port: int, host: str = "127.0.0.1", common_name: str = "cho-lon/gate-1") -> None:
@@ -30,6 +34,24 @@ def certify(enrolled: Enrolled, authority: Authority, port: int, host: str = "12
         document = documents.get(identity.ENROLMENT)
         assert document is not None
         documents.put(identity.ENROLMENT, {**document, "host": host, "port": port})
+
+
+@pytest.fixture
+def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
+    add_test_drivers(monkeypatch)
+    mounts = tmp_path / "mountinfo"  # the tests may run in memory, where a gate must not
+    mounts.write_text("22 1 254:0 / / rw - ext4 /dev/root rw\n")
+    monkeypatch.setattr(state_checks, "check_disk", partial(check_disk, mountinfo=mounts))
+    enrolled = Enrolled(tmp_path / "state", tmp_path / "run")
+    certify(enrolled, AUTHORITY, free_port())
+    return enrolled
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    reader = Reader(tmp_path / "tty")
+    yield reader
+    reader.unplug()
 
 
 def check(config: Path, capsys: pytest.CaptureFixture[str], *options: str) -> Answer:
