@@ -106,7 +106,7 @@ def _told(error: ConfigError) -> Iterator[Finding]:
 
 
 def _ask(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{words}\n")
 
 
 def _print(finding: Finding) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +138,6 @@ def _show(args: argparse.Namespace, text: str, end_ms: int, what: str) -> None:
         return
     drawing = io.StringIO()
     code.terminal(out=drawing, compact=True)
-    print(drawing.getvalue())
+    sys.stdout.write(drawing.getvalue() + "\n")
     print_line(f"This is {what}, until {shown(end_ms)}. As text, for `gate-agent enrol --ticket`:")
     print_line(text)
