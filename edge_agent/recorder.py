@@ -205,24 +205,16 @@ class Recorder:
             self._connection.execute("UPDATE head SET entries = entries")
 
     def _begin_new_log(self) -> None:
+        """After a fork: the log until now has entries, since a receipt named one of them."""
         log = secrets.token_bytes(LOG_BYTES)
-        # A log without entries is no predecessor: it never was, and the one before it stays.
-        self._connection.execute("DELETE FROM log WHERE log = (SELECT log FROM head WHERE next_seq = 1)")
         self._connection.execute("INSERT INTO log(first_ordinal, start, log) SELECT next_ordinal, next_ordinal, ? FROM head", (log,))
-        self._connection.execute(
-            "UPDATE head SET before_log = log, before_seq = next_seq - 1, before_hash = hash WHERE next_seq > 1",
-        )
+        self._connection.execute("UPDATE head SET before_log = log, before_seq = next_seq - 1, before_hash = hash")
         self._connection.execute("UPDATE head SET log = ?, next_seq = 1, hash = ?", (log, NO_PREVIOUS))
 
     def logs(self) -> set[bytes]:
         """The logs this file holds or held entries of."""
         with explaining(self.path):
             return {row[0] for row in self._connection.execute("SELECT log FROM log")}
-
-    def begin_new_log(self) -> None:
-        """Starts a new log whose first entry will name the present one as its predecessor."""
-        with transaction(self._connection, self.path):
-            self._begin_new_log()
 
     def adopt(self, log: bytes, entries: Mapping[int, bytes]) -> None:
         """Takes over entries salvaged from another outbox, under their own log and numbers, before any entry of this one.

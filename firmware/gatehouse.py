@@ -32,6 +32,7 @@ from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
 from firmware.setting_up import SettingUp
 from firmware.sources import Source
+from firmware.supervised import stop_all
 from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
 
@@ -145,7 +146,7 @@ class Gatehouse:
                 self._consumer.note(Kind.EVENT, facts)
             self._surroundings.start()
             for source in self._sources:
-                source.start()
+                source.kept.start()
             while not (self._stopping.is_set() or self._happenings.power_failed or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
@@ -190,7 +191,7 @@ class Gatehouse:
         """
         reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
         with ExitStack() as last_first:
-            last_first.callback(self._end_sources)
+            last_first.callback(stop_all, [source.kept for source in self._sources], _JOIN_S)
             last_first.callback(self._end_lights)
             last_first.callback(self._recording.recorder.close)
             last_first.callback(self._control.stop)
@@ -203,12 +204,6 @@ class Gatehouse:
         lights = threading.Thread(target=self._feedback.close, name="lights-close", daemon=True)
         lights.start()
         lights.join(_JOIN_S)
-
-    def _end_sources(self) -> None:
-        for source in self._sources:
-            source.stop()
-        for source in self._sources:
-            source.join(_JOIN_S)
 
     def _power_comes_back(self) -> bool:
         """Rests, everything closed and dark, until the power is back (True) or the gate is asked to stop."""

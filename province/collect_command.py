@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent import logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
+from edge_agent.console import print_json
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from province import secret_files
 from province.clock import now_ms, shown
 from province.collector import Collector
-from province.console import print_json
 from province.errors import NotAProvince, ProvinceError
 from province.intake import Refused
 from province.keyring_office import KeyringOffice
@@ -79,17 +78,12 @@ def endpoint(layout: Layout, address: tuple[str, int]) -> Endpoint:
     return Endpoint(*address, layout.authority_certificate, layout.collector / "client.crt", layout.collector / "client.key")
 
 
-@contextmanager
-def _the_only_one(layout: Layout) -> Iterator[None]:
+def _the_only_one(layout: Layout) -> ProcessLock:
     """Two collectors of one name would throw each other out of the broker for ever."""
-    descriptor = os.open(layout.collector_lock, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ProvinceError(f"{layout.root}: another collector runs here already. Stop that one first.") from None
-    finally:
-        os.close(descriptor)
+        return ProcessLock(layout.collector_lock, "collector")
+    except (AlreadyRunning, OSError) as error:
+        raise ProvinceError(f"{error}.") from None
 
 
 class EventPrinter:

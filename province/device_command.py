@@ -8,11 +8,11 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from edge_agent.topics import DeviceName
 from province import database, devices, revoking
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
-from province.console import print_json, print_line, print_table
 from province.enrolling import Place, add_device, answer_stick
 from province.errors import NotAProvince
 from province.layout import Layout

@@ -7,10 +7,10 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+from edge_agent.console import print_json, print_table
 from edge_agent.topics import DeviceName
 from province import erasures, views
 from province.clock import now_ms, shown
-from province.console import print_json, print_table
 from province.errors import NotAProvince
 from province.keystore import Keystore
 from province.layout import Layout

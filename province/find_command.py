@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
-from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_number
-from province import erasures, looking, views
-from province.clock import now_ms, shown
+from province import looking, views
+from province.clock import shown
 from province.clock_truth import When
-from province.console import print_json, print_line, print_table
-from province.keystore import Keystore
-from province.layout import Layout
 
 _EPILOG = """\
 examples:
@@ -35,26 +31,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-    parser.add_argument("--id", metavar="NUMBER", default="-", help="the identifier, or - for standard input (default)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     looking.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Looks the identifier up."""
-    layout = Layout(args.folder.absolute())
-    layout.read_settings()
-    value = looking.ask_number(args.id)
-    who = looking.looker(args, layout, value)
-    keystore = Keystore(layout.keystore)
-    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
-        looking.enter(connection, layout, keystore, who, "find", value)
-        found = views.find(connection, keystore, value)
+    with looking.entered(args, "find") as look:
+        found = views.find(look.connection, look.keystore, look.number)
+    number = mask_number(look.number)
     if args.json:
-        print_json({"number": mask_number(value), "count": len(found), "passages": [as_json(one) for one in found]})
+        print_json({"number": number, "count": len(found), "passages": [as_json(one) for one in found]})
         return 0
-    print_line(f"{mask_number(value)}: {len(found)} passages")
+    print_line(f"{number}: {len(found)} passages")
     if found:
         print_table(("time", "site", "gate", "direction"), [(shown_when(one.when), one.site, one.gate, one.direction) for one in found])
     return 0

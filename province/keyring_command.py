@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import sealing
 from edge_agent.authority import Power
+from edge_agent.console import print_json, print_line
 from edge_agent.keyring import UNDATED, EpochKey, day_of
 from province.clock import now_ms, shown
-from province.console import print_json, print_line
 from province.errors import AlreadyThere, ProvinceError
 from province.founding import OFFICERS_LIFE
 from province.keyring_office import KeyringOffice

@@ -7,8 +7,8 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_line
 from province import database, devices, rabbitmq_rules
-from province.console import print_line
 from province.layout import Layout
 
 _EPILOG = """\

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -80,7 +81,7 @@ def _client(port: int, on_message: Callable[[bytes], None] | None = None) -> Ite
     else:
         client.on_connect = lambda client, *_: client.subscribe("entries", 1)
         client.on_subscribe = lambda *_: ready.put(None)
-        client.on_message = lambda _client, _data, message: on_message(message.payload)
+        client.on_message = lambda _client, _data, message: on_message(bytes(message.payload))
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
@@ -128,10 +129,8 @@ def _offline(name: str, extra: str) -> list[Measure]:
         ):
             before = _dirtied_bytes(broker.pid)
             for number in range(_MESSAGES):
-                for work, taken in ((lambda: _publish(client, number), times), (lambda: _record(recorder), record_times)):  # noqa: B023 - called at once
-                    started_s = time.perf_counter()
-                    work()
-                    taken.append(time.perf_counter() - started_s)
+                times.append(_taken_s(partial(_publish, client, number)))
+                record_times.append(_taken_s(partial(_record, recorder)))
             written = _dirtied_bytes(broker.pid) - before
         arrived = _arrived(config, local, remote_config, remote)
     return [
@@ -139,6 +138,12 @@ def _offline(name: str, extra: str) -> list[Measure]:
         told(f"Mosquitto bridge, {name}: to acknowledge", statistics.median(times) / statistics.median(record_times), "x our record"),
         told(f"Mosquitto bridge, {name}: pages made dirty, {_MESSAGES} waiting", written / _MESSAGES / _BYTES, "x message bytes"),
     ]
+
+
+def _taken_s(work: Callable[[], None]) -> float:
+    started_s = time.perf_counter()
+    work()
+    return time.perf_counter() - started_s
 
 
 def _record(recorder: Recorder) -> None:

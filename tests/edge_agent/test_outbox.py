@@ -145,10 +145,10 @@ def test_a_fork_starts_a_new_log_that_names_the_old_one(path: Path) -> None:
 
 def test_a_receipt_of_one_log_never_touches_another_even_with_the_right_hash(path: Path) -> None:
     recorder = Recorder(path, ROOMY)
-    first = [recorder.append(scribbled_at) for _ in range(3)]
-    recorder.begin_new_log()
-    second = [recorder.append(scribbled_at) for _ in range(3)]
     forwarder = Forwarder(path)
+    first = [recorder.append(scribbled_at) for _ in range(4)]
+    assert forwarder.forget(first[0].log, exact(first.pop(), forked=True)).entries == 1
+    second = [recorder.append(scribbled_at) for _ in range(3)]
     assert forwarder.forget(first[0].log, Range(1, 5, second[1].hash, Status.REGISTERED)) == Forgotten(0, -1)
     assert forwarder.forget(second[0].log, Range(1, 3, second[2].hash, Status.REGISTERED)).entries == 3
     assert [envelope_hash(waiting.envelope) for waiting in forwarder.page(0, 9)] == [entry.hash for entry in first]

@@ -135,7 +135,6 @@ def use_all(path: Path) -> OutboxError | None:
             recorder.backlog,
             recorder.logs,
             lambda: recorder.append(sealed_at),
-            recorder.begin_new_log,
             recorder.checkpoint_if_large,
             lambda: recorder.adopt(b"x" * 16, {1: b"y"}),
         ):

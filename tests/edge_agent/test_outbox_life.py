@@ -114,12 +114,12 @@ class Life(RuleBasedStateMachine):
         self.forwarder = Forwarder(self.path)
         assert not self.recorder.created
 
-    @precondition(lambda self: self.head is not None)
-    @rule(times=st.integers(1, 3))
-    def begin_new_log(self, times: int) -> None:
-        for _ in range(times):
-            self.recorder.begin_new_log()
-        self.must_fork = True
+    @precondition(lambda self: self.head is not None and (self.head.log, self.head.seq) in self.waiting)
+    @rule(back=st.integers(0, 6))
+    def fork_at_the_head(self, back: int) -> None:
+        assert self.head is not None
+        self.receipt(self.head, back, forked=True)
+        assert self.must_fork
 
     @rule(target=entries)
     def forget_everything(self) -> object:

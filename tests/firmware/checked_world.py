@@ -1,16 +1,16 @@
-"""A gate for the self-test: enrolled, with a broker's certificate and a reader, and `gate-firmware check` as a machine asks it."""
+"""A gate for the self-test: enrolled, with a broker's certificate, and `gate-firmware check` as a machine asks it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_world import Enrolled, Reader, add_test_drivers
+from gate_world import Enrolled, add_test_drivers
 from real_broker import Authority, free_port
 
 from edge_agent import identity
@@ -45,13 +45,6 @@ def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
     enrolled = Enrolled(tmp_path / "state", tmp_path / "run")
     certify(enrolled, AUTHORITY, free_port())
     return enrolled
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 def check(config: Path, capsys: pytest.CaptureFixture[str], *options: str) -> Answer:

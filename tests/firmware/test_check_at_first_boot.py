@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import checked_world
+import gate_fixtures
 import pytest
 from checked_world import check, verdicts
 from gate_world import Enrolled, Reader, SpyIndicator, gate_toml, now_ms
@@ -16,7 +17,7 @@ from drivers.indicator import Signal
 from edge_agent.identity import FOLDER, SIGNING_KEY
 from firmware.__main__ import main
 
-enrolled, reader = checked_world.enrolled, checked_world.reader
+enrolled, reader = checked_world.enrolled, gate_fixtures.reader
 
 
 def first_boot(enrolled: Enrolled, config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, object]]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import checked_world
+import gate_fixtures
 import pytest
 from checked_world import AUTHORITY, certify, check, verdicts
 from gate_world import ROOT, Enrolled, Reader, RunningGate, SpyIndicator, gate_toml
@@ -22,7 +23,7 @@ from drivers.indicator import Signal
 from edge_agent.process_lock import ProcessLock
 from edge_agent.settings import InputSettings, LaneSettings, VehicleSettings
 
-enrolled, reader = checked_world.enrolled, checked_world.reader
+enrolled, reader = checked_world.enrolled, gate_fixtures.reader
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 CHECKING_AS_NOBODY = """
 import os, sys

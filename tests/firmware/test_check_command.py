@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import checked_world
+import gate_fixtures
 import pytest
 from checked_world import AUTHORITY, certify, check, verdicts
 from gate_world import Enrolled, Reader, SpyIndicator, gate_toml
@@ -22,7 +23,7 @@ from firmware.__main__ import main
 from firmware.check_table import WIDTH, rows
 from firmware.verdict import Finding, Verdict
 
-enrolled, reader = checked_world.enrolled, checked_world.reader
+enrolled, reader = checked_world.enrolled, gate_fixtures.reader
 ON_A_SERVER = {"power", "heat"}  # which tells neither
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 

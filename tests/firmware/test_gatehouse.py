@@ -11,9 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import gate_fixtures
 import numpy as np
 import pytest
-from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, add_test_drivers, wait_until
+from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, wait_until
 from PIL import Image
 from qr_pictures import picture_of
 
@@ -25,13 +26,9 @@ from firmware.gatehouse import Gatehouse
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
+enrolled = gate_fixtures.enrolled
+
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
 
 
 @pytest.fixture
