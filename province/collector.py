@@ -88,6 +88,7 @@ class Collector:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
         self._flooded = 0
+        self._latest_day_ms = 0
         self._publish_keyring = threading.Event()
         self._stopping = threading.Event()
 
@@ -154,6 +155,7 @@ class Collector:
         try:
             if self._office.extend(now_ms()):
                 self._publish_keyring.set()
+            self._latest_day_ms = self._office.latest_day_ms
         except (OSError, ProvinceError, ValueError) as error:
             _log.error("keyring not extended: %s; it ends on %s", error, self._office.last_day)
 
@@ -218,7 +220,8 @@ class Collector:
 
     def _examine(self, batch: Sequence[Arrived]) -> list[Taken | Refused]:
         # Caches live for one batch: a device added or a day destroyed counts from the next on.
-        intake = Intake(lru_cache(self._device), lru_cache(self._keystore.load))
+        arrived_ms = max(now_ms(), self._latest_day_ms)  # a clock of ours put back must not move entries into the past
+        intake = Intake(lru_cache(self._device), lru_cache(self._keystore.load), arrived_ms)
         return [intake.examine(item.topic, item.payload) for item in batch]
 
     def _device(self, name: DeviceName) -> devices.Device | None:

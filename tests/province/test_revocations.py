@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from collector_alone import delivered
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,22 +18,19 @@ from province_world import Log, Scanner
 
 from edge_agent import joining
 from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived, Message
 from edge_agent.device_keys import DeviceKeys
 from edge_agent.endpoint import Endpoint
 from edge_agent.joining import Answer, Outcome, Wish
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.topics import DeviceName
 from province import certificates, database, devices, revocations, revoking
 from province.admission import Addresses, Admission
 from province.admit_command import _mend
 from province.clock import now_ms
-from province.collector import Collector
 from province.intake import Reason, Refused
-from province.keyring_office import KeyringOffice
 from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
-from province.register import Register, Stored
+from province.register import Stored
 from province.revocations import RevocationsDamaged
 from province.tickets import Grant
 from province.tls_authority import TlsAuthority
@@ -83,42 +81,12 @@ class Backup:
         shutil.copy(self._folder / "list", self._layout.revocations)
 
 
-class Delivery:
-    """A collector that stops after so many messages, and the broker's side of it."""
-
-    def __init__(self, layout: Layout, keys: DeviceKeys, grant: Grant = GRANT) -> None:
-        self.layout = layout
-        nowhere = Path("unused")
-        root = read_root_public(layout)
-        self.log = Log.new(Scanner(grant.name, keys.signing, root, published(layout), Endpoint("127.0.0.1", 1, nowhere, nowhere, nowhere)))  # type: ignore[arg-type]
-        self.results: list[Stored | Refused] = []
-
-    def publish(self, message: Message) -> None:
-        assert message.payload
-
-    def acknowledge(self, handle: tuple[int, int]) -> None:
-        assert handle
-
-    def deliver(self, between: tuple[str, ...] = ()) -> Stored | Refused:
-        """Hands entries to a collector, one and after each change made to the register meanwhile one more; what became of the last."""
-        office = KeyringOffice(self.layout, self.layout.read_settings(), load_officer(self.layout, Power.KEYRING))
-        topic = self.log.scanner.name.topic(Leaf.ENTRIES)
-        with Register(self.layout.register) as register:
-            left = [*between]
-
-            def seen(result: Stored | Refused, _committed_ms: int) -> None:
-                self.results.append(result)
-                if not left:
-                    collector.stop()
-                    return
-                with closing(sqlite3.connect(self.layout.register, isolation_level=None)) as beneath:
-                    beneath.execute(left.pop())
-                collector.on_event(Arrived(topic, self.log.append(), False, (1, 1)))
-
-            collector = Collector(register, Keystore(self.layout.keystore), office, load_officer(self.layout, Power.RECEIPTS), seen)
-            collector.on_event(Arrived(topic, self.log.append(), False, (1, 1)))
-            collector.work(self)
-        return self.results[-1]
+def log_of(layout: Layout, keys: DeviceKeys, grant: Grant = GRANT) -> Log:
+    """A new log of the device with these keys."""
+    assert isinstance(keys.signing, Ed25519PrivateKey)
+    nowhere = Path("unused")
+    endpoint = Endpoint("127.0.0.1", 1, nowhere, nowhere, nowhere)
+    return Log.new(Scanner(grant.name, keys.signing, read_root_public(layout), published(layout), endpoint))
 
 
 def refused(result: Stored | Refused) -> bool:
@@ -133,7 +101,7 @@ def test_a_restored_register_does_not_bring_a_stolen_device_back(layout: Layout,
     revoke(layout)
     backup.restore()
     assert [row["status"] for row in rows(layout, "device")] == ["active"], "the backup has it"
-    assert refused(Delivery(layout, keys).deliver())
+    assert refused(delivered(layout, log_of(layout, keys)))
     assert [row["status"] for row in rows(layout, "device")] == ["revoked"]
     backup.restore()
     for grant, wish in ((GRANT, Wish.JOIN), (OTHER, Wish.JOIN), (GRANT, Wish.RENEW)):
@@ -154,8 +122,8 @@ def test_a_register_replaced_beneath_the_collector_makes_no_stolen_device_valid(
     asked(layout, stolen)
     asked(layout, honest, OTHER)
     revoke(layout)
-    assert refused(Delivery(layout, stolen).deliver(("UPDATE device SET status = 'active'",)))
-    assert isinstance(Delivery(layout, honest, OTHER).deliver(), Stored)
+    assert refused(delivered(layout, log_of(layout, stolen), "UPDATE device SET status = 'active'"))
+    assert isinstance(delivered(layout, log_of(layout, honest, OTHER)), Stored)
 
 
 def test_what_was_noted_when_the_power_went_is_revoked_at_the_next_opening(layout: Layout) -> None:
@@ -179,10 +147,10 @@ def test_a_new_device_takes_the_name_and_the_revoked_key_stays_refused_under_eve
     revoke(layout)
     new = serial(asked(layout, replacement))
     assert "was revoked" in asked(layout, stolen, OTHER).reason  # no row of the register has its key any more
-    assert isinstance(Delivery(layout, replacement).deliver(), Stored)
+    assert isinstance(delivered(layout, log_of(layout, replacement)), Stored)
     backup.restore()
     assert serial(asked(layout, replacement)) != new
-    assert isinstance(Delivery(layout, replacement).deliver(), Stored)
+    assert isinstance(delivered(layout, log_of(layout, replacement)), Stored)
     _mend(layout, authority(layout))
     assert certificates.listed(layout) == {old}
 
@@ -233,6 +201,6 @@ def test_a_damaged_note_still_refuses_its_key_and_is_named(layout: Layout) -> No
     revoke(layout)
     [file] = (layout.keystore / "revoked").iterdir()
     file.write_bytes(b"{torn")
-    assert refused(Delivery(layout, keys).deliver(("UPDATE device SET status = 'active'",)))
+    assert refused(delivered(layout, log_of(layout, keys), "UPDATE device SET status = 'active'"))
     with pytest.raises(RevocationsDamaged, match=file.name):
         asked(layout, keys)
