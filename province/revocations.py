@@ -78,7 +78,7 @@ def note(keystore: Keystore, revocation: Revocation) -> None:
         KeystoreAway, NotNoted, RevocationsDamaged: not noted.
     """
     path = _file(keystore, revocation.public_key)
-    known = _read(path) if is_revoked(keystore, revocation.public_key) else revocation
+    known = (_read(path) if is_revoked(keystore, revocation.public_key) else None) or revocation
     given = revocation.given | known.given
     fields = {
         "org": revocation.name.org, "device": revocation.name.device, "public_key": revocation.public_key.public_bytes_raw().hex(),
@@ -95,24 +95,38 @@ def note(keystore: Keystore, revocation: Revocation) -> None:
         ) from None
 
 
-def _read(path: Path) -> Revocation:
+def _read(path: Path) -> Revocation | None:
+    """What a file says; None when it is empty: then its name alone refuses the key."""
     try:
-        fields = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        if not text:
+            return None
+        fields = json.loads(text)
         name, key = DeviceName(fields["org"], fields["device"]), Ed25519PublicKey.from_public_bytes(bytes.fromhex(fields["public_key"]))
         given = frozenset(Given(str(int(serial)), int(ends_ms)) for serial, ends_ms in fields["certificates"])
         return Revocation(name, key, int(fields["at_ms"]), given)
     except (OSError, ValueError, KeyError, TypeError):
-        raise RevocationsDamaged(f"{path}: damaged; its key counts no more. Remove the file and revoke its device again.") from None
+        raise RevocationsDamaged(
+            f"{path}: damaged. Empty the file (never remove it: its name refuses the key), and revoke the device again if its name is not "
+            "taken: then its certificates are noted again."
+        ) from None
 
 
 def noted(keystore: Keystore) -> list[Revocation]:
-    """All that was ever revoked.
+    """All that was ever revoked, as far as its files say more than the key.
 
     Raises:
         KeystoreAway, RevocationsDamaged: nobody can tell now.
     """
     keystore.check()
-    return [_read(path) for path in sorted(keystore.revoked.glob("*.json"))]
+    try:
+        paths = sorted(keystore.revoked.iterdir())
+    except FileNotFoundError:  # nothing was revoked yet
+        paths = []
+    except OSError as error:
+        raise KeystoreAway(f"{keystore.revoked}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+    found = [_read(path) for path in paths if path.suffix == ".json"]  # what a write cut short leaves has another ending
+    return [one for one in found if one is not None]
 
 
 def certificates_of(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> frozenset[Given]:

@@ -93,7 +93,7 @@ def refused(result: Stored | Refused) -> bool:
     return isinstance(result, Refused) and result.reason is Reason.DEVICE_NOT_ACTIVE
 
 
-def test_a_restored_register_does_not_bring_a_stolen_device_back(layout: Layout, tmp_path: Path) -> None:
+def test_a_restored_register_does_not_bring_a_stolen_device_back(layout: Layout, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     keys = new_keys()
     first = serial(asked(layout, keys))
     backup = Backup(layout, tmp_path)
@@ -103,6 +103,7 @@ def test_a_restored_register_does_not_bring_a_stolen_device_back(layout: Layout,
     assert [row["status"] for row in rows(layout, "device")] == ["active"], "the backup has it"
     assert refused(delivered(layout, log_of(layout, keys)))
     assert [row["status"] for row in rows(layout, "device")] == ["revoked"]
+    assert "2 revoked certificates are missing" in caplog.text
     backup.restore()
     for grant, wish in ((GRANT, Wish.JOIN), (OTHER, Wish.JOIN), (GRANT, Wish.RENEW)):
         answer = asked(layout, keys, grant, wish)
@@ -204,3 +205,10 @@ def test_a_damaged_note_still_refuses_its_key_and_is_named(layout: Layout) -> No
     assert refused(delivered(layout, log_of(layout, keys), "UPDATE device SET status = 'active'"))
     with pytest.raises(RevocationsDamaged, match=file.name):
         asked(layout, keys)
+    file.write_bytes(b"")
+    assert "was revoked" in asked(layout, keys).reason
+    layout.revocations.unlink()
+    assert revocations.missing_from_list(layout, Keystore(layout.keystore), now_ms()) == 0, "nobody knows"
+    revoke(layout)
+    layout.revocations.unlink()
+    assert revocations.missing_from_list(layout, Keystore(layout.keystore), now_ms()) == 1
