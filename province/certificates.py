@@ -30,6 +30,13 @@ def revoke(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int
     ).rowcount
 
 
+def revoked_until(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int | None:
+    """When the last revoked certificate of a name runs out by itself, milliseconds since 1970 UTC; None when there is none or it has."""
+    query = "SELECT max(ends_ms) FROM certificate WHERE org = ? AND device = ? AND revoked_ms IS NOT NULL AND ends_ms > ?"
+    found = connection.execute(query, (name.org, name.device, now_ms)).fetchone()[0]
+    return None if found is None else int(found)
+
+
 def shut_out(connection: sqlite3.Connection, certificate: x509.Certificate, now_ms: int) -> None:
     """Marks one of the province's own certificates as revoked, named `province/…`; call it in a transaction."""
     org, _, part = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).partition("/")

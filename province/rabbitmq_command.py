@@ -7,8 +7,9 @@ import json
 from contextlib import closing
 from pathlib import Path
 
-from province import database, devices, rabbitmq_rules
-from province.console import print_line
+from province import certificates, database, devices, rabbitmq_rules
+from province.clock import now_ms, shown
+from province.console import complain, print_line
 from province.layout import Layout
 
 _EPILOG = """\
@@ -17,7 +18,8 @@ examples:
   gate-province rabbitmq /srv/gate > definitions.json                          whenever a device joined or was revoked, then:
   rabbitmqctl import_definitions definitions.json
 
-Only active devices are named: for one that is not, also `rabbitmqctl delete_user ORG/DEVICE`, and rabbitmqctl close_all_user_connections.
+Only active devices are named, and importing takes no user away: `gate-province device revoke --rabbitmqctl COMMAND` does, and so ends
+its session. RabbitMQ reads no list of revoked certificates: give a device that replaces a stolen one another name.
 """
 
 
@@ -45,5 +47,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with closing(database.connect(layout.register)) as connection:
         names = [device.name for device in devices.every(connection) if device.status == devices.ACTIVE]
+        for name in names:
+            if (until := certificates.revoked_until(connection, name, now_ms())) is not None:
+                complain(
+                    f"{name}: an earlier certificate of this name was revoked, and RabbitMQ would let its holder in until {shown(until)}. "
+                    "Revoke this device, and let it join under another name."
+                )
     print_line(json.dumps(rabbitmq_rules.definitions(names), ensure_ascii=True))
     return 0

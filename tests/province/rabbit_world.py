@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import ssl
@@ -78,10 +79,11 @@ class Rabbit:
         assert mapper
         subprocess.run([mapper, "-port", self._mapper_port, "-kill"], capture_output=True, check=False)
 
-    def control(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `rabbitmqctl` against it."""
-        command = [str(PROGRAMS / "rabbitmqctl"), "--node", self._environment["RABBITMQ_NODENAME"], "--longnames", "false", *words]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False, timeout=60)
+    def control(self) -> str:
+        """The command that runs `rabbitmqctl` for this one, whose cookie, node and port mapper are its own."""
+        needed = ("HOME", "ERL_EPMD_PORT", "RABBITMQ_CONF_ENV_FILE")
+        settings = (f"{name}={self._environment[name]}" for name in needed)
+        return shlex.join(["env", *settings, str(PROGRAMS / "rabbitmqctl"), "--node", self._environment["RABBITMQ_NODENAME"]])
 
     def context(self, role: str) -> ssl.SSLContext:
         """The TLS of somebody whom the authority has certified under this name; the same certificate each time."""
@@ -111,6 +113,7 @@ class Client:
         self._client: mqtt.Client | None = None
         self._answers: dict[int, bool] = {}
         self._is_in = self._is_over = False
+        self.connections = 0
 
     def connects(self) -> bool:
         """Connects, unless it is connected; tells whether it was let in."""
@@ -129,6 +132,7 @@ class Client:
         client.connect("127.0.0.1", self._port)
         client.loop_start()
         self._wait(lambda: self._is_in)
+        self.connections += 1
         return self._is_in
 
     def _note(self, *, is_in: bool, is_over: bool) -> None:

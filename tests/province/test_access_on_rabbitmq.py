@@ -5,13 +5,12 @@ Skipped where RabbitMQ is not installed; CI installs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from access_table import DEVICES, EVERY, MEMBERS, ROLES, STRANGERS, may_read, may_write
-from province_world import founded, free_port
 from rabbit_world import MISSING, Client, Rabbit, is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason=MISSING)
@@ -26,17 +25,6 @@ MAY_ASK_WIDELY = {"province/collector": {"gate/v1/+/+/entries"}, "province/regis
 def both(topics: Iterable[str]) -> list[str]:
     """Each topic as MQTT writes it and as RabbitMQ does: to it they are one. What ends in # a client can write in one way only."""
     return list(dict.fromkeys(way for one in topics for way in (one, one if "#" in one else one.replace("/", ".").replace("+", "*"))))
-
-
-@pytest.fixture(scope="module")
-def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
-    folder = tmp_path_factory.mktemp("rabbit")
-    made = Rabbit(founded(folder / "province", free_port()), folder)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
 
 
 def tried(rabbit: Rabbit, role: str) -> tuple[set[str], set[str]]:
