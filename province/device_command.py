@@ -32,8 +32,8 @@ examples:
   gate-province device revoke /srv/gate cho-dong-ba/cong-1 --rabbitmqctl "sudo rabbitmqctl"      the broker is a RabbitMQ
 
 A broker on another machine needs the new authority/ca.crl first: let COMMAND copy it there and reload. A new device may join under
-the same name afterwards; the old one only with new keys (gate-agent reset --new-keys) and a new ticket. With RabbitMQ, which goes by
-names alone, give the new device another name.
+the same name afterwards; the old one only with new keys (gate-agent reset --new-keys) and a new ticket. With a RabbitMQ that has no
+advanced.config of ours (gate-province rabbitmq --advanced) give the new device another name.
 """
 
 _ADD_EPILOG = """\

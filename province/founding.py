@@ -23,7 +23,7 @@ from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
-_COMMON_NAME_CHARACTERS = 64
+_COMMON_NAME_BYTES = 64  # cryptography counts RFC 5280's ub-common-name in bytes of UTF-8
 
 
 def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
@@ -94,7 +94,8 @@ def _write_identity(folder: Path, name: str, identity: TlsIdentity) -> None:
 
 
 def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
-    authority = TlsAuthority.create(f"gate-scanner {settings.name}"[:_COMMON_NAME_CHARACTERS], now, LIFE[Role.AUTHORITY])
+    name = f"gate-scanner {settings.name}".encode()[:_COMMON_NAME_BYTES].decode(errors="ignore")
+    authority = TlsAuthority.create(name, now, LIFE[Role.AUTHORITY])
     write_atomically(layout.authority_key, authority.key_pem())
     write_atomically(layout.authority_certificate, authority.certificate_pem(), PUBLIC)
     write_atomically(layout.revocations, authority.revocation_list(now, LIFE[Role.REVOCATIONS]), PUBLIC)

@@ -1,4 +1,4 @@
-"""Takes a name away at a RabbitMQ: it reads no list of revoked certificates, but whose name is no user of it is not let in.
+"""Takes a device's name away at a RabbitMQ: whose name is no user of it is not let in, whatever certificate he has.
 
 Measured on RabbitMQ 3.10.8: `rabbitmqctl delete_user` ends the connections which that user has, in the same moment.
 """

@@ -84,7 +84,7 @@ class TlsAuthority:
         """Makes a new authority that signs itself.
 
         Args:
-            common_name: at most 64 characters.
+            common_name: at most 64 bytes of UTF-8.
             now: when it is made, with a time zone.
             life: how long it is valid.
         """

@@ -21,7 +21,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from access_table import DEVICES
 from paho.mqtt.enums import CallbackAPIVersion
-from province_world import WAIT_S, free_port
+from province_world import WAIT_S, cli, free_port
 
 from edge_agent.topics import DeviceName
 from province import rabbitmq_rules
@@ -52,6 +52,9 @@ class Rabbit:
             str(layout.authority_certificate), str(layout.broker / "server.crt"), str(layout.broker / "server.key"), self.port
         )
         (self._home / "rabbitmq.conf").write_text(f"{config}load_definitions = {definitions}\nlog.console = true\nlog.file = false\n")
+        told = cli("rabbitmq", layout.root, "--advanced")
+        assert told.returncode == 0, told.stderr
+        (self._home / "advanced.config").write_text(told.stdout)
         (self._home / "plugins").write_text("[rabbitmq_mqtt].\n")
 
     def start(self) -> None:
@@ -59,7 +62,7 @@ class Rabbit:
         self._environment = {
             **os.environ, "HOME": str(home), "RABBITMQ_NODENAME": f"gate{os.getpid()}@localhost",
             "RABBITMQ_MNESIA_BASE": str(home / "mnesia"), "RABBITMQ_LOG_BASE": str(home / "log"),
-            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"), "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"), "RABBITMQ_DIST_PORT": str(free_port()),
             "ERL_EPMD_PORT": self._mapper_port, "RABBITMQ_PID_FILE": str(home / "pid"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
         }  # fmt: skip
@@ -105,10 +108,11 @@ class Client:
     Args:
         rabbit: the broker.
         role: user name and client id.
+        context: with its certificate; None makes one.
     """
 
-    def __init__(self, rabbit: Rabbit, role: str) -> None:
-        self._role, self._port, self._context = role, rabbit.port, rabbit.context(role)
+    def __init__(self, rabbit: Rabbit, role: str, context: ssl.SSLContext | None = None) -> None:
+        self._role, self._port, self._context = role, rabbit.port, context or rabbit.context(role)
         self._happened = threading.Condition()
         self._client: mqtt.Client | None = None
         self._answers: dict[int, bool] = {}
@@ -129,7 +133,10 @@ class Client:
         client.on_publish = lambda _client, _data, mid, *_: self._answer(mid, taken=True)
         client.on_subscribe = lambda _client, _data, mid, codes, *_: self._answer(mid, taken=not codes[0].is_failure)
         self._client = client
-        client.connect("127.0.0.1", self._port)
+        try:
+            client.connect("127.0.0.1", self._port)
+        except OSError:  # with TLS 1.2 a refused certificate shows here, with 1.3 when something is read
+            return False
         client.loop_start()
         self._wait(lambda: self._is_in)
         self.connections += 1
