@@ -32,7 +32,7 @@ _BROKERS = {Role.AUTHORITY, Role.BROKER, Role.REVOCATIONS}  # what the broker ha
 
 _LIST_EPILOG = """\
 examples:
-  gate-province certificates list /srv/gate           exit code 1 when one is to be renewed now
+  gate-province certificates list /srv/gate           exit code 1 when one is due or cannot be read
   gate-province certificates list /srv/gate --json
 
 A role is due 60 days before its end, the authority two years: scanners get its new certificate together with their own, each year.
@@ -55,7 +55,7 @@ let --reload's COMMAND do that. With new keys for `tickets`, invitations made be
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `certificates` to the command line."""
     raw, text = argparse.RawDescriptionHelpFormatter, "Lists and renews the certificates of the province itself."
-    parser = subparsers.add_parser("certificates", help="when the province's own end, and renew them", description=text)
+    parser = subparsers.add_parser("certificates", help="when the province's own end, and renewing them", description=text)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="when each ends", description=text, epilog=_LIST_EPILOG, formatter_class=raw)
     listing.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")

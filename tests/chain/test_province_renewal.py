@@ -96,6 +96,7 @@ def test_receipts_of_an_officer_whose_time_has_ended_are_good_again_once_it_is_r
     assert isinstance(root, Ed25519PrivateKey)
     officers.renew(world.layout, Power.RECEIPTS, root, now_ms() - DAY_MS, now_ms() - 1000)
     world.collect()
+    world.admit()
     device = scanner(world.layout, tmp_path)
     wait_for_keyring(device)  # now the collector listens
     made = Log.new(device).append()
@@ -109,6 +110,8 @@ def test_receipts_of_an_officer_whose_time_has_ended_are_good_again_once_it_is_r
     assert receipt.verify(arrived, device.root, device.name, now_ms()).ranges[0].last == 1
     assert world.collecting is not None
     assert "certificate of receipts ended on" in world.collecting.log()
+    assert world.admitting is not None
+    world.admitting.wait_until_logged("certificate of receipts ended on")
 
 
 def test_a_renewed_authority_reaches_scanners_with_their_own_next_certificate(world: Chain) -> None:
