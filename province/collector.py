@@ -66,8 +66,9 @@ class Collector:
         register: opened in the thread that calls `work`.
         keystore: the day keys.
         office: extends the keyring.
-        officer: signs receipts.
+        officer: who signs receipts now.
         report: called for each message after its batch is committed and receipted, with the time of the commit.
+        look_after: called once a minute, for what a service of years has to look after.
 
     Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
     """
@@ -77,14 +78,16 @@ class Collector:
         register: Register,
         keystore: Keystore,
         office: KeyringOffice,
-        officer: Officer,
+        officer: Callable[[], Officer],
         report: Callable[[Stored | Refused, int], None] = lambda _item, _committed_ms: None,
+        look_after: Callable[[], None] = lambda: None,
     ) -> None:
         self._register = register
         self._keystore = keystore
         self._office = office
         self._officer = officer
         self._report = report
+        self._look_after = look_after
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
         self._flooded = 0
@@ -126,6 +129,7 @@ class Collector:
             batch = self._take()
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
+                self._look_after()
                 self._extend_keyring()
                 self._revoke_again()
                 self._erase_again()
@@ -186,7 +190,7 @@ class Collector:
         began_s = time.monotonic()
         results = self._commit_at_last([item.arrived for item in batch])
         committed_ms = now_ms()
-        for message in receipts(results, committed_ms, self._officer):
+        for message in receipts(results, committed_ms, self._officer()):
             link.publish(message)
         for item in batch if results else ():
             if item.connection == self._connection:

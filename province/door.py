@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from edge_agent import door_link, joining
 from edge_agent.cbor import Malformed
@@ -23,23 +24,35 @@ _GUESTS_MOST = 64
 _VISIT_S = 20.0  # whoever takes longer is shown out, or 64 slow strangers would keep everyone else away
 
 
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a guest meets.
+
+    Attributes:
+        context: TLS with the door's key.
+        greeting: sent to each guest first, see `door_link.greet`.
+        answer: makes the answer to a request; may raise Malformed, Forged or ProvinceError, then the guest gets none.
+    """
+
+    context: ssl.SSLContext
+    greeting: bytes
+    answer: Callable[[bytes], bytes]
+
+
 class Door:
     """A listening door; each guest is served in a thread of its own.
 
     Args:
         address: where to listen; an empty host is every address of this machine.
-        context: TLS with the door's key.
-        greeting: sent to each guest first, see `door_link.greet`.
-        answer: makes the answer to a request; may raise Malformed, Forged or ProvinceError, then the guest gets none.
+        context, greeting, answer: see `Front`.
 
     Raises:
         OSError: the port cannot be had.
     """
 
     def __init__(self, address: tuple[str, int], context: ssl.SSLContext, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:
-        self._context = context
-        self._greeting = greeting
-        self._answer = answer
+        first = Front(context, greeting, answer)
+        self._front: Callable[[], Front] = lambda: first
         self._guests = threading.BoundedSemaphore(_GUESTS_MOST)
         if address[0] or not socket.has_dualstack_ipv6():
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -47,6 +60,10 @@ class Door:
         else:
             self._server = socket.create_server(address, family=socket.AF_INET6, dualstack_ipv6=True)
         self._thread = threading.Thread(target=self._serve, name="door", daemon=True)
+
+    def follow(self, front: Callable[[], Front]) -> None:
+        """Asks for each guest what it meets, because key and certificates may be renewed; call it before `start`."""
+        self._front = front
 
     def start(self) -> None:
         """Begins to let guests in; returns at once."""
@@ -82,9 +99,10 @@ class Door:
         shown_out.daemon = True
         shown_out.start()
         try:
-            with guest, self._context.wrap_socket(guest, server_side=True) as stream:
-                door_link.send_frame(stream, self._greeting)
-                door_link.send_frame(stream, self._answer(door_link.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
+            front = self._front()
+            with guest, front.context.wrap_socket(guest, server_side=True) as stream:
+                door_link.send_frame(stream, front.greeting)
+                door_link.send_frame(stream, front.answer(door_link.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
                 with contextlib.suppress(OSError):
                     stream.unwrap()  # so that the answer is not cut off by a reset
         except (Malformed, Forged) as error:

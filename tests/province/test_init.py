@@ -51,6 +51,11 @@ def test_init_makes_all_of_it_with_the_right_modes_and_mosquitto_takes_the_confi
         assert "Error" not in broker.log()
 
 
+def test_a_province_may_have_the_longest_name_of_letters_that_take_two_bytes(tmp_path: Path) -> None:
+    made = cli("init", tmp_path / "p", "--name", "Đ" * 100, "--days", "1")
+    assert (made.returncode, made.stderr) == (0, "")
+
+
 def test_private_halves_open_what_the_keyring_seals(layout: Layout) -> None:
     signed = keyring.verify(layout.keyring.read_bytes(), read_root_public(layout))
     for key in signed.keys:
