@@ -33,6 +33,12 @@ def note(connection: sqlite3.Connection, name: DeviceName, certificate: x509.Cer
     )
 
 
+def given_since(connection: sqlite3.Connection, name: DeviceName, ends_ms: int) -> int:
+    """How many certificates a device was given that end later than this, revoked ones too."""
+    query = "SELECT count(*) FROM certificate WHERE org = ? AND device = ? AND ends_ms > ?"
+    return int(connection.execute(query, (name.org, name.device, ends_ms)).fetchone()[0])
+
+
 def revoke(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int:
     """Marks every certificate of a device as revoked and returns how many it newly marked; call it in a transaction."""
     return connection.execute(

@@ -21,7 +21,8 @@ from province.errors import ProvinceError
 
 _log = logging.getLogger(__name__)
 _GUESTS_MOST = 64
-_VISIT_S = 20.0  # whoever takes longer is shown out, or 64 slow strangers would keep everyone else away
+_VISIT_S = 20.0  # whoever takes longer is shown out
+_ROOM_S = 1.0  # so long whoever was shown out to make room has to be gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Door:
         first = Front(context, greeting, answer)
         self._front: Callable[[], Front] = lambda: first
         self._guests = threading.BoundedSemaphore(_GUESTS_MOST)
+        self._lock = threading.Lock()
+        self._hands: dict[socket.socket, None] = {}  # by which a guest is shown out; who came first is first
         if address[0] or not socket.has_dualstack_ipv6():
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
             self._server = socket.create_server(address, family=family)
@@ -85,16 +88,29 @@ class Door:
                 if self._server.fileno() < 0 or not self._listens():
                     return
                 continue
-            if not self._guests.acquire(blocking=False):
+            if not self._has_room():
                 guest.close()
                 continue
             threading.Thread(target=self._receive, args=(guest, host), name="guest", daemon=True).start()
+
+    def _has_room(self) -> bool:
+        """Whether one more may come in. Who has been here longest makes room, else 64 who only hold the line keep everyone away."""
+        if self._guests.acquire(blocking=False):
+            return True
+        with self._lock:
+            longest = next(iter(self._hands), None)
+            if longest is not None:
+                del self._hands[longest]
+                _show_out(longest)
+        return self._guests.acquire(timeout=_ROOM_S)
 
     def _listens(self) -> bool:
         return bool(self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def _receive(self, guest: socket.socket, host: str) -> None:
         hand = guest.dup()  # TLS takes the guest's own descriptor over
+        with self._lock:
+            self._hands[hand] = None
         shown_out = threading.Timer(_VISIT_S, _show_out, (hand,))
         shown_out.daemon = True
         shown_out.start()
@@ -115,7 +131,9 @@ class Door:
             _log.error("internal error with a guest: %s", type(error).__name__)
         finally:
             shown_out.cancel()
-            hand.close()
+            with self._lock:
+                self._hands.pop(hand, None)
+                hand.close()
             self._guests.release()
 
 

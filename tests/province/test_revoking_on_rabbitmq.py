@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import cli, scanner
 from rabbit_world import MISSING, Client, Rabbit, is_installed
 
@@ -36,6 +38,14 @@ def let_in(rabbit: Rabbit, folder: Path) -> None:
     subprocess.run([*shlex.split(rabbit.control()), "import_definitions", str(file)], check=True, capture_output=True)
 
 
+def take_name(rabbit: Rabbit, name: DeviceName) -> None:
+    """Another device joins under the name."""
+    with closing(database.connect(rabbit.layout.register)) as connection:
+        before = devices.find(connection, name)
+        assert before is not None
+        devices.put(connection, replace(before, public_key=Ed25519PrivateKey.generate().public_key(), status=devices.ACTIVE))
+
+
 def test_a_revoked_device_is_cut_off_while_it_is_connected_and_does_not_come_back(rabbit: Rabbit, tmp_path: Path) -> None:
     stolen, honest = joined(rabbit, tmp_path, "stolen-1"), joined(rabbit, tmp_path, "honest-1")
     with closing(Client(rabbit, str(stolen))) as thief, closing(Client(rabbit, str(honest))) as other:
@@ -49,8 +59,7 @@ def test_a_revoked_device_is_cut_off_while_it_is_connected_and_does_not_come_bac
         assert other.writes(honest.topic(Leaf.ENTRIES))
         assert other.connections == 1, "nobody else notices"
     assert cli("device", "revoke", rabbit.layout.root, stolen, "--rabbitmqctl", rabbit.control()).returncode == 0  # again: harmless
-    with closing(database.connect(rabbit.layout.register)) as connection:
-        devices.set_status(connection, stolen, devices.ACTIVE)  # as when another device has joined under its name
+    take_name(rabbit, stolen)
     told = cli("rabbitmq", rabbit.layout.root)
     assert told.returncode == 0
     assert f"{stolen}: an earlier certificate of this name was revoked" in told.stderr
@@ -63,8 +72,7 @@ def test_a_revoked_certificate_stays_refused_when_another_device_has_taken_its_n
         assert thief.connects()
         assert cli("device", "revoke", rabbit.layout.root, stolen.name, "--rabbitmqctl", rabbit.control()).returncode == 0
         assert thief.is_over()
-        with closing(database.connect(rabbit.layout.register)) as connection:
-            devices.set_status(connection, stolen.name, devices.ACTIVE)
+        take_name(rabbit, stolen.name)
         let_in(rabbit, tmp_path)
         assert not thief.connects()
     with closing(Client(rabbit, str(stolen.name))) as successor:
