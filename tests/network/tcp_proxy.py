@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 Result = TypeVar("Result")
 WAIT_S = 20.0
@@ -231,7 +232,8 @@ class TcpProxy:
         self._seen = Seen()
         self._changed = threading.Condition()
         self._connections: dict[asyncio.Task[None], _Connection | None] = {}
-        self._listening: asyncio.Task[None] | None = None
+        self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()  # those of ended connections may still say their last
+        self._listening: socket.socket | None = None
         self._deaf: socket.socket | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy")
@@ -340,8 +342,8 @@ class TcpProxy:
 
     async def _refuse(self) -> None:
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
             self._listening, self._deaf = None, _bound(self.port)
 
     async def _heal(self) -> None:
@@ -350,10 +352,10 @@ class TcpProxy:
             self._deaf.close()
             self._deaf = None
         if self._listening is None:
-            bound = _bound(self.port)
-            self.port = bound.getsockname()[1]
-            bound.listen(64)
-            self._listening = asyncio.create_task(self._listen(bound))
+            self._listening = _bound(self.port)
+            self.port = self._listening.getsockname()[1]
+            self._listening.listen(64)
+            self._loop.add_reader(self._listening, self._accept, self._listening)
         for way, line in self._lines.items():
             line.delay_s, line.bytes_per_s, line.trap = 0.0, None, None
             line.open.set()
@@ -368,17 +370,21 @@ class TcpProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._loop.shutdown_asyncgens()
+        for transport in list(self._transports):
+            transport.abort()
+        await asyncio.sleep(0)  # they close in the loop's next turn
 
-    async def _listen(self, bound: socket.socket) -> None:
-        with bound:
-            while True:
-                client, _address = await self._loop.sock_accept(bound)
-                self._count("connects", 1)
-                self._count("live", 1)
-                task = asyncio.create_task(self._carry(client))
-                self._connections[task] = None
-                task.add_done_callback(self._ended)
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            client, _address = listening.accept()
+        except OSError:  # gone before we looked
+            return
+        client.setblocking(False)
+        self._count("connects", 1)
+        self._count("live", 1)
+        task = self._loop.create_task(self._carry(client))
+        self._connections[task] = None
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._connections[task]
@@ -386,10 +392,12 @@ class TcpProxy:
 
     async def _carry(self, client: socket.socket) -> None:
         from_client, to_client = await asyncio.open_connection(sock=client)
+        self._transports.add(to_client.transport)
         try:
             if self._turning_away:
                 raise ConnectionResetError
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            self._transports.add(to_server.transport)
         except OSError:
             _reset(to_client)
             return

@@ -215,7 +215,7 @@ def test_who_connects_is_refused_or_turned_away_until_healed(network: TcpProxy, 
     assert echoed(client), "those who are connected stay so"
     network.heal()
     network.turn_away()
-    with connected(network) as turned, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connected(network) as turned:
         turned.recv(1)
     assert network.until(lambda seen: seen.live == 1).connects == 2
     network.heal()
@@ -227,7 +227,7 @@ def test_a_server_that_is_away_looks_like_a_reset(undo: ExitStack) -> None:
     gone = Echo()
     network = undo.enter_context(TcpProxy(gone.port))
     gone.close()
-    with connected(network) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connected(network) as client:
         client.recv(1)
 
 
