@@ -44,7 +44,7 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
 class Link(Protocol):
     """The part of `BrokerLink` the collector uses."""
 
-    def publish(self, message: Message) -> None:
+    def publish(self, message: Message) -> object:
         """Hands a message over for sending."""
 
     def acknowledge(self, handle: tuple[int, int]) -> None:
