@@ -156,6 +156,7 @@ def collect(
     Raises:
         NotAProvince: keys are missing.
         KeystoreAway: the keystore is not there.
+        RegisterReplaced: another register was put there meanwhile.
     """
     settings, keystore = layout.read_settings(), Keystore(layout.keystore)
     office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))

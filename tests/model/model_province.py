@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from edge_agent.authority import Officer, Power
 from edge_agent.broker_link import Arrived, Connected, Message
@@ -139,11 +140,15 @@ class Province:
 
         return let_go
 
-    def unmount_keystore(self) -> Callable[[], None]:
-        """The keystore is away; returns what brings it back."""
-        away = self.layout.root / "away"
-        self.layout.keystore.rename(away)
-        return lambda: (away.rename(self.layout.keystore), None)[1]
+    def take_away(self, there: Path) -> Callable[[], None]:
+        """The keystore or the register is away; returns what brings it back."""
+        away = there.with_name("away")
+        there.rename(away)
+
+        def bring_back() -> None:
+            away.rename(there)
+
+        return bring_back
 
     def renew_keyring(self) -> None:
         """A keyring with a higher counter."""

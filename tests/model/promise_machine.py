@@ -247,7 +247,7 @@ class PromiseMachine(RuleBasedStateMachine):
     @rule(
         count=st.integers(1, 30),
         dies_in=st.sampled_from([None, None, None, 0, 1, 2]),
-        obstacle=st.sampled_from([None, None, "lock", "keystore", "lock and killed"]),
+        obstacle=st.sampled_from([None, None, "lock", "lock and killed", "keystore", "register"]),
         redelivers=st.booleans(),
     )
     def the_collector_takes_a_batch(self, count: int, dies_in: int | None, obstacle: str | None, redelivers: bool) -> None:
@@ -287,7 +287,9 @@ class PromiseMachine(RuleBasedStateMachine):
 
                 return killed
             case "keystore":
-                return self._province.unmount_keystore()
+                return self._province.take_away(self._province.layout.keystore)
+            case "register":
+                return self._province.take_away(self._province.layout.register)
         return None
 
     @rule(what=st.sampled_from(["restart", "keyring", "retention"]))
