@@ -18,7 +18,7 @@ from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
-from province.layout import COLLECTOR, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS_MOST, REGISTRAR, Layout, Settings, collector_name
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
@@ -101,6 +101,8 @@ def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
     # As long-lived as the authority: when a list runs out, the broker refuses everyone.
     write_atomically(layout.revocations, authority.revocation_list(now, _AUTHORITY_LIFE), PUBLIC)
     _write_identity(layout.broker, "server", authority.server(settings.hosts, now, _BROKER_LIFE))
-    _write_identity(layout.collector, "client", authority.client(COLLECTOR, now, _COLLECTOR_LIFE))
+    for number in range(1, COLLECTORS_MOST + 1):
+        name = layout.collector_identity(number)[0].stem
+        _write_identity(layout.collector, name, authority.client(collector_name(number), now, _COLLECTOR_LIFE))
     _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, _COLLECTOR_LIFE))
     _write_identity(layout.door, "server", authority.server(settings.hosts, now, _AUTHORITY_LIFE))

@@ -17,13 +17,14 @@ from province.fate import epoch_of
 from province.proving import Flaw
 
 Number = tuple[DeviceName, bytes, int]
-_NAME, _ID, _PHONE, _BORN = "Nguyễn Thị Dấu Vết", "079199", "0907070707", "1971-03-21"
+# long enough never to be found by chance in what is random or hexadecimal
+_NAME, _ID, _PHONE, _BORN = "Nguyễn Thị Dấu Vết", "079199000", "0907070707", "1971-03-21"
 _MARKS = tuple(text.encode(code) for text in (_NAME, _ID, _PHONE, _BORN) for code in ("utf-8", "utf-16-le"))
 
 
 def marked_person(number: int) -> Person:
     """Somebody whose name, number, phone and birth date are found wherever they stand in clear."""
-    return Person(Scheme.CCCD, f"{_ID}{number:06}", _NAME, _BORN, "female", phone=_PHONE)
+    return Person(Scheme.CCCD, f"{_ID}{number:03}", _NAME, _BORN, "female", phone=_PHONE)
 
 
 def shows_somebody(data: bytes) -> bool:
