@@ -62,7 +62,7 @@ def reset(state: Path, *, discard: int, new_keys: bool) -> Done:
             )
         documents = Documents(state)
         try:
-            former = _former(documents, None if waits is None else waits.head)
+            former = _former(documents, None if waits is None else waits.last)
             documents.put(identity.FORMER, former)
             for name in (identity.ENROLMENT, stored_keyring.DOCUMENT):  # from here on the device is nobody's
                 documents.remove(name)
@@ -73,14 +73,14 @@ def reset(state: Path, *, discard: int, new_keys: bool) -> Done:
     return Done(f"{former['org']}/{former['device']}" if "org" in former else "nobody", waiting)
 
 
-def _former(documents: Documents, head: LogHead | None) -> dict[str, Any]:
-    """Who the device was and the end of its last log; what an earlier reset noted stays where there is nothing newer."""
+def _former(documents: Documents, last: LogHead | None) -> dict[str, Any]:
+    """Who the device was and its last entry; what an earlier reset noted stays where there is nothing newer."""
     noted = dict(documents.get(identity.FORMER) or {})
     now = takeover.enrolment_now(documents)
     if now is not None:
         noted |= {"org": now["org"], "device": now["device"]}
-    if head is not None and head.seq > 0:
-        noted |= {"log": head.log.hex(), "seq": head.seq, "hash": head.hash.hex()}
+    if last is not None:
+        noted |= {"log": last.log.hex(), "seq": last.seq, "hash": last.hash.hex()}
     return noted
 
 

@@ -25,7 +25,7 @@ from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
 from province import devices, revocations
 from province.clock import now_ms
-from province.database import RegisterBusy
+from province.database import RegisterBusy, RegisterReplaced
 from province.errors import ProvinceError
 from province.intake import Intake, Reason, Refused, Taken
 from province.keyring_office import KeyringOffice
@@ -123,7 +123,11 @@ class Collector:
         self._queue.put(None)
 
     def work(self, link: Link) -> None:
-        """Handles what arrives until `stop`."""
+        """Handles what arrives until `stop`.
+
+        Raises:
+            RegisterReplaced: the register is another one now; nothing is receipted any more.
+        """
         checked_s = float("-inf")
         while not self._stopping.is_set():
             batch = self._take()
@@ -213,7 +217,7 @@ class Collector:
     def _commit(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
         try:
             return self._register.store(self._examine(batch), now_ms)
-        except (RegisterBusy, KeystoreAway):
+        except (RegisterBusy, RegisterReplaced, KeystoreAway):
             raise
         except Exception as error:  # noqa: BLE001 - a message that meets a fault of ours must stop neither the others nor the process
             _log.error("internal error with %d messages: %s", len(batch), _where(error))  # no trace: an error's text may hold data

@@ -18,7 +18,7 @@ from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
-from province.layout import COLLECTOR, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS_MOST, REGISTRAR, Layout, Settings, collector_name
 from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority, TlsIdentity
 
@@ -101,6 +101,8 @@ def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
     write_atomically(layout.authority_certificate, authority.certificate_pem(), PUBLIC)
     write_atomically(layout.revocations, authority.revocation_list(now, LIFE[Role.REVOCATIONS]), PUBLIC)
     _write_identity(layout.broker, "server", authority.server(settings.hosts, now, LIFE[Role.BROKER]))
-    _write_identity(layout.collector, "client", authority.client(COLLECTOR, now, LIFE[Role.COLLECTOR]))
+    for number in range(1, COLLECTORS_MOST + 1):
+        stem = layout.collector_identity(number)[0].stem
+        _write_identity(layout.collector, stem, authority.client(collector_name(number), now, LIFE[Role.COLLECTOR]))
     _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, LIFE[Role.REGISTRAR]))
     _write_identity(layout.door, "server", authority.server(settings.hosts, now, LIFE[Role.DOOR]))

@@ -26,7 +26,15 @@ from province.keystore import DayKeys, Keystore
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 
-PUBLIC_FILES = {"root.pub", "keyring.cose", "ca.crt", "ca.crl", "server.crt", "client.crt"}
+PUBLIC_FILES = {
+    "root.pub",
+    "keyring.cose",
+    "ca.crt",
+    "ca.crl",
+    "server.crt",
+    "client.crt",
+    *(f"client-{number}.crt" for number in (2, 3, 4)),
+}
 DEVICE = ("--org", "cho-dong-ba", "--device", "cong-1", "--site", "Chợ Đông Ba", "--gate", "Cổng chính")
 
 
