@@ -47,6 +47,10 @@ class OutboxDamaged(OutboxError):
     """The file is not a whole outbox any more: set it aside and salvage it."""
 
 
+class OutboxUnread(OutboxError):
+    """The disk does not give what was written to it, at least now: it may be a loose contact, or lost for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where the next entry goes: what its header must say."""
