@@ -24,6 +24,7 @@ from firmware.first_boot import open_to_others, try_once
 from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
+_NOBODY = (identities.NotEnrolled, identities.BadIdentity)
 _EPILOG = """\
 examples:
   gate-firmware run                              with /etc/gate-scanner/gate.toml
@@ -56,7 +57,7 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
     if identity is not None:
         try_once(settings, stopping, loosened)
     while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping).run():
-        pass  # the power is back
+        identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
 
 
 def _identity(settings: Settings) -> Identity | None:
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         _open_the_gate(settings, identity, loosened)
-    except (DriverError, OutboxError, NoKeyring, identities.BadIdentity, DocumentsDamaged, TrustListError, OSError) as error:
+    except (DriverError, OutboxError, NoKeyring, *_NOBODY, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     finally:
