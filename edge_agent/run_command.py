@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_agent import identity as identities
-from edge_agent import join
+from edge_agent import join, resetting
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.cbor import Malformed
@@ -97,6 +97,8 @@ class _StatusFile:
 
 def _identity(settings: Settings) -> identities.Identity | None:
     """Who we are, None when this device belongs to nobody yet."""
+    if resetting.finish(settings.device.state):
+        log.warning("the reset of this device had been cut short; now it is done")
     with contextlib.suppress(identities.NotEnrolled):
         return identities.load(settings.device.state)
     return None
@@ -107,7 +109,7 @@ def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
     return identities.load(settings.device.state)
 
 
-def _work_until_stopped(settings: Settings) -> None:
+def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
 
@@ -116,7 +118,7 @@ def _work_until_stopped(settings: Settings) -> None:
         work.put(Stop())
 
     stop_when_asked(stop)
-    identity = _identity(settings) or _join(settings, stopping)
+    identity = identity or _join(settings, stopping)
     status = _StatusFile(settings.device.runtime)
     try:
         while True:
@@ -169,24 +171,40 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger().setLevel(logging.DEBUG)
     try:
         settings = settings_of.load(args.config)
-        _identity(settings)  # a damaged one is said before anything else
-    except (settings_of.ConfigError, identities.BadIdentity) as error:
+    except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
-        make_runtime(settings.device.runtime)
         settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _work_until_stopped(settings)
+        return _run_alone(settings)
+    finally:
+        lock.release()
+
+
+def _run_alone(settings: Settings) -> int:
+    try:
+        identity = _identity(settings)
+    except identities.BadIdentity as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 2
+    except OSError as error:
+        log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        make_runtime(settings.device.runtime)
+    except OSError as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        _work_until_stopped(settings, identity)
     except Stopped:
         return 0
     except (OSError, identities.BadIdentity, identities.NotEnrolled) as error:
         log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
         return 1
-    finally:
-        lock.release()
     return 0
