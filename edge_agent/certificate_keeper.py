@@ -65,11 +65,17 @@ class CertificateKeeper:
         self._at_the_door: threading.Thread | None = None
         self._let_in = threading.Event()
         self._trouble = ""
+        self._stopped = False
         self._certificate = self._read()
 
     def use(self, link: Link) -> None:
         """Names the connection whose certificate it is."""
         self._link = link
+
+    def stop(self) -> None:
+        """Stands at the door no longer; returns at once, though somebody may still wait there for an answer."""
+        self._stopped = True
+        self._let_in.set()
 
     def _read(self) -> x509.Certificate | None:
         try:
@@ -150,8 +156,8 @@ class CertificateKeeper:
         self._refusals = self._refusals + 1 if refused else self._refusals
         over = self._now_ms() > self._begin_and_end_ms()[1]
         door = self._identity.door
-        if door is None or not refused or not (over or self._refusals >= _REFUSALS):
-            return
+        if door is None or not (over or (refused and self._refusals >= _REFUSALS)):
+            return  # with one that is over nobody would let us in, whatever failed this time
         if self._at_the_door is None or not self._at_the_door.is_alive():
             self._let_in.clear()
             self._at_the_door = threading.Thread(target=self._stand_at, args=(door,), name="at-the-door", daemon=True)
@@ -170,7 +176,8 @@ class CertificateKeeper:
 
     def _knock(self, door: tuple[str, int]) -> bool:
         try:
-            return self._take(knock.for_renewal(door, self._identity.root, device_keys.load(self._state)).answer)
+            answer = knock.for_renewal(door, self._identity.root, device_keys.load(self._state)).answer
+            return self._stopped or self._take(answer)
         except (knock.NotReached, knock.Untrusted, BadIdentity, BadMembership) as error:
             self._trouble = str(error)
         except OSError as error:

@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from edge_agent import identity, join, keyring, stored_keyring, takeover
+from edge_agent import identity, join, keyring, resetting, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
+from edge_agent.process_lock import alone_in
 from edge_agent.topics import DeviceName
 
 _MOST_BUNDLE_BYTES = 1024 * 1024
@@ -129,7 +130,9 @@ def install(bundle: Bundle, state: Path) -> None:
     for folder in new:
         sync_folder(folder.parent)
     with join.locked(state):
-        _install(bundle, state)
+        resetting.finish(state)
+        with alone_in(state):
+            _install(bundle, state)
 
 
 def _install(bundle: Bundle, state: Path) -> None:
@@ -139,6 +142,7 @@ def _install(bundle: Bundle, state: Path) -> None:
         key_file = folder / identity.SIGNING_KEY
         same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
         takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)
+        takeover.forget_strange_predecessor(state, bundle.name)
         folder.mkdir(mode=0o700, exist_ok=True)
         identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
         identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())

@@ -173,11 +173,12 @@ class Broker:
         made.write_text(text.replace(str(layout.broker_store), str(folder)).replace(str(layout.broker_pid), str(folder / "pid")))
         return made
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         assert program, "mosquitto is not installed: apt-get install mosquitto"
+        command = [program, "-c", str(self._config)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment)
         while not self._listens():
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
                 code = self._process.wait(0.02)
