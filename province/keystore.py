@@ -123,13 +123,18 @@ class Keystore:
     Args:
         folder: the province's `keystore`, as in `Layout`: beside it lies the root's public key, which its marker is made from.
 
+    Attributes:
+        lock: for `files.alone`, held over reading a note and writing it longer.
+
     Raises:
         NotAProvince: the root's public key is missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        root = read_root_public(Layout(folder.parent))
+        layout = Layout(folder.parent)
+        self.lock = layout.keystore_lock
+        root = read_root_public(layout)
         self._mark = sha256(b"gate-scanner/v1/keystore" + root.public_bytes_raw()).hexdigest().encode() + b"\n"
 
     def path(self, epoch: str) -> Path:
