@@ -27,10 +27,11 @@ from province import certificates, database, devices, keyring_office, revocation
 from province.keystore import Keystore
 from province.layout import Layout
 from province.tickets import Grant, Useless
-from province.tls_authority import TlsAuthority
+from province.tls_authority import TlsAuthority, made_at
 
 _log = logging.getLogger(__name__)
 CERTIFICATE_LIFE = timedelta(days=366)
+_SAME_AGAIN = timedelta(days=1)
 
 
 class _Refusal(Exception):
@@ -174,7 +175,7 @@ class Admission:
             if other.name != grant.name:
                 devices.set_status(connection, other.name, devices.MOVED)
                 certificates.revoke(connection, other.name, now_ms)
-        certificate = self._certify(connection, request, grant.name, now_ms)
+        certificate = self._certify(connection, request, grant.name, before if same_key else None, now_ms)
         added_ms = before.added_ms if before is not None and same_key else now_ms
         serial = str(certificate.serial_number)
         device = devices.Device(grant.name, grant.site, grant.gate, request.public_key, serial, devices.ACTIVE, added_ms)
@@ -190,15 +191,29 @@ class Admission:
         return device
 
     def _renewed(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> Membership:
-        certificate = self._certify(connection, request, device.name, now_ms)
+        certificate = self._certify(connection, request, device.name, device, now_ms)
         devices.put(connection, replace(device, certificate_serial=str(certificate.serial_number)))
         return self._membership(device, certificate)
 
-    def _certify(self, connection: sqlite3.Connection, request: Request, name: DeviceName, now_ms: int) -> x509.Certificate:
+    def _certify(
+        self, connection: sqlite3.Connection, request: Request, name: DeviceName, before: devices.Device | None, now_ms: int
+    ) -> x509.Certificate:
+        """A new certificate, or the one of today again: however often a message comes, by whomever repeated, it makes one."""
+        if before is not None and (lately := self._lately(connection, request, before, now_ms)) is not None:
+            return lately
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
         certificate = self._authority.certify(joining.tls_key(request), str(name), now, self._life)
         certificates.note(connection, name, certificate)
         return certificate
+
+    def _lately(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> x509.Certificate | None:
+        """The device's newest certificate, if it is for the same TLS key and not a day (of a short one: not a tenth of its life) old."""
+        newest = certificates.find(connection, device.certificate_serial)
+        if newest is None or newest.public_key() != joining.tls_key(request) or not self._authority.has_signed(newest):
+            return None
+        made = made_at(newest)
+        age = datetime.fromtimestamp(now_ms / 1000, UTC) - made
+        return newest if timedelta(seconds=-1) < age < min(_SAME_AGAIN, (newest.not_valid_after_utc - made) / 10) else None
 
     def _membership(self, device: devices.Device, certificate: x509.Certificate) -> Membership:
         return Membership(

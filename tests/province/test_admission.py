@@ -150,6 +150,7 @@ def test_a_flood_of_strangers_does_not_fill_the_waiting_room_for_ever(province: 
 def test_an_expired_certificate_is_renewed_by_the_signing_key_after_approval(province: Province) -> None:
     keys = new_keys()
     first = province.welcome(province.ticket(), keys)
+    province.now_ms += 31 * 24 * 3_600_000
     assert knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer.outcome is Outcome.WAIT
     stranger = knock.for_renewal(("127.0.0.1", province.port), province.root, new_keys()).answer
     assert (stranger.outcome, "no active device" in stranger.reason) == (Outcome.REFUSED, True)
@@ -178,6 +179,37 @@ def test_over_the_broker_each_device_renews_itself_only(province: Province) -> N
     message = other.request(Wish.RENEW)
     answer = joining.read_answer(province.admission.from_broker(message, GRANT.name, province.now_ms), message, province.root)
     assert answer.outcome is Outcome.REFUSED
+
+
+def test_a_message_however_often_repeated_makes_one_certificate_a_day(province: Province) -> None:
+    keys, text = new_keys(), province.ticket()
+    joined = province.welcome(text, keys).certificate
+    assert province.welcome(text, keys).certificate == joined
+    message = keys.request(Wish.RENEW)
+
+    def renewed() -> set[bytes]:
+        answers = [
+            joining.read_answer(province.admission.from_broker(message, GRANT.name, province.now_ms), message, province.root)
+            for _each in range(20)
+        ]
+        return {answer.membership.certificate for answer in answers if answer.membership is not None}
+
+    assert renewed() == {joined}
+    province.now_ms += 24 * 3_600_000
+    [later] = renewed()
+    assert later != joined
+    with closing(database.connect(province.layout.register)) as connection:
+        assert len(certificates.given_to(connection, GRANT.name)) == 2
+        certificates.revoke(connection, GRANT.name, province.now_ms)
+    assert not renewed() & {joined, later}, "a certificate that is revoked is not given again"
+
+
+def test_another_tls_key_gets_a_certificate_of_its_own_the_same_day(province: Province) -> None:
+    keys = new_keys()
+    province.welcome(province.ticket(), keys)
+    made_new = replace(keys, tls=new_keys().tls)
+    answer = province.welcome(province.ticket(), made_new)
+    assert x509.load_der_x509_certificate(answer.certificate).public_key() == made_new.tls.public_key()
 
 
 def test_a_revoked_key_gets_nothing_any_more(province: Province) -> None:

@@ -98,7 +98,7 @@ def test_a_restored_register_does_not_bring_a_stolen_device_back(layout: Layout,
     keys = new_keys()
     first = serial(asked(layout, keys))
     backup = Backup(layout, tmp_path)
-    later = serial(asked(layout, keys, wish=Wish.RENEW))  # the backup knows nothing of it
+    later = serial(asked(layout, replace(keys, tls=new_keys().tls), wish=Wish.RENEW))  # the backup knows nothing of it
     revoke(layout)
     backup.restore()
     assert [row["status"] for row in rows(layout, "device")] == ["active"], "the backup has it"
@@ -231,7 +231,11 @@ def test_a_certificate_authority_that_cannot_be_read_keeps_no_stolen_signature_v
 
 
 def test_another_program_under_the_brokers_old_number_is_left_alone(layout: Layout) -> None:
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as other:  # SIGHUP would end it
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:  # SIGHUP would end it
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"here\n")
+        assert other.stdout.readline() == b"here\n"
         layout.broker_pid.write_text(f"{other.pid}\n")
         with pytest.raises(revoking.StillOpen, match=f"process {other.pid}, which is cat, not Mosquitto"):
             revoking.reload_by_pid(layout)
