@@ -121,6 +121,7 @@ class Admission:
                 with database.transaction(connection, self._layout.register):
                     self._check_key(request)
                     membership = decide(connection)
+                    waiting_room.forget(connection, request.public_key)  # an approval lets in once
                 answer = Answer(asked, Outcome.WELCOME, membership=membership)
                 _log.info("welcome device=%s wish=%s key=%s", membership.name, request.wish, who)
             except (_Refusal, Useless) as refusal:
@@ -161,7 +162,10 @@ class Admission:
             return tickets.use(connection, shown_ticket.number, request.public_key.public_bytes_raw(), now_ms)
         if now_ms > shown_ticket.expires_ms:
             raise _Refusal("this invitation has expired: make a new one")
-        return _approved(connection, request)
+        for device in devices.with_key(connection, request.public_key):
+            if device.status == devices.ACTIVE and self._lately(connection, request, device, now_ms) is not None:
+                return Grant(device.name, device.site, device.gate)  # let in today; its answer may have been lost
+        return _approved(connection, request, now_ms)
 
     def _enter(self, connection: sqlite3.Connection, request: Request, grant: Grant, now_ms: int) -> Membership:
         """Registers a device under the granted name, and certifies its TLS key."""
@@ -185,9 +189,8 @@ class Admission:
     def _approved_renewal(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> devices.Device:
         """The device whose renewal at the door an operator has approved: its certificate has run out, its signing key speaks for it."""
         device = _of_key(connection, request)
-        known = waiting_room.ask(connection, request, now_ms)
-        if known.approved_ms is None:
-            raise _PleaseWait
+        if self._lately(connection, request, device, now_ms) is None:  # or it has the answer already, and nobody else can use it
+            _approved(connection, request, now_ms)
         return device
 
     def _renewed(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> Membership:
@@ -230,9 +233,9 @@ def _of_key(connection: sqlite3.Connection, request: Request) -> devices.Device:
     return known[0]
 
 
-def _approved(connection: sqlite3.Connection, request: Request) -> Grant:
+def _approved(connection: sqlite3.Connection, request: Request, now_ms: int) -> Grant:
     """Who an operator has said the device with this key shall be."""
-    for one in waiting_room.every(connection):
-        if one.public_key == request.public_key and one.wish is Wish.JOIN and one.grant is not None:
-            return one.grant
-    raise _PleaseWait
+    grant = waiting_room.approved(connection, request.public_key, request.wish, now_ms)
+    if grant is None:
+        raise _PleaseWait
+    return grant

@@ -18,7 +18,7 @@ from edge_agent import door_link, joining, knock, ticket
 from edge_agent.joining import Outcome, Wish
 from edge_agent.knock import Untrusted
 from edge_agent.topics import DeviceName
-from province import certificates, database, devices, waiting_room
+from province import certificates, database, devices
 from province.tickets import LIFE_MS
 
 province = admission_world.province
@@ -124,49 +124,6 @@ def test_a_member_gets_another_name_only_after_a_reset(province: Province) -> No
     assert known is not None
     assert known.status == devices.ACTIVE  # it goes on under the name it has
     assert province.welcome(text, keys).name.device == "scanner-2"  # nobody's now
-
-
-def test_an_invitation_lets_in_whom_an_operator_approved_and_nobody_else(province: Province) -> None:
-    text, honest, other = province.ticket(None), new_keys(), new_keys()
-    for keys in (honest, other):
-        assert province.ask(text, keys).outcome is Outcome.WAIT
-    province.approve(honest)
-    assert province.welcome(text, honest).name == GRANT.name
-    assert province.ask(text, other).outcome is Outcome.WAIT
-    province.now_ms += 25 * 3_600_000
-    assert "expired" in province.refused(text, honest)
-
-
-def test_a_flood_of_strangers_does_not_fill_the_waiting_room_for_ever(province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_room, "_ROOM", 3)
-    text = ticket.issue(replace(ticket.peek(province.ticket(None)), expires_ms=2**42), province.officer.key)
-    for _each in range(3):
-        assert province.ask(text, new_keys()).outcome is Outcome.WAIT
-    assert "too many" in province.refused(text, new_keys())
-    province.now_ms += 25 * 3_600_000
-    assert province.ask(text, new_keys()).outcome is Outcome.WAIT
-
-
-def test_an_expired_certificate_is_renewed_by_the_signing_key_after_approval(province: Province) -> None:
-    keys = new_keys()
-    first = province.welcome(province.ticket(), keys)
-    province.now_ms += 31 * 24 * 3_600_000
-    assert knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer.outcome is Outcome.WAIT
-    stranger = knock.for_renewal(("127.0.0.1", province.port), province.root, new_keys()).answer
-    assert (stranger.outcome, "no active device" in stranger.reason) == (Outcome.REFUSED, True)
-    province.approve(keys)
-    answer = knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer
-    assert answer.membership is not None
-    assert answer.membership.name == GRANT.name
-    assert answer.membership.certificate != first.certificate
-
-
-def test_approval_to_join_is_none_to_renew(province: Province) -> None:
-    keys = new_keys()
-    province.ask(province.ticket(None), keys)
-    province.approve(keys)
-    province.welcome(province.ticket(None), keys)
-    assert knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer.outcome is Outcome.WAIT
 
 
 def test_over_the_broker_each_device_renews_itself_only(province: Province) -> None:
