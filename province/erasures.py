@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from province import database
 from province.errors import ProvinceError
-from province.files import alone, make_folder, write_atomically
+from province.files import alone, keep_folder, write_atomically
 from province.keystore import Keystore
 from province.layout import Layout
 
@@ -45,8 +45,7 @@ def note(keystore: Keystore, rows: Iterable[sqlite3.Row]) -> None:
     with alone(keystore.lock):  # what another has noted since we read would be written over
         for epoch, identities in by_day.items():
             path = keystore.erased(epoch)
-            if not path.parent.is_dir():
-                make_folder(path.parent)
+            keep_folder(path.parent)
             write_atomically(path, json.dumps(sorted(identities | _read(path))).encode() + b"\n")
 
 

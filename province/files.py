@@ -69,3 +69,14 @@ def make_folder(path: Path) -> None:
     """Makes a folder that only its owner may enter, whatever the umask."""
     path.mkdir(mode=FOLDER)
     path.chmod(FOLDER)
+
+
+def keep_folder(path: Path) -> None:
+    """Makes a folder that only its owner may enter if there is none, and makes its name stay through a power cut, whoever made it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not path.is_dir():
+        make_folder(path)
+    sync_folder(path.parent)

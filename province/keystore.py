@@ -23,7 +23,7 @@ from edge_agent import sealing
 from edge_agent.disk import sync_folder
 from edge_agent.keyring import EpochKey
 from province.errors import NotAProvince, ProvinceError
-from province.files import make_folder, write_atomically
+from province.files import keep_folder, write_atomically
 from province.layout import Layout
 from province.officers import read_root_public
 
@@ -237,9 +237,7 @@ class Keystore:
         epoch = day.isoformat()
         self.check()
         stone = self.tombstone(epoch)
-        if not stone.parent.is_dir():
-            make_folder(stone.parent)
-        sync_folder(self.folder)
+        keep_folder(stone.parent)
         write_atomically(stone, f"{epoch}\n".encode())
         for path in (self.path(epoch), *self.folder.glob(f".{epoch}.json.*")):  # a write cut short leaves keys too
             _overwrite(path)

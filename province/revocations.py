@@ -13,13 +13,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent.disk import sync_folder
 from edge_agent.ticket import fingerprint
 from edge_agent.topics import DeviceName
 from province import certificates, database, devices
 from province.certificates import Given
 from province.errors import ProvinceError
-from province.files import alone, make_folder, write_atomically
+from province.files import alone, keep_folder, write_atomically
 from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
 from province.tls_authority import TlsAuthority
@@ -95,9 +94,7 @@ def _write(keystore: Keystore, revocation: Revocation) -> None:
         "org": revocation.name.org, "device": revocation.name.device, "public_key": revocation.public_key.public_bytes_raw().hex(),
         "at_ms": known.at_ms, "certificates": sorted([one.serial, one.ends_ms] for one in given),
     }  # fmt: skip
-    if not keystore.revoked.is_dir():
-        make_folder(keystore.revoked)
-        sync_folder(keystore.folder)
+    keep_folder(keystore.revoked)
     write_atomically(path, json.dumps(fields).encode() + b"\n")
 
 
