@@ -27,11 +27,12 @@ from province import certificates, database, devices, keyring_office, revocation
 from province.keystore import Keystore
 from province.layout import Layout
 from province.tickets import Grant, Useless
-from province.tls_authority import TlsAuthority
+from province.tls_authority import TlsAuthority, made_at
 
 _log = logging.getLogger(__name__)
 CERTIFICATE_LIFE = timedelta(days=366)
 _CERTIFICATES_A_DAY = 24  # to one name; a stolen device could otherwise ask for so many that the list which revokes them grows past use
+_SAME_AGAIN = timedelta(days=1)
 
 
 class _Refusal(Exception):
@@ -121,6 +122,7 @@ class Admission:
                 with database.transaction(connection, self._layout.register):
                     self._check_key(request)
                     membership = decide(connection)
+                    waiting_room.forget(connection, request.public_key)  # an approval lets in once
                 answer = Answer(asked, Outcome.WELCOME, membership=membership)
                 _log.info("welcome device=%s wish=%s key=%s", membership.name, request.wish, who)
             except (_Refusal, Useless) as refusal:
@@ -161,7 +163,10 @@ class Admission:
             return tickets.use(connection, shown_ticket.number, request.public_key.public_bytes_raw(), now_ms)
         if now_ms > shown_ticket.expires_ms:
             raise _Refusal("this invitation has expired: make a new one")
-        return _approved(connection, request)
+        for device in devices.with_key(connection, request.public_key):
+            if device.status == devices.ACTIVE and self._lately(connection, request, device, now_ms) is not None:
+                return Grant(device.name, device.site, device.gate)  # let in today; its answer may have been lost
+        return _approved(connection, request, now_ms)
 
     def _enter(self, connection: sqlite3.Connection, request: Request, grant: Grant, now_ms: int) -> Membership:
         """Registers a device under the granted name, and certifies its TLS key."""
@@ -175,7 +180,7 @@ class Admission:
             if other.name != grant.name:
                 devices.set_status(connection, other.name, devices.MOVED)
                 certificates.revoke(connection, other.name, now_ms)
-        certificate = self._certify(connection, request, grant.name, now_ms)
+        certificate = self._certify(connection, request, grant.name, before if same_key else None, now_ms)
         added_ms = before.added_ms if before is not None and same_key else now_ms
         serial = str(certificate.serial_number)
         device = devices.Device(grant.name, grant.site, grant.gate, request.public_key, serial, devices.ACTIVE, added_ms)
@@ -185,17 +190,21 @@ class Admission:
     def _approved_renewal(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> devices.Device:
         """The device whose renewal at the door an operator has approved: its certificate has run out, its signing key speaks for it."""
         device = _of_key(connection, request)
-        known = waiting_room.ask(connection, request, now_ms)
-        if known.approved_ms is None:
-            raise _PleaseWait
+        if self._lately(connection, request, device, now_ms) is None:  # or it has the answer already, and nobody else can use it
+            _approved(connection, request, now_ms)
         return device
 
     def _renewed(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> Membership:
-        certificate = self._certify(connection, request, device.name, now_ms)
+        certificate = self._certify(connection, request, device.name, device, now_ms)
         devices.put(connection, replace(device, certificate_serial=str(certificate.serial_number)))
         return self._membership(device, certificate)
 
-    def _certify(self, connection: sqlite3.Connection, request: Request, name: DeviceName, now_ms: int) -> x509.Certificate:
+    def _certify(
+        self, connection: sqlite3.Connection, request: Request, name: DeviceName, before: devices.Device | None, now_ms: int
+    ) -> x509.Certificate:
+        """A new certificate, or the one of today again: however often a message comes, by whomever repeated, it makes one."""
+        if before is not None and (lately := self._lately(connection, request, before, now_ms)) is not None:
+            return lately
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
         a_day_ago = now - timedelta(days=1)
         if certificates.given_since(connection, name, int((a_day_ago + self._life).timestamp() * 1000)) >= _CERTIFICATES_A_DAY:
@@ -203,6 +212,15 @@ class Admission:
         certificate = self._authority.certify(joining.tls_key(request), str(name), now, self._life)
         certificates.note(connection, name, certificate)
         return certificate
+
+    def _lately(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> x509.Certificate | None:
+        """The device's newest certificate, if it is for the same TLS key and not a day (of a short one: not a tenth of its life) old."""
+        newest = certificates.find(connection, device.certificate_serial)
+        if newest is None or newest.public_key() != joining.tls_key(request) or not self._authority.has_signed(newest):
+            return None
+        made = made_at(newest)
+        age = datetime.fromtimestamp(now_ms / 1000, UTC) - made
+        return newest if timedelta(seconds=-1) < age < min(_SAME_AGAIN, (newest.not_valid_after_utc - made) / 10) else None
 
     def _membership(self, device: devices.Device, certificate: x509.Certificate) -> Membership:
         return Membership(
@@ -219,9 +237,9 @@ def _of_key(connection: sqlite3.Connection, request: Request) -> devices.Device:
     return known[0]
 
 
-def _approved(connection: sqlite3.Connection, request: Request) -> Grant:
+def _approved(connection: sqlite3.Connection, request: Request, now_ms: int) -> Grant:
     """Who an operator has said the device with this key shall be."""
-    for one in waiting_room.every(connection):
-        if one.public_key == request.public_key and one.wish is Wish.JOIN and one.grant is not None:
-            return one.grant
-    raise _PleaseWait
+    grant = waiting_room.approved(connection, request.public_key, request.wish, now_ms)
+    if grant is None:
+        raise _PleaseWait
+    return grant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -21,9 +22,11 @@ examples:
   gate-province approve /srv/gate                                     who waits?
   gate-province approve /srv/gate 7K2Q-MB4X-ZQPA-T6UD --site cho-dong-ba --gate "Cổng chính" --device cong-1
   gate-province approve /srv/gate 7K2Q-MB4X-ZQPA-T6UD                 a member whose certificate has run out
+  gate-province approve /srv/gate 7K2Q-MB4X-ZQPA-T6UD --forget        not ours, or not approved after all
+  gate-province approve /srv/gate --forget                            empties the waiting room after a flood
 
 Compare all sixteen letters with the label on the device (or with `gate-agent enrol --label` on it), not with what you are told by
-telephone by somebody you do not know. The device asks again by itself and is in within a minute.
+telephone by somebody you do not know. The device asks again by itself and is in within a minute. An approval lets it in once, within a day.
 """
 
 
@@ -41,6 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--site", help="where it stands, see `gate-province site list`")
     parser.add_argument("--gate", help="the door of that place")
     parser.add_argument("--device", metavar="NAME", help="its name in the site's organisation")
+    parser.add_argument("--forget", action="store_true", help="forget the device of FINGERPRINT; without one, all that are not approved")
     parser.add_argument("--json", action="store_true", help="list as one JSON object a line")
 
 
@@ -49,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     layout.read_settings()
     with closing(revocations.connect(layout, now_ms())) as connection:
-        waiting = waiting_room.every(connection)
+        if args.forget:
+            return _forget(connection, layout, args)
+        waiting = waiting_room.every(connection, now_ms())
         if args.fingerprint is None:
             _list(waiting, as_json=args.json)
             return 0
-        one = next((each for each in waiting if each.fingerprint == args.fingerprint.strip().upper()), None)
-        if one is None:
-            raise NotAProvince(f"{args.fingerprint}: no device with this key waits. See `gate-province approve {args.folder}`.")
+        one = _of_fingerprint(waiting, args)
         if one.wish is Wish.JOIN:
             if not (args.site and args.gate and args.device):
                 raise NotAProvince("a device that joins needs --site, --gate and --device.")
@@ -65,6 +69,28 @@ def run(args: argparse.Namespace) -> int:
         with database.transaction(connection, layout.register):
             waiting_room.approve(connection, one, grant, now_ms())
     print_line(f"Approved {one.fingerprint} as {grant.name} at {grant.site}, {grant.gate}. It is let in when it asks again.")
+    return 0
+
+
+def _of_fingerprint(waiting: list[Waiting], args: argparse.Namespace) -> Waiting:
+    for one in waiting:
+        if one.fingerprint == args.fingerprint.strip().upper():
+            return one
+    raise NotAProvince(f"{args.fingerprint}: no device with this key waits. See `gate-province approve {args.folder}`.")
+
+
+def _forget(connection: sqlite3.Connection, layout: Layout, args: argparse.Namespace) -> int:
+    if args.site or args.gate or args.device:
+        raise NotAProvince("--forget: lets nobody in; leave out --site, --gate and --device.")
+    if args.fingerprint is None:
+        with database.transaction(connection, layout.register):
+            count = waiting_room.empty(connection)
+        print_line(f"{count} devices forgotten. Those that are really there ask again by themselves.")
+        return 0
+    one = _of_fingerprint(waiting_room.every(connection, now_ms()), args)
+    with database.transaction(connection, layout.register):
+        waiting_room.forget(connection, one.public_key)
+    print_line(f"{one.fingerprint} forgotten{', and its approval' if one.approved_ms is not None else ''}.")
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from edge_agent.topics import DeviceName
@@ -28,9 +29,18 @@ class Given:
 def note(connection: sqlite3.Connection, name: DeviceName, certificate: x509.Certificate) -> None:
     """Notes a certificate; call it in the transaction that gives it out."""
     connection.execute(
-        "INSERT INTO certificate VALUES (?, ?, ?, ?, NULL)",
-        (str(certificate.serial_number), name.org, name.device, int(certificate.not_valid_after_utc.timestamp() * 1000)),
-    )
+        "INSERT INTO certificate VALUES (?, ?, ?, ?, NULL, ?)",
+        (
+            str(certificate.serial_number), name.org, name.device, int(certificate.not_valid_after_utc.timestamp() * 1000),
+            certificate.public_bytes(Encoding.DER),
+        ),
+    )  # fmt: skip
+
+
+def find(connection: sqlite3.Connection, serial: str) -> x509.Certificate | None:
+    """A certificate that is not revoked, by its serial number, decimal; None when there is none, or only its number is known."""
+    row = connection.execute("SELECT der FROM certificate WHERE serial = ? AND revoked_ms IS NULL", (serial,)).fetchone()
+    return None if row is None or row["der"] is None else x509.load_der_x509_certificate(row["der"])
 
 
 def given_since(connection: sqlite3.Connection, name: DeviceName, ends_ms: int) -> int:
@@ -62,7 +72,7 @@ def revoke_given(connection: sqlite3.Connection, name: DeviceName, given: Iterab
     """Marks these certificates as revoked, also those that the register never knew; returns how many newly; call it in a transaction."""
     return sum(
         connection.execute(
-            "INSERT INTO certificate VALUES (?, ?, ?, ?, ?) ON CONFLICT(serial) DO UPDATE SET revoked_ms = excluded.revoked_ms "
+            "INSERT INTO certificate VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT(serial) DO UPDATE SET revoked_ms = excluded.revoked_ms "
             "WHERE revoked_ms IS NULL",
             (one.serial, name.org, name.device, one.ends_ms, at_ms),
         ).rowcount
@@ -90,7 +100,7 @@ def shut_out(connection: sqlite3.Connection, certificate: x509.Certificate, now_
     org, _, part = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).partition("/")
     ends_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
     connection.execute(
-        "INSERT OR REPLACE INTO certificate VALUES (?, ?, ?, ?, ?)", (str(certificate.serial_number), org, part, ends_ms, now_ms)
+        "INSERT OR REPLACE INTO certificate VALUES (?, ?, ?, ?, ?, NULL)", (str(certificate.serial_number), org, part, ends_ms, now_ms)
     )
 
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from province import database
 from province.errors import ProvinceError
-from province.files import make_folder, write_atomically
+from province.files import alone, keep_folder, write_atomically
 from province.keystore import Keystore
 from province.layout import Layout
 
@@ -42,11 +42,11 @@ def note(keystore: Keystore, rows: Iterable[sqlite3.Row]) -> None:
     by_day: dict[str, set[Identity]] = defaultdict(set)
     for row in rows:
         by_day[row["epoch"]].add(identity(row))
-    for epoch, identities in by_day.items():
-        path = keystore.erased(epoch)
-        if not path.parent.is_dir():
-            make_folder(path.parent)
-        write_atomically(path, json.dumps(sorted(identities | _read(path))).encode() + b"\n")
+    with alone(keystore.lock):  # what another has noted since we read would be written over
+        for epoch, identities in by_day.items():
+            path = keystore.erased(epoch)
+            keep_folder(path.parent)
+            write_atomically(path, json.dumps(sorted(identities | _read(path))).encode() + b"\n")
 
 
 def _read(path: Path) -> set[Identity]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -42,6 +45,21 @@ def write_atomically(path: Path, data: bytes, mode: int = SECRET) -> None:
     sync_folder(path.parent)
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Waits until no other process or thread is inside with the same lock file, which is made when it is not there and stays.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, SECRET)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def private_pem(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
     """A private key as unencrypted PKCS #8 PEM."""
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -51,3 +69,14 @@ def make_folder(path: Path) -> None:
     """Makes a folder that only its owner may enter, whatever the umask."""
     path.mkdir(mode=FOLDER)
     path.chmod(FOLDER)
+
+
+def keep_folder(path: Path) -> None:
+    """Makes a folder that only its owner may enter if there is none, and makes its name stay through a power cut, whoever made it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not path.is_dir():
+        make_folder(path)
+    sync_folder(path.parent)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 
 from edge_agent import cose, keyring
@@ -14,7 +10,7 @@ from edge_agent.authority import Officer, read_certificate
 from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
 from province.errors import NotAProvince, ProvinceError
-from province.files import PUBLIC, SECRET, write_atomically
+from province.files import PUBLIC, alone, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
@@ -63,17 +59,6 @@ def compose(keystore: Keystore, settings: Settings, undated: EpochKey, now_ms: i
     counter = max(0 if published is None else published.counter, keystore.counter()) + 1
     keystore.note_counter(counter)
     return Keyring(counter, now_ms, (*found, undated))
-
-
-@contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
-    """One keyring is made at a time: two of one counter would divide the scanners."""
-    descriptor = os.open(layout.keyring_lock, os.O_CREAT | os.O_RDWR, SECRET)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class KeyringOffice:
@@ -130,7 +115,7 @@ class KeyringOffice:
         Raises:
             OSError, ProvinceError: it cannot be made now; the old one goes on being valid.
         """
-        with _alone(self._layout):
+        with alone(self._layout.keyring_lock):  # two keyrings of one counter would divide the scanners
             reread = self._read_again()
             return self._extend(now_ms) or reread
 
@@ -140,7 +125,7 @@ class KeyringOffice:
         Raises:
             OSError, ProvinceError: nothing was changed.
         """
-        with _alone(self._layout):
+        with alone(self._layout.keyring_lock):  # two keyrings of one counter would divide the scanners
             self._read_again()
             self._write(compose(self._keystore, self._settings, undated, now_ms, self._current))
 

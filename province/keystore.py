@@ -24,7 +24,7 @@ from edge_agent import sealing
 from edge_agent.disk import sync_folder
 from edge_agent.keyring import EpochKey
 from province.errors import NotAProvince, ProvinceError
-from province.files import make_folder, write_atomically
+from province.files import keep_folder, write_atomically
 from province.layout import Layout
 from province.officers import read_root_public
 
@@ -125,13 +125,18 @@ class Keystore:
     Args:
         folder: the province's `keystore`, as in `Layout`: beside it lies the root's public key, which its marker is made from.
 
+    Attributes:
+        lock: for `files.alone`, held over reading a note and writing it longer.
+
     Raises:
         NotAProvince: the root's public key is missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        root = read_root_public(Layout(folder.parent))
+        layout = Layout(folder.parent)
+        self.lock = layout.keystore_lock
+        root = read_root_public(layout)
         self._mark = sha256(b"gate-scanner/v1/keystore" + root.public_bytes_raw()).hexdigest().encode() + b"\n"
 
     def path(self, epoch: str) -> Path:
@@ -234,9 +239,7 @@ class Keystore:
         epoch = day.isoformat()
         self.check()
         stone = self.tombstone(epoch)
-        if not stone.parent.is_dir():
-            make_folder(stone.parent)
-        sync_folder(self.folder)
+        keep_folder(stone.parent)
         write_atomically(stone, f"{epoch}\n".encode())
         for path in (self.path(epoch), *self.folder.glob(f".{epoch}.json.*")):  # a write cut short leaves keys too
             _overwrite(path)

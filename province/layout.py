@@ -161,6 +161,11 @@ class Layout:
         return self.root / "keystore"
 
     @property
+    def keystore_lock(self) -> Path:
+        """Held by whoever reads a note in the keystore to write it longer."""
+        return self.root / "keystore.lock"
+
+    @property
     def offline(self) -> Path:
         """What belongs on a stick in a safe."""
         return self.root / "offline"

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent.disk import sync_folder
 from edge_agent.ticket import fingerprint
 from edge_agent.topics import DeviceName
 from province import certificates, database, devices
 from province.certificates import Given
 from province.errors import ProvinceError
-from province.files import make_folder, write_atomically
+from province.files import alone, keep_folder, write_atomically
 from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
 from province.tls_authority import TlsAuthority
@@ -77,6 +76,17 @@ def note(keystore: Keystore, revocation: Revocation) -> None:
     Raises:
         KeystoreAway, NotNoted, RevocationsDamaged: not noted.
     """
+    try:
+        with alone(keystore.lock):
+            _write(keystore, revocation)
+    except OSError as error:
+        raise NotNoted(
+            f"{keystore.revoked}: cannot be written ({error.strerror}). Nothing was revoked: make room and do it again."
+        ) from None
+
+
+def _write(keystore: Keystore, revocation: Revocation) -> None:
+    """What is noted of the key already stays."""
     path = _file(keystore, revocation.public_key)
     known = (_read(path) if is_revoked(keystore, revocation.public_key) else None) or revocation
     given = revocation.given | known.given
@@ -84,15 +94,8 @@ def note(keystore: Keystore, revocation: Revocation) -> None:
         "org": revocation.name.org, "device": revocation.name.device, "public_key": revocation.public_key.public_bytes_raw().hex(),
         "at_ms": known.at_ms, "certificates": sorted([one.serial, one.ends_ms] for one in given),
     }  # fmt: skip
-    try:
-        if not keystore.revoked.is_dir():
-            make_folder(keystore.revoked)
-            sync_folder(keystore.folder)
-        write_atomically(path, json.dumps(fields).encode() + b"\n")
-    except OSError as error:
-        raise NotNoted(
-            f"{keystore.revoked}: cannot be written ({error.strerror}). Nothing was revoked: make room and do it again."
-        ) from None
+    keep_folder(keystore.revoked)
+    write_atomically(path, json.dumps(fields).encode() + b"\n")
 
 
 def _read(path: Path) -> Revocation | None:

@@ -12,6 +12,7 @@ import logging
 import os
 import queue
 import signal
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 _LIFE = timedelta(minutes=10)
 _RELOAD_S = 40.0
 _ANSWER_S = 15.0
+_MOSQUITTO = "mosquitto"
 
 
 class StillOpen(ProvinceError):
@@ -55,16 +57,29 @@ class Broker:
 def reload_by_pid(layout: Layout) -> None:
     """Sends SIGHUP to the Mosquitto that was started with our configuration on this machine.
 
+    The process is held while it is looked at: a pid file outlives a killed broker, and its number may be another program's by now.
+
     Raises:
         StillOpen: it does not run here, or is not ours to signal.
     """
+    advice = (
+        'Give a command with --reload, such as --reload "systemctl reload mosquitto", and do it again. '
+        "The device's signatures count no more."
+    )
+    process = None
     try:
-        os.kill(int(layout.broker_pid.read_text()), signal.SIGHUP)
-    except (OSError, ValueError):
-        raise StillOpen(
-            f"{layout.broker_pid}: no running Mosquitto can be told to read the new list. Give a command with --reload, "
-            'such as --reload "systemctl reload mosquitto", and do it again.'
-        ) from None
+        number = int(layout.broker_pid.read_text())
+        process = os.pidfd_open(number)
+        name = Path(f"/proc/{number}/comm").read_text().rstrip("\n")
+        if name == _MOSQUITTO:
+            signal.pidfd_send_signal(process, signal.SIGHUP)
+    except (OSError, ValueError, OverflowError):
+        raise StillOpen(f"{layout.broker_pid}: no running Mosquitto can be told to read the new list. {advice}") from None
+    finally:
+        if process is not None:
+            os.close(process)
+    if name != _MOSQUITTO:
+        raise StillOpen(f"{layout.broker_pid}: names process {number}, which is {name}, not Mosquitto; it was left alone. {advice}")
 
 
 def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int:
@@ -72,7 +87,7 @@ def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int
 
     In this order, so that each step holds even when the next one fails: the keystore (the collector believes no signature of its key
     from its next batch on, and no backup undoes it), the register, the list of revoked certificates, the broker's reading of it, the
-    open session. Doing it again is harmless.
+    open session. The authority's key is needed from the list on. Doing it again is harmless.
 
     Args:
         layout: the province.
@@ -84,29 +99,14 @@ def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int
         How many of its certificates are revoked now that were not before.
 
     Raises:
-        NotAProvince: there is no such device, or keys are missing.
+        NotAProvince: there is no such device; nothing was done.
         KeystoreAway, NotNoted, RevocationsDamaged: nothing was done.
-        StillOpen: the broker was not reached or did not read the list.
+        StillOpen: its signatures count no more; the list could not be made, or the broker was not reached or did not read it.
         RegisterBusy: do it again; what the keystore has noted holds.
     """
-    keystore = Keystore(layout.keystore)
-    authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    probe, successor = (authority.client(str(name), now, _LIFE) for _each in range(2))
     with closing(revocations.connect(layout, now_ms)) as connection:
-        with database.transaction(connection, layout.register):
-            device = devices.find(connection, name)
-            if device is None:
-                raise NotAProvince(f"{name}: no such device. See `gate-province device list`.")
-            given = certificates.given_to(connection, name) | revocations.certificates_of(connection, device.public_key)
-            revocations.note(keystore, revocations.Revocation(name, device.public_key, now_ms, given))
-            devices.revoke_key(connection, device.public_key)
-            marked = certificates.revoke(connection, name, now_ms)
-        try:
-            with database.transaction(connection, layout.register):  # one writer of the list at a time
-                certificates.write_list(layout, connection, authority, now_ms, extra=probe.serial)
-        except OSError as error:
-            raise StillOpen(f"{layout.revocations}: cannot be written ({error.strerror}). Make room and do it again.") from None
+        marked = _refuse_signatures(layout, connection, name, now_ms)
+        probe, successor = _write_list(layout, connection, name, now_ms)
     broker.reload()
     _wait_until_refused(layout, name, broker.address, probe)
     if broker.by_name:
@@ -116,6 +116,35 @@ def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int
         raise StillOpen(f"the session could not be taken over: {why}. Its signatures count no more; do it again.")
     _wait_until_refused(layout, name, broker.address, probe)  # the first refusal may have been the network's
     return marked
+
+
+def _refuse_signatures(layout: Layout, connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int:
+    """Notes and revokes the device's key and certificates, and returns how many of these were not revoked before."""
+    with database.transaction(connection, layout.register):
+        device = devices.find(connection, name)
+        if device is None:
+            raise NotAProvince(f"{name}: no such device. See `gate-province device list`.")
+        given = certificates.given_to(connection, name) | revocations.certificates_of(connection, device.public_key)
+        revocations.note(Keystore(layout.keystore), revocations.Revocation(name, device.public_key, now_ms, given))
+        devices.revoke_key(connection, device.public_key)
+        return certificates.revoke(connection, name, now_ms)
+
+
+def _write_list(layout: Layout, connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
+    """Writes the list of revoked certificates; returns a probe that is on it, and one for the device's name that is not."""
+    try:
+        authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        probe, successor = (authority.client(str(name), now, _LIFE) for _each in range(2))
+        with database.transaction(connection, layout.register):  # one writer of the list at a time
+            certificates.write_list(layout, connection, authority, now_ms, extra=probe.serial)
+    except NotAProvince as error:
+        raise StillOpen(f"{error} The device's signatures count no more, but the broker still lets it in; then do it again.") from None
+    except OSError as error:
+        raise StillOpen(
+            f"{layout.revocations}: cannot be written ({error.strerror}). Its signatures count no more; make room and do it again."
+        ) from None
+    return probe, successor
 
 
 def _wait_until_refused(layout: Layout, name: DeviceName, address: tuple[str, int], probe: TlsIdentity) -> None:

@@ -6,7 +6,7 @@ Source: design.md "The register at rest". SQL stands in this file, in `database.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TABLES = (
     """CREATE TABLE device(
@@ -67,9 +67,10 @@ TABLES = (
     """CREATE TABLE waiting(
         public_key BLOB PRIMARY KEY, wish TEXT NOT NULL, serial TEXT NOT NULL, asked_ms INTEGER NOT NULL, approved_ms INTEGER,
         org TEXT, device TEXT, site TEXT, gate TEXT) WITHOUT ROWID""",
-    # Every certificate given to a device: what the revocation list is made from.
+    # Every certificate given to a device: what the revocation list is made from. der: NULL when only its number is known.
     """CREATE TABLE certificate(
-        serial TEXT PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, ends_ms INTEGER NOT NULL, revoked_ms INTEGER) WITHOUT ROWID""",
+        serial TEXT PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, ends_ms INTEGER NOT NULL, revoked_ms INTEGER,
+        der BLOB) WITHOUT ROWID""",
     "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     # Every unmasked look, chained by hash. fields: deterministic CBOR; signature: the second officer's over the same bytes.
     """CREATE TABLE audit(

@@ -117,9 +117,12 @@ def _erase(subject: Subject, layout: Layout, *, really: bool) -> None:
         print_line(f"{len(subject.held)} passages would be erased. Nothing was; say --yes.")
         return
     try:
-        print_line(f"{subject.erase(layout.register, now_ms())} passages erased.")
+        erased = subject.erase(layout.register, now_ms())
     except OSError as error:
         raise ProvinceError(f"{layout.keystore}: cannot be written ({error.strerror}); nothing was erased.") from None
+    if erased < len(subject.held):
+        raise ProvinceError(f"{layout.register}: only {erased} of {len(subject.held)} passages are erased. Do it again.")
+    print_line(f"{erased} passages erased.")
 
 
 def _tell_unopened(connection: sqlite3.Connection, *, quiet: bool) -> None:

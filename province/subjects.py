@@ -107,7 +107,7 @@ class Subject:
         return body if isinstance(body, Passage) else None
 
     def erase(self, path: Path, at_ms: int) -> int:
-        """Erases every passage found, and notes it so that no backup brings it back; says how many.
+        """Erases every passage found, and notes it so that no backup brings it back; says how many of them are erased now.
 
         Args:
             path: the register's file, for messages.
@@ -120,7 +120,8 @@ class Subject:
         rows = [self._connection.execute("SELECT * FROM entry WHERE id = ?", (one.found.row_id,)).fetchone() for one in self.held]
         erasures.note(self._keystore, rows)
         erasures.reapply(self._connection, path, self._keystore, at_ms)
-        return len(rows)
+        left = "SELECT 1 FROM entry WHERE id = ? AND erased_ms IS NULL"
+        return sum(self._connection.execute(left, (row["id"],)).fetchone() is None for row in rows)
 
 
 def unopened(connection: sqlite3.Connection) -> int:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -65,6 +66,11 @@ def alternative_name(host: str) -> x509.GeneralName:
 
 def _identity(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> TlsIdentity:
     return TlsIdentity(private_pem(key), certificate.public_bytes(serialization.Encoding.PEM), certificate.serial_number)
+
+
+def made_at(certificate: x509.Certificate) -> datetime:
+    """When this authority made a certificate, to the second, UTC."""
+    return certificate.not_valid_before_utc + _EARLY
 
 
 class TlsAuthority:
@@ -182,6 +188,14 @@ class TlsAuthority:
     def certify(self, key: ec.EllipticCurvePublicKey, common_name: str, now: datetime, life: timedelta) -> x509.Certificate:
         """Makes a certificate for a client that has made its own key."""
         return self._certified(key, common_name, now, life, ExtendedKeyUsageOID.CLIENT_AUTH, ())
+
+    def has_signed(self, certificate: x509.Certificate) -> bool:
+        """Tells whether a certificate is of this authority; one of before a restore may be another's."""
+        try:
+            certificate.verify_directly_issued_by(self.certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
 
     def revocation_list(self, now: datetime, life: timedelta, serials: Collection[int] = (), number: int = 1) -> bytes:
         """Signs a list of revoked certificates, PEM.

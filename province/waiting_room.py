@@ -10,14 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge_agent.joining import Request, Wish
 from edge_agent.ticket import fingerprint, shown
 from edge_agent.topics import DeviceName
+from province import devices
 from province.tickets import Grant
 
 _PATIENCE_MS = 24 * 60 * 60 * 1000  # who has not asked for so long is forgotten; so long an approval lasts
-_ROOM = 500
+_ROOM = 500  # strangers; members have a place besides
 
 
 class RoomFull(Exception):
-    """Too many devices wait: somebody may be playing."""
+    """Too many strangers wait: somebody may be playing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +51,48 @@ def _waiting(row: sqlite3.Row) -> Waiting:
     return Waiting(key, Wish(row["wish"]), row["serial"], row["asked_ms"], row["approved_ms"], grant)
 
 
-def ask(connection: sqlite3.Connection, request: Request, now_ms: int) -> Waiting:
-    """Notes that a device asks, and returns how it stands; call it in a transaction.
+def ask(connection: sqlite3.Connection, request: Request, now_ms: int) -> None:
+    """Notes that a device asks; call it in a transaction. Members find room however many strangers wait.
 
     Raises:
-        RoomFull: too many wait.
+        RoomFull: too many strangers wait.
     """
-    connection.execute("DELETE FROM waiting WHERE asked_ms < :long_ago OR approved_ms < :long_ago", {"long_ago": now_ms - _PATIENCE_MS})
+    connection.execute("DELETE FROM waiting WHERE coalesce(approved_ms, asked_ms) < ?", (now_ms - _PATIENCE_MS,))
     key = request.public_key.public_bytes_raw()
     known = connection.execute("SELECT wish FROM waiting WHERE public_key = ?", (key,)).fetchone()
     if known is not None and known["wish"] != request.wish:  # an approval to join is none to renew
         connection.execute("DELETE FROM waiting WHERE public_key = ?", (key,))
-    if known is None and connection.execute("SELECT count(*) FROM waiting").fetchone()[0] >= _ROOM:
+    if known is None and not _is_member(connection, key) and _strangers(connection) >= _ROOM:
         raise RoomFull
     connection.execute(
         """INSERT INTO waiting(public_key, wish, serial, asked_ms) VALUES (?, ?, ?, ?)
             ON CONFLICT(public_key) DO UPDATE SET asked_ms = excluded.asked_ms""",
         (key, str(request.wish), request.serial, now_ms),
     )
-    return _waiting(connection.execute("SELECT * FROM waiting WHERE public_key = ?", (key,)).fetchone())
 
 
-def every(connection: sqlite3.Connection) -> list[Waiting]:
-    """All who wait or were approved of late, the latest first."""
-    return [_waiting(row) for row in connection.execute("SELECT * FROM waiting ORDER BY asked_ms DESC")]
+def _is_member(connection: sqlite3.Connection, key: bytes) -> bool:
+    return connection.execute("SELECT 1 FROM device WHERE public_key = ? AND status = ?", (key, devices.ACTIVE)).fetchone() is not None
+
+
+def _strangers(connection: sqlite3.Connection) -> int:
+    query = "SELECT count(*) FROM waiting WHERE public_key NOT IN (SELECT public_key FROM device WHERE status = ?)"
+    return int(connection.execute(query, (devices.ACTIVE,)).fetchone()[0])
+
+
+def approved(connection: sqlite3.Connection, public_key: Ed25519PublicKey, wish: Wish, now_ms: int) -> Grant | None:
+    """Who an operator has said, in the last day, that the device with this key shall be; None when nobody has."""
+    row = connection.execute(
+        "SELECT * FROM waiting WHERE public_key = ? AND wish = ? AND approved_ms >= ?",
+        (public_key.public_bytes_raw(), str(wish), now_ms - _PATIENCE_MS),
+    ).fetchone()
+    return None if row is None else _waiting(row).grant
+
+
+def every(connection: sqlite3.Connection, now_ms: int) -> list[Waiting]:
+    """All who wait or were approved in the last day, the latest first."""
+    query = "SELECT * FROM waiting WHERE coalesce(approved_ms, asked_ms) >= ? ORDER BY asked_ms DESC"
+    return [_waiting(row) for row in connection.execute(query, (now_ms - _PATIENCE_MS,))]
 
 
 def approve(connection: sqlite3.Connection, one: Waiting, grant: Grant, now_ms: int) -> None:
@@ -85,5 +104,10 @@ def approve(connection: sqlite3.Connection, one: Waiting, grant: Grant, now_ms: 
 
 
 def forget(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> None:
-    """Takes a device out of the room; call it in a transaction."""
+    """Takes a device out of the room, approved or not; call it in a transaction."""
     connection.execute("DELETE FROM waiting WHERE public_key = ?", (public_key.public_bytes_raw(),))
+
+
+def empty(connection: sqlite3.Connection) -> int:
+    """Takes everybody out of the room who is not approved, and says how many; call it in a transaction."""
+    return connection.execute("DELETE FROM waiting WHERE approved_ms IS NULL").rowcount

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from real_broker import newest_tls_is
 
 from edge_agent import device_keys, identity
 from edge_agent.ticket import fingerprint, shown
+from province import certificates, database, devices
 from province.synthetic import synthetic_people
 from province.tls_authority import TlsAuthority
 
@@ -33,11 +36,16 @@ def certificate(world: Chain) -> x509.Certificate:
 
 
 def give_certificate(world: Chain, begun: timedelta, life: timedelta) -> int:
-    """Replaces the device's certificate by one of another time, for the same key."""
+    """Replaces the device's certificate by one of another time, for the same key, as the province had given it then."""
     authority = TlsAuthority.load(world.layout.authority_key, world.layout.authority_certificate)
     key = device_keys.load(world.gate.state).tls.public_key()
     made = authority.certify(key, str(world.gate.name), datetime.now(UTC) - begun, life)
     (world.gate.state / identity.FOLDER / identity.TLS_CERTIFICATE).write_bytes(made.public_bytes(Encoding.PEM))
+    with closing(database.connect(world.layout.register)) as connection:
+        device = devices.find(connection, world.gate.name)
+        assert device is not None
+        certificates.note(connection, device.name, made)
+        devices.put(connection, replace(device, certificate_serial=str(made.serial_number)))
     return made.serial_number
 
 

@@ -68,7 +68,7 @@ class Promised:
         green: the hash of each entry that somebody saw green for, and no receipt covers.
         known: of every entry that was green or sent.
         origin: the log of the first of them, which alone has none before it.
-        documents: by file and name: the values a document may have, first the one that is promised.
+        documents: by file (at the province: by store) and name: the values a document may have, first the one that is promised.
         keyring: the counters the keyring may have, in the same way; 0 is none.
         enrolled: the bundles the device may have been enrolled with, in the same way.
     """

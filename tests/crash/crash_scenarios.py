@@ -1,7 +1,7 @@
 """The scenarios by name, as scripts: run under strace, each says on its standard output what it promises from then on.
 
-`python crash_scenarios.py NAME FOLDER BUNDLE…` runs one. The code is the device's own; only its limits are made smaller, so that what
-happens after megabytes happens after some entries.
+`python crash_scenarios.py NAME FOLDER BUNDLE…` runs one. The code is the device's and the province's own; only limits are made smaller, so
+that what happens after megabytes happens after some entries.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import document_scenarios
 import outbox_scenarios
+import province_scenarios
 import salvage_scenarios
 import spoilt_scenarios
 
@@ -34,11 +35,18 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "gate and trip": document_scenarios.gate_and_trip,
     "keyring": document_scenarios.keyrings,
     "enrolment": document_scenarios.enrolment,
+    "day keys destroyed": province_scenarios.destroy,
+    "revocation": province_scenarios.revoke,
+    "erasure": province_scenarios.erase,
+    "audit log": province_scenarios.look,
+    "admission": province_scenarios.admit,
 }
 SPOILT: dict[str, Callable[..., None]] = {
     "no fsync": spoilt_scenarios.no_fsync,
     "green too soon": spoilt_scenarios.green_too_soon,
     "plain TinyDB": spoilt_scenarios.plain_tinydb,
+    "notes not synced": province_scenarios.notes_not_synced,
+    "keys only unlinked": province_scenarios.keys_only_unlinked,
 }
 
 

@@ -18,6 +18,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import aftermath
+import crash_province
+import province_aftermath
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
 from crash_scenarios import AGAIN
@@ -33,6 +35,7 @@ _CHECKS: dict[str, Check] = {
     "gate and trip": aftermath.check_documents,
     "plain TinyDB": aftermath.check_documents,
     "keyring": aftermath.check_keyring,
+    **province_aftermath.CHECKS,
 }
 
 
@@ -64,7 +67,7 @@ def _run(scenario: str, folder: Path, *bundles: Path) -> list[Call]:
 
 
 def record(scenario: str, folder: Path) -> Trace:
-    """Runs a scenario once under strace, in an empty folder.
+    """Runs a scenario once under strace, in an empty folder, or in one with a province just founded.
 
     Raises:
         system_calls.CannotTrace: it failed.
@@ -72,7 +75,11 @@ def record(scenario: str, folder: Path) -> Trace:
     root = folder / "root"
     root.mkdir()
     bundles = _write_bundles(folder) if scenario == "enrolment" else []
-    return Trace(scenario, _run(scenario, folder, *bundles), str(root), bundles=tuple(bundles))
+    before = {}
+    if scenario in province_aftermath.CHECKS:
+        crash_province.found(root)
+        before = crash_province.image_of(root)
+    return Trace(scenario, _run(scenario, folder, *bundles), str(root), before, bundles=tuple(bundles))
 
 
 def record_again(cut: Cut, folder: Path) -> Trace:

@@ -90,7 +90,7 @@ class Province:
 
     def approve(self, keys: DeviceKeys, grant: Grant = GRANT) -> None:
         with closing(database.connect(self.layout.register)) as connection:
-            one = next(one for one in waiting_room.every(connection) if one.public_key == keys.signing.public_key())
+            one = next(one for one in waiting_room.every(connection, self.now_ms) if one.public_key == keys.signing.public_key())
             waiting_room.approve(connection, one, grant, self.now_ms)
 
 

@@ -19,7 +19,7 @@ from edge_agent.device_keys import DeviceKeys
 from edge_agent.joining import Outcome, Wish
 from edge_agent.knock import Untrusted
 from edge_agent.topics import DeviceName
-from province import admission, certificates, database, devices, waiting_room
+from province import admission, certificates, database, devices
 from province.tickets import LIFE_MS
 
 province = admission_world.province
@@ -127,48 +127,6 @@ def test_a_member_gets_another_name_only_after_a_reset(province: Province) -> No
     assert province.welcome(text, keys).name.device == "scanner-2"  # nobody's now
 
 
-def test_an_invitation_lets_in_whom_an_operator_approved_and_nobody_else(province: Province) -> None:
-    text, honest, other = province.ticket(None), new_keys(), new_keys()
-    for keys in (honest, other):
-        assert province.ask(text, keys).outcome is Outcome.WAIT
-    province.approve(honest)
-    assert province.welcome(text, honest).name == GRANT.name
-    assert province.ask(text, other).outcome is Outcome.WAIT
-    province.now_ms += 25 * 3_600_000
-    assert "expired" in province.refused(text, honest)
-
-
-def test_a_flood_of_strangers_does_not_fill_the_waiting_room_for_ever(province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_room, "_ROOM", 3)
-    text = ticket.issue(replace(ticket.peek(province.ticket(None)), expires_ms=2**42), province.officer.key)
-    for _each in range(3):
-        assert province.ask(text, new_keys()).outcome is Outcome.WAIT
-    assert "too many" in province.refused(text, new_keys())
-    province.now_ms += 25 * 3_600_000
-    assert province.ask(text, new_keys()).outcome is Outcome.WAIT
-
-
-def test_an_expired_certificate_is_renewed_by_the_signing_key_after_approval(province: Province) -> None:
-    keys = new_keys()
-    first = province.welcome(province.ticket(), keys)
-    assert knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer.outcome is Outcome.WAIT
-    stranger = knock.for_renewal(("127.0.0.1", province.port), province.root, new_keys()).answer
-    assert (stranger.outcome, "no active device" in stranger.reason) == (Outcome.REFUSED, True)
-    province.approve(keys)
-    answer = knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer
-    assert answer.membership is not None
-    assert answer.membership.name == GRANT.name
-    assert answer.membership.certificate != first.certificate
-
-
-def test_approval_to_join_is_none_to_renew(province: Province) -> None:
-    keys = new_keys()
-    province.ask(province.ticket(None), keys)
-    province.approve(keys)
-    province.welcome(province.ticket(None), keys)
-    assert knock.for_renewal(("127.0.0.1", province.port), province.root, keys).answer.outcome is Outcome.WAIT
-
-
 def test_over_the_broker_each_device_renews_itself_only(province: Province) -> None:
     keys, other = new_keys(), new_keys()
     province.welcome(province.ticket(), keys)
@@ -191,14 +149,45 @@ def test_a_stolen_device_cannot_make_the_list_of_revoked_certificates_grow_past_
     province.welcome(province.ticket(replace(GRANT, name=DeviceName("bus-co", "scanner-2"))), other)
 
     def renewed(asking: DeviceKeys, name: DeviceName = GRANT.name) -> Outcome:
-        message = asking.request(Wish.RENEW)
+        message = replace(asking, tls=new_keys().tls).request(Wish.RENEW)
         return joining.read_answer(province.admission.from_broker(message, name, province.now_ms), message, province.root).outcome
 
     assert [renewed(keys) for _each in range(4)] == [Outcome.WELCOME] * 2 + [Outcome.REFUSED] * 2
-    assert "ask again tomorrow" in province.refused(text, keys)  # nor with the ticket it has used
+    assert "ask again tomorrow" in province.refused(text, replace(keys, tls=new_keys().tls))  # nor with the ticket it has used
     assert renewed(other, DeviceName("bus-co", "scanner-2")) is Outcome.WELCOME
     province.now_ms += 86_401_000
     assert renewed(keys) is Outcome.WELCOME
+
+
+def test_a_message_however_often_repeated_makes_one_certificate_a_day(province: Province) -> None:
+    keys, text = new_keys(), province.ticket()
+    joined = province.welcome(text, keys).certificate
+    assert province.welcome(text, keys).certificate == joined
+    message = keys.request(Wish.RENEW)
+
+    def renewed() -> set[bytes]:
+        answers = [
+            joining.read_answer(province.admission.from_broker(message, GRANT.name, province.now_ms), message, province.root)
+            for _each in range(20)
+        ]
+        return {answer.membership.certificate for answer in answers if answer.membership is not None}
+
+    assert renewed() == {joined}
+    province.now_ms += 24 * 3_600_000
+    [later] = renewed()
+    assert later != joined
+    with closing(database.connect(province.layout.register)) as connection:
+        assert len(certificates.given_to(connection, GRANT.name)) == 2
+        certificates.revoke(connection, GRANT.name, province.now_ms)
+    assert not renewed() & {joined, later}, "a certificate that is revoked is not given again"
+
+
+def test_another_tls_key_gets_a_certificate_of_its_own_the_same_day(province: Province) -> None:
+    keys = new_keys()
+    province.welcome(province.ticket(), keys)
+    made_new = replace(keys, tls=new_keys().tls)
+    answer = province.welcome(province.ticket(), made_new)
+    assert x509.load_der_x509_certificate(answer.certificate).public_key() == made_new.tls.public_key()
 
 
 def test_a_revoked_key_gets_nothing_any_more(province: Province) -> None:

@@ -181,11 +181,16 @@ def test_the_tombstone_is_on_the_disk_before_the_keys_go(layout: Layout, monkeyp
         files.write_atomically(path, data)
         order.append(f"written {path.parent.name}")
 
+    def note_keep(folder: Path) -> None:
+        files.keep_folder(folder)
+        order.append(f"kept {folder.name}")
+
     monkeypatch.setattr(Path, "unlink", note_unlink)
+    monkeypatch.setattr(keystore, "keep_folder", note_keep)
     monkeypatch.setattr(keystore, "sync_folder", note_sync)
     monkeypatch.setattr(keystore, "write_atomically", note_write)
     store.destroy(today(), LATER)
-    assert order == ["sync keystore", "written destroyed", f"unlink {epoch}.json", "sync keystore"]
+    assert order == ["kept destroyed", "written destroyed", f"unlink {epoch}.json", "sync keystore"]
 
 
 def test_a_day_nobody_knows_is_missing_not_destroyed(layout: Layout) -> None:

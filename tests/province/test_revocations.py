@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_restored_register_does_not_bring_a_stolen_device_back(layout: Layout,
     keys = new_keys()
     first = serial(asked(layout, keys))
     backup = Backup(layout, tmp_path)
-    later = serial(asked(layout, keys, wish=Wish.RENEW))  # the backup knows nothing of it
+    later = serial(asked(layout, replace(keys, tls=new_keys().tls), wish=Wish.RENEW))  # the backup knows nothing of it
     revoke(layout)
     backup.restore()
     assert [row["status"] for row in rows(layout, "device")] == ["active"], "the backup has it"
@@ -212,3 +213,33 @@ def test_a_damaged_note_still_refuses_its_key_and_is_named(layout: Layout) -> No
     revoke(layout)
     layout.revocations.unlink()
     assert revocations.missing_from_list(layout, Keystore(layout.keystore), now_ms()) == 1
+
+
+def test_a_certificate_authority_that_cannot_be_read_keeps_no_stolen_signature_valid(layout: Layout) -> None:
+    keys = new_keys()
+    asked(layout, keys)
+    layout.authority_key.rename(layout.root / "elsewhere")
+    ran = here("device", "revoke", layout.root, GRANT.name)
+    assert ran.returncode == 1
+    assert "certificate authority cannot be read" in ran.stderr
+    assert "signatures count no more" in ran.stderr
+    assert [row["status"] for row in rows(layout, "device")] == ["revoked"]
+    assert refused(delivered(layout, log_of(layout, keys)))
+    (layout.root / "elsewhere").rename(layout.authority_key)
+    revoke(layout)  # what was left undone: the list
+    assert len(certificates.listed(layout)) == 2  # the device's, and the probe
+
+
+def test_another_program_under_the_brokers_old_number_is_left_alone(layout: Layout) -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:  # SIGHUP would end it
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"here\n")
+        assert other.stdout.readline() == b"here\n"
+        layout.broker_pid.write_text(f"{other.pid}\n")
+        with pytest.raises(revoking.StillOpen, match=f"process {other.pid}, which is cat, not Mosquitto"):
+            revoking.reload_by_pid(layout)
+        other.communicate()
+    assert other.returncode == 0
+    with pytest.raises(revoking.StillOpen, match="no running Mosquitto"):
+        revoking.reload_by_pid(layout)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from old_province import arrive, days_ago, here, made_ago, rows
-from province_world import Log, Scanner, passage, scanner
+from province_world import WAIT_S, Log, Scanner, passage, scanner
 
 from edge_agent.entry import RecordedPerson
 from edge_agent.receipt import Status
@@ -162,6 +164,33 @@ def test_a_damaged_note_shows_nobody(layout: Layout) -> None:
     for words in (("entries", layout.root), ("find", layout.root, "--id", CARD.id_number, *WHY)):
         ran = here(*words)
         assert (ran.returncode, str(file) in ran.stderr, ran.stdout) == (1, True, "")
+
+
+def test_erasures_at_the_same_time_are_all_noted(layout: Layout, device: Scanner) -> None:
+    log = Log.new(device)
+    arrive(layout, device, [made_ago(layout, log, 0, passage(CARD)) for _each in range(8)])
+    store, at_once = Keystore(layout.keystore), threading.Barrier(8)
+    with closing(database.connect(layout.register)) as connection:
+        found = connection.execute("SELECT * FROM entry WHERE log = ?", (log.log,)).fetchall()
+
+        def erase(row: sqlite3.Row) -> None:
+            at_once.wait(WAIT_S)
+            erasures.note(store, [row])
+
+        with ThreadPoolExecutor(len(found)) as officers:
+            list(officers.map(erase, found))
+        assert erasures.reapply(connection, layout.register, store, now_ms()) == 8
+
+
+@pytest.mark.usefixtures("device")
+def test_what_is_not_erased_is_not_said_to_be(layout: Layout) -> None:
+    with closing(sqlite3.connect(layout.register)) as beneath:
+        beneath.execute("CREATE TRIGGER stays BEFORE UPDATE ON entry WHEN new.seq = 2 BEGIN SELECT RAISE(IGNORE); END")
+    ran = here("subject", "erase", layout.root, "--id", CARD.id_number, *WHY, "--yes")
+    assert (ran.returncode, "only 2 of 3 passages are erased" in ran.stderr) == (1, True), ran
+    with closing(sqlite3.connect(layout.register)) as beneath:
+        beneath.execute("DROP TRIGGER stays")
+    assert count(layout, CARD.id_number) == 0  # it was noted
 
 
 @pytest.mark.usefixtures("device")
