@@ -120,6 +120,7 @@ def _work_until_stopped(settings: Settings) -> None:
     status = _StatusFile(settings.device.runtime)
     clock = partial(trusted_ms, always=settings.device.clock == "system")
     uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), clock, keeper)
+    uplink.use(link)
     threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)

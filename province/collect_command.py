@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent import logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
+from edge_agent.console import print_json
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
-from province import secret_files
-from province.clock import now_ms, shown
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from province import officers, renewing, secret_files
+from province.clock import now_ms
 from province.collector import Collector
-from province.console import print_json
 from province.errors import NotAProvince, ProvinceError
 from province.intake import Refused
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore
-from province.layout import COLLECTORS_MOST, Layout, collector_name
-from province.officers import ends_ms, load_officer
+from province.layout import COLLECTORS, Layout
 from province.register import Register, Stored
+from province.terms import Watch
 
 _log = logging.getLogger(__name__)
-_WARN_BEFORE_MS = 365 * 86_400_000
 
 _EPILOG = """\
 examples:
@@ -54,8 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     parser.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
     parser.add_argument(
-        "--number", type=int, choices=range(1, COLLECTORS_MOST + 1), metavar="N",
-        help=f"one of up to {COLLECTORS_MOST} collectors side by side, each with its own number; the broker deals entries out to them",
+        "--number", type=int, choices=range(1, len(COLLECTORS) + 1), metavar="N",
+        help=f"one of {len(COLLECTORS)} collectors side by side, each with its own number; the broker deals entries out to them",
     )  # fmt: skip
     parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
     parser.add_argument("--verbose", action="store_true", help="log each batch too")
@@ -81,20 +79,18 @@ def broker_address(text: str | None, default: tuple[str, int]) -> tuple[str, int
 
 def endpoint(layout: Layout, address: tuple[str, int], number: int = 1) -> Endpoint:
     """The broker as the collector reaches it, with that collector's certificate."""
-    return Endpoint(*address, layout.authority_certificate, *layout.collector_identity(number))
+    own = layout.collector_of(number)
+    return Endpoint(*address, layout.authority_certificate, own / "client.crt", own / "client.key")
 
 
-@contextmanager
-def _the_only_one(layout: Layout, number: int) -> Iterator[None]:
+def _the_only_one(layout: Layout, number: int) -> ProcessLock:
     """Two collectors of one name would throw each other out of the broker for ever."""
-    descriptor = os.open(layout.collector_lock(number), os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ProvinceError(f"{layout.root}: another collector runs here already. Stop that one first, or give each a --number.") from None
-    finally:
-        os.close(descriptor)
+        return ProcessLock(layout.collector_lock(number), "collector")
+    except AlreadyRunning as error:
+        raise ProvinceError(f"{error}, or give each its own --number.") from None
+    except OSError as error:
+        raise ProvinceError(f"{error}.") from None
 
 
 class EventPrinter:
@@ -167,18 +163,26 @@ def collect(
         RegisterReplaced: another register was put there meanwhile.
     """
     settings, keystore = layout.read_settings(), Keystore(layout.keystore)
-    office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
-    officer = load_officer(layout, Power.RECEIPTS)
+    renewing.finish_exchanges(layout)
+    clerk, officer = officers.fresh(layout, Power.KEYRING), officers.fresh(layout, Power.RECEIPTS)
+    office, watch = KeyringOffice(layout, settings, clerk.now()), Watch(layout)
     _warn_of_secrets(layout)
-    _warn_of_ends(layout)
+    watch.tell(now_ms())
+
+    def look_after() -> None:
+        office.sign_as(clerk.now())
+        watch.tell(now_ms())
+
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
-        collector = Collector(register, keystore, office, officer, report)
+        collector = Collector(register, keystore, office, officer.now, report, look_after)
         try:
             link = _link(layout, address, number, collector, make_link)
         except OSError as error:  # ssl.SSLError is one
-            raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error}). Restore it.") from None
+            raise NotAProvince(
+                f"{layout.collector_of(number or 1)}: the collector's certificate cannot be used ({error}). Restore it."
+            ) from None
         stop_when_asked(collector.stop, "after the batch in hand")
         _log.info("collecting broker=%s:%d keyring_until=%s", *address, office.last_day)
         link.start()
@@ -198,7 +202,7 @@ def _link(layout: Layout, address: tuple[str, int], number: int | None, collecto
     own, entries = number or 1, topics.ALL_ENTRIES if number is None else topics.SHARED_ENTRIES
     clean = number is not None
     return make_link(
-        endpoint(layout, address, own), collector_name(own), [entries], collector.on_event, manual_ack=True, clean_session=clean
+        endpoint(layout, address, own), COLLECTORS[own - 1], [entries], collector.on_event, manual_ack=True, clean_session=clean
     )
 
 
@@ -216,12 +220,3 @@ def _warn_of_secrets(layout: Layout) -> None:
             there = True
         if there:
             _log.warning("%s is still on this machine: whoever takes it can %s. Move it to a stick in a safe.", folder, power)
-
-
-def _warn_of_ends(layout: Layout) -> None:
-    """Says in good time when scanners with a trusted clock would refuse what is signed here."""
-    ends = min(ends_ms(layout, power) for power in (Power.KEYRING, Power.RECEIPTS))
-    if ends < now_ms():
-        _log.error("the signing keys are certified no longer since %s: scanners refuse receipts. gate-province keyring renew", shown(ends))
-    elif ends < now_ms() + _WARN_BEFORE_MS:
-        _log.warning("the signing keys are certified until %s only: gate-province keyring renew", shown(ends))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, Self
 from province_world import ROOT, Broker, Collecting, founded, free_port
 from pty_port import PtyPort
 
+from drivers.patterns import PATTERNS
+from drivers.signal_words import shape_and_words
 from edge_agent.control import ControlClient
 from edge_agent.topics import DeviceName
 from firmware.person_codes import Person, write_person
@@ -29,7 +31,7 @@ from province.layout import Layout
 
 WAIT_S = 30.0
 GATE_1, NOBODY = DeviceName("bus-co", "gate-1"), DeviceName("no", "body")
-ANSWERS = ("accepted", "already", "not-a-person-code", "refused", "unreadable")
+ANSWERS = {shape_and_words(signal)[2] for signal, pattern in PATTERNS.items() if not pattern.is_state}  # as the console prints them
 _GATE_TOML = """\
 [device]
 state = "{state}"
@@ -92,10 +94,14 @@ class Process:
 
     def wait_until_logged(self, text: str) -> None:
         """Waits for a line of the process's log."""
+        self.until(lambda: text in self.log(), repr(text))
+
+    def until(self, happened: Callable[[], object], what: str) -> None:
+        """Waits for something the process does that offers no event."""
         assert self._process is not None
         deadline_s = time.monotonic() + WAIT_S
-        while text not in self.log():
-            assert time.monotonic() < deadline_s, f"{text!r} is not in {self.log()}"
+        while not happened():
+            assert time.monotonic() < deadline_s, f"never came to {what}: {self.log()}"
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
                 raise AssertionError(f"ended with {self._process.wait(0.02)}: {self.log()}")
 
@@ -153,11 +159,9 @@ class Gate:
                 if message["type"] == "passage":
                     self.greens.append((bytes.fromhex(message["log"]), message["seq"]))
 
-    def await_line(self, *words: str) -> str:
-        while True:
-            line = self.firmware.lines.get(timeout=WAIT_S)
-            if any(line.endswith(word) for word in words):
-                return line.rsplit(" ", 1)[-1]
+    def await_line(self, words: str) -> None:
+        while not self.firmware.lines.get(timeout=WAIT_S).endswith(words):
+            pass
 
     def present(self, person: Person, patience_s: float = WAIT_S) -> str | None:
         """Holds a person's code to the reader and returns the answer, None when the gate died instead."""
@@ -173,7 +177,7 @@ class Gate:
                     return None
                 waited_s += 0.1
                 continue
-            answer = line.rsplit(" ", 1)[-1]
+            answer = line.rpartition(" · ")[2]
             if answer in ANSWERS:
                 return answer
         raise AssertionError(f"no answer within {patience_s} s: {self.firmware.log()}")

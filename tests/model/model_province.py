@@ -84,7 +84,7 @@ class Province:
     def start(self) -> None:
         """A collector's process starts."""
         self._register = Register(self.layout.register, wait_s=0.0)
-        self._collector = Collector(self._register, self.keystore, self.office, self._officer)
+        self._collector = Collector(self._register, self.keystore, self.office, lambda: self._officer)
         self._patience = _Patience()
         self._collector._stopping = self._patience
         self._collector.on_event(Connected())

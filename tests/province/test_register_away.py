@@ -93,7 +93,9 @@ def test_what_went_into_a_file_that_vanished_meanwhile_is_not_called_stored(layo
         return now_ms()
 
     with Register(layout.register) as register:
-        entry = Intake(register.device, Keystore(layout.keystore).load).examine(device.name.topic(Leaf.ENTRIES), Log.new(device).append())
+        entry = Intake(register.device, Keystore(layout.keystore).load, now_ms()).examine(
+            device.name.topic(Leaf.ENTRIES), Log.new(device).append()
+        )
         with pytest.raises(database.RegisterBusy, match="is not there any more"):
             register.store([entry], gone_by_now)
         away.rename(layout.register)
