@@ -7,7 +7,7 @@ import pwd
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
-from province.layout import COLLECTORS_MOST, REGISTRAR, Layout, Settings, collector_name
+from province.layout import COLLECTORS, REGISTRAR, Layout, Settings
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
@@ -21,7 +21,7 @@ def rules() -> str:
         *(f"pattern read {topics.PREFIX}/%u/{leaf}" for leaf in topics.DEVICE_READS),
         f"pattern read {topics.KEYRING}",
         "",
-        *(line for number in range(1, COLLECTORS_MOST + 1) for line in _collector(number)),
+        *(line for name in COLLECTORS for line in _collector(name)),
         f"user {REGISTRAR}",
         f"topic read {topics.ALL_CERTIFICATE_REQUESTS}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.CERTIFICATE_ISSUED}",
@@ -30,9 +30,9 @@ def rules() -> str:
     return "\n".join(lines)
 
 
-def _collector(number: int) -> list[str]:
+def _collector(name: str) -> list[str]:
     return [
-        f"user {collector_name(number)}",
+        f"user {name}",
         f"topic read {topics.ALL_ENTRIES}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.RECEIPTS}",
         f"topic write {topics.KEYRING}",

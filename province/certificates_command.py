@@ -15,13 +15,13 @@ from province import officers, renewing, revoking
 from province.clock import now_ms, shown
 from province.errors import NotAProvince, ProvinceError
 from province.layout import Layout
-from province.terms import COLLECTORS, OFFICERS, Role, Term, term, terms
+from province.terms import OFFICERS, Role, Term, term, terms
 
 _WHAT = {
     Role.AUTHORITY: "signs the TLS certificates",
     Role.BROKER: "TLS of the broker",
     Role.COLLECTOR: "TLS of `collect` at the broker",
-    **{role: f"the same of `collect --number {number}`" for role, number in COLLECTORS.items() if number > 1},
+    Role.SECOND_COLLECTOR: "the same of `collect --number 2`",
     Role.REGISTRAR: "TLS of `admit` at the broker",
     Role.DOOR: "TLS of the door of `admit`",
     Role.REVOCATIONS: "the list of revoked certificates",
@@ -152,7 +152,8 @@ def _renew(layout: Layout, args: argparse.Namespace) -> int:
 
 def _tell_broker(layout: Layout, args: argparse.Namespace, done: Sequence[Role]) -> bool:
     """Makes the broker read what it must; False when it has to be done by hand."""
-    keys_of_clients = args.new_keys and {Role.REGISTRAR, *COLLECTORS} & set(done)  # the old ones are on the list now
+    clients = {Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR}
+    keys_of_clients = args.new_keys and clients & set(done)  # the old ones are on the list now
     if not keys_of_clients and not _BROKERS & set(done):
         return True
     words = shlex.split(args.reload or "")

@@ -23,7 +23,7 @@ from province.errors import NotAProvince, ProvinceError
 from province.intake import Refused
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore
-from province.layout import COLLECTORS_MOST, Layout, collector_name
+from province.layout import COLLECTORS, Layout
 from province.register import Register, Stored
 from province.terms import Watch
 
@@ -52,8 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     parser.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
     parser.add_argument(
-        "--number", type=int, choices=range(1, COLLECTORS_MOST + 1), metavar="N",
-        help=f"one of up to {COLLECTORS_MOST} collectors side by side, each with its own number; the broker deals entries out to them",
+        "--number", type=int, choices=range(1, len(COLLECTORS) + 1), metavar="N",
+        help=f"one of {len(COLLECTORS)} collectors side by side, each with its own number; the broker deals entries out to them",
     )  # fmt: skip
     parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
     parser.add_argument("--verbose", action="store_true", help="log each batch too")
@@ -79,7 +79,8 @@ def broker_address(text: str | None, default: tuple[str, int]) -> tuple[str, int
 
 def endpoint(layout: Layout, address: tuple[str, int], number: int = 1) -> Endpoint:
     """The broker as the collector reaches it, with that collector's certificate."""
-    return Endpoint(*address, layout.authority_certificate, *layout.collector_identity(number))
+    own = layout.collector_of(number)
+    return Endpoint(*address, layout.authority_certificate, own / "client.crt", own / "client.key")
 
 
 def _the_only_one(layout: Layout, number: int) -> ProcessLock:
@@ -87,7 +88,7 @@ def _the_only_one(layout: Layout, number: int) -> ProcessLock:
     try:
         return ProcessLock(layout.collector_lock(number), "collector")
     except AlreadyRunning as error:
-        raise ProvinceError(f"{error}, or give each a --number.") from None
+        raise ProvinceError(f"{error}, or give each its own --number.") from None
     except OSError as error:
         raise ProvinceError(f"{error}.") from None
 
@@ -179,7 +180,9 @@ def collect(
         try:
             link = _link(layout, address, number, collector, make_link)
         except OSError as error:  # ssl.SSLError is one
-            raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error}). Restore it.") from None
+            raise NotAProvince(
+                f"{layout.collector_of(number or 1)}: the collector's certificate cannot be used ({error}). Restore it."
+            ) from None
         stop_when_asked(collector.stop, "after the batch in hand")
         _log.info("collecting broker=%s:%d keyring_until=%s", *address, office.last_day)
         link.start()
@@ -199,7 +202,7 @@ def _link(layout: Layout, address: tuple[str, int], number: int | None, collecto
     own, entries = number or 1, topics.ALL_ENTRIES if number is None else topics.SHARED_ENTRIES
     clean = number is not None
     return make_link(
-        endpoint(layout, address, own), collector_name(own), [entries], collector.on_event, manual_ack=True, clean_session=clean
+        endpoint(layout, address, own), COLLECTORS[own - 1], [entries], collector.on_event, manual_ack=True, clean_session=clean
     )
 
 

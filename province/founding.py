@@ -18,7 +18,7 @@ from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
-from province.layout import COLLECTORS_MOST, REGISTRAR, Layout, Settings, collector_name
+from province.layout import COLLECTORS, REGISTRAR, Layout, Settings
 from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority, TlsIdentity
 
@@ -59,8 +59,8 @@ def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
 
 def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int) -> None:
     for folder in (
-        layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store, layout.collector, layout.registrar,
-        layout.door, layout.keystore, layout.offline,
+        layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store,
+        *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.door, layout.keystore, layout.offline,
     ):  # fmt: skip
         make_folder(folder)
     layout.write_settings(settings)
@@ -95,14 +95,13 @@ def _write_identity(folder: Path, name: str, identity: TlsIdentity) -> None:
 
 
 def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
-    name = f"gate-scanner {settings.name}".encode()[:_COMMON_NAME_BYTES].decode(errors="ignore")
-    authority = TlsAuthority.create(name, now, LIFE[Role.AUTHORITY])
+    title = f"gate-scanner {settings.name}".encode()[:_COMMON_NAME_BYTES].decode(errors="ignore")
+    authority = TlsAuthority.create(title, now, LIFE[Role.AUTHORITY])
     write_atomically(layout.authority_key, authority.key_pem())
     write_atomically(layout.authority_certificate, authority.certificate_pem(), PUBLIC)
     write_atomically(layout.revocations, authority.revocation_list(now, LIFE[Role.REVOCATIONS]), PUBLIC)
     _write_identity(layout.broker, "server", authority.server(settings.hosts, now, LIFE[Role.BROKER]))
-    for number in range(1, COLLECTORS_MOST + 1):
-        stem = layout.collector_identity(number)[0].stem
-        _write_identity(layout.collector, stem, authority.client(collector_name(number), now, LIFE[Role.COLLECTOR]))
+    for number, name in enumerate(COLLECTORS, start=1):
+        _write_identity(layout.collector_of(number), "client", authority.client(name, now, LIFE[Role.COLLECTOR]))
     _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, LIFE[Role.REGISTRAR]))
     _write_identity(layout.door, "server", authority.server(settings.hosts, now, LIFE[Role.DOOR]))

@@ -11,24 +11,11 @@ from province.errors import NotAProvince
 from province.files import write_atomically
 
 FORMAT = "gate-scanner-province/1"
-COLLECTOR = "province/collector"  # the collector's common name, user name and client id at the broker; of further ones see below
-COLLECTORS_MOST = 4
+# the collectors' common names, user names and client ids at the broker; the second works beside the first
+COLLECTOR = "province/collector"
+COLLECTORS = (COLLECTOR, "province/collector-2")
 REGISTRAR = "province/registrar"  # the same of `gate-province admit`
 DOOR_PORT = 8884
-
-
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}-{number}"
-
-
-def collector_name(number: int) -> str:
-    """The name at the broker of the collector with this number, from 1 on.
-
-    Example:
-        >>> collector_name(1), collector_name(2)
-        ('province/collector', 'province/collector-2')
-    """
-    return _numbered(COLLECTOR, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +123,6 @@ class Layout:
         return self.root / "mosquitto.acl"
 
     @property
-    def collector(self) -> Path:
-        """The collector's key and certificate at the broker."""
-        return self.root / "collector"
-
-    @property
     def registrar(self) -> Path:
         """The registrar's key and certificate at the broker."""
         return self.root / "registrar"
@@ -195,14 +177,13 @@ class Layout:
         """The database."""
         return self.root / "register.sqlite"
 
+    def collector_of(self, number: int) -> Path:
+        """The key and certificate at the broker of the collector with this number, from 1 on."""
+        return self.root / COLLECTORS[number - 1].removeprefix("province/")
+
     def collector_lock(self, number: int) -> Path:
         """Held by the collector that runs under this number."""
-        return self.root / f"{_numbered('collector', number)}.lock"
-
-    def collector_identity(self, number: int) -> tuple[Path, Path]:
-        """Certificate and key of a collector at the broker."""
-        name = _numbered("client", number)
-        return self.collector / f"{name}.crt", self.collector / f"{name}.key"
+        return self.collector_of(number).with_suffix(".lock")
 
     def write_settings(self, settings: Settings) -> None:
         """Writes the settings."""

@@ -26,12 +26,12 @@ from province import certificates, database, key_pair, officers
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
 from province.keyring_office import KeyringOffice
-from province.layout import REGISTRAR, Layout, collector_name
-from province.terms import COLLECTORS, DAY_MS, LIFE, OFFICERS, Role, file_of
+from province.layout import COLLECTORS, REGISTRAR, Layout
+from province.terms import DAY_MS, LIFE, OFFICERS, Role, file_of
 from province.tls_authority import TlsAuthority, TlsIdentity
 
-_CLIENTS = {**{role: collector_name(number) for role, number in COLLECTORS.items()}, Role.REGISTRAR: REGISTRAR}
-_LEAVES = (Role.BROKER, *_CLIENTS, Role.DOOR)
+_CLIENTS = {Role.COLLECTOR: COLLECTORS[0], Role.SECOND_COLLECTOR: COLLECTORS[1], Role.REGISTRAR: REGISTRAR}
+_LEAVES = (Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR, Role.DOOR)
 
 
 def load_authority(layout: Layout) -> TlsAuthority:
@@ -103,7 +103,7 @@ class Renewal:
                     write_atomically(self.layout.authority_certificate, longer.certificate_pem(), PUBLIC)
                 case Role.REVOCATIONS:
                     self._write_list()
-                case _ if role in _LEAVES:
+                case Role.BROKER | Role.COLLECTOR | Role.SECOND_COLLECTOR | Role.REGISTRAR | Role.DOOR:
                     self._renew_leaf(role)
                 case _:
                     self._renew_officer(OFFICERS[role], int(LIFE[role].total_seconds() * 1000))

@@ -16,7 +16,7 @@ from edge_agent.authority import Power, read_certificate
 from edge_agent.cbor import Malformed
 from province.clock import shown
 from province.errors import NotAProvince
-from province.layout import COLLECTORS_MOST, Layout
+from province.layout import Layout
 from province.officers import certificate_file, read_root_public
 
 _log = logging.getLogger(__name__)
@@ -30,9 +30,7 @@ class Role(StrEnum):
     AUTHORITY = "authority"
     BROKER = "broker"
     COLLECTOR = "collector"
-    COLLECTOR_2 = "collector-2"
-    COLLECTOR_3 = "collector-3"
-    COLLECTOR_4 = "collector-4"
+    SECOND_COLLECTOR = "collector-2"
     REGISTRAR = "registrar"
     DOOR = "door"
     REVOCATIONS = "revocations"
@@ -42,10 +40,9 @@ class Role(StrEnum):
 
 
 OFFICERS = {Role.KEYRING: Power.KEYRING, Role.RECEIPTS: Power.RECEIPTS, Role.TICKETS: Power.TICKETS}
-COLLECTORS = dict(zip((Role.COLLECTOR, Role.COLLECTOR_2, Role.COLLECTOR_3, Role.COLLECTOR_4), range(1, COLLECTORS_MOST + 1), strict=True))
 _LONG, _SHORT = timedelta(days=3652), timedelta(days=731)
 # The list as long as the authority: when it runs out, the broker refuses everyone. The door's is checked by nobody, see decision 0060.
-LIFE = {role: _SHORT if role in {Role.BROKER, Role.REGISTRAR, *COLLECTORS} else _LONG for role in Role}
+LIFE = {role: _SHORT if role in {Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR} else _LONG for role in Role}
 
 
 def early(role: Role) -> timedelta:
@@ -86,10 +83,8 @@ def file_of(layout: Layout, role: Role) -> Path:
             return layout.revocations
         case Role.BROKER | Role.DOOR:
             return layout.root / role / "server.crt"
-        case Role.REGISTRAR:
-            return layout.registrar / "client.crt"
-        case _ if role in COLLECTORS:
-            return layout.collector_identity(COLLECTORS[role])[0]
+        case Role.COLLECTOR | Role.SECOND_COLLECTOR | Role.REGISTRAR:
+            return layout.root / role / "client.crt"
         case _:
             return certificate_file(layout, OFFICERS[role])
 

@@ -58,16 +58,20 @@ def _publish(device: Session, entries: list[bytes]) -> None:
         device.link.publish(Message(device.scanner.name.topic(Leaf.ENTRIES), one))
 
 
-def _collected_s(collecting: Collecting, gate: Scanner, warm_up: list[bytes], entries: list[bytes]) -> float:
-    """CPU-seconds of the collector from the first of `entries` to the receipt of the last."""
+def _collected_s(collectors: list[Collecting], gate: Scanner, warm_up: list[bytes], entries: list[bytes]) -> float:
+    """CPU-seconds of all collectors from the first of `entries` to the receipt of the last."""
     with session(gate) as device:
         device.deliver(*warm_up)
-        before_s = _cpu_s(collecting.process.pid)
+        before_s = sum(_cpu_s(one.process.pid) for one in collectors)
         sender = threading.Thread(target=_publish, args=(device, entries))
         sender.start()
         device.receipts_until(len(entries))
         sender.join(_LONGEST_S)
-        return _cpu_s(collecting.process.pid) - before_s
+        return sum(_cpu_s(one.process.pid) for one in collectors) - before_s
+
+
+def _collector(layout: Layout, *words: str) -> Collecting:
+    return Collecting(layout, (sys.executable, "-m", "province", "collect", str(layout.root), *words))
 
 
 def measure() -> list[Measure]:
@@ -75,15 +79,23 @@ def measure() -> list[Measure]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         layout = founding.found(folder / "province", replace(settings(free_port()), suite=Suite.XWING), now_ms())
-        gate = scanner(layout, folder)
+        gate, witness = scanner(layout, folder), scanner(layout, folder, "witness")
         log = Log.new(gate)
         warm_up, entries = ([log.append() for _ in range(count)] for count in (_WARM_UP, _ENTRIES))
+        again, more = ([log.append() for _ in range(count)] for count in (_WARM_UP, _ENTRIES))
         stack.enter_context(Broker(layout))
-        collecting = stack.enter_context(Collecting(layout, (sys.executable, "-m", "province", "collect", str(layout.root))))
-        wait_for_keyring(gate)
-        ours_s = _collected_s(collecting, gate, warm_up, entries)
+        with _collector(layout) as alone:
+            wait_for_keyring(witness)
+            ours_s = _collected_s([alone], gate, warm_up, entries)
+        two = []
+        for number in ("1", "2"):
+            (folder / "collector.log").unlink()  # what it says from now on, this one says
+            two.append(stack.enter_context(_collector(layout, "--number", number)))
+            two[-1].wait_until_logged("connected to the broker")
+        two_s = _collected_s(two, gate, again, more)
         alone_s = _alone_s(layout, gate, entries)
     return [
         at_least("collector, entries per CPU-second", alone_s / ours_s, "x open + verify alone", 0.5),
+        at_least("two collectors, entries per CPU-second", ours_s / two_s, "x one collector", 0.85),
         told("open + verify alone", alone_s / _ENTRIES * 1000, "ms an entry here"),
     ]

@@ -70,7 +70,7 @@ def test_everything_goes_on_while_every_key_is_exchanged(world: Chain, tmp_path:
     world.wait_until_receipted()
     stolen = tmp_path / "stolen.crt", tmp_path / "stolen.key"
     for file, copy in zip(("client.crt", "client.key"), stolen, strict=True):
-        copy.write_bytes((world.layout.collector / file).read_bytes())
+        copy.write_bytes((world.layout.collector_of(1) / file).read_bytes())
 
     renew(world, "--all", "--new-keys")  # the root is where `init` left it; the broker is told by SIGHUP
     gate.pass_by(people[1:2])
@@ -87,7 +87,9 @@ def test_everything_goes_on_while_every_key_is_exchanged(world: Chain, tmp_path:
         assert joined.returncode == 0, joined.stderr
     world.stop_collecting()
     endpoint = Endpoint("127.0.0.1", world.broker.port, world.layout.authority_certificate, *stolen)
-    ours = replace(endpoint, certificate_file=world.layout.collector / "client.crt", key_file=world.layout.collector / "client.key")
+    ours = replace(
+        endpoint, certificate_file=world.layout.collector_of(1) / "client.crt", key_file=world.layout.collector_of(1) / "client.key"
+    )
     assert (is_let_in(endpoint), is_let_in(ours)) == (False, True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import queue
 import shutil
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from edge_agent import enrol, identity, stored_keyring
+from edge_agent import enrol, identity
 from edge_agent.broker_link import Arrived, Connected, Disconnected, Message
 from edge_agent.entry import Clock, Direction, Known, LogHead, Method
 from edge_agent.envelope import SealedEntry, peek
 from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME, Waiting, opened_to_read
+from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.reset import reset
 from edge_agent.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
 from edge_agent.stored_keyring import WatchedKeyring
@@ -143,7 +144,8 @@ class Device:
         self.uplink._send_what_waits()
 
     def keyring_counter(self) -> int:
-        return stored_keyring.read(self.state, identity.load(self.state).root).counter
+        """Of the keyring in use, as the agent knows it."""
+        return self.uplink._keyring_counter
 
     # ── the card ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,10 +195,10 @@ def _entries(path: Path) -> dict[bytes, SealedEntry]:
     """The entries in an outbox, none twice."""
     if not path.exists():
         return {}
-    by_itself = not path.with_name(f"{path.name}-wal").exists()
-    with opened_to_read(path, by_itself=by_itself) as connection:
-        rows = [Waiting(*row) for row in connection.execute("SELECT ordinal, envelope FROM sealed ORDER BY ordinal")]
-    found = {entry.hash: entry for entry in (read(row.envelope) for row in rows)}
+    alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro{alone}", uri=True)) as connection:
+        rows = connection.execute("SELECT envelope FROM sealed ORDER BY ordinal").fetchall()
+    found = {entry.hash: entry for entry in (read(envelope) for (envelope,) in rows)}
     assert len(found) == len(rows), "an entry waits twice"
     assert len({(entry.header.log, entry.header.seq) for entry in found.values()}) == len(rows), "two entries of one number wait"
     return found

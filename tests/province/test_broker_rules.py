@@ -35,7 +35,7 @@ def test_the_rules_are_one_a_leaf() -> None:
         "pattern read gate/v1/province/keyring",
         *(
             line
-            for name in ("collector", "collector-2", "collector-3", "collector-4")
+            for name in ("collector", "collector-2")
             for line in (
                 f"user province/{name}",
                 "topic read gate/v1/+/+/entries",

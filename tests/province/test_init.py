@@ -33,7 +33,6 @@ PUBLIC_FILES = {
     "ca.crl",
     "server.crt",
     "client.crt",
-    *(f"client-{number}.crt" for number in (2, 3, 4)),
 }
 DEVICE = ("--org", "cho-dong-ba", "--device", "cong-1", "--site", "Chợ Đông Ba", "--gate", "Cổng chính")
 
