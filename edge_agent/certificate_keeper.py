@@ -65,11 +65,17 @@ class CertificateKeeper:
         self._at_the_door: threading.Thread | None = None
         self._let_in = threading.Event()
         self._trouble = ""
+        self._stopped = False
         self._certificate = self._read()
 
     def use(self, link: Link) -> None:
         """Names the connection whose certificate it is."""
         self._link = link
+
+    def stop(self) -> None:
+        """Stands at the door no longer; returns at once, though somebody may still wait there for an answer."""
+        self._stopped = True
+        self._let_in.set()
 
     def _read(self) -> x509.Certificate | None:
         try:
@@ -170,7 +176,8 @@ class CertificateKeeper:
 
     def _knock(self, door: tuple[str, int]) -> bool:
         try:
-            return self._take(knock.for_renewal(door, self._identity.root, device_keys.load(self._state)).answer)
+            answer = knock.for_renewal(door, self._identity.root, device_keys.load(self._state)).answer
+            return self._stopped or self._take(answer)
         except (knock.NotReached, knock.Untrusted, BadIdentity, BadMembership) as error:
             self._trouble = str(error)
         except OSError as error:

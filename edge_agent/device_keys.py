@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from edge_agent import joining
+from edge_agent import joining, resetting
 from edge_agent.cose import Signer
 from edge_agent.disk import sync_folder
 from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signer, private, write_private
@@ -82,7 +82,7 @@ def load(state: Path) -> DeviceKeys:
 
 
 def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
-    """The keys in a state folder; whichever is missing is made now and is on disk to stay.
+    """The keys in a state folder; whichever is missing is made now and is on disk to stay. A reset that was cut short is finished first.
 
     Args:
         state: the device's state folder.
@@ -96,6 +96,7 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     """
     folder = state / FOLDER
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    resetting.finish(state)
     folder.mkdir(mode=0o700, exist_ok=True)
     if not private(folder, SIGNING_KEY).exists():
         if token is not None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from edge_agent import identity, join, keyring, stored_keyring, takeover
+from edge_agent import identity, join, keyring, resetting, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.disk import sync_folder
@@ -129,6 +129,7 @@ def install(bundle: Bundle, state: Path) -> None:
     for folder in new:
         sync_folder(folder.parent)
     with join.locked(state):
+        resetting.finish(state)
         _install(bundle, state)
 
 
@@ -139,6 +140,7 @@ def _install(bundle: Bundle, state: Path) -> None:
         key_file = folder / identity.SIGNING_KEY
         same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
         takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)
+        takeover.forget_strange_predecessor(state, bundle.name)
         folder.mkdir(mode=0o700, exist_ok=True)
         identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
         identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())

@@ -6,20 +6,16 @@ it, so that the province sees where the old one ended.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity, join, salvage, stored_keyring, takeover
-from edge_agent.disk import sync_folder
+from edge_agent import identity, join, resetting, salvage, takeover
 from edge_agent.documents import Documents
 from edge_agent.entry import LogHead
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
-from edge_agent.recorder import Recorder
-
-_CAPACITY_BYTES = 1_000_000  # nothing is appended here
-_SUFFIXES = ("", "-wal", "-shm")
+from edge_agent.resetting import Plan
 
 
 class WouldLose(Exception):
@@ -35,7 +31,7 @@ class Done:
 
 
 def reset(state: Path, *, discard: int, new_keys: bool) -> Done:
-    """Resets a device, with firmware and agent stopped. Cut short by a power cut, it is done again.
+    """Resets a device, with firmware and agent stopped. Cut short, it is finished by whoever starts first, or by doing it again.
 
     Args:
         state: the device's state folder.
@@ -50,55 +46,34 @@ def reset(state: Path, *, discard: int, new_keys: bool) -> Done:
     if not state.is_dir():
         raise FileNotFoundError(2, "No such folder", str(state))
     with join.locked(state):
-        unfinished = salvage.unfinished(state / OUTBOX_FILE)
-        if unfinished is not None:
-            raise takeover.AlreadyEnrolled(f"{unfinished}: holds entries not yet salvaged. Start gate-firmware first, which does it")
-        waits = takeover.backlog(state)
-        waiting = 0 if waits is None else waits.entries
-        if waiting != discard:
-            raise WouldLose(
-                f"{state}: {waiting} entries have no receipt of the province yet. Let gate-agent run until they are delivered, "
-                f"or throw them away for good: gate-agent reset --discard {waiting}"
-            )
-        documents = Documents(state)
-        try:
-            former = _former(documents, None if waits is None else waits.head)
-            documents.put(identity.FORMER, former)
-            for name in (identity.ENROLMENT, stored_keyring.DOCUMENT):  # from here on the device is nobody's
-                documents.remove(name)
-        finally:
-            documents.close()
-        _forget_identity(state, new_keys=new_keys)
-        _begin_new_log(state, former)
-    return Done(f"{former['org']}/{former['device']}" if "org" in former else "nobody", waiting)
+        plan = resetting.unfinished(state)
+        plan = _agreed(state, discard, new_keys=new_keys) if plan is None else replace(plan, new_keys=plan.new_keys or new_keys)
+        resetting.carry_out(state, plan)
+    former = plan.former
+    return Done(f"{former['org']}/{former['device']}" if "org" in former else "nobody", plan.discarded)
+
+
+def _agreed(state: Path, discard: int, *, new_keys: bool) -> Plan:
+    unfinished = salvage.unfinished(state / OUTBOX_FILE)
+    if unfinished is not None:
+        raise takeover.AlreadyEnrolled(f"{unfinished}: holds entries not yet salvaged. Start gate-firmware first, which does it")
+    waits = takeover.backlog(state)
+    waiting = 0 if waits is None else waits.entries
+    if waiting != discard:
+        raise WouldLose(
+            f"{state}: {waiting} entries have no receipt of the province yet. Let gate-agent run until they are delivered, "
+            f"or throw them away for good: gate-agent reset --discard {waiting}"
+        )
+    with closing(Documents(state)) as documents:
+        return Plan(_former(documents, None if waits is None else waits.head), waiting, new_keys)
 
 
 def _former(documents: Documents, head: LogHead | None) -> dict[str, Any]:
     """Who the device was and the end of its last log; what an earlier reset noted stays where there is nothing newer."""
+    now = takeover.enrolment_now(documents)  # sets damaged documents aside
     noted = dict(documents.get(identity.FORMER) or {})
-    now = takeover.enrolment_now(documents)
     if now is not None:
         noted |= {"org": now["org"], "device": now["device"]}
     if head is not None and head.seq > 0:
         noted |= {"log": head.log.hex(), "seq": head.seq, "hash": head.hash.hex()}
     return noted
-
-
-def _forget_identity(state: Path, *, new_keys: bool) -> None:
-    folder = state / identity.FOLDER
-    names = [identity.TLS_CERTIFICATE, identity.BROKER_CA, *((identity.SIGNING_KEY, identity.TLS_KEY) if new_keys else ())]
-    for name in names:
-        with suppress(FileNotFoundError):
-            (folder / name).unlink()
-    if folder.is_dir():
-        sync_folder(folder)
-
-
-def _begin_new_log(state: Path, former: dict[str, Any]) -> None:
-    for suffix in _SUFFIXES:
-        with suppress(FileNotFoundError):
-            (state / (OUTBOX_FILE + suffix)).unlink()
-    sync_folder(state)
-    if "log" in former:
-        with closing(Recorder(state / OUTBOX_FILE, _CAPACITY_BYTES)) as recorder:
-            recorder.follow(LogHead(bytes.fromhex(former["log"]), former["seq"], bytes.fromhex(former["hash"])))

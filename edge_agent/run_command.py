@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_agent import identity as identities
-from edge_agent import join
+from edge_agent import join, resetting
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.cbor import Malformed
@@ -42,15 +42,14 @@ def _move(text: str, state: Path) -> bool:
     except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identities.BadIdentity, OSError) as error:
         log.error("the ticket was not obeyed: %s", error)  # noqa: TRY400 - a message for people
         return False
-    log.warning(
-        "%s stands at %s, %s now: start gate-firmware anew, which then says so in its entries", granted.name, granted.site, granted.gate
-    )
+    log.warning("%s stands at %s, %s now: firmware and agent go on there", granted.name, granted.site, granted.gate)
     return True
 
 
 def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
-    """Turns firmware's passage messages into work, reconnecting for as long as the agent lives."""
-    while not stopping.is_set():
+    """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
+    moved = False
+    while not (stopping.is_set() or moved):
         with contextlib.suppress(OSError, BadMessage):
             client = ControlClient(runtime)
             try:
@@ -59,10 +58,15 @@ def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping:
                     if message["type"] == "passage":
                         work.put(Recorded())
                     elif (text := scanned_ticket(message)) is not None:
-                        client.send(tried_message(text, joined=_move(text, state)))
+                        moved = _move(text, state)
+                        client.send(tried_message(text, joined=moved))
+                        if moved:
+                            break
             finally:
                 client.close()
-        stopping.wait(_REOPEN_S)
+        if not moved:
+            stopping.wait(_REOPEN_S)
+    work.put(Stop())
 
 
 class _StatusFile:
@@ -93,6 +97,8 @@ class _StatusFile:
 
 def _identity(settings: Settings) -> identities.Identity | None:
     """Who we are, None when this device belongs to nobody yet."""
+    if resetting.finish(settings.device.state):
+        log.warning("the reset of this device had been cut short; now it is done")
     with contextlib.suppress(identities.NotEnrolled):
         return identities.load(settings.device.state)
     return None
@@ -103,21 +109,36 @@ def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
     return identities.load(settings.device.state)
 
 
-def _work_until_stopped(settings: Settings) -> None:
-    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
+    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
 
     def stop() -> None:
         stopping.set()
         work.put(Stop())
 
     stop_when_asked(stop)
-    identity = _identity(settings) or _join(settings, stopping)
+    identity = identity or _join(settings, stopping)
+    status = _StatusFile(settings.device.runtime)
+    try:
+        while True:
+            work = queue.SimpleQueue()  # what the connection before still tells is of no account
+            if stopping.is_set():
+                return
+            _carry(settings, identity, work, stopping, status)
+            identity = identities.load(settings.device.state)  # a ticket has moved us: maybe to another broker and door
+    finally:
+        status.remove()
+
+
+def _carry(
+    settings: Settings, identity: identities.Identity, work: queue.SimpleQueue[Work], stopping: threading.Event, status: _StatusFile
+) -> None:
+    """Carries entries as one member at one place, until a stop or a move."""
     state = settings.device.state
     keeper = CertificateKeeper(identity, state)
     link: BrokerLink = connect(identity, settings.agent, work, keeper.known_ms)
     keeper.use(link)
-    status = _StatusFile(settings.device.runtime)
     clock = partial(trusted_ms, always=settings.device.clock == "system")
     uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), clock, keeper)
     threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
@@ -127,11 +148,10 @@ def _work_until_stopped(settings: Settings) -> None:
     try:
         uplink.run()
     finally:
-        stopping.set()
+        keeper.stop()
         if uplink.connected:
             link.publish_and_wait(status_message(identity, "offline"), _GOODBYE_S)
         link.stop()
-        status.remove()
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -151,24 +171,40 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger().setLevel(logging.DEBUG)
     try:
         settings = settings_of.load(args.config)
-        _identity(settings)  # a damaged one is said before anything else
-    except (settings_of.ConfigError, identities.BadIdentity) as error:
+    except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
-        make_runtime(settings.device.runtime)
         settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _work_until_stopped(settings)
-    except Stopped:
-        return 0
-    except (OSError, identities.BadIdentity) as error:
-        log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
-        return 1
+        return _run_alone(settings)
     finally:
         lock.release()
+
+
+def _run_alone(settings: Settings) -> int:
+    try:
+        identity = _identity(settings)
+    except identities.BadIdentity as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 2
+    except OSError as error:
+        log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        make_runtime(settings.device.runtime)
+    except OSError as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        _work_until_stopped(settings, identity)
+    except Stopped:
+        return 0
+    except (OSError, identities.BadIdentity, identities.NotEnrolled) as error:
+        log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
+        return 1
     return 0

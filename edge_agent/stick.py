@@ -88,7 +88,7 @@ def install(file: Path, state: Path) -> Membership:
     if answer.membership is None:
         raise BadAnswer(f"{file}: the province refused: {answer.reason}")
     with join.locked(state):
-        membership.install(answer.membership, root, device_keys.load(state), state)
+        membership.install(answer.membership, root, device_keys.load_or_make(state), state)
     return answer.membership
 
 

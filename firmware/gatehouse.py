@@ -28,6 +28,7 @@ from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.inbox import Inbox
+from firmware.place import WatchedPlace
 from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
 from firmware.setting_up import SettingUp
@@ -90,6 +91,7 @@ class Gatehouse:
         self._reports = Inbox()
         self._identify, self._in_vain = threading.Event(), threading.Event()
         self._setting_up = SettingUp()
+        self._place, self._moved = WatchedPlace(settings.device.state, identity), False
         self._gate_state = GateState(settings.device.state)
         keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
         time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=keyring.not_before_ms)
@@ -125,14 +127,14 @@ class Gatehouse:
                     raise
 
     def run(self) -> bool:
-        """Works until `stop` is called, the power fails, or every source has come to its end (pictures instead of a camera).
+        """Works until `stop` is called, the power fails, the gate is moved, or all sources have come to their end (pictures, no camera).
 
         Returns:
-            Whether the power that had failed is back, so that the gate should be opened anew.
+            Whether the gate should be opened anew, as who the state folder says: it was moved, or the power that had failed is back.
         """
         try:
             self._work()
-            return self._happenings.power_failed and self._power_comes_back()
+            return self._power_comes_back() if self._happenings.power_failed else self._moved
         finally:
             self._surroundings.stop(_JOIN_S)
 
@@ -147,7 +149,7 @@ class Gatehouse:
             self._surroundings.start()
             for source in self._sources:
                 source.kept.start()
-            while not (self._stopping.is_set() or self._happenings.power_failed or self._all_ended()):
+            while not (self._stopping.is_set() or self._happenings.power_failed or self._moved or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
                 self._show_orders()
@@ -180,6 +182,9 @@ class Gatehouse:
         if (untried := self._setting_up.untried()) is not None:
             self._control.tell(ticket_message(untried))
         self._control.tell(self._counters())
+        if self._place.is_left():
+            log.warning("this gate was moved: it closes, and opens at its new place")
+            self._moved = True
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
@@ -189,7 +194,8 @@ class Gatehouse:
 
         Each is done whatever the one before stumbled over.
         """
-        reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
+        ended = ((self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self._stopping.is_set(), "stop"))
+        reason = next((reason for so, reason in ended if so), "sources-ended")
         with ExitStack() as last_first:
             last_first.callback(stop_all, [source.kept for source in self._sources], _JOIN_S)
             last_first.callback(self._end_lights)

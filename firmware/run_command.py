@@ -6,11 +6,12 @@ import argparse
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from drivers.errors import DriverError
 from edge_agent import identity as identities
-from edge_agent import logs
+from edge_agent import logs, resetting
 from edge_agent import settings as settings_of
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.ending import stop_when_asked
@@ -24,6 +25,7 @@ from firmware.first_boot import open_to_others, try_once
 from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
+_NOBODY = (identities.NotEnrolled, identities.BadIdentity)
 _EPILOG = """\
 examples:
   gate-firmware run                              with /etc/gate-scanner/gate.toml
@@ -56,16 +58,16 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
     if identity is not None:
         try_once(settings, stopping, loosened)
     while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping).run():
-        pass  # the power is back
+        identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
 
 
 def _identity(settings: Settings) -> Identity | None:
     """Who we are, None when this device belongs to nobody yet."""
-    try:
+    if resetting.finish(settings.device.state):
+        log.warning("the reset of this device had been cut short; now it is done")
+    with suppress(identities.NotEnrolled):
         return identities.load(settings.device.state)
-    except identities.NotEnrolled:
-        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return None
+    return None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,24 +76,34 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load_settings(args.config)
         loosened = open_to_others(settings.device.state)
-        identity = _identity(settings)
-    except (ConfigError, identities.BadIdentity, DocumentsDamaged) as error:
+    except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
-    except OSError as error:
-        log.error("the state folder cannot be read: %s", error)  # noqa: TRY400 - the same
-        return 1
     try:
         make_runtime(settings.device.runtime)
+        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _open_the_gate(settings, identity, loosened)
-    except (DriverError, OutboxError, NoKeyring, identities.BadIdentity, DocumentsDamaged, TrustListError, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400 - the same
-        return 1
+        return _run_alone(settings, loosened)
     finally:
         lock.release()
+
+
+def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
+    try:
+        identity = _identity(settings)
+    except (identities.BadIdentity, DocumentsDamaged) as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 2
+    except OSError as error:
+        log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
+        return 1
+    try:
+        _open_the_gate(settings, identity, loosened)
+    except (DriverError, OutboxError, NoKeyring, *_NOBODY, DocumentsDamaged, TrustListError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 1
     return 0

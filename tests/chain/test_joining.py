@@ -9,19 +9,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chain_world import Chain, Gate, Process, chain
-from province_world import ROOT, cli
+from province_world import ROOT, Broker, cli, free_port
 
 from edge_agent.control import ticket_message, tried_message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.identity import FOLDER, load
 from edge_agent.topics import DeviceName
 from firmware.control_server import ControlServer
+from province import broker_config, database
 from province.synthetic import synthetic_people
 
 NAME = DeviceName("cho-dong-ba", "cong-1")
@@ -168,16 +170,36 @@ def test_a_running_agent_obeys_a_ticket_that_firmware_hands_over(world: Chain) -
     assert load(gate.state).gate == "Cổng sau"
 
 
+def move_broker(world: Chain) -> None:
+    """The province's broker is at another port from now on; only the door tells."""
+    world.stop_collecting()
+    world.broker.stop()
+    assert world.admitting is not None
+    world.admitting.end()
+    layout, moved = world.layout, replace(world.layout.read_settings(), port=free_port())
+    layout.write_settings(moved)
+    layout.broker_config.write_text(broker_config.config(layout, moved))
+    world.broker = Broker(layout)
+    world.stack.callback(world.broker.stop)
+    world.broker.start()
+    world.collect()
+    world.admit()
+
+
 def test_a_press_of_the_set_up_button_and_a_ticket_move_a_running_gate(world: Chain, tmp_path: Path) -> None:
-    gate = world.gate
+    gate, people = world.gate, synthetic_people(3, seed=11)
     assert enrol(gate, "--ticket", ticket(world)).returncode == 0
     button = tmp_path / "setup"
     os.mkfifo(button, 0o600)
     with gate.config.open("a", encoding="utf-8") as config:
         config.write(f'\n[[input]]\nname = "setup"\nrole = "setup"\nswitch = "fifo:{button}"\n')
-    shown = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1").encode() + b"\r\n"
     gate.agent.start()
     gate.open()
+    gate.pass_by(people[:1])
+    world.wait_until_receipted()
+    move_broker(world)
+    gate.pass_by(people[1:2])  # kept here: the agent knows only where the broker was
+    shown = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1").encode() + b"\r\n"
     gate.port.send(shown)
     gate.await_line("not a person code")
     button.write_text("1\n0\n")
@@ -185,4 +207,13 @@ def test_a_press_of_the_set_up_button_and_a_ticket_move_a_running_gate(world: Ch
     gate.port.send(shown)
     gate.await_line("identify")
     gate.agent.wait_until_logged("stands at Chợ Đông Ba, Cổng sau now")
-    assert load(gate.state).gate == "Cổng sau"
+    gate.await_line("ready")  # firmware has closed and opened by itself
+    gate.pass_by(people[2:])
+    world.wait_until_receipted()
+    assert world.passages_of(people) == [1, 1, 1]
+    with closing(database.connect(world.layout.register)) as register:
+        entered = [tuple(row) for row in register.execute("SELECT kind, gate FROM entry ORDER BY seq")]
+    once = ["boot", "passage", "passage", "close"]
+    assert entered == [*((kind, "Cổng chính") for kind in once), ("boot", "Cổng sau"), ("passage", "Cổng sau")]
+    assert len(world.logs()) == 1
+    assert world.alerts() == []

@@ -119,9 +119,9 @@ def test_someone_who_may_not_read_is_told_so(settings: Config) -> None:
         if folder.owner() == "root" and folder.name.startswith(("pytest", "test", "popen")):
             folder.chmod(0o755)
     settings.file.chmod(0o644)
-    for command, code in (("status", 1), ("run", 2)):
+    for command in ("status", "run"):
         done = gate_agent(command, "--config", settings.file, command=AS_NOBODY)
-        assert done.returncode == code, done.stderr
+        assert done.returncode == 1, done.stderr
         assert "Permission denied" in done.stdout + done.stderr
         assert "own user" in done.stdout + done.stderr
 

@@ -1,0 +1,110 @@
+"""The part of a reset that is done whole or not at all: noted first, and finished by whoever starts next when the power goes in between.
+
+Half of it would be worse than none: a device that is nobody's with the log of the one it was, and its next name would go on with that.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent import identity, stored_keyring
+from edge_agent.disk import sync_folder
+from edge_agent.documents import Documents, DocumentsDamaged
+from edge_agent.entry import LogHead
+from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
+from edge_agent.outbox import OutboxError
+from edge_agent.process_lock import alone_in
+from edge_agent.recorder import Recorder
+
+DOCUMENT = "resetting"
+_CAPACITY_BYTES = 1_000_000  # nothing is appended here
+_SUFFIXES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A reset that somebody has agreed to.
+
+    Attributes:
+        former: who the device was, and the end of its last log.
+        discarded: how many entries without a receipt go.
+        new_keys: the private keys go too.
+    """
+
+    former: dict[str, Any]
+    discarded: int
+    new_keys: bool
+
+
+def carry_out(state: Path, plan: Plan) -> None:
+    """Does it, with firmware and agent stopped; cut short at any moment, `finish` does the rest.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with alone_in(state), closing(Documents(state)) as documents:
+        documents.put(DOCUMENT, asdict(plan))
+        _carry_on(state, documents, plan)
+
+
+def unfinished(state: Path) -> Plan | None:
+    """A reset that was cut short, None when there is none."""
+    with suppress(DocumentsDamaged), closing(Documents(state)) as documents:  # a write that is cut short damages nothing
+        noted = documents.get(DOCUMENT)
+        return None if noted is None else Plan(**noted)
+    return None
+
+
+def finish(state: Path) -> bool:
+    """Finishes a reset that was cut short, before anybody looks who this device is; says whether there was one.
+
+    Firmware, agent and whoever gives the device an identity call it first. A reset in progress is waited for.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if not state.is_dir():
+        return False
+    with alone_in(state):
+        plan = unfinished(state)
+        if plan is None:
+            return False
+        with closing(Documents(state)) as documents:
+            _carry_on(state, documents, plan)
+    return True
+
+
+def _carry_on(state: Path, documents: Documents, plan: Plan) -> None:
+    """Every step may have been done before."""
+    documents.put(identity.FORMER, plan.former)
+    for name in (identity.ENROLMENT, stored_keyring.DOCUMENT):  # from here on the device is nobody's
+        documents.remove(name)
+    _forget_identity(state, new_keys=plan.new_keys)
+    _begin_new_log(state, plan.former)
+    documents.remove(DOCUMENT)
+
+
+def _forget_identity(state: Path, *, new_keys: bool) -> None:
+    folder = state / identity.FOLDER
+    names = [identity.TLS_CERTIFICATE, identity.BROKER_CA, *((identity.SIGNING_KEY, identity.TLS_KEY) if new_keys else ())]
+    for name in names:
+        with suppress(FileNotFoundError):
+            (folder / name).unlink()
+    if folder.is_dir():
+        sync_folder(folder)
+
+
+def _begin_new_log(state: Path, former: dict[str, Any]) -> None:
+    for suffix in _SUFFIXES:
+        with suppress(FileNotFoundError):
+            (state / (OUTBOX_FILE + suffix)).unlink()
+    sync_folder(state)
+    if "log" in former:
+        try:
+            with closing(Recorder(state / OUTBOX_FILE, _CAPACITY_BYTES)) as recorder:
+                recorder.follow(LogHead(bytes.fromhex(former["log"]), former["seq"], bytes.fromhex(former["hash"])))
+        except OutboxError as error:
+            raise OSError(str(error)) from None
