@@ -28,6 +28,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
 _STOP_S = 2.0
 _LIVENESS_S = 1.0
+_NOT_ACCEPTED = "it does not accept our certificate (revoked, expired, of another province)"
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, OpenSSL 1.1.0 and later: Python's ssl has no name for it, and passes it on
 
 
@@ -111,11 +112,21 @@ def _refuse_outdated(certificate: bytes | None, known_ms: int) -> None:
         raise _Outdated
 
 
+def _is_refusal(error: OSError | ValueError) -> bool:
+    """Whether the broker itself ended the handshake, with an alert (RFC 5246 and 8446, "Alert Protocol").
+
+    In TLS 1.2 a certificate that it does not accept is told so; in 1.3 our side of the handshake is over by then.
+    """
+    return isinstance(error, ssl.SSLError) and "_ALERT_" in (error.reason or "")
+
+
 def explain(error: OSError | ValueError, endpoint: Endpoint) -> str:
     """Says in plain words why a connection failed and what to check."""
     match error:
         case ssl.SSLCertVerificationError():
             why = f"its certificate is not one of this province for this host name ({error.verify_message}): check host and bundle"
+        case ssl.SSLError() if _is_refusal(error):
+            why = f"it broke off TLS ({error.reason}): {_NOT_ACCEPTED}, or does not speak TLS 1.2 or later: check both"
         case ssl.SSLError():
             why = f"TLS failed ({error.reason or error}): check that this is the province's TLS port and the clock is right"
         case _Outdated():
@@ -246,7 +257,7 @@ class BrokerLink:
                 self._client.loop_stop()
                 self._why = self._why or self._why_ended()
             except (OSError, ValueError) as error:  # ValueError: a host name or port that cannot be one
-                self._why = explain(error, self._endpoint)
+                self._why, self._refused = explain(error, self._endpoint), _is_refusal(error)
             if self._stopping.is_set():
                 return
             if self._accepted:
@@ -286,10 +297,7 @@ class BrokerLink:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"
         if not self._accepted:
             self._refused = True
-            return (
-                f"{where}: it closed the connection during sign-in: it does not accept our certificate "
-                "(revoked, expired, of another province), or another client uses our name"
-            )
+            return f"{where}: it closed the connection during sign-in: {_NOT_ACCEPTED}, or another client uses our name"
         return f"{where}: the connection was lost"
 
     def _connected(

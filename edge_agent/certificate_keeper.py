@@ -156,8 +156,8 @@ class CertificateKeeper:
         self._refusals = self._refusals + 1 if refused else self._refusals
         over = self._now_ms() > self._begin_and_end_ms()[1]
         door = self._identity.door
-        if door is None or not refused or not (over or self._refusals >= _REFUSALS):
-            return
+        if door is None or not (over or (refused and self._refusals >= _REFUSALS)):
+            return  # with one that is over nobody would let us in, whatever failed this time
         if self._at_the_door is None or not self._at_the_door.is_alive():
             self._let_in.clear()
             self._at_the_door = threading.Thread(target=self._stand_at, args=(door,), name="at-the-door", daemon=True)

@@ -20,6 +20,7 @@ from edge_agent.cose import Signer
 from edge_agent.disk import sync_folder
 from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signer, private, write_private
 from edge_agent.joining import Request, Wish
+from edge_agent.process_lock import alone_in
 from edge_agent.token_signer import TokenSigner, TokenTrouble
 
 _SERIAL_FILE = Path("/proc/device-tree/serial-number")  # Raspberry Pi: 16 hex digits, ended by a NUL
@@ -98,12 +99,13 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     resetting.finish(state)
     folder.mkdir(mode=0o700, exist_ok=True)
-    if not private(folder, SIGNING_KEY).exists():
-        if token is not None:
-            TokenSigner(token, make=True)
-        write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()) if token is None else token.encode())
-    if not private(folder, TLS_KEY).exists():
-        write_private(folder / TLS_KEY, _pem(ec.generate_private_key(ec.SECP256R1())))
-    sync_folder(folder)
-    sync_folder(state)
-    return load(state)
+    with alone_in(state):  # an agent that starts, an installer who prints the label: both must be told the key that stays
+        if not private(folder, SIGNING_KEY).exists():
+            if token is not None:
+                TokenSigner(token, make=True)
+            write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()) if token is None else token.encode())
+        if not private(folder, TLS_KEY).exists():
+            write_private(folder / TLS_KEY, _pem(ec.generate_private_key(ec.SECP256R1())))
+        sync_folder(folder)
+        sync_folder(state)
+        return load(state)

@@ -1,4 +1,4 @@
-"""What every end does so that names and bytes on the disk survive a power cut."""
+"""What every end does so that names and bytes on the disk survive a power cut, and how it says that the disk refused."""
 
 from __future__ import annotations
 
@@ -30,3 +30,17 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def told(error: OSError, place: Path) -> str:
+    """What to tell people of a refusal: the system's has a reason and mostly a file, our own are whole sentences already.
+
+    Args:
+        error: the refusal.
+        place: what was worked on, where the error names no file.
+
+    Example:
+        >>> told(OSError(28, "No space left on device"), Path("state")), told(OSError("state: not a folder: remove it"), Path("state"))
+        ('state: cannot be read or written (No space left on device)', 'state: not a folder: remove it')
+    """
+    return str(error) if error.strerror is None else f"{error.filename or place}: cannot be read or written ({error.strerror})"

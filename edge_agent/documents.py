@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -113,8 +113,22 @@ class Documents:
 
     def put(self, name: str, value: Mapping[str, Any]) -> None:
         """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
+        self.change(name, lambda _before: value)
+
+    def change(self, name: str, change: Callable[[dict[str, Any] | None], Mapping[str, Any] | None]) -> None:
+        """Stores what `change` makes of a document, with no other write in between; as `put`.
+
+        Args:
+            name: the document's.
+            change: told the document in force, None when there is none; returns the new one, None to leave all as it is.
+
+        Raises:
+            DocumentsDamaged: both versions of the file are torn.
+        """
         with _WRITING:
-            self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
+            value = change(self.get(name))
+            if value is not None:
+                self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
 
     def put_alone(self, name: str, value: Mapping[str, Any]) -> None:
         """As `put`, in a file that holds nothing else worth keeping: torn versions are set aside, which is said."""

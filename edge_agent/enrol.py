@@ -26,6 +26,7 @@ from edge_agent.cose import Forged
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
+from edge_agent.process_lock import alone_in
 from edge_agent.topics import DeviceName
 
 _MOST_BUNDLE_BYTES = 1024 * 1024
@@ -130,7 +131,8 @@ def install(bundle: Bundle, state: Path) -> None:
         sync_folder(folder.parent)
     with join.locked(state):
         resetting.finish(state)
-        _install(bundle, state)
+        with alone_in(state):
+            _install(bundle, state)
 
 
 def _install(bundle: Bundle, state: Path) -> None:

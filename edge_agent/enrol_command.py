@@ -13,6 +13,7 @@ from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
 from edge_agent.console import print_line
 from edge_agent.cose import Forged
+from edge_agent.disk import told
 from edge_agent.joining import Membership
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     except OSError as error:
-        log.error("%s: cannot be written (%s)", error.filename or args.state or args.config, error.strerror)  # noqa: TRY400 - the same
+        log.error("%s", told(error, args.state or args.config))  # noqa: TRY400 - the same
         return 1
 
 

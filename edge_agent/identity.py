@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge_agent.topics import DeviceName
 ENROLMENT = "enrolment"
 FORMER = "former"  # who the device was before it was reset
 FOLDER = "identity"
+_WRITING = threading.Lock()  # the agent has a thread for the broker, one for the door and one for tickets
 SIGNING_KEY, TLS_KEY, TLS_CERTIFICATE, BROKER_CA = "signing.key", "tls.key", "tls.crt", "broker-ca.crt"
 
 
@@ -54,14 +56,19 @@ class Identity:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner may read, whole or not at all; the caller makes the folder stay."""
+    """Writes a file that only its owner may read, whole or not at all; the caller makes the folder stay.
+
+    Threads take turns, for the way there has one name, so that what a power cut leaves is overwritten the next time. Processes must see
+    to it that only one of them writes.
+    """
     new = path.with_name(path.name + ".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+    with _WRITING:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
 
 
 def private(folder: Path, name: str) -> Path:

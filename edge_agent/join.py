@@ -57,7 +57,7 @@ def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: C
 
     Raises:
         Malformed: not a ticket.
-        Refused: the province says no, or `wait` gave up.
+        Refused: the province says no, or `wait` gave up; the message says what was waited for.
         knock.NotReached, knock.Untrusted, membership.BadMembership: see there.
         takeover.AlreadyEnrolled, identity.BadIdentity, OSError: see `membership.install` and `device_keys.load_or_make`.
     """
@@ -74,7 +74,7 @@ def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: C
             tries += 1
             if tries >= _LOST_TRIES:
                 raise
-            why = f"{error}; trying again"
+            why, then = str(error), "; trying again"
         else:
             tries = 0
             granted = heard.answer.membership
@@ -83,10 +83,10 @@ def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: C
                 return granted
             if heard.answer.outcome is Outcome.REFUSED:
                 raise Refused(f"the province refused: {heard.answer.reason}")
-            why = f"waiting for approval: {heard.answer.reason}"
+            why, then = f"waiting for approval: {heard.answer.reason}", ""
         if why != said:
             said = why
-            say(why)
+            say(why + then)
         if wait(random.uniform(0.5, 1.0) * wait_s):  # noqa: S311 - spreading load, not a secret
-            raise Refused("given up")
+            raise Refused(f"given up: {why}")
         wait_s = min(_LONGEST_WAIT_S, wait_s * 1.5)

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_agent import reset
 from edge_agent import settings as settings_of
 from edge_agent.console import print_line
+from edge_agent.disk import told
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning
 from edge_agent.takeover import AlreadyEnrolled
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     except OSError as error:
-        log.error("%s: cannot be read or written (%s)", error.filename or state, error.strerror)  # noqa: TRY400 - the same
+        log.error("%s", told(error, state))  # noqa: TRY400 - the same
         return 1
     gone = f" {done.discarded} entries were thrown away." if done.discarded else ""
     print_line(f"This device was {done.former}; now it is nobody's.{gone} Show it a ticket.")

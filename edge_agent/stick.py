@@ -21,7 +21,7 @@ from edge_agent.joining import Membership, Wish
 
 REQUEST_FORMAT = "gate-scanner-request/1"
 ANSWER_FORMAT = "gate-scanner-answer/1"
-_DOCUMENT = "request"
+_DOCUMENT, _FILE_NAME = "request", "request.json"  # a file of its own: the agent may be writing the others
 _MOST_BYTES = 1024 * 1024
 
 
@@ -42,7 +42,7 @@ def write_request(file: Path, state: Path) -> None:
     with file.open("x", encoding="utf-8") as opened:
         json.dump({"format": REQUEST_FORMAT, "request": text}, opened)
         opened.write("\n")
-    documents = Documents(state)
+    documents = Documents(state, _FILE_NAME)
     try:
         documents.put(_DOCUMENT, {"request": text})
     finally:
@@ -95,7 +95,7 @@ def install(file: Path, state: Path) -> Membership:
 def _last_request(state: Path) -> bytes:
     if not state.is_dir():
         raise Malformed("this device has made no request")
-    documents = Documents(state)
+    documents = Documents(state, _FILE_NAME)
     try:
         kept = documents.get(_DOCUMENT)
     finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -42,6 +44,10 @@ def read(folder: Path, root: Ed25519PublicKey) -> Keyring:
         documents.close()
     if stored is None:
         raise NoKeyring(f"{folder / FILE_NAME}: holds no keyring. Enrol this device: gate-agent enrol BUNDLE")
+    return _believed(stored, folder, root)
+
+
+def _believed(stored: Mapping[str, Any], folder: Path, root: Ed25519PublicKey) -> Keyring:
     try:
         return keyring.verify(base64.b64decode(stored["message"]), root)
     except (Malformed, Forged, KeyError, TypeError, ValueError) as error:
@@ -70,20 +76,22 @@ def accept(folder: Path, root: Ed25519PublicKey, message: bytes, now_ms: int | N
         DocumentsDamaged, OSError: it cannot be stored.
     """
     offered = keyring.verify(message, root, now_ms, not_before_ms)
-    try:
-        in_use = read(folder, root)
-    except NoKeyring:
-        in_use = None
-    if in_use is not None and offered.counter < in_use.counter:
-        raise OlderKeyring(f"keyring {offered.counter} offered, {in_use.counter} is in use: refused as a replay")
-    if in_use is not None and offered.counter == in_use.counter:
-        return in_use
-    documents = Documents(folder)
-    try:
-        documents.put(DOCUMENT, {"counter": offered.counter, "message": base64.b64encode(message).decode()})
-    finally:
-        documents.close()
-    return offered
+    used = offered
+
+    def newer(stored: dict[str, Any] | None) -> dict[str, Any] | None:
+        nonlocal used
+        with suppress(NoKeyring):
+            in_use = None if stored is None else _believed(stored, folder, root)
+            if in_use is not None and offered.counter < in_use.counter:
+                raise OlderKeyring(f"keyring {offered.counter} offered, {in_use.counter} is in use: refused as a replay")
+            if in_use is not None and offered.counter == in_use.counter:
+                used = in_use
+                return None
+        return {"counter": offered.counter, "message": base64.b64encode(message).decode()}
+
+    with closing(Documents(folder)) as documents:
+        documents.change(DOCUMENT, newer)
+    return used
 
 
 class WatchedKeyring:
@@ -117,10 +125,10 @@ class WatchedKeyring:
         """The newest keyring this device has accepted; one stat() when nothing changed."""
         stamp = self._look()
         if stamp != self._stamp:
-            self._stamp = stamp
-            with suppress(NoKeyring, OSError):
+            with suppress(NoKeyring, OSError):  # looked at again next time: what failed now may not then
                 self._keyring = read(self._folder, self._root)
                 self._receipt_ms = stored_time.read(self._folder, self._root, self._name, self._keyring.counter)
+                self._stamp = stamp
         return self._keyring
 
     def not_before_ms(self) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_agent import device_keys, identity, join
 from edge_agent.cbor import Malformed
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.disk import told
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
 from edge_agent.takeover import AlreadyEnrolled
@@ -87,7 +88,7 @@ class WaitingToJoin:
         except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identity.BadIdentity) as error:
             log.error("not joined: %s", error)  # noqa: TRY400 - a message for people
         except OSError as error:
-            log.error("not joined: %s cannot be written (%s)", self._state, error.strerror)  # noqa: TRY400 - the same
+            log.error("not joined: %s", told(error, self._state))  # noqa: TRY400 - the same
         else:
             joined = True
             log.info("joined as %s at %s, %s", granted.name, granted.site, granted.gate)

@@ -12,6 +12,7 @@ from chain_world import Chain, chain
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import cli
+from real_broker import newest_tls_is
 
 from edge_agent import device_keys, identity
 from edge_agent.ticket import fingerprint, shown
@@ -67,7 +68,10 @@ def test_a_fresh_certificate_is_left_alone(world: Chain) -> None:
     assert certificate(world).serial_number == before
 
 
-def test_after_weeks_in_a_drawer_the_signing_key_gets_a_new_certificate_and_no_entry_is_lost(world: Chain) -> None:
+@pytest.mark.parametrize("tls", ["TLSv1.2", "TLSv1.3"])
+def test_after_weeks_in_a_drawer_the_signing_key_gets_a_new_certificate_and_no_entry_is_lost(world: Chain, tls: str) -> None:
+    world.broker.stop()
+    world.broker.start(OPENSSL_CONF=str(newest_tls_is(tls, world.folder)))
     give_certificate(world, timedelta(days=60), timedelta(days=20))
     world.admit()
     gate, people = world.gate, synthetic_people(3, seed=8)
@@ -83,3 +87,13 @@ def test_after_weeks_in_a_drawer_the_signing_key_gets_a_new_certificate_and_no_e
     world.wait_until_receipted()
     assert world.passages_of(people) == [1, 1, 1]
     assert certificate(world).not_valid_after_utc > datetime.now(UTC)
+
+
+def test_a_certificate_that_is_over_is_renewed_at_the_door_also_when_no_broker_is_there_to_refuse_it(world: Chain) -> None:
+    give_certificate(world, timedelta(days=60), timedelta(days=20))
+    world.admit()
+    world.broker.stop()
+    world.gate.agent.start()
+    label = shown(fingerprint(device_keys.load(world.gate.state).signing.public_key()))
+    world.gate.agent.wait_until_logged(f"gate-province approve DIR {label}")
+    assert "nothing listens there" in world.gate.agent.log()

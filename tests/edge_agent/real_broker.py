@@ -92,6 +92,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def newest_tls_is(version: str, folder: Path) -> Path:
+    """A configuration of OpenSSL for a broker that speaks no later TLS."""
+    file = folder / "openssl.cnf"
+    file.write_text(f"openssl_conf = all\n[all]\nssl_conf = tls\n[tls]\nsystem_default = newest\n[newest]\nMaxProtocol = {version}\n")
+    return file
+
+
 class Broker:
     """Mosquitto, ended by its own process id."""
 
@@ -116,10 +123,14 @@ class Broker:
             f"allow_anonymous false\nuse_identity_as_username true\nuse_username_as_clientid true\nacl_file {folder}/rules\n"
         )
 
-    def start(self) -> None:
+    def start(self, newest_tls: str = "TLSv1.3") -> None:
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
         assert program, "apt-get install mosquitto"
-        self._process = subprocess.Popen([program, "-c", str(self.folder / "mosquitto.conf")], stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [program, "-c", str(self.folder / "mosquitto.conf")],
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"OPENSSL_CONF": str(newest_tls_is(newest_tls, self.folder))},
+        )
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -145,13 +145,27 @@ def test_another_host_name_is_named(tmp_path: Path, authority: Authority) -> Non
     assert "check host and bundle" in why
 
 
-def test_a_certificate_of_another_authority_is_refused_by_the_broker_and_that_is_said(broker: Broker) -> None:
-    broker.start()
+@pytest.mark.parametrize("tls", ["TLSv1.2", "TLSv1.3"])  # in 1.2 a refusal comes within the handshake, in 1.3 after it
+def test_a_certificate_of_another_authority_is_refused_by_the_broker_and_that_is_said(broker: Broker, tls: str) -> None:
+    broker.start(tls)
     endpoint = broker.endpoint(str(NAME))
     key, certificate = Authority("another").issue(str(NAME))
     endpoint.key_file.write_text(key)
     endpoint.certificate_file.write_text(certificate)
-    assert "does not accept our certificate" in trouble(endpoint)
+    with closing(Device(endpoint)) as device:
+        told = device.events.next(Disconnected)
+    assert "does not accept our certificate" in told.why
+    assert told.refused
+
+
+def test_a_broker_that_is_not_there_or_not_ours_has_not_refused_us(broker: Broker) -> None:
+    endpoint = broker.endpoint(str(NAME))
+    with closing(Device(endpoint)) as device:
+        assert not device.events.next(Disconnected).refused
+    broker.start()
+    endpoint.authority_file.write_text(Authority("another").certificate)
+    with closing(Device(endpoint)) as device:
+        assert not device.events.next(Disconnected).refused
 
 
 def test_a_device_with_another_name_gets_and_gives_nothing(broker: Broker, authority: Authority) -> None:

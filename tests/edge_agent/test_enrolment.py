@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from real_broker import Authority, bundle, pem, write_bundle
 from sealed_examples import DAY, DEVICE, KEYRING_OFFICER, NAME, ROOT_PUBLIC, STRANGER, UNDATED_KEY, brief, officer
 
-from edge_agent import authority, enrol, identity, keyring, stored_keyring
+from edge_agent import authority, enrol, identity, keyring, stick, stored_keyring
 from edge_agent.authority import Power
 from edge_agent.documents import FILE_NAME, Documents
 from edge_agent.enrol import BadBundle
@@ -252,3 +252,11 @@ def test_a_running_gate_is_not_enrolled_under_its_feet(tmp_path: Path, good: dic
         install(tmp_path, good, state)
     lock.release()
     install(tmp_path, good, state)
+
+
+def test_a_request_for_the_stick_is_kept_beside_what_a_running_agent_writes(tmp_path: Path, good: dict[str, Any]) -> None:
+    state = tmp_path / "state"
+    install(tmp_path, good, state)
+    before = (state / FILE_NAME).read_bytes()
+    stick.write_request(tmp_path / "request.json", state)
+    assert (state / FILE_NAME).read_bytes() == before

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import base64
+import os
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from sealed_examples import (
     STRANGER,
     TO_MS,
     UNDATED_KEY,
+    WAIT_S,
     brief,
     officer,
 )
@@ -125,6 +131,48 @@ def test_a_watched_keyring_follows_the_file_and_survives_a_bad_one(tmp_path: Pat
     file.rmdir()
     accept(tmp_path, ROOT_PUBLIC, message(9))
     assert watched.current().counter == 9
+
+
+def test_of_two_offered_at_once_the_newer_is_kept(tmp_path: Path) -> None:
+    """By the broker in one thread of the agent, with a ticket in another."""
+    for number in range(30):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        accept(folder, ROOT_PUBLIC, message(1))
+        both = threading.Barrier(2)
+
+        def offer(counter: int, folder: Path = folder, both: threading.Barrier = both) -> None:
+            both.wait(WAIT_S)
+            with suppress(OlderKeyring):
+                accept(folder, ROOT_PUBLIC, message(counter))
+
+        offering = [threading.Thread(target=offer, args=(counter,)) for counter in (3, 2)]
+        for thread in offering:
+            thread.start()
+        for thread in offering:
+            thread.join(WAIT_S)
+        assert read(folder, ROOT_PUBLIC).counter == 3
+
+
+@contextmanager
+def no_file_can_be_opened() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_keyring_that_could_not_be_read_once_is_read_the_next_time(tmp_path: Path) -> None:
+    accept(tmp_path, ROOT_PUBLIC, message(1))
+    watched = WatchedKeyring(tmp_path, ROOT_PUBLIC, NAME)
+    accept(tmp_path, ROOT_PUBLIC, message(2))
+    with no_file_can_be_opened():
+        assert watched.current().counter == 1
+    assert watched.current().counter == 2
 
 
 # ── what time it is at least, and whose certificate has ended ────────────────────────────────────────────────────────────────────

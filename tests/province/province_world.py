@@ -163,11 +163,12 @@ class Broker:
         self._log = layout.root.parent / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         assert program, "mosquitto is not installed: apt-get install mosquitto"
+        command = [program, "-c", str(self.layout.broker_config)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([program, "-c", str(self.layout.broker_config)], stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment)
         while not self._listens():
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
                 code = self._process.wait(0.02)
