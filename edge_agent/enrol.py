@@ -139,6 +139,10 @@ def _install(bundle: Bundle, state: Path) -> None:
     documents = Documents(state)
     try:
         folder = state / identity.FOLDER
+        if elsewhere := identity.credentials(folder):
+            raise takeover.AlreadyEnrolled(
+                f"{folder}: {', '.join(elsewhere)}: systemd credentials, beside which a bundle's keys would not count. Use a ticket"
+            )
         key_file = folder / identity.SIGNING_KEY
         same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
         takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)

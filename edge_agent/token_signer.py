@@ -8,14 +8,16 @@ Needs python-pkcs11 (`pip install 'gate-scanner[token]'`) and a token with Ed255
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -23,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 PREFIX = "pkcs11:"
 _ED25519 = bytes.fromhex("06032b6570")  # OBJECT IDENTIFIER 1.3.101.112, RFC 8410
 _KEY_BYTES = 32
+_NUMBERED = re.compile(r"-[0-9a-f]{8}$")  # the end of a label that `make_another` chose
 
 
 class TokenTrouble(OSError):
@@ -75,6 +78,21 @@ def parse(uri: str) -> Address:
     return Address(found["token"], found["object"], found["module-path"], pin)
 
 
+def make_another(uri: str) -> str:
+    """Makes another key beside one, under a new label, and returns its address; the one before stays as it is.
+
+    Raises:
+        ValueError: not an address.
+        TokenTrouble: the token does not do that now.
+    """
+    label = f"{_NUMBERED.sub('', parse(uri).label)}-{secrets.token_hex(4)}"
+    path, _, query = uri.strip().removeprefix(PREFIX).partition("?")
+    parts = [f"object={quote(label)}" if part.startswith("object=") else part for part in path.split(";")]
+    another = f"{PREFIX}{';'.join(parts)}?{query}"
+    TokenSigner(another, make=True)
+    return another
+
+
 class _Library:
     """A PKCS#11 library in this process, with one session for each of its tokens.
 
@@ -105,6 +123,17 @@ class _Library:
                 self._wrong_pins.add((at.token, at.pin))
                 raise
         return self._sessions[at.token]
+
+    @contextmanager
+    def writing(self, at: Address) -> Iterator[Any]:
+        """A session that changes the token, beside the one that is logged in."""
+        import pkcs11  # noqa: PLC0415 - as above
+
+        session = pkcs11.lib(self._path).get_token(token_label=at.token).open(rw=True)
+        try:
+            yield session
+        finally:
+            session.close()
 
     def shut(self) -> None:
         """Gives all up, the library too: some see a token that was away only once they are started anew."""
@@ -192,14 +221,29 @@ class TokenSigner:
         try:
             self._private_key()
         except pkcs11.NoSuchKey:
-            session = pkcs11.lib(self._address.module).get_token(token_label=self._address.token).open(rw=True)  # logged in already
-            try:
+            with self._library.writing(self._address) as session:
                 parameters = session.create_domain_parameters(pkcs11.KeyType.EC_EDWARDS, {pkcs11.Attribute.EC_PARAMS: _ED25519}, local=True)
                 parameters.generate_keypair(
                     mechanism=pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN, store=True, label=self._address.label, id=os.urandom(8)
                 )
-            finally:
-                session.close()
+
+    def destroy(self) -> None:
+        """Destroys the key in the token, for good.
+
+        Raises:
+            TokenTrouble: the token does not do that now.
+        """
+        self._patiently(self._destroyed)
+
+    def _destroyed(self) -> bytes:
+        import pkcs11  # noqa: PLC0415 - as above
+
+        self._library.session(self._address)
+        with self._library.writing(self._address) as session:
+            for kind in (pkcs11.ObjectClass.PRIVATE_KEY, pkcs11.ObjectClass.PUBLIC_KEY):
+                with suppress(pkcs11.NoSuchKey):  # destroyed in the try before
+                    session.get_key(kind, label=self._address.label).destroy()
+        return b""
 
     def sign(self, data: bytes, /) -> bytes:
         """An Ed25519 signature, 64 bytes, looked at before it is believed: the token may have been changed for another.
