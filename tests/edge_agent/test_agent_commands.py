@@ -67,7 +67,7 @@ def test_a_state_folder_that_refuses_is_exit_code_1(settings: Config, tmp_path: 
     (tmp_path / "file").touch()
     done = gate_agent("enrol", write_bundle(tmp_path, fields), "--state", tmp_path / "file")
     assert done.returncode == 1
-    assert "cannot be written" in done.stderr
+    assert "cannot be read or written (File exists)" in done.stderr
 
 
 # ── status and the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
