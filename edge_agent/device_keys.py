@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge_agent import joining, resetting
 from edge_agent.cose import Signer
-from edge_agent.disk import sync_folder
+from edge_agent.disk import make_folder, sync_folder
 from edge_agent.identity import (
     FOLDER,
     SIGNING_KEY,
@@ -109,7 +109,7 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
         OSError: the folder cannot be read or written.
     """
     folder = state / FOLDER
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(state)
     resetting.finish(state)
     folder.mkdir(mode=0o700, exist_ok=True)
     with alone_in(state):  # an agent that starts, an installer who prints the label: both must be told the key that stays

@@ -19,6 +19,7 @@ from edge_agent.broker_link import BrokerLink
 from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
@@ -175,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
-        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.device.state)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same

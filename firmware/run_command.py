@@ -13,6 +13,7 @@ from drivers.errors import DriverError
 from edge_agent import identity as identities
 from edge_agent import logs, resetting
 from edge_agent import settings as settings_of
+from edge_agent.disk import make_folder
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.ending import stop_when_asked
 from edge_agent.identity import Identity
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         make_runtime(settings.device.runtime)
-        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.device.state)
         lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same

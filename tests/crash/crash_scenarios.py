@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import document_scenarios
+import joining_scenarios
 import outbox_scenarios
 import salvage_scenarios
 import spoilt_scenarios
@@ -34,6 +35,8 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "gate and trip": document_scenarios.gate_and_trip,
     "keyring": document_scenarios.keyrings,
     "enrolment": document_scenarios.enrolment,
+    "join": joining_scenarios.joining_by_ticket,
+    "renewal": joining_scenarios.renewal,
 }
 SPOILT: dict[str, Callable[..., None]] = {
     "no fsync": spoilt_scenarios.no_fsync,

@@ -21,6 +21,7 @@ import aftermath
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
 from crash_scenarios import AGAIN
+from joining_aftermath import check_membership
 from power_cut import Cut, Trace, cuts, steps
 from real_broker import Authority, bundle
 from system_calls import Call, traced
@@ -33,6 +34,8 @@ _CHECKS: dict[str, Check] = {
     "gate and trip": aftermath.check_documents,
     "plain TinyDB": aftermath.check_documents,
     "keyring": aftermath.check_keyring,
+    "join": check_membership,
+    "renewal": check_membership,
 }
 
 
