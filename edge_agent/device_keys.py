@@ -23,6 +23,7 @@ from edge_agent.identity import (
     SIGNING_KEY,
     TLS_KEY,
     BadIdentity,
+    KeyAway,
     load_signer,
     note_credentials,
     private,
@@ -87,7 +88,7 @@ def load(state: Path) -> DeviceKeys:
     except NotGiven as error:
         raise BadIdentity(str(error)) from None
     except TokenTrouble as error:
-        raise BadIdentity(f"{folder / SIGNING_KEY}: {error}") from None
+        raise KeyAway(f"{folder / SIGNING_KEY}: {error}") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadIdentity(f"{folder}: a private key is damaged. Make new ones: gate-agent reset, then enrol this device again") from None
     if not isinstance(tls, ec.EllipticCurvePrivateKey):

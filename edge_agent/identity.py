@@ -39,6 +39,10 @@ class BadIdentity(Exception):
     """What enrolment left is damaged."""
 
 
+class KeyAway(BadIdentity):
+    """What enrolment left is whole, but its key is in a token that does not sign now: starting again later may help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who this device is.
@@ -153,7 +157,7 @@ def load(state: Path) -> Identity:
 
     Raises:
         NotEnrolled: there is none.
-        BadIdentity: it is damaged.
+        BadIdentity: it is damaged; or, as KeyAway, its key is in a token that does not sign now.
     """
     try:
         enrolment = _enrolment(state)
@@ -166,7 +170,7 @@ def load(state: Path) -> Identity:
     try:
         return _from_documents(enrolment, state / FOLDER)
     except token_signer.TokenTrouble as error:
-        raise BadIdentity(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
+        raise KeyAway(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
     except private_files.NotGiven as error:
         raise BadIdentity(str(error)) from None
     except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:

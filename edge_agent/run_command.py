@@ -166,7 +166,8 @@ def run(args: argparse.Namespace) -> int:
     """Runs the agent, on a device that is not enrolled after waiting for a ticket.
 
     Returns:
-        0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error or a damaged identity.
+        0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
+        2 for a configuration error or a damaged identity.
     """
     if args.verbose:
         logging.getLogger().setLevel(logging.DEBUG)
@@ -192,7 +193,7 @@ def _run_alone(settings: Settings) -> int:
         identity = _identity(settings)
     except identities.BadIdentity as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+        return 1 if isinstance(error, identities.KeyAway) else 2
     except OSError as error:
         log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
         return 1

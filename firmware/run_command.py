@@ -72,7 +72,7 @@ def _identity(settings: Settings) -> Identity | None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the gate; 0 after a stop, 1 when a device or the disk refuses, 2 for a configuration error."""
+    """Runs the gate; 0 after a stop, 1 when a device, the disk or the token with the key refuses, 2 for a configuration error."""
     logs.configure(verbose=args.verbose)
     try:
         settings = load_settings(args.config)
@@ -98,7 +98,7 @@ def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
         identity = _identity(settings)
     except (identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+        return 1 if isinstance(error, identities.KeyAway) else 2
     except OSError as error:
         log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
         return 1

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import agent_shell
 import pkcs11
 import pytest
+from real_broker import config
 from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
 from edge_agent import cose, device_keys, envelope, identity, joining, token_signer
@@ -131,6 +133,16 @@ def test_a_wrong_pin_is_tried_once_for_a_token_counts_them(token: SoftToken) -> 
     session.close()
     token.pin_file.write_text("123456")
     signer.public_key().verify(signer.sign(b"data"), b"data")
+
+
+@needs_softhsm
+def test_an_agent_that_starts_before_its_token_is_to_be_started_again(token: SoftToken, tmp_path: Path) -> None:
+    settings = agent_shell.enrolled(config(tmp_path), 8883)
+    TokenSigner(token.uri, make=True)
+    (settings.state / identity.FOLDER / identity.SIGNING_KEY).write_text(token.uri)
+    token.unplug()
+    done = agent_shell.gate_agent("run", "--config", settings.file)
+    assert (done.returncode, "check that it is plugged in" in done.stderr) == (1, True)  # 2 would say: mend the configuration first
 
 
 def test_a_missing_pin_file_is_said(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pkcs11
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate_bench import CARD, PHONE, Bench
-from gate_world import Enrolled
+from gate_run import Gate
+from gate_world import WAIT_S, Enrolled, gate_toml
 from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
 from drivers.indicator import Signal
@@ -70,6 +71,16 @@ def test_a_token_that_is_away_is_a_fault_and_no_note_is_lost(bench: Bench, token
     assert bench.repairs == 0  # nothing was wrong with the outbox
     assert caplog.text.count("not recorded: token gate, key signing") == 1
     assert "please report" not in caplog.text
+
+
+def test_a_gate_that_starts_before_its_token_is_to_be_started_again(bench: Bench, token: SoftToken) -> None:
+    token.unplug()
+    gate = Gate(gate_toml(bench.enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"}))
+    try:
+        gate.err.wait_for("check that it is plugged in")
+        assert gate.process.wait(WAIT_S) == 1  # 2 would say: mend the configuration first
+    finally:
+        gate.kill()
 
 
 def test_an_outbox_removed_after_the_token_came_back_is_repaired_again(bench: Bench, token: SoftToken) -> None:
