@@ -2,12 +2,12 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench crash codes fuzz format docs
+.PHONY: help setup run test lint bench crash model codes fuzz format docs
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
 
-.venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare
+.venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare tests/interop/package-lock.json
 	@.ci/prepare
 
 setup: .venv/.ready  ## only set up: system packages and .venv, with the commands in .venv/bin
@@ -30,6 +30,9 @@ bench: .venv/.ready  ## measured figures, each a ratio against a reference in th
 
 crash: .venv/.ready  ## cuts the power at every write of every store, thousands of times, and looks what is left (ARGS="record send" for some)
 	@$(BIN)/python tests/crash/crash.py $(ARGS)
+
+model: .venv/.ready  ## plays devices and province against a broker that loses, doubles, replays and forges (ARGS="--runs 20000" for longer)
+	@$(BIN)/python tests/model/run_model.py $(ARGS)
 
 codes: .venv/.ready  ## codes of every kind, 2 000 each, and 10 000 spoilt ones through the real `gate-firmware parse`
 	@$(BIN)/python tests/firmware/every_code.py $(ARGS)

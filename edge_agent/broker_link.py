@@ -7,27 +7,30 @@ protocol; its own reconnecting is off because it hides why a connection failed a
 from __future__ import annotations
 
 import contextlib
-import random
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import paho.mqtt.client as mqtt
 from cryptography import x509
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.client import MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.backoff import BackOff
 from edge_agent.endpoint import Endpoint
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
 _STOP_S = 2.0
 _LIVENESS_S = 1.0
+_STEADY_S = 5.0
 _NOT_ACCEPTED = "it does not accept our certificate (revoked, expired, of another province)"
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, OpenSSL 1.1.0 and later: Python's ssl has no name for it, and passes it on
 
@@ -142,6 +145,15 @@ def explain(error: OSError | ValueError, endpoint: Endpoint) -> str:
     return f"broker {endpoint.host}:{endpoint.port}: {why}"
 
 
+def _in_hand(info: MQTTMessageInfo) -> bool:
+    if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # not taken at all
+        return False
+    try:
+        return not info.is_published()
+    except RuntimeError:  # taken without a connection: the next one carries it
+        return True
+
+
 class BrokerLink:
     """One connection, kept alive in a thread of its own until `stop`.
 
@@ -152,7 +164,7 @@ class BrokerLink:
         on_event: called in the link's thread for each event; must return soon and not raise.
         will: what the broker says for us when we vanish.
         manual_ack: acknowledge each message only when `acknowledge` is called for it.
-        keepalive_s: the broker misses us after one and a half times this.
+        keepalive_s: within one and a half times this the broker misses us, and we miss the broker.
         clean_session: False keeps our subscriptions and undelivered messages at the broker while we are away.
 
     Raises:
@@ -178,7 +190,8 @@ class BrokerLink:
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._pause = threading.Event()
-        self._accepted = False
+        self._accepted_s: float | None = None
+        self._useful = False
         self._refused = False
         self._why = ""
         self._client_id = client_id
@@ -216,9 +229,13 @@ class BrokerLink:
         self._client.disconnect()
         self._pause.set()
 
-    def publish(self, message: Message) -> None:
-        """Hands a message to the connection; what is not acknowledged when it breaks may be lost, so keep your own."""
-        self._client.publish(message.topic, message.payload, message.qos, message.retain)
+    def publish(self, message: Message) -> Callable[[], bool]:
+        """Hands a message to the connection; what is not acknowledged when it breaks may be lost, so keep your own.
+
+        Returns:
+            Tells whether it is still in hand: not yet with the broker. To publish it again then would only make a slow line slower.
+        """
+        return partial(_in_hand, self._client.publish(message.topic, message.payload, message.qos, message.retain))
 
     def publish_and_wait(self, message: Message, timeout_s: float) -> bool:
         """Publishes and waits until the broker has it; False when it has not within the time."""
@@ -243,14 +260,15 @@ class BrokerLink:
             self._thread.join(_STOP_S)
 
     def _run(self) -> None:
-        wait_s = _FIRST_WAIT_S
+        waits = BackOff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         while True:
             self._ended.clear()
             if self._stopping.is_set():
                 return
-            self._accepted, self._refused, self._why = False, False, ""
+            self._accepted_s, self._useful, self._refused, self._why = None, False, False, ""
             try:
-                self._client.connect(self._endpoint.host, self._endpoint.port, self._keepalive_s)
+                # paho gives a silent connection up after twice what it is told: once to ask, once to wait for the answer
+                self._client.connect(self._endpoint.host, self._endpoint.port, max(1, self._keepalive_s * 3 // 4))
                 self._check_time()
                 self._client.loop_start()  # paho's own thread: only then is publishing from other threads safe
                 self._wait_for_the_end()
@@ -260,15 +278,15 @@ class BrokerLink:
                 self._why, self._refused = explain(error, self._endpoint), _is_refusal(error)
             if self._stopping.is_set():
                 return
-            if self._accepted:
-                wait_s = _FIRST_WAIT_S
             self._client = self._new_client()
             self._on_event(Disconnected(self._why, self._refused))
-            # "Decorrelated jitter": a thousand scanners that lost one broker must not come back in one beat.
-            wait_s = min(_LONGEST_WAIT_S, random.uniform(_FIRST_WAIT_S, wait_s * 3))  # noqa: S311 - spreading load, not a secret
-            self._pause.wait(wait_s)
+            self._pause.wait(waits.next_s(useful=self._was_useful()))
             self._pause.clear()
             self._read_files_again()
+
+    def _was_useful(self) -> bool:
+        """Whether the connection that ended brought something but what every new one brings, or stood a while."""
+        return self._useful or (self._accepted_s is not None and time.monotonic() - self._accepted_s >= _STEADY_S)
 
     def _check_time(self) -> None:
         stream = self._client.socket()
@@ -295,7 +313,7 @@ class BrokerLink:
 
     def _why_ended(self) -> str:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"
-        if not self._accepted:
+        if self._accepted_s is None:
             self._refused = True
             return f"{where}: it closed the connection during sign-in: {_NOT_ACCEPTED}, or another client uses our name"
         return f"{where}: the connection was lost"
@@ -307,7 +325,7 @@ class BrokerLink:
             self._refused = True
             self._why = f"broker {self._endpoint.host}:{self._endpoint.port}: refused us ({reason}): check that this device is registered"
             return
-        self._accepted = True
+        self._accepted_s = time.monotonic()
         if self._subscriptions:
             client.subscribe(self._subscriptions)
         self._on_event(Connected())
@@ -318,4 +336,5 @@ class BrokerLink:
         self._ended.set()
 
     def _arrived(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        self._useful = self._useful or not message.retain
         self._on_event(Arrived(message.topic, bytes(message.payload), message.retain, (message.mid, message.qos)))

@@ -7,10 +7,10 @@ how long it is; most are longer than a page, and are put together from the pages
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from operator import mul
 from pathlib import Path
 from typing import BinaryIO
@@ -18,9 +18,10 @@ from typing import BinaryIO
 from edge_agent import cose
 from edge_agent.cbor import encode
 from edge_agent.envelope import ENTRY, MAX_ENVELOPE_BYTES
-from edge_agent.pages import Pages, Pieces, read_at, read_pieces
+from edge_agent.pages import Pages, Pieces, RawFile, read_pieces
 
 _READ_BYTES = 1024 * 1024
+_WAYS_TRIED = 16  # to put an envelope together from copies of its pages
 _PROTECTED = encode({cose.HEADER_ALG: cose.ALG_EDDSA, cose.HEADER_CONTENT_TYPE: ENTRY.content_type, cose.HEADER_KID: bytes(cose.KID_BYTES)})
 _START = b"\xd2\x84" + encode(_PROTECTED)[: -cose.KID_BYTES]  # the tag of COSE_Sign1, a list of four, the header up to the key id
 _PAYLOAD_AT = len(_START) + cose.KID_BYTES + 1  # after the empty unprotected header
@@ -35,21 +36,10 @@ _WORD = 0xFFFFFFFF
 # ── envelopes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def blocks(file: Path) -> Iterator[bytes]:
-    """A file's bytes, a megabyte at a time."""
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        size = os.fstat(descriptor).st_size
-        for offset in range(0, size, _READ_BYTES):
-            yield read_at(descriptor, offset, min(_READ_BYTES, size - offset))
-    finally:
-        os.close(descriptor)
-
-
-def copy(file: Path, to: Path) -> None:
+def copy(file: RawFile, to: Path) -> None:
     """Copies what the disk still gives of a file; the rest is zeros, at the right place."""
     with to.open("wb") as copied:
-        for block in blocks(file):
+        for block in file.blocks():
             copied.write(block)
 
 
@@ -71,10 +61,10 @@ def _ends_like_one(whole: bytes, size: int) -> bool:
     return len(whole) == size and whole[size - _SIGNATURE_BYTES :].startswith(_SIGNATURE)
 
 
-def _starts_in(file: Path) -> Iterator[tuple[int, bytes]]:
+def _starts_in(file: RawFile) -> Iterator[tuple[int, bytes]]:
     """Each offset at which bytes begin like an envelope, with what lies there and behind."""
     held, base = b"", 0
-    for block in blocks(file):
+    for block in file.blocks():
         held += block
         at = held.find(_START)
         while 0 <= at <= len(held) - MAX_ENVELOPE_BYTES:
@@ -88,20 +78,22 @@ def _starts_in(file: Path) -> Iterator[tuple[int, bytes]]:
         at = held.find(_START, at + 1)
 
 
-def envelopes_in(descriptor: int, file: Path) -> Iterator[tuple[Pieces, bytes]]:
-    """Everything in a file that begins and ends like an envelope, with the pieces it lies in; nothing about it is checked.
+def envelopes_in(file: RawFile, pages: Pages) -> Iterator[Iterator[tuple[Pieces, bytes]]]:
+    """Everything in a file that begins like an envelope: each in the ways in which it can be put together, the likeliest first.
 
-    Raises:
-        OSError: the disk does not give the file at all.
+    Each begins and ends like an envelope; nothing else about it is checked. The pages may lie in either of the outbox's files.
     """
-    pages = Pages.of(descriptor, file)
     for offset, data in _starts_in(file):
         size = _size_said(data, 0)
-        if size is None:
-            continue
-        if _ends_like_one(data[:size], size):
-            yield ((offset, size),), data[:size]
-        elif (pieces := pages.pieces(offset, size)) is not None and _ends_like_one(whole := read_pieces(descriptor, pieces), size):
+        if size is not None:
+            yield _put_together(file, offset, data[:size], size, pages)
+
+
+def _put_together(file: RawFile, offset: int, data: bytes, size: int, pages: Pages) -> Iterator[tuple[Pieces, bytes]]:
+    if _ends_like_one(data, size):
+        yield ((file, offset, size),), data
+    for pieces in islice(pages.pieces(file, offset, size), _WAYS_TRIED):
+        if len(pieces) > 1 and _ends_like_one(whole := read_pieces(pieces), size):
             yield pieces, whole
 
 

@@ -34,7 +34,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 600.0
 class Link(Protocol):
     """The part of `BrokerLink` that is needed here."""
 
-    def publish(self, message: Message) -> None:
+    def publish(self, message: Message) -> object:
         """Hands a message over for sending."""
 
     def renew(self) -> None:

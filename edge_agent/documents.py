@@ -6,6 +6,7 @@ opens as empty without a word. This one writes a new file, fsyncs it, keeps the 
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ from typing import Any
 from tinydb import TinyDB, where
 from tinydb.storages import Storage
 
-from edge_agent.disk import sync_folder
+from edge_agent.disk import naming, sync_folder
 
 log = logging.getLogger(__name__)
 FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
@@ -39,38 +40,65 @@ class AtomicStorage(Storage):
 
     Raises:
         DocumentsDamaged: on read, when both versions are torn.
+        OSError: the disk refuses. A newest version that it does not give any more (EIO) is as one that is torn.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._previous = path.with_name(path.name + ".previous")
+        self._unread: OSError | None = None  # what the last reading met, and the previous version stood in for
 
     def read(self) -> dict[str, dict[str, Any]] | None:
         """The documents of the newest whole version, or None when there never was one."""
-        found = []
+        found, self._unread = [], None
         for file in (self._path, self._previous):
-            with suppress(FileNotFoundError):  # a writer replaces the previous version while we look
-                found.append(file.read_bytes())
+            try:
+                found.append(_bytes_of(file))
+            except FileNotFoundError:  # a writer replaces the previous version while we look
+                continue
+            except OSError as error:
+                if error.errno != errno.EIO or file is self._previous:
+                    raise
+                self._unread = error
         for data in found:
             if (documents := _unwrap(data)) is not None:
                 return documents
+        if self._unread is not None:
+            raise self._unread
         if found:
             raise DocumentsDamaged(f"{self._path}: neither it nor its previous version is whole{_CURES.get(self._path.name, '')}")
         return None
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
         """Replaces the documents; on disk to stay when it returns."""
+        if self._unread is not None:
+            self._refuse_when_readable_again(self._unread)
         new = self._path.with_name(self._path.name + ".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(new), os.fdopen(descriptor, "wb") as file:
             file.write(_wrap(data))
             file.flush()
             os.fsync(file.fileno())
-        if self._path.exists() and _unwrap(self._path.read_bytes()) is not None:
+        if self._unread is None and self._path.exists() and _unwrap(_bytes_of(self._path)) is not None:
             self._previous.unlink(missing_ok=True)
             os.link(self._path, self._previous)
         new.rename(self._path)
         sync_folder(self._path.parent)
+
+    def _refuse_when_readable_again(self, unread: OSError) -> None:
+        """A sector that the card has lost is as a torn file; what was only away for a moment must not be written over with less."""
+        try:
+            _bytes_of(self._path)
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return
+            raise
+        raise unread
+
+
+def _bytes_of(file: Path) -> bytes:
+    with naming(file):
+        return file.read_bytes()
 
 
 def _wrap(data: Mapping[str, Any]) -> bytes:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -18,8 +16,8 @@ from edge_agent import cose
 from edge_agent.carving import envelopes_in
 from edge_agent.cbor import Malformed
 from edge_agent.entry import HASH_BYTES, LOG_BYTES, Header, LogHead
-from edge_agent.envelope import ENTRY, MAX_ENVELOPE_BYTES, envelope_hash, peek, verify
-from edge_agent.pages import read_pieces
+from edge_agent.envelope import envelope_hash, peek, verify
+from edge_agent.pages import Pages, read_pieces
 
 _MARK_BYTES = 12  # of a hash: enough to tell envelopes apart
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -56,41 +54,47 @@ class Sql:
     """One reading of the rows by SQLite: forwards up to damage, then backwards from the end down to it.
 
     Attributes:
-        low, high: what lies between these ordinals was not reached.
-        last: the highest ordinal seen.
+        waiting: how many entries should be here, as far as the counters can be read.
+        next_ordinal: of the entry that would have come next, as far as the head can be read.
+        doubts: pairs of ordinals; a row between two of them may have been passed over.
+        last: the highest ordinal that was surely seen.
     """
 
     connection: sqlite3.Connection
-    low: int = _LOWEST
-    high: int = _LOWEST
+    waiting: int | None = field(init=False)
+    next_ordinal: int | None = field(init=False)
+    doubts: list[tuple[int, int]] = field(default_factory=list)
     last: int = _LOWEST
-    rows: int = 0
+    _rows: int = 0
+
+    def __post_init__(self) -> None:
+        self.waiting = self._number("SELECT head.entries - forgotten.entries FROM head, forgotten")
+        self.next_ordinal = self._number("SELECT next_ordinal FROM head")
+
+    def _number(self, query: str) -> int | None:
+        row = _first_row(self.connection, query)
+        return row[0] if row and type(row[0]) is int else None
 
     def __iter__(self) -> Iterator[tuple[int, object]]:
+        low, high = _LOWEST, _HIGHEST
         try:
-            for row in self._select("SELECT ordinal, envelope FROM sealed WHERE ordinal > ? ORDER BY ordinal"):
-                self.low = row[0]
+            for row in self._select("SELECT ordinal, envelope FROM sealed WHERE ordinal > ? ORDER BY ordinal", _LOWEST):
+                low = row[0]
                 yield row
         except _SQL_ERRORS:
-            self.high = _HIGHEST
             with suppress(*_SQL_ERRORS):
-                for row in self._select("SELECT ordinal, envelope FROM sealed WHERE ordinal > ? ORDER BY ordinal DESC"):
-                    self.high = row[0]
+                for row in self._select("SELECT ordinal, envelope FROM sealed WHERE ordinal > ? ORDER BY ordinal DESC", low):
+                    high = row[0]
                     yield row
+            self.doubts.append((low, high))
         else:
-            if self.waiting() != self.rows:
-                self.low, self.high = _LOWEST, _HIGHEST  # pages were passed over without a word: nothing is known to be forgotten
+            if self.waiting != self._rows:  # pages were passed over without a word
+                self.doubts.append((_LOWEST, _HIGHEST))
 
-    def _select(self, query: str) -> Iterator[tuple[int, object]]:
-        for ordinal, envelope in self.connection.execute(query, (self.low,)):
-            self.rows += 1
-            self.last = max(self.last, ordinal)
+    def _select(self, query: str, after: int) -> Iterator[tuple[int, object]]:
+        for ordinal, envelope in self.connection.execute(query, (after,)):
+            self._rows += 1
             yield ordinal, envelope
-
-    def waiting(self) -> int | None:
-        """How many entries should be here, as far as the counters can be read."""
-        row = _first_row(self.connection, "SELECT head.entries - forgotten.entries FROM head, forgotten")
-        return row[0] if row and type(row[0]) is int else None
 
     def get(self, ordinal: int) -> bytes:
         """A row once more; empty when it cannot be read again."""
@@ -101,7 +105,7 @@ class Sql:
 
     def forgotten(self, ordinal: int) -> bool:
         """Tells whether a row that is not here is known to be forgotten: it lies where reading met no damage."""
-        return ordinal <= self.last and not self.low < ordinal < self.high
+        return ordinal <= self.last and not any(low < ordinal < high for low, high in self.doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,71 +134,90 @@ class _Entries(Mapping[int, bytes]):
         return len(self.places)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that SQLite gave; without a log its bytes are no entry."""
+
+    ordinal: int
+    log: bytes | None
+    seq: int
+    mark: bytes
+
+
 @dataclass(slots=True)
 class Finds:
     """The entries found so far.
 
     Args:
-        device_key: what claims to be signed with this key must be; None believes what looks like an envelope.
+        device_key: an entry is what is signed with this key; None believes what looks like an envelope.
 
     Attributes:
-        unreadable: found, but not whole entries, or other bytes under a number that is taken.
         heads: what the damaged file's heads name, the most believable first.
     """
 
     device_key: Ed25519PublicKey | None
-    unreadable: int = 0
     heads: list[LogHead] = field(default_factory=list)
     _logs: dict[bytes, dict[int, _Find]] = field(default_factory=dict)
     _ordinals: dict[bytes, int] = field(default_factory=dict)  # of each log's entry number 1
+    _bad_rows: set[int] = field(default_factory=set)  # by ordinal
     _refused: set[bytes] = field(default_factory=set)
+    _others: set[bytes] = field(default_factory=set)  # other bytes under a number that is taken
     _readings: list[Sql] = field(default_factory=list)
 
     def _header(self, envelope: bytes) -> Header | None:
         try:
-            header = peek(envelope).header
-            ours = self.device_key is not None and cose.parse(envelope, ENTRY, MAX_ENVELOPE_BYTES).kid == cose.key_id(self.device_key)
-            if self.device_key is not None and ours:
-                verify(envelope, self.device_key)
+            return (peek(envelope) if self.device_key is None else verify(envelope, self.device_key)).header
         except (Malformed, cose.Forged):
             return None
-        return header
-
-    def _refuse(self, mark: bytes) -> None:
-        if mark not in self._refused:
-            self._refused.add(mark)
-            self.unreadable += 1
 
     def _keep(self, log: bytes, seq: int, find: _Find) -> None:
         places = self._logs.setdefault(log, {})
         if seq not in places or places[seq].mark == find.mark:
             places[seq] = find
         else:
-            self._refuse(find.mark)
+            self._others.add(find.mark)
+
+    def _row(self, ordinal: int, envelope: object) -> _Row:
+        if isinstance(envelope, bytes) and (header := self._header(envelope)) is not None:
+            return _Row(ordinal, header.log, header.seq, _mark(envelope))
+        return _Row(ordinal, None, 0, b"")
 
     def search_sql(self, reading: Sql) -> None:
         """Takes up the rows that SQLite can read.
 
-        Within a log ordinal and number keep their distance; a row that does not keep it has a damaged header.
+        Within a log ordinal and number keep their distance; a row that does not keep it has a damaged header, or key.
         """
-        rows: dict[bytes, list[tuple[int, int, bytes]]] = {}
-        for ordinal, envelope in reading:
-            if not isinstance(envelope, bytes):
-                continue
-            header = self._header(envelope)
-            if header is None:
-                self._refuse(_mark(envelope))
+        rows = [self._row(ordinal, envelope) for ordinal, envelope in reading]
+        distances: dict[bytes, Counter[int]] = {}
+        for row in rows:
+            if row.log is not None:
+                distances.setdefault(row.log, Counter())[row.ordinal - row.seq] += 1
+        for log, counted in distances.items():
+            self._ordinals.setdefault(log, counted.most_common(1)[0][0] + 1)
+        bad = {row for row in rows if row.log is None or row.ordinal - row.seq != self._ordinals[row.log] - 1}
+        for row in rows:
+            if row.log is not None and (row not in bad or self.device_key is not None):  # a signature is believed before the row's key
+                self._keep(row.log, row.seq, _Find(partial(reading.get, row.ordinal), row.mark))
             else:
-                rows.setdefault(header.log, []).append((ordinal, header.seq, _mark(envelope)))
-        for log, of_log in rows.items():
-            [(distance, _times)] = Counter(ordinal - seq for ordinal, seq, _mark in of_log).most_common(1)
-            self._ordinals.setdefault(log, distance + 1)
-            for ordinal, seq, mark in of_log:
-                if ordinal - seq == distance:
-                    self._keep(log, seq, _Find(partial(reading.get, ordinal), mark))
-                else:
-                    self._refuse(mark)
+                self._bad_rows.add(row.ordinal)
+                self._refused.add(row.mark)
+        self._doubt(reading, rows, bad)
         self._readings.append(reading)
+
+    def _doubt(self, reading: Sql, rows: list[_Row], bad: set[_Row]) -> None:
+        """Notes where rows may be waiting that were not given as they are: round each that is bad, its key perhaps too."""
+        reading.last = max((row.ordinal for row in rows if row not in bad), default=_LOWEST)
+        if bad and reading.doubts:
+            reading.doubts.append((_LOWEST, _HIGHEST))
+            return
+        before, doubtful = _LOWEST, False
+        for row in rows:
+            if row in bad:
+                doubtful = True
+                continue
+            if doubtful:
+                reading.doubts.append((before, row.ordinal))
+            before, doubtful = row.ordinal, False
 
     def _is_forgotten(self, log: bytes, seq: int) -> bool:
         """Entries that the province has receipted lie about in free pages and in the write-ahead log for long."""
@@ -202,22 +225,23 @@ class Finds:
             return False
         return any(reading.forgotten(self._ordinals[log] + seq - 1) for reading in self._readings[:1])
 
-    def search_bytes(self, file: Path, undo: ExitStack) -> None:
-        """Takes up the entries that lie in a file, wherever SQLite does not reach."""
-        descriptor = os.open(file, os.O_RDONLY)
-        undo.callback(os.close, descriptor)
+    def search_bytes(self, pages: Pages) -> None:
+        """Takes up the entries that lie in the files, wherever SQLite does not reach."""
         seen = {find.mark: (log, seq) for log, places in self._logs.items() for seq, find in places.items()}
-        for pieces, envelope in envelopes_in(descriptor, file):
-            mark = _mark(envelope)
-            find = _Find(partial(read_pieces, descriptor, pieces), mark)
-            if mark in seen:
-                log, seq = seen[mark]
-                if log in self._logs and seq in self._logs[log]:
-                    self._keep(log, seq, find)  # bytes can be read again, rows of a damaged file perhaps not
-            elif mark not in self._refused and (header := self._header(envelope)) is not None:
-                seen[mark] = (header.log, header.seq)
-                if not self._is_forgotten(header.log, header.seq):
-                    self._keep(header.log, header.seq, find)
+        for file in pages.files:
+            for ways in envelopes_in(file, pages):
+                for pieces, envelope in ways:
+                    mark = _mark(envelope)
+                    if mark not in seen and mark not in self._refused and (header := self._header(envelope)) is not None:
+                        seen[mark] = (header.log, header.seq)
+                    if mark in seen:
+                        self._take_up(*seen[mark], _Find(partial(read_pieces, pieces), mark))
+                        break  # what is put together otherwise is another entry, or none
+
+    def _take_up(self, log: bytes, seq: int, find: _Find) -> None:
+        """Bytes can be read again, rows of a damaged file perhaps not."""
+        if seq in self._logs.get(log, {}) or not self._is_forgotten(log, seq):
+            self._keep(log, seq, find)
 
     def in_order(self) -> list[tuple[bytes, Mapping[int, bytes]]]:
         """The logs, the one whose head is known last, the others as they lay in the file."""
@@ -232,23 +256,37 @@ class Finds:
                 return head
         return None
 
+    def _kept_ordinals(self) -> set[int]:
+        return {self._ordinals[log] + seq - 1 for log, places in self._logs.items() if log in self._ordinals for seq in places}
+
     def kept(self) -> int:
         """How many entries were found."""
         return sum(map(len, self._logs.values()))
 
+    def unreadable(self) -> int:
+        """How many rows are not whole entries and were found nowhere else, or hold other bytes under a number that is taken."""
+        return len(self._bad_rows - self._kept_ordinals()) + len(self._others)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the counters could be read: without them nobody knows what waited before the oldest that was found."""
+        return bool(self._readings) and self._readings[0].waiting is not None
+
     def missing(self) -> int | None:
-        """How many should be here and were not found, as far as the first reading's head and counters tell."""
+        """How many should be here and were not found, at most; None when the head cannot be read.
+
+        So many wait as the first reading's counters say, and those are taken for the newest, since the oldest are receipted first: one
+        receipted out of turn and not found counts in place of an older one. Above the head: the gaps below the newest found.
+        """
         if not self.heads:
             return None
         head = self.heads[0]
         places = self._logs.get(head.log, {})
         above = sum(seq > head.seq for seq in places)
-        top = max(places, default=head.seq)
-        behind = max(0, top - head.seq) - above
-        waiting = self._readings[0].waiting() if self._readings else None
-        if waiting is not None:
-            return max(0, waiting - (self.kept() - above)) + behind
-        return head.seq - min(places, default=1) + 1 - (len(places) - above) + behind
-
-
-# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        behind = max(0, max(places, default=0) - head.seq) - above
+        waiting, after = self._readings[0].waiting, self._readings[0].next_ordinal
+        if waiting is None or after is None:
+            return head.seq - min(places, default=1) + 1 - (len(places) - above) + behind
+        self._ordinals.setdefault(head.log, after - head.seq)
+        kept = sum(after - waiting <= ordinal < after for ordinal in self._kept_ordinals())
+        return max(0, waiting - kept) + behind

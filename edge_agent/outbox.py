@@ -47,6 +47,10 @@ class OutboxDamaged(OutboxError):
     """The file is not a whole outbox any more: set it aside and salvage it."""
 
 
+class OutboxUnread(OutboxError):
+    """The disk does not give what was written to it, at least now: it may be a loose contact, or lost for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where the next entry goes: what its header must say."""
@@ -76,11 +80,21 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much waits: entries and their bytes, and the head of the log now written."""
+    """How much waits: entries and their bytes, and the head of the log now written.
+
+    Attributes:
+        before: the head of the device's log before that one, None when it had none.
+    """
 
     entries: int
     bytes: int
     head: LogHead
+    before: LogHead | None = None
+
+    @property
+    def last(self) -> LogHead | None:
+        """The device's last entry: of the log now written or, while that has none, of the one before."""
+        return self.head if self.head.seq > 0 else self.before
 
 
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
@@ -216,12 +230,24 @@ def read_backlog(connection: sqlite3.Connection, path: Path) -> Backlog:
     Raises:
         OutboxDamaged: the counters are not whole.
     """
-    log, next_seq, digest, entries, size = single_row(
+    log, next_seq, digest, entries, size, *before = single_row(
         connection,
         path,
-        "SELECT log, next_seq, hash, head.entries - forgotten.entries, head.bytes - forgotten.bytes FROM head, forgotten",
+        """SELECT log, next_seq, hash, head.entries - forgotten.entries, head.bytes - forgotten.bytes,
+            before_log, before_seq, before_hash FROM head, forgotten""",
     )
-    numbers = all(type(number) is int for number in (next_seq, entries, size))
-    if not numbers or not isinstance(log, bytes) or not isinstance(digest, bytes) or (len(log), len(digest)) != (LOG_BYTES, HASH_BYTES):
+    if not all(type(number) is int for number in (next_seq, entries, size)):
         raise OutboxDamaged(f"{path}: a counter row is damaged")
-    return Backlog(entries, size, LogHead(log, next_seq - 1, digest))
+    follows = None if before == [None, None, None] else _log_head(path, *before)
+    return Backlog(entries, size, _log_head(path, log, next_seq - 1, digest), follows)
+
+
+def _log_head(path: Path, log: object, seq: object, digest: object) -> LogHead:
+    if (
+        not isinstance(log, bytes)
+        or type(seq) is not int
+        or not isinstance(digest, bytes)
+        or (len(log), len(digest)) != (LOG_BYTES, HASH_BYTES)
+    ):
+        raise OutboxDamaged(f"{path}: a counter row is damaged")
+    return LogHead(log, seq, digest)

@@ -6,8 +6,8 @@ import errno
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge_agent.disk import sync_folder
@@ -71,10 +71,12 @@ class Recorder:
         self._refuse_when_noted()
         self._make_file()
         self._connection = connect(path, "FULL")
-        self._inode = path.stat().st_ino
         try:
-            with explaining(path):
-                self.created = self._create_if_new()
+            with self._explaining_the_disk():
+                self._inode = path.stat().st_ino
+                with explaining(path):
+                    self.created = self._create_if_new()
+                sync_folder(path.parent)  # the file's name must survive a power cut; at each opening, for it may have failed before
             self._backlog = self._checked_backlog()
         except BaseException:
             self._connection.close()
@@ -89,9 +91,18 @@ class Recorder:
             kind = OutboxFull if error.errno == errno.ENOSPC else OutboxError
             raise kind(f"{self.path}: cannot be made ({error.strerror}): check disk and permissions") from None
 
+    @contextmanager
+    def _explaining_the_disk(self) -> Iterator[None]:
+        """Lets no error of the operating system's out either."""
+        try:
+            yield
+        except OSError as error:
+            raise OutboxError(f"{self.path}: its disk fails ({error.strerror}): check disk and permissions") from None
+
     def _refuse_when_noted(self) -> None:
-        if self._damage_note.exists():
-            raise OutboxDamaged(f"{self.path}: gate-agent met damage in it")
+        with self._explaining_the_disk():
+            if self._damage_note.exists():
+                raise OutboxDamaged(f"{self.path}: gate-agent met damage in it")
 
     def _create_if_new(self) -> bool:
         if self._connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
@@ -107,7 +118,6 @@ class Recorder:
             self._connection.execute("INSERT INTO forgotten VALUES (1, 0, 0)")
             self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        sync_folder(self.path.parent)  # the file's name itself must survive a power cut
         return True
 
     def _checked_backlog(self) -> Backlog:
@@ -264,11 +274,16 @@ class Recorder:
             self._connection.execute("UPDATE head SET before_log = ?, before_seq = ?, before_hash = ?", (head.log, head.seq, head.hash))
 
     def is_gone(self) -> bool:
-        """Tells whether the file was taken from its path, or another put there; what it holds can still be read until `close`."""
-        try:
-            return self.path.stat().st_ino != self._inode
-        except FileNotFoundError:
-            return True
+        """Tells whether the file was taken from its path, or another put there; what it holds can still be read until `close`.
+
+        Raises:
+            OutboxError: the disk does not say.
+        """
+        with self._explaining_the_disk():
+            try:
+                return self.path.stat().st_ino != self._inode
+            except FileNotFoundError:
+                return True
 
     @property
     def connection(self) -> sqlite3.Connection:

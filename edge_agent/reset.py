@@ -109,15 +109,15 @@ def _agreed(state: Path, discard: int, *, new_keys: bool) -> Plan:
             f"or throw them away for good: gate-agent reset --discard {waiting}"
         )
     with closing(Documents(state)) as documents:
-        return Plan(_former(documents, None if waits is None else waits.head), waiting, new_keys)
+        return Plan(_former(documents, None if waits is None else waits.last), waiting, new_keys)
 
 
-def _former(documents: Documents, head: LogHead | None) -> dict[str, Any]:
-    """Who the device was and the end of its last log; what an earlier reset noted stays where there is nothing newer."""
+def _former(documents: Documents, last: LogHead | None) -> dict[str, Any]:
+    """Who the device was and its last entry; what an earlier reset noted stays where there is nothing newer."""
     now = takeover.enrolment_now(documents)  # sets damaged documents aside
     noted = dict(documents.get(identity.FORMER) or {})
     if now is not None:
         noted |= {"org": now["org"], "device": now["device"]}
-    if head is not None and head.seq > 0:
-        noted |= {"log": head.log.hex(), "seq": head.seq, "hash": head.hash.hex()}
+    if last is not None:
+        noted |= {"log": last.log.hex(), "seq": last.seq, "hash": last.hash.hex()}
     return noted

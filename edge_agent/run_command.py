@@ -142,6 +142,7 @@ def _carry(
     keeper.use(link)
     clock = partial(trusted_ms, always=settings.device.clock == "system")
     uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), clock, keeper)
+    uplink.use(link)
     threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)

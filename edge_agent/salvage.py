@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge_agent.carving import copy
 from edge_agent.disk import sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
-from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged
+from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged, OutboxUnread
+from edge_agent.pages import Pages, RawFile
 from edge_agent.recorder import Recorder
 
 _COPY = "copy"
@@ -37,19 +38,24 @@ class Salvaged:
 
     Attributes:
         kept: entries taken over.
-        unreadable: found, but not whole entries.
-        missing: numbers up to the head that are neither kept nor known to be forgotten; None when the head cannot be read.
+        unreadable: rows that are not whole entries and were found nowhere else; they are among the missing.
+        missing: entries that waited and are not kept, at most, as far as the head and the counters can be read; None when the head
+            cannot.
+        counted: whether the counters could be read; without them what waited before the oldest kept is not among the missing.
         folder: where the damaged files lie now.
     """
 
     kept: int
     unreadable: int
     missing: int | None
+    counted: bool
     folder: Path
 
     def facts(self) -> Mapping[str, int]:
         """What the log's salvage entry says."""
         rest = {"head_unreadable": 1} if self.missing is None else {"missing": self.missing}
+        if not self.counted:
+            rest["counters_unreadable"] = 1
         return {"kept": self.kept, "unreadable": self.unreadable, **rest}
 
 
@@ -93,24 +99,34 @@ def _set_aside(path: Path, wall_ms: int) -> Path:
     return folder
 
 
-def _copy_all(files: list[Path], folder: Path) -> None:
-    if shutil.disk_usage(folder.parent).free < _COPIES_AT_MOST * sum(file.stat().st_size for file in files):
+def _opened(folder: Path, name: str, undo: ExitStack) -> list[RawFile]:
+    """The damaged file and its write-ahead log, as far as there is anything in them."""
+    found = []
+    for file in (folder / name, folder / f"{name}-wal"):
+        if file.exists() and file.stat().st_size:
+            found.append(RawFile(file))
+            undo.callback(found[-1].close)
+    return found
+
+
+def _copy_all(files: list[RawFile], folder: Path) -> None:
+    if shutil.disk_usage(folder.parent).free < _COPIES_AT_MOST * sum(file.size for file in files):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     folder.mkdir(mode=0o700)
     for file in files:
         copy(file, folder / file.name)
 
 
-def _copied(main: Path, undo: ExitStack) -> sqlite3.Connection | None:
+def _copied(files: list[RawFile], main: Path, undo: ExitStack) -> sqlite3.Connection | None:
     """SQLite on a copy; on the file as it is, without its write-ahead log, when the disk has no room for one."""
-    if not main.exists() or not main.stat().st_size:
+    if not any(file.name == main.name for file in files):
         return None
     folder = main.parent / _COPY
     shutil.rmtree(folder, ignore_errors=True)
     undo.callback(shutil.rmtree, folder, ignore_errors=True)
     uri = f"{(folder / main.name).absolute().as_uri()}?mode=rw"
     try:
-        _copy_all([file for file in (main, main.with_name(f"{main.name}-wal")) if file.exists()], folder)
+        _copy_all(files, folder)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         uri = f"{main.absolute().as_uri()}?mode=ro&immutable=1"
@@ -119,18 +135,20 @@ def _copied(main: Path, undo: ExitStack) -> sqlite3.Connection | None:
     return connection
 
 
-def _readable(folder: Path, name: str, finds: Finds, still_open: Recorder | None, undo: ExitStack) -> None:
+def _search(main: Path, files: list[RawFile], finds: Finds, still_open: Recorder | None, undo: ExitStack) -> None:
     """Finds all that can still be read: through the connection that is open yet, in the copy, in the bytes."""
     connections = [still_open.connection] if still_open is not None else []
-    if (copied := _copied(folder / name, undo)) is not None:
+    if (copied := _copied(files, main, undo)) is not None:
         connections.append(copied)
     for connection in connections:
         finds.search_sql(Sql(connection))
-    for suffix in ("", "-wal"):
-        file = folder / f"{name}{suffix}"
-        if file.exists() and file.stat().st_size:
-            finds.search_bytes(file, undo)
+    finds.search_bytes(Pages(*files))
     finds.heads = [head for connection in connections for head in heads_of(connection)]
+
+
+def _refuse_unread(files: list[RawFile], folder: Path) -> None:
+    if unread := sum(file.unread for file in files):
+        raise OutboxUnread(f"{folder}: the disk does not give {unread} bytes of the damaged outbox now: check the card")
 
 
 def _open_new(path: Path, capacity_bytes: int, keep_free_bytes: int) -> Recorder:
@@ -160,6 +178,7 @@ def salvage(
     *,
     device_key: Ed25519PublicKey | None = None,
     still_open: Recorder | None = None,
+    unread_is_lost: bool = True,
 ) -> tuple[Recorder, Salvaged]:
     """Sets a damaged outbox aside and makes a new one, with a new log, that carries on every readable entry.
 
@@ -168,27 +187,37 @@ def salvage(
         capacity_bytes: for the new one.
         keep_free_bytes: for the new one.
         wall_ms: names the folder.
-        device_key: the device's own key: what claims to be signed with it must be.
+        device_key: the device's own key, with which every entry is signed; None believes what looks like an entry.
         still_open: the one whose file is gone from its path, with its last copy; the caller closes it when all is done.
+        unread_is_lost: what the disk does not give now it will never give again; otherwise that is an error, to be tried again.
 
     Raises:
         OSError: the disk does not even take a rename; nothing was lost.
+        OutboxUnread: the disk does not give all now; nothing was lost.
         OutboxError: the new one cannot be made or filled (a full disk); nothing was lost, the next salvage carries on.
     """
     folder = _set_aside(path, wall_ms)
     finds = Finds(device_key)
     with ExitStack() as undo:
-        _readable(folder, path.name, finds, still_open, undo)
+        files = _opened(folder, path.name, undo)
+        _search(folder / path.name, files, finds, still_open, undo)
+        if not unread_is_lost:
+            _refuse_unread(files, folder)
         recorder = _open_new(path, capacity_bytes, keep_free_bytes)
         try:
             for log, of_log in finds.in_order():
                 recorder.adopt(log, of_log)
+            if not unread_is_lost:
+                _refuse_unread(files, folder)
             head = finds.head()
             if head is not None:
                 recorder.follow(head)
+            kept = recorder.backlog().entries
             undo.close()
             finished = _finish(folder)
         except BaseException:
             recorder.close()
             raise
-    return recorder, Salvaged(finds.kept(), finds.unreadable, finds.missing(), finished)
+    missing = finds.missing()
+    gone = finds.kept() - kept  # found, and not given any more when its turn came
+    return recorder, Salvaged(kept, finds.unreadable(), None if missing is None else missing + gone, finds.counted, finished)

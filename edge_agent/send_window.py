@@ -2,12 +2,14 @@
 
 It walks the outbox in passes. An entry is in the window from its sending until its receipt or its time-out; a timed-out entry
 leaves the window (so that one the province never receipts blocks nobody) and is met again by the next pass. While nothing at
-all is receipted the time-out doubles, so that a province that is away is not flooded.
+all is receipted the time-out doubles, so that a province that is away is not flooded. What is still in the connection's hands does not
+time out: on a thin line sending it again would put ever more copies before what is new.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 LONGEST_TIMEOUT_S = 600.0
 
@@ -39,6 +41,7 @@ class SendWindow:
         self._base_timeout_s = timeout_s
         self._timeout_s = timeout_s
         self._due_s: OrderedDict[int, float] = OrderedDict()  # ordinal → when it times out, in that order
+        self._in_hand: dict[int, Callable[[], bool]] = {}
         self._doubles_from_s = float("-inf")  # the time-out doubles once a silent round, not once an entry
         self.after = 0  # the pass has sent everything up to this ordinal
         self._left_behind = False  # the pass has passed an entry that timed out
@@ -47,6 +50,7 @@ class SendWindow:
     def restart(self) -> None:
         """Begins a new pass from the oldest entry: the connection is new, and what was under way may be lost."""
         self._due_s.clear()
+        self._in_hand.clear()
         self.after = 0
         self._left_behind = False
         self._next_pass_s = None
@@ -59,9 +63,17 @@ class SendWindow:
         """Tells whether an entry is in the window."""
         return ordinal in self._due_s
 
-    def sent(self, ordinal: int, now_s: float) -> None:
-        """Notes that the entry with this ordinal was handed to the connection."""
+    def sent(self, ordinal: int, now_s: float, in_hand: Callable[[], bool] | None = None) -> None:
+        """Notes that the entry with this ordinal was handed to the connection.
+
+        Args:
+            ordinal: which.
+            now_s: monotonic seconds.
+            in_hand: tells whether the broker does not have it yet; None when nobody knows.
+        """
         self._due_s[ordinal] = now_s + self._timeout_s
+        if in_hand is not None:
+            self._in_hand[ordinal] = in_hand
         self.after = max(self.after, ordinal)
 
     def passed(self, ordinal: int) -> None:
@@ -72,14 +84,18 @@ class SendWindow:
         """Notes that the outbox has forgotten ordinals `first` to `last`: the province is there, time-outs are short again."""
         if last - first >= len(self._due_s):
             for ordinal in [ordinal for ordinal in self._due_s if first <= ordinal <= last]:
-                del self._due_s[ordinal]
+                self._leave(ordinal)
         else:
             for ordinal in range(first, last + 1):
-                self._due_s.pop(ordinal, None)
+                self._leave(ordinal)
         excess_s = self._timeout_s - self._base_timeout_s
         if excess_s:  # what went out while time-outs were long comes due sooner too
             self._due_s = OrderedDict((ordinal, due_s - excess_s) for ordinal, due_s in self._due_s.items())
         self._timeout_s, self._doubles_from_s = self._base_timeout_s, float("-inf")
+
+    def _leave(self, ordinal: int) -> None:
+        self._due_s.pop(ordinal, None)
+        self._in_hand.pop(ordinal, None)
 
     def reached_end(self, now_s: float) -> None:
         """Notes that the pass has met the end of the outbox: what timed out on the way is due again after a time-out."""
@@ -90,8 +106,13 @@ class SendWindow:
         """Lets time-outs happen, and starts the next pass when it is due."""
         expired = False
         while self._due_s and next(iter(self._due_s.values())) <= now_s:
-            self._due_s.popitem(last=False)
-            expired = True
+            ordinal = next(iter(self._due_s))
+            if (in_hand := self._in_hand.get(ordinal)) is not None and in_hand():
+                self._due_s[ordinal] = now_s + self._timeout_s
+                self._due_s.move_to_end(ordinal)
+            else:
+                self._leave(ordinal)
+                expired = True
         if expired:
             self._left_behind = True
         if expired and now_s >= self._doubles_from_s:

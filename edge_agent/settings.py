@@ -156,7 +156,7 @@ class AgentSettings:
     receipt_timeout_s: float = setting(
         "an entry without a receipt for so long is sent again; doubles up to ten minutes", 20.0, least=0.5, most=600
     )
-    keepalive_s: int = setting("the broker misses this device after one and a half times this", 30, least=5, most=3600)
+    keepalive_s: int = setting("the broker and this device miss each other within one and a half times this", 30, least=5, most=3600)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ PREFIX = "gate/v1"
 PROVINCE = "province"  # reserved: no organisation may have this name
 KEYRING = f"{PREFIX}/{PROVINCE}/keyring"
 ALL_ENTRIES = f"{PREFIX}/+/+/entries"
+SHARED_ENTRIES = f"$share/collectors/{ALL_ENTRIES}"  # MQTT 5, 4.8.2: the broker deals them out among all who subscribe so
 ALL_CERTIFICATE_REQUESTS = f"{PREFIX}/+/+/certificate/request"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 NAME_RULE = "1 to 40 lower-case letters, digits and inner hyphens"

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from edge_agent import broker_link, envelope, receipt, stored_keyring, stored_time, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
-from edge_agent.certificate_keeper import CertificateKeeper
+from edge_agent.certificate_keeper import CertificateKeeper, Link
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.entry import UnknownVersion
@@ -27,6 +27,7 @@ from edge_agent.identity import Identity
 from edge_agent.outbox import FILE_NAME, OutboxError, Waiting
 from edge_agent.send_window import SendWindow
 from edge_agent.settings import AgentSettings
+from edge_agent.silence import Silence
 from edge_agent.stored_keyring import NoKeyring, OlderKeyring
 from edge_agent.topics import Leaf
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.5  # how often the outbox is looked at when firmware's socket is silent
 _RETRY_OUTBOX_S = 1.0
 _REPEAT_TROUBLE_S = 60.0
+_PATIENCE_TIMEOUTS = 6  # so many receipt time-outs without any receipt, and the connection is made anew
 _NOTE_TIME_MS = 6 * 3_600_000  # oftener would only wear the card
 
 
@@ -63,7 +65,7 @@ class Uplink:
         settings: window and time-outs.
         state: the device's state folder.
         work: where events arrive; others may put `Recorded` and `Stop` there.
-        publish: hands a message to the connection.
+        publish: hands a message to the connection; what it returns tells whether the broker does not have it yet.
         on_change: called when something worth telling has happened (for the status file).
         trusted_ms: the wall time if it can be trusted, given a signed lower bound of it.
         keeper: watches our certificate; None when nobody does.
@@ -75,12 +77,13 @@ class Uplink:
         settings: AgentSettings,
         state: Path,
         work: queue.SimpleQueue[Work],
-        publish: Callable[[Message], None],
+        publish: Callable[[Message], Callable[[], bool] | None],
         on_change: Callable[[], None] = lambda: None,
         trusted_ms: Callable[[int], int | None] = lambda _not_before_ms: None,
         keeper: CertificateKeeper | None = None,
     ) -> None:
         self._keeper = keeper
+        self._link: Link | None = None
         self._identity = identity
         self._signer = identity.signer.public_key()
         self._state = state
@@ -92,6 +95,7 @@ class Uplink:
         self._noted_ms = self._not_before_ms
         self._spoiled: set[int] = set()
         self._window = SendWindow(settings.window, settings.receipt_timeout_s)
+        self._silence = Silence(settings.receipt_timeout_s * _PATIENCE_TIMEOUTS)
         self._page_size = settings.window * 2
         self._outbox: Forwarder | None = None
         self._outbox_trouble = ""
@@ -103,6 +107,10 @@ class Uplink:
         self.trouble = "not connected yet"
         self.counters: Counter[str] = Counter()
         self.last_receipt_ms = 0
+
+    def use(self, link: Link) -> None:
+        """Names the connection to make anew when it brings no receipts."""
+        self._link = link
 
     def run(self) -> None:
         """Works until a `Stop` arrives."""
@@ -129,7 +137,7 @@ class Uplink:
             case Connected():
                 self.connected, self.trouble = True, ""
                 log.info("connected to the broker")
-                self._window.restart()
+                self._begin_again()
                 self._publish(status_message(self._identity, "online"))
                 if self._keeper is not None:
                     self._keeper.connected()
@@ -137,7 +145,7 @@ class Uplink:
                 if self.connected or why != self.trouble:
                     log.warning("%s", why)
                 self.connected, self.trouble = False, why
-                self._window.restart()
+                self._begin_again()
                 if self._keeper is not None:
                     self._keeper.disconnected(refused=refused)
             case Arrived(topic, payload):
@@ -145,6 +153,10 @@ class Uplink:
             case Recorded() | Stop():
                 return
         self._on_change()
+
+    def _begin_again(self) -> None:
+        self._window.restart()
+        self._silence.restart()
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         try:
@@ -190,6 +202,7 @@ class Uplink:
             stored_time.note(self._state, self._keyring_counter, payload)
 
     def _receipted(self, given: receipt.Receipt) -> None:
+        self._silence.heard()
         outbox = self._open_outbox()
         if outbox is None:
             return
@@ -245,6 +258,8 @@ class Uplink:
         self._window.tick(now_s)
         if self.connected and self._keeper is not None:
             self._keeper.look()
+        if self.connected and self._silence.is_over(now_s):
+            self._renew()
         outbox = self._open_outbox()
         if outbox is None or not self.connected:
             return
@@ -252,6 +267,12 @@ class Uplink:
             self._send_pages(outbox, now_s)
         except OutboxError as error:
             self._lose_outbox(error)
+
+    def _renew(self) -> None:
+        self.counters["silences"] += 1
+        log.warning("connected, but entries sent long ago have no receipt: connecting anew")
+        if self._link is not None:
+            self._link.renew()
 
     def _send_pages(self, outbox: Forwarder, now_s: float) -> None:
         while self._window.room() > 0:
@@ -265,8 +286,9 @@ class Uplink:
                 if self._is_spoiled(waiting):
                     self._window.passed(waiting.ordinal)
                     continue
-                self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
-                self._window.sent(waiting.ordinal, now_s)
+                in_hand = self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
+                self._window.sent(waiting.ordinal, now_s, in_hand)
+                self._silence.sent(now_s)
                 self.counters["sent"] += 1
             if len(page) < self._page_size:
                 self._window.reached_end(now_s)

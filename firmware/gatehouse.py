@@ -44,7 +44,12 @@ _MB = 1_000_000
 
 
 def open_recorder(
-    settings: Settings, *, damaged: bool = False, device_key: Ed25519PublicKey | None = None, still_open: Recorder | None = None
+    settings: Settings,
+    *,
+    damaged: bool = False,
+    device_key: Ed25519PublicKey | None = None,
+    still_open: Recorder | None = None,
+    unread_is_lost: bool = True,
 ) -> tuple[Recorder, Salvaged | None]:
     """Opens the outbox, setting a damaged one aside first.
 
@@ -53,8 +58,10 @@ def open_recorder(
         damaged: damage was met in it, even if it opens: then it lies in a part that opening does not read.
         device_key: the device's own key, against which salvaged entries are checked.
         still_open: the outbox until now, whose file is gone from its path: its entries are carried on, and the caller closes it.
+        unread_is_lost: see `salvage`.
 
     Raises:
+        OutboxUnread: a damaged one cannot be read whole now.
         OutboxError: it cannot be opened or made.
         OSError: the same.
     """
@@ -65,7 +72,9 @@ def open_recorder(
             return Recorder(path, *limits), None
         except OutboxDamaged as error:
             log.error("%s: setting it aside", error)  # noqa: TRY400 - a message for people
-    recorder, salvaged = salvage(path, *limits, system_clock.wall_ms(), device_key=device_key, still_open=still_open)
+    recorder, salvaged = salvage(
+        path, *limits, system_clock.wall_ms(), device_key=device_key, still_open=still_open, unread_is_lost=unread_is_lost
+    )
     log.warning("salvaged %d entries, %d unreadable; the damaged file is in %s", salvaged.kept, salvaged.unreadable, salvaged.folder)
     return recorder, salvaged
 

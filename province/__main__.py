@@ -29,6 +29,7 @@ _COMMANDS = {
     "prove": "certify that a scanner's day is complete, or where it is not",
     "subject": "look up, hand out or erase what is kept of one person",
     "audit": "check and show the log of every unmasked look",
+    "certificates": "when the province's own end, and renewing them",
     "keyring": "show the published sealing keys, publish longer ones",
     "retention": "destroy what is past retention",
 }

@@ -31,6 +31,7 @@ from province.tls_authority import TlsAuthority
 
 _log = logging.getLogger(__name__)
 CERTIFICATE_LIFE = timedelta(days=366)
+_CERTIFICATES_A_DAY = 24  # to one name; a stolen device could otherwise ask for so many that the list which revokes them grows past use
 
 
 class _Refusal(Exception):
@@ -196,6 +197,9 @@ class Admission:
 
     def _certify(self, connection: sqlite3.Connection, request: Request, name: DeviceName, now_ms: int) -> x509.Certificate:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        a_day_ago = now - timedelta(days=1)
+        if certificates.given_since(connection, name, int((a_day_ago + self._life).timestamp() * 1000)) >= _CERTIFICATES_A_DAY:
+            raise _Refusal(f"{name} was given {_CERTIFICATES_A_DAY} certificates within a day: ask again tomorrow")
         certificate = self._authority.certify(joining.tls_key(request), str(name), now, self._life)
         certificates.note(connection, name, certificate)
         return certificate

@@ -7,7 +7,7 @@ import pwd
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
-from province.layout import COLLECTOR, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS_MOST, REGISTRAR, Layout, Settings, collector_name
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
@@ -21,17 +21,23 @@ def rules() -> str:
         *(f"pattern read {topics.PREFIX}/%u/{leaf}" for leaf in topics.DEVICE_READS),
         f"pattern read {topics.KEYRING}",
         "",
-        f"user {COLLECTOR}",
-        f"topic read {topics.ALL_ENTRIES}",
-        f"topic write {topics.PREFIX}/+/+/{topics.Leaf.RECEIPTS}",
-        f"topic write {topics.KEYRING}",
-        "",
+        *(line for number in range(1, COLLECTORS_MOST + 1) for line in _collector(number)),
         f"user {REGISTRAR}",
         f"topic read {topics.ALL_CERTIFICATE_REQUESTS}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.CERTIFICATE_ISSUED}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _collector(number: int) -> list[str]:
+    return [
+        f"user {collector_name(number)}",
+        f"topic read {topics.ALL_ENTRIES}",
+        f"topic write {topics.PREFIX}/+/+/{topics.Leaf.RECEIPTS}",
+        f"topic write {topics.KEYRING}",
+        "",
+    ]
 
 
 def _user() -> str:

@@ -16,25 +16,25 @@ from edge_agent.console import print_json
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
-from province import secret_files
-from province.clock import now_ms, shown
+from province import officers, renewing, secret_files
+from province.clock import now_ms
 from province.collector import Collector
 from province.errors import NotAProvince, ProvinceError
 from province.intake import Refused
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore
-from province.layout import COLLECTOR, Layout
-from province.officers import ends_ms, load_officer
+from province.layout import COLLECTORS_MOST, Layout, collector_name
 from province.register import Register, Stored
+from province.terms import Watch
 
 _log = logging.getLogger(__name__)
-_WARN_BEFORE_MS = 365 * 86_400_000
 
 _EPILOG = """\
 examples:
   gate-province collect /srv/gate                               the broker on this machine
   gate-province collect /srv/gate --broker mqtt.example.vn:8883
   gate-province collect /srv/gate --events | jq -c .            follow each entry; no person's data
+  gate-province collect /srv/gate --number 1, and another with --number 2: two share the work (Mosquitto can, RabbitMQ 3 cannot)
 
 Stops on Ctrl-C or SIGTERM. Entries that come meanwhile wait at the broker, and in any case at their device.
 """
@@ -51,6 +51,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     parser.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
+    parser.add_argument(
+        "--number", type=int, choices=range(1, COLLECTORS_MOST + 1), metavar="N",
+        help=f"one of up to {COLLECTORS_MOST} collectors side by side, each with its own number; the broker deals entries out to them",
+    )  # fmt: skip
     parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
     parser.add_argument("--verbose", action="store_true", help="log each batch too")
 
@@ -73,16 +77,18 @@ def broker_address(text: str | None, default: tuple[str, int]) -> tuple[str, int
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def endpoint(layout: Layout, address: tuple[str, int]) -> Endpoint:
-    """The broker as the collector reaches it, with the collector's certificate."""
-    return Endpoint(*address, layout.authority_certificate, layout.collector / "client.crt", layout.collector / "client.key")
+def endpoint(layout: Layout, address: tuple[str, int], number: int = 1) -> Endpoint:
+    """The broker as the collector reaches it, with that collector's certificate."""
+    return Endpoint(*address, layout.authority_certificate, *layout.collector_identity(number))
 
 
-def _the_only_one(layout: Layout) -> ProcessLock:
+def _the_only_one(layout: Layout, number: int) -> ProcessLock:
     """Two collectors of one name would throw each other out of the broker for ever."""
     try:
-        return ProcessLock(layout.collector_lock, "collector")
-    except (AlreadyRunning, OSError) as error:
+        return ProcessLock(layout.collector_lock(number), "collector")
+    except AlreadyRunning as error:
+        raise ProvinceError(f"{error}, or give each a --number.") from None
+    except OSError as error:
         raise ProvinceError(f"{error}.") from None
 
 
@@ -129,8 +135,9 @@ def run(args: argparse.Namespace) -> int:
     address = broker_address(args.broker, (settings.hosts[0], settings.port))
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
-    with _the_only_one(layout):
-        return collect(layout, address, report=EventPrinter() if args.events else lambda _item, _committed_ms: None)
+    with _the_only_one(layout, args.number or 1):
+        report = EventPrinter() if args.events else lambda _item, _committed_ms: None
+        return collect(layout, address, report, number=args.number)
 
 
 def collect(
@@ -138,6 +145,7 @@ def collect(
     address: tuple[str, int],
     report: Callable[[Stored | Refused, int], None],
     make_link: type[BrokerLink] = BrokerLink,
+    number: int | None = None,
 ) -> int:
     """Runs the collector in this process until SIGTERM or SIGINT; call it from the main thread.
 
@@ -146,22 +154,30 @@ def collect(
         address: the broker's host and port.
         report: see `Collector`.
         make_link: makes the connection.
+        number: which of several side by side; None for one alone.
 
     Raises:
         NotAProvince: keys are missing.
         KeystoreAway: the keystore is not there.
+        RegisterReplaced: another register was put there meanwhile.
     """
     settings, keystore = layout.read_settings(), Keystore(layout.keystore)
-    office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
-    officer = load_officer(layout, Power.RECEIPTS)
+    renewing.finish_exchanges(layout)
+    clerk, officer = officers.fresh(layout, Power.KEYRING), officers.fresh(layout, Power.RECEIPTS)
+    office, watch = KeyringOffice(layout, settings, clerk.now()), Watch(layout)
     _warn_of_secrets(layout)
-    _warn_of_ends(layout)
+    watch.tell(now_ms())
+
+    def look_after() -> None:
+        office.sign_as(clerk.now())
+        watch.tell(now_ms())
+
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
-        collector = Collector(register, keystore, office, officer, report)
+        collector = Collector(register, keystore, office, officer.now, report, look_after)
         try:
-            link = make_link(endpoint(layout, address), COLLECTOR, [topics.ALL_ENTRIES], collector.on_event, manual_ack=True)
+            link = _link(layout, address, number, collector, make_link)
         except OSError as error:  # ssl.SSLError is one
             raise NotAProvince(f"{layout.collector}: the collector's certificate cannot be used ({error}). Restore it.") from None
         stop_when_asked(collector.stop, "after the batch in hand")
@@ -173,6 +189,18 @@ def collect(
             link.stop()
     _log.info("stopped")
     return 0
+
+
+def _link(layout: Layout, address: tuple[str, int], number: int | None, collector: Collector, make_link: type[BrokerLink]) -> BrokerLink:
+    """The connection of one alone, for whom the broker keeps entries while it is away, or of one of several.
+
+    Of several, one that is away must be dealt nothing: its session ends with its connection, and devices send again what was lost so.
+    """
+    own, entries = number or 1, topics.ALL_ENTRIES if number is None else topics.SHARED_ENTRIES
+    clean = number is not None
+    return make_link(
+        endpoint(layout, address, own), collector_name(own), [entries], collector.on_event, manual_ack=True, clean_session=clean
+    )
 
 
 def _warn_of_secrets(layout: Layout) -> None:
@@ -189,12 +217,3 @@ def _warn_of_secrets(layout: Layout) -> None:
             there = True
         if there:
             _log.warning("%s is still on this machine: whoever takes it can %s. Move it to a stick in a safe.", folder, power)
-
-
-def _warn_of_ends(layout: Layout) -> None:
-    """Says in good time when scanners with a trusted clock would refuse what is signed here."""
-    ends = min(ends_ms(layout, power) for power in (Power.KEYRING, Power.RECEIPTS))
-    if ends < now_ms():
-        _log.error("the signing keys are certified no longer since %s: scanners refuse receipts. gate-province keyring renew", shown(ends))
-    elif ends < now_ms() + _WARN_BEFORE_MS:
-        _log.warning("the signing keys are certified until %s only: gate-province keyring renew", shown(ends))

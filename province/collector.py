@@ -25,7 +25,7 @@ from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
 from province import devices, revocations
 from province.clock import now_ms
-from province.database import RegisterBusy
+from province.database import RegisterBusy, RegisterReplaced
 from province.errors import ProvinceError
 from province.intake import Intake, Reason, Refused, Taken
 from province.keyring_office import KeyringOffice
@@ -44,7 +44,7 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
 class Link(Protocol):
     """The part of `BrokerLink` the collector uses."""
 
-    def publish(self, message: Message) -> None:
+    def publish(self, message: Message) -> object:
         """Hands a message over for sending."""
 
     def acknowledge(self, handle: tuple[int, int]) -> None:
@@ -66,8 +66,9 @@ class Collector:
         register: opened in the thread that calls `work`.
         keystore: the day keys.
         office: extends the keyring.
-        officer: signs receipts.
+        officer: who signs receipts now.
         report: called for each message after its batch is committed and receipted, with the time of the commit.
+        look_after: called once a minute, for what a service of years has to look after.
 
     Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
     """
@@ -77,14 +78,16 @@ class Collector:
         register: Register,
         keystore: Keystore,
         office: KeyringOffice,
-        officer: Officer,
+        officer: Callable[[], Officer],
         report: Callable[[Stored | Refused, int], None] = lambda _item, _committed_ms: None,
+        look_after: Callable[[], None] = lambda: None,
     ) -> None:
         self._register = register
         self._keystore = keystore
         self._office = office
         self._officer = officer
         self._report = report
+        self._look_after = look_after
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
         self._flooded = 0
@@ -120,12 +123,17 @@ class Collector:
         self._queue.put(None)
 
     def work(self, link: Link) -> None:
-        """Handles what arrives until `stop`."""
+        """Handles what arrives until `stop`.
+
+        Raises:
+            RegisterReplaced: the register is another one now; nothing is receipted any more.
+        """
         checked_s = float("-inf")
         while not self._stopping.is_set():
             batch = self._take()
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
+                self._look_after()
                 self._extend_keyring()
                 self._revoke_again()
                 self._erase_again()
@@ -186,7 +194,7 @@ class Collector:
         began_s = time.monotonic()
         results = self._commit_at_last([item.arrived for item in batch])
         committed_ms = now_ms()
-        for message in receipts(results, committed_ms, self._officer):
+        for message in receipts(results, committed_ms, self._officer()):
             link.publish(message)
         for item in batch if results else ():
             if item.connection == self._connection:
@@ -209,7 +217,7 @@ class Collector:
     def _commit(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
         try:
             return self._register.store(self._examine(batch), now_ms)
-        except (RegisterBusy, KeystoreAway):
+        except (RegisterBusy, RegisterReplaced, KeystoreAway):
             raise
         except Exception as error:  # noqa: BLE001 - a message that meets a fault of ours must stop neither the others nor the process
             _log.error("internal error with %d messages: %s", len(batch), _where(error))  # no trace: an error's text may hold data

@@ -17,6 +17,10 @@ class RegisterBusy(ProvinceError):
     """The database cannot take this now (locked, disk full, disk error): nothing of it was stored; try again."""
 
 
+class RegisterReplaced(ProvinceError):
+    """Another file stands where the open register was: what is written now, nobody would find again."""
+
+
 def explain(error: sqlite3.Error, path: Path) -> RegisterBusy:
     """Says what is wrong with the database and what to do; never which values were written."""
     code = getattr(error, "sqlite_errorname", None) or type(error).__name__
@@ -92,6 +96,42 @@ def _another(path: Path, application_id: int, version: int) -> str:
         f"{path}: a register of version {version}, made by an older release; this one needs {SCHEMA_VERSION} and does not convert it. "
         "Found a new province (gate-province init) and let the scanners join it, or go on with the release that made it."
     )
+
+
+class Place:
+    """Knows the files of an open register, the database and its write-ahead log, so that their loss is seen.
+
+    SQLite goes on writing into files that were moved away, deleted or unmounted, and says nothing.
+
+    Args:
+        path: the database file, open by now.
+
+    Raises:
+        RegisterBusy: it is gone already.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files = self._look()
+
+    def _look(self) -> list[tuple[int, int]]:
+        try:
+            states = [file.stat() for file in (self._path, self._path.with_name(f"{self._path.name}-wal"))]
+        except OSError as error:
+            raise RegisterBusy(f"{error.filename}: is not there any more ({error.strerror}): mount it or put it back") from None
+        return [(state.st_dev, state.st_ino) for state in states]
+
+    def check(self) -> None:
+        """Makes sure that what is written to the connection is in the files that stand there.
+
+        Raises:
+            RegisterBusy: they are away; wait for them.
+            RegisterReplaced: they are others.
+        """
+        if self._look() != self._files:
+            raise RegisterReplaced(
+                f"{self._path}: another file was put there while it was open. See that it is the right one, start again."
+            )
 
 
 def fold(connection: sqlite3.Connection) -> bool:

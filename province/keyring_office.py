@@ -91,11 +91,15 @@ class KeyringOffice:
     def __init__(self, layout: Layout, settings: Settings, officer: Officer) -> None:
         self._layout = layout
         self._settings = settings
-        self._officer = officer
-        self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(layout)).not_after_ms
+        self.sign_as(officer)
         self._keystore = Keystore(layout.keystore)
         self.signed = read_signed(layout)
         self._current = check(layout, self.signed)
+
+    def sign_as(self, officer: Officer) -> None:
+        """Signs with this key and certificate from now on: they may have been renewed."""
+        self._officer = officer
+        self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(self._layout)).not_after_ms
 
     @property
     def current(self) -> Keyring:
@@ -160,7 +164,7 @@ class KeyringOffice:
 
     def _write(self, longer: Keyring) -> None:
         if longer.issued_ms > self._signer_ends_ms:  # nobody would take it, and the one there is would be gone
-            raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province keyring renew --help")
+            raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province certificates renew --help")
         signed = keyring.issue(longer, self._officer)
         write_atomically(self._layout.keyring, signed, PUBLIC)  # the private halves are on disk before the public ones are
         self.signed, self._current = signed, longer

@@ -11,9 +11,24 @@ from province.errors import NotAProvince
 from province.files import write_atomically
 
 FORMAT = "gate-scanner-province/1"
-COLLECTOR = "province/collector"  # the collector's common name, user name and client id at the broker
+COLLECTOR = "province/collector"  # the collector's common name, user name and client id at the broker; of further ones see below
+COLLECTORS_MOST = 4
 REGISTRAR = "province/registrar"  # the same of `gate-province admit`
 DOOR_PORT = 8884
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"
+
+
+def collector_name(number: int) -> str:
+    """The name at the broker of the collector with this number, from 1 on.
+
+    Example:
+        >>> collector_name(1), collector_name(2)
+        ('province/collector', 'province/collector-2')
+    """
+    return _numbered(COLLECTOR, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +181,23 @@ class Layout:
         return self.root / "keyring.lock"
 
     @property
+    def keys_lock(self) -> Path:
+        """Held by whoever exchanges keys together with their certificates."""
+        return self.root / "keys.lock"
+
+    @property
     def register(self) -> Path:
         """The database."""
         return self.root / "register.sqlite"
 
-    @property
-    def collector_lock(self) -> Path:
-        """Held by the one collector that runs."""
-        return self.root / "collector.lock"
+    def collector_lock(self, number: int) -> Path:
+        """Held by the collector that runs under this number."""
+        return self.root / f"{_numbered('collector', number)}.lock"
+
+    def collector_identity(self, number: int) -> tuple[Path, Path]:
+        """Certificate and key of a collector at the broker."""
+        name = _numbered("client", number)
+        return self.collector / f"{name}.crt", self.collector / f"{name}.key"
 
     def write_settings(self, settings: Settings) -> None:
         """Writes the settings."""

@@ -17,6 +17,7 @@ from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
 from province import clock_truth, database, days, devices, erasures, revocations, wrapping
 from province.alerts import AlertKind
+from province.database import RegisterBusy
 from province.fate import Opened
 from province.identifiers import tokens
 from province.intake import Refused, Taken
@@ -59,6 +60,11 @@ class Register:
     def __init__(self, path: Path, wait_s: float = 5.0) -> None:
         self.path = path
         self._connection = database.connect(path, wait_s)
+        try:
+            self._place = database.Place(path)
+        except RegisterBusy:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -115,10 +121,13 @@ class Register:
 
         Raises:
             RegisterBusy: nothing was stored; try again later.
+            RegisterReplaced: nothing was stored where anybody would find it; open the register anew.
         """
+        self._place.check()
         at_ms = clock()
         with database.transaction(self._connection, self.path):
             results = [put_away(self._connection, item, at_ms) if isinstance(item, Refused) else self._store(item, at_ms) for item in batch]
+        self._place.check()  # committed, but where? no receipt for what lies in a lost file
         return _with_forks(results)
 
     def _store(self, entry: Taken, at_ms: int) -> Stored:

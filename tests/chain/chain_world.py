@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +94,14 @@ class Process:
 
     def wait_until_logged(self, text: str) -> None:
         """Waits for a line of the process's log."""
+        self.until(lambda: text in self.log(), repr(text))
+
+    def until(self, happened: Callable[[], object], what: str) -> None:
+        """Waits for something the process does that offers no event."""
         assert self._process is not None
         deadline_s = time.monotonic() + WAIT_S
-        while text not in self.log():
-            assert time.monotonic() < deadline_s, f"{text!r} is not in {self.log()}"
+        while not happened():
+            assert time.monotonic() < deadline_s, f"never came to {what}: {self.log()}"
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
                 raise AssertionError(f"ended with {self._process.wait(0.02)}: {self.log()}")
 

@@ -11,6 +11,7 @@ from crash_device import Device
 from edge_agent import recorder, salvage
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.pages import FRAME_HEAD_BYTES, PAGE_BYTES, WAL_HEAD_BYTES
 from edge_agent.recorder import Recorder
 
 
@@ -32,7 +33,7 @@ def salvage_log(folder: Path) -> None:
     device = Device(folder)
     device.record(14)
     wal = device.path.with_name(f"{FILE_NAME}-wal")
-    at = 32 + 24 + 4096 + 8  # in the second frame's header
+    at = WAL_HEAD_BYTES + FRAME_HEAD_BYTES + PAGE_BYTES + 8  # in the second frame's header
     _spoil(wal, at, bytes([wal.read_bytes()[at] ^ 1]))
     _salvaged(device)
 
@@ -42,7 +43,7 @@ def salvage_pages(folder: Path) -> None:
     device = Device(folder)
     device.record(10)
     device.recorder.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    _spoil(device.path, 0, bytes(4096))
+    _spoil(device.path, 0, bytes(PAGE_BYTES))
     _salvaged(device)
 
 

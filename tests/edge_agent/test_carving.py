@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +18,7 @@ from edge_agent.carving import envelopes_in
 from edge_agent.cbor import encode
 from edge_agent.envelope import ENTRY
 from edge_agent.outbox import FILE_NAME, Spot
-from edge_agent.pages import PAGE_BYTES, read_pieces
+from edge_agent.pages import PAGE_BYTES, Pages, RawFile, read_pieces
 from edge_agent.recorder import Recorder
 
 SIGNER = Ed25519PrivateKey.generate()
@@ -50,16 +49,18 @@ def outbox_with(path: Path, sizes: list[int], fold_at: int) -> list[bytes]:
     return made
 
 
-def found_in(file: Path) -> set[bytes]:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
+def found_in(*files: Path) -> set[bytes]:
+    """What is found in the first file, its pages taken from all."""
+    with ExitStack() as undo:
+        raw = [RawFile(file) for file in files]
+        for one in raw:
+            undo.callback(one.close)
         found = set()
-        for pieces, envelope in envelopes_in(descriptor, file):
-            assert read_pieces(descriptor, pieces) == envelope
-            found.add(envelope)
+        for ways in envelopes_in(raw[0], Pages(*raw)):
+            for pieces, envelope in ways:
+                assert read_pieces(pieces) == envelope
+                found.add(envelope)
         return found
-    finally:
-        os.close(descriptor)
 
 
 @settings(deadline=None, max_examples=40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 import threading
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import WAIT_S, brief
 
+from edge_agent import documents as documents_module
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 
 OLD, NEW = {"counter": 1, "name": "Chợ"}, {"counter": 2, "name": "Bến xe"}
@@ -159,3 +161,47 @@ def test_the_file_can_be_read_by_a_person(tmp_path: Path) -> None:
     put(tmp_path, OLD)
     outer = json.loads((tmp_path / FILE_NAME).read_bytes())
     assert "Chợ" in outer["documents"]
+
+
+# ── sectors that the card does not give ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, file: Path, times: int) -> None:
+    """Lets a file's bytes not be given so many times, and never longer than until another takes its place."""
+    real, left, itself = documents_module._bytes_of, [times], file.stat().st_ino
+
+    def failing(asked: Path) -> bytes:
+        if asked.exists() and asked.stat().st_ino == itself and left[0]:
+            left[0] -= 1
+            raise OSError(errno.EIO, "Input/output error", str(asked))
+        return real(asked)
+
+    monkeypatch.setattr(documents_module, "_bytes_of", failing)
+
+
+def test_a_lost_sector_is_as_a_torn_file_the_version_before_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, OLD)
+    put(tmp_path, NEW)
+    unreadable(monkeypatch, tmp_path / FILE_NAME, 100)
+    assert read(tmp_path) == OLD
+    put(tmp_path, NEW, "other")
+    assert (read(tmp_path), read(tmp_path, "other")) == (OLD, NEW)
+
+
+def test_what_was_away_for_a_moment_is_not_written_over_with_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, OLD)
+    put(tmp_path, NEW)
+    unreadable(monkeypatch, tmp_path / FILE_NAME, 1)
+    with pytest.raises(OSError, match=FILE_NAME):
+        put(tmp_path, NEW, "other")
+    put(tmp_path, OLD, "third")
+    assert (read(tmp_path), read(tmp_path, "third")) == (NEW, OLD)
+
+
+def test_without_a_version_before_an_unreadable_file_is_an_error_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, OLD)
+    (tmp_path / f"{FILE_NAME}.previous").unlink()
+    unreadable(monkeypatch, tmp_path / FILE_NAME, 1)
+    with pytest.raises(OSError, match=FILE_NAME):
+        read(tmp_path)
+    assert read(tmp_path) == OLD

@@ -21,6 +21,7 @@ from sealed_examples import brief, filled, sealed_at
 from edge_agent.envelope import envelope_hash, peek
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
+from edge_agent.pages import PAGE_BYTES
 from edge_agent.receipt import Range, Status
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import salvage
@@ -50,15 +51,15 @@ def _flip(path: Path, rng: random.Random) -> None:
 
 def _garbage_page(path: Path, rng: random.Random) -> None:
     data = bytearray(path.read_bytes())
-    page = rng.randrange(len(data) // 4096) * 4096
-    data[page : page + 4096] = rng.randbytes(4096)
+    page = rng.randrange(len(data) // PAGE_BYTES) * PAGE_BYTES
+    data[page : page + PAGE_BYTES] = rng.randbytes(PAGE_BYTES)
     path.write_bytes(data)
 
 
 def _zero_page(path: Path, rng: random.Random) -> None:
     data = bytearray(path.read_bytes())
-    page = rng.randrange(len(data) // 4096) * 4096
-    data[page : page + 4096] = bytes(4096)
+    page = rng.randrange(len(data) // PAGE_BYTES) * PAGE_BYTES
+    data[page : page + PAGE_BYTES] = bytes(PAGE_BYTES)
     path.write_bytes(data)
 
 
@@ -218,8 +219,8 @@ def test_damage_that_only_the_agent_meets_reaches_firmware(path: Path) -> None:
     forwarder = Forwarder(path)
     data = bytearray(path.read_bytes())
     at = data.find(made[100])
-    page = at // 4096 * 4096
-    data[page : page + 4096] = b"\xff" * 4096
+    page = at // PAGE_BYTES * PAGE_BYTES
+    data[page : page + PAGE_BYTES] = b"\xff" * PAGE_BYTES
     with path.open("r+b") as file:  # in place: both have it open
         file.write(data)
     with pytest.raises(OutboxDamaged):
@@ -243,8 +244,8 @@ def test_an_agent_on_a_file_already_set_aside_does_not_blame_the_new_one(path: P
     filled(path, 200)
     forwarder = Forwarder(path)
     with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (path.stat().st_size - 4096))
+        file.seek(PAGE_BYTES)
+        file.write(b"\xff" * (path.stat().st_size - PAGE_BYTES))
     path.rename(path.with_name("away"))
     filled(path, 1)
     with pytest.raises(OutboxDamaged):

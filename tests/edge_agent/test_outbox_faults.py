@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import outbox_world
@@ -16,6 +17,7 @@ from outbox_worker import envelope_of, place_of
 from outbox_world import ROOMY
 from sealed_examples import WAIT_S, filled, scribbled_at
 
+from edge_agent import recorder as recorder_module
 from edge_agent.entry import NO_PREVIOUS
 from edge_agent.envelope import envelope_hash
 from edge_agent.forwarder import Forwarder
@@ -141,6 +143,23 @@ def test_a_disk_that_became_read_only_is_explained(small_disk: Path) -> None:
     assert type(refused.value) is OutboxError, "a read-only disk is neither full nor is the file damaged"
     with pytest.raises(OutboxError, match="check disk and permissions"):
         Recorder(small_disk / "other.sqlite", ROOMY)
+
+
+def test_a_new_file_whose_name_could_not_be_made_to_stay_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later entries are fsynced, but without its name nobody would find them after a power cut."""
+    synced: list[Path] = []
+
+    def sync(folder: Path) -> None:
+        synced.append(folder)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(recorder_module, "sync_folder", sync)
+    with pytest.raises(OutboxError, match=f"{path}: its disk fails"):
+        Recorder(path, ROOMY)
+    with closing(Recorder(path, ROOMY)) as recorder:
+        assert synced == [path.parent] * 2
+        assert recorder.append(scribbled_at).seq == 1
 
 
 @pytest.mark.parametrize("make", ["no folder", "a folder of that name"])

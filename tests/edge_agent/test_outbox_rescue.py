@@ -140,7 +140,7 @@ def test_a_head_that_cannot_be_read_is_said(path: Path) -> None:
     connection.execute("DELETE FROM head")
     connection.close()
     recorder, salvaged = salvage(path, ROOMY, 0, 1)
-    assert salvaged.facts() == {"kept": 8, "unreadable": 0, "head_unreadable": 1}
+    assert salvaged.facts() == {"kept": 8, "unreadable": 0, "head_unreadable": 1, "counters_unreadable": 1}
     assert predecessor_named_by(recorder) == LogHead(peek(made[0]).header.log, 8, envelope_hash(made[-1]))
     recorder.close()
 

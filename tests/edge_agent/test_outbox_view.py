@@ -23,6 +23,7 @@ from sealed_examples import filled, scribbled_at
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME, OutboxDamaged, OutboxError
 from edge_agent.outbox_view import look_into
+from edge_agent.pages import PAGE_BYTES
 from edge_agent.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
@@ -195,7 +196,7 @@ def test_damage_that_the_agent_noted_is_passed_on_and_none_is_noted_here(tmp_pat
     note.touch()
     assert look_into(path).damage_noted
     note.unlink()
-    path.write_bytes(path.read_bytes()[:-4096])
+    path.write_bytes(path.read_bytes()[:-PAGE_BYTES])
     with pytest.raises(OutboxDamaged):
         look_into(path)
     assert not note.exists()

@@ -32,7 +32,7 @@ def damaged_outbox(path: Path) -> list[bytes]:
 
 
 STEPS = [
-    (Path, "mkdir"), (Path, "rename"), (Path, "unlink"), (salvage_module, "sync_folder"), (salvage_module, "_readable"),
+    (Path, "mkdir"), (Path, "rename"), (Path, "unlink"), (salvage_module, "sync_folder"), (salvage_module, "_search"),
     (Recorder, "__init__"), (Recorder, "logs"), (Recorder, "adopt"),
 ]  # fmt: skip
 

@@ -19,6 +19,7 @@ from edge_agent.broker_link import Connected, Disconnected, Message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.keyring import Keyring
 from edge_agent.outbox import FILE_NAME, OutboxDamaged
+from edge_agent.pages import PAGE_BYTES
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import salvage
 from edge_agent.uplink import Recorded, Stop, Uplink, Work
@@ -73,8 +74,8 @@ def test_damage_in_the_outbox_is_waited_out_until_firmware_has_salvaged_it(
 ) -> None:
     made = filled(state / FILE_NAME, 200)
     data = (state / FILE_NAME).read_bytes()
-    at = data.find(made[100]) // 4096 * 4096
-    (state / FILE_NAME).write_bytes(data[:at] + b"\xff" * 4096 + data[at + 4096 :])
+    at = data.find(made[100]) // PAGE_BYTES * PAGE_BYTES
+    (state / FILE_NAME).write_bytes(data[:at] + b"\xff" * PAGE_BYTES + data[at + PAGE_BYTES :])
     with closing(Agent(state, replace(QUICK, window=500))) as agent:
         agent.until(lambda it: it.connected)
         note = state / f"{FILE_NAME}-damaged"

@@ -21,6 +21,7 @@ from qr_pictures import picture_of
 from drivers.indicator import Signal
 from edge_agent.control import SOCKET_NAME, ControlClient
 from edge_agent.entry import Direction, Kind, Method, Note
+from edge_agent.pages import PAGE_BYTES
 from edge_agent.settings import LaneSettings
 from firmware.gatehouse import Gatehouse
 from firmware.person_codes import write_person
@@ -162,7 +163,7 @@ def test_a_camera_lane_that_stumbles_shows_its_fault_and_comes_back(enrolled: En
 
 def damage(path: Path) -> None:
     with path.open("r+b") as file:
-        file.seek(4096)
+        file.seek(PAGE_BYTES)
         file.write(os.urandom(path.stat().st_size // 3))
 
 

@@ -51,8 +51,9 @@ def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None
             beneath.execute(left.pop(0))
         collector.on_event(Arrived(topic, log.append(), False, (1, 1)))
 
+    officer = load_officer(layout, Power.RECEIPTS)
     with Register(layout.register) as register:
-        collector = Collector(register, Keystore(layout.keystore), office, load_officer(layout, Power.RECEIPTS), seen)
+        collector = Collector(register, Keystore(layout.keystore), office, lambda: officer, seen)
         collector.on_event(Arrived(topic, made or log.append(), False, (1, 1)))
         collector.work(_Broker())
     return results[-1]

@@ -30,7 +30,7 @@ from edge_agent.keyring import EpochKey, Keyring, day_of
 from edge_agent.sealing import Suite
 from edge_agent.topics import DeviceName, Leaf
 from firmware.person_codes import Person
-from province import founding
+from province import broker_config, founding
 from province.clock import now_ms
 from province.enrolling import Place, add_device
 from province.layout import Layout, Settings
@@ -155,18 +155,28 @@ def unpack(file: Path, folder: Path) -> Scanner:
 
 
 class Broker:
-    """Mosquitto with the generated configuration."""
+    """Mosquitto with the generated configuration; at another port another one, with a store of its own."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, port: int | None = None) -> None:
         self.layout = layout
-        self.port = layout.read_settings().port
+        self.port = layout.read_settings().port if port is None else port
         self._log = layout.root.parent / "mosquitto.log"
+        self._config = layout.broker_config if port is None else self._another(layout, port)
         self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def _another(layout: Layout, port: int) -> Path:
+        folder = layout.root.parent / f"broker-{port}"
+        folder.mkdir()
+        text = broker_config.config(layout, replace(layout.read_settings(), port=port))
+        made = folder / "mosquitto.conf"
+        made.write_text(text.replace(str(layout.broker_store), str(folder)).replace(str(layout.broker_pid), str(folder / "pid")))
+        return made
 
     def start(self, **environment: str) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         assert program, "mosquitto is not installed: apt-get install mosquitto"
-        command = [program, "-c", str(self.layout.broker_config)]
+        command = [program, "-c", str(self._config)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment)
         while not self._listens():

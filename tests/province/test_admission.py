@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import WAIT_S
 
 from edge_agent import door_link, joining, knock, ticket
+from edge_agent.device_keys import DeviceKeys
 from edge_agent.joining import Outcome, Wish
 from edge_agent.knock import Untrusted
 from edge_agent.topics import DeviceName
-from province import certificates, database, devices, waiting_room
+from province import admission, certificates, database, devices, waiting_room
 from province.tickets import LIFE_MS
 
 province = admission_world.province
@@ -178,6 +179,26 @@ def test_over_the_broker_each_device_renews_itself_only(province: Province) -> N
     message = other.request(Wish.RENEW)
     answer = joining.read_answer(province.admission.from_broker(message, GRANT.name, province.now_ms), message, province.root)
     assert answer.outcome is Outcome.REFUSED
+
+
+def test_a_stolen_device_cannot_make_the_list_of_revoked_certificates_grow_past_use(
+    province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By asking over and over: measured before, 320 certificates a second, and the time to make the list grows with their square."""
+    monkeypatch.setattr(admission, "_CERTIFICATES_A_DAY", 3)
+    keys, other, text = new_keys(), new_keys(), province.ticket()
+    province.welcome(text, keys)
+    province.welcome(province.ticket(replace(GRANT, name=DeviceName("bus-co", "scanner-2"))), other)
+
+    def renewed(asking: DeviceKeys, name: DeviceName = GRANT.name) -> Outcome:
+        message = asking.request(Wish.RENEW)
+        return joining.read_answer(province.admission.from_broker(message, name, province.now_ms), message, province.root).outcome
+
+    assert [renewed(keys) for _each in range(4)] == [Outcome.WELCOME] * 2 + [Outcome.REFUSED] * 2
+    assert "ask again tomorrow" in province.refused(text, keys)  # nor with the ticket it has used
+    assert renewed(other, DeviceName("bus-co", "scanner-2")) is Outcome.WELCOME
+    province.now_ms += 86_401_000
+    assert renewed(keys) is Outcome.WELCOME
 
 
 def test_a_revoked_key_gets_nothing_any_more(province: Province) -> None:

@@ -33,10 +33,16 @@ def test_the_rules_are_one_a_leaf() -> None:
         "pattern read gate/v1/%u/config/desired",
         "pattern read gate/v1/%u/certificate/issued",
         "pattern read gate/v1/province/keyring",
-        "user province/collector",
-        "topic read gate/v1/+/+/entries",
-        "topic write gate/v1/+/+/receipts",
-        "topic write gate/v1/province/keyring",
+        *(
+            line
+            for name in ("collector", "collector-2", "collector-3", "collector-4")
+            for line in (
+                f"user province/{name}",
+                "topic read gate/v1/+/+/entries",
+                "topic write gate/v1/+/+/receipts",
+                "topic write gate/v1/province/keyring",
+            )
+        ),
         "user province/registrar",
         "topic read gate/v1/+/+/certificate/request",
         "topic write gate/v1/+/+/certificate/issued",

@@ -26,7 +26,15 @@ from province.keystore import DayKeys, Keystore
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 
-PUBLIC_FILES = {"root.pub", "keyring.cose", "ca.crt", "ca.crl", "server.crt", "client.crt"}
+PUBLIC_FILES = {
+    "root.pub",
+    "keyring.cose",
+    "ca.crt",
+    "ca.crl",
+    "server.crt",
+    "client.crt",
+    *(f"client-{number}.crt" for number in (2, 3, 4)),
+}
 DEVICE = ("--org", "cho-dong-ba", "--device", "cong-1", "--site", "Chợ Đông Ba", "--gate", "Cổng chính")
 
 
@@ -49,6 +57,11 @@ def test_init_makes_all_of_it_with_the_right_modes_and_mosquitto_takes_the_confi
     assert all(key.suite is {"xwing": Suite.XWING, "x25519": Suite.X25519}[suite] for key in signed.keys)
     with Broker(layout) as broker:
         assert "Error" not in broker.log()
+
+
+def test_a_province_may_have_the_longest_name_of_letters_that_take_two_bytes(tmp_path: Path) -> None:
+    made = cli("init", tmp_path / "p", "--name", "Đ" * 100, "--days", "1")
+    assert (made.returncode, made.stderr) == (0, "")
 
 
 def test_private_halves_open_what_the_keyring_seals(layout: Layout) -> None:

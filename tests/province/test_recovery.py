@@ -199,9 +199,9 @@ def test_only_one_collector_runs_and_it_ends_cleanly_when_told(layout: Layout) -
 
 
 def test_a_folder_that_cannot_be_locked_is_said(layout: Layout) -> None:
-    layout.collector_lock.mkdir()
+    layout.collector_lock(1).mkdir()
     refused = cli("collect", layout.root)
-    said = f"gate-province: {layout.collector_lock}: cannot be written (Is a directory): check the disk, "
+    said = f"gate-province: {layout.collector_lock(1)}: cannot be written (Is a directory): check the disk, "
     assert (refused.returncode, said in refused.stderr, "Traceback" in refused.stderr) == (1, True, False), refused.stderr
 
 
