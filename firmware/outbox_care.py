@@ -123,11 +123,11 @@ class OutboxCare:
             self._owed.popleft()
 
     def _could_not_record(self, error: OutboxError) -> None:
-        before = (self.full, self.broken)
+        before = (self.full, self.broken, self._unsigned)
         self.full = isinstance(error, OutboxFull)
         self.broken = not self.full
         self._unsigned = isinstance(error, NotSigned)
         self._damaged = self._damaged or isinstance(error, OutboxDamaged)
-        if (self.full, self.broken) != before:
+        if (self.full, self.broken, self._unsigned) != before:
             log.error("not recorded: %s", error)
         self._changed()

@@ -83,7 +83,9 @@ def test_a_gate_that_starts_before_its_token_is_to_be_started_again(bench: Bench
         gate.kill()
 
 
-def test_an_outbox_removed_after_the_token_came_back_is_repaired_again(bench: Bench, token: SoftToken) -> None:
+def test_an_outbox_removed_after_the_token_came_back_is_repaired_again(
+    bench: Bench, token: SoftToken, caplog: pytest.LogCaptureFixture
+) -> None:
     token.unplug()
     bench.show(CARD)
     token.plug()
@@ -92,3 +94,4 @@ def test_an_outbox_removed_after_the_token_came_back_is_repaired_again(bench: Be
     bench.tick()  # sees that the file is gone
     bench.tick()
     assert (bench.repairs, bench.state()) == (1, Signal.READY)
+    assert "the file was removed while the gate was open" in caplog.text  # one trouble does not hide the next
