@@ -22,6 +22,7 @@ from edge_agent.cose import Forged
 from edge_agent.identity import BadIdentity, Identity
 from edge_agent.joining import Answer, Wish
 from edge_agent.membership import BadMembership
+from edge_agent.token_signer import TokenTrouble
 from edge_agent.topics import Leaf
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ class CertificateKeeper:
         try:
             answer = knock.for_renewal(door, self._identity.root, device_keys.load(self._state)).answer
             return self._stopped or self._take(answer)
-        except (knock.NotReached, knock.Untrusted, BadIdentity, BadMembership) as error:
+        except (knock.NotReached, knock.Untrusted, TokenTrouble, BadIdentity, BadMembership) as error:
             self._trouble = str(error)
         except OSError as error:
             self._trouble = f"it cannot be stored ({error})"

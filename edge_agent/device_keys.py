@@ -17,11 +17,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge_agent import joining, resetting
 from edge_agent.cose import Signer
-from edge_agent.disk import sync_folder
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, BadIdentity, load_signer, private, write_private
+from edge_agent.disk import make_folder, sync_folder
+from edge_agent.identity import (
+    FOLDER,
+    SIGNING_KEY,
+    TLS_KEY,
+    BadIdentity,
+    KeyAway,
+    load_signer,
+    note_credentials,
+    private,
+    read_private,
+    write_private,
+)  # fmt: skip
 from edge_agent.joining import Request, Wish
+from edge_agent.private_files import NotGiven
 from edge_agent.process_lock import alone_in
-from edge_agent.token_signer import TokenSigner, TokenTrouble
+from edge_agent.token_signer import PREFIX, TokenSigner, TokenTrouble
 
 _SERIAL_FILE = Path("/proc/device-tree/serial-number")  # Raspberry Pi: 16 hex digits, ended by a NUL
 
@@ -71,10 +83,12 @@ def load(state: Path) -> DeviceKeys:
     """
     folder = state / FOLDER
     try:
-        signing = load_signer(private(folder, SIGNING_KEY).read_bytes())
-        tls = load_pem_private_key(private(folder, TLS_KEY).read_bytes(), password=None)
+        signing = load_signer(read_private(folder, SIGNING_KEY))
+        tls = load_pem_private_key(read_private(folder, TLS_KEY), password=None)
+    except NotGiven as error:
+        raise BadIdentity(str(error)) from None
     except TokenTrouble as error:
-        raise BadIdentity(f"{folder / SIGNING_KEY}: {error}") from None
+        raise KeyAway(f"{folder / SIGNING_KEY}: {error}") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadIdentity(f"{folder}: a private key is damaged. Make new ones: gate-agent reset, then enrol this device again") from None
     if not isinstance(tls, ec.EllipticCurvePrivateKey):
@@ -92,14 +106,15 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     Raises:
         ValueError: `token` is no such URI.
         token_signer.TokenTrouble: the token cannot be used.
-        BadIdentity: a key is damaged.
+        BadIdentity: a key is damaged, or a credential that this process is not given; or `token` is given and the key is in none.
         OSError: the folder cannot be read or written.
     """
     folder = state / FOLDER
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(state)
     resetting.finish(state)
     folder.mkdir(mode=0o700, exist_ok=True)
     with alone_in(state):  # an agent that starts, an installer who prints the label: both must be told the key that stays
+        note_credentials(folder)
         if not private(folder, SIGNING_KEY).exists():
             if token is not None:
                 TokenSigner(token, make=True)
@@ -108,4 +123,6 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
             write_private(folder / TLS_KEY, _pem(ec.generate_private_key(ec.SECP256R1())))
         sync_folder(folder)
         sync_folder(state)
+        if token is not None and not read_private(folder, SIGNING_KEY).startswith(PREFIX.encode()):
+            raise BadIdentity(f"{folder / SIGNING_KEY}: this device has a key that is in no token. First: gate-agent reset --new-keys")
         return load(state)

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from edge_agent import identity, join, keyring, resetting, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
-from edge_agent.disk import sync_folder
+from edge_agent.disk import make_folder, sync_folder
 from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
 from edge_agent.process_lock import alone_in
@@ -125,10 +125,7 @@ def install(bundle: Bundle, state: Path) -> None:
         AlreadyRunning: firmware or agent works on the folder.
         OSError: the folder cannot be written.
     """
-    new = [folder for folder in (state, *state.parents) if not folder.exists()]
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for folder in new:
-        sync_folder(folder.parent)
+    make_folder(state)
     with join.locked(state):
         resetting.finish(state)
         with alone_in(state):
@@ -139,6 +136,10 @@ def _install(bundle: Bundle, state: Path) -> None:
     documents = Documents(state)
     try:
         folder = state / identity.FOLDER
+        if elsewhere := identity.credentials(folder):
+            raise takeover.AlreadyEnrolled(
+                f"{folder}: {', '.join(elsewhere)}: systemd credentials, beside which a bundle's keys would not count. Use a ticket"
+            )
         key_file = folder / identity.SIGNING_KEY
         same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
         takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)

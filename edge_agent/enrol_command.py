@@ -13,7 +13,7 @@ from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
 from edge_agent.console import print_line
 from edge_agent.cose import Forged
-from edge_agent.disk import told
+from edge_agent.disk import make_folder, told
 from edge_agent.joining import Membership
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
@@ -100,7 +100,7 @@ def _enrol(args: argparse.Namespace, state: Path) -> int:
 
 
 def _by_ticket(text: str, state: Path) -> Membership:
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(state)
     with join.locked(state):
         return join.until_answered(text, state, threading.Event().wait, _say)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_agent import private_files, token_signer
 from edge_agent.cose import Signer
+from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
 
+log = logging.getLogger(__name__)
 ENROLMENT = "enrolment"
 FORMER = "former"  # who the device was before it was reset
 FOLDER = "identity"
@@ -33,6 +37,10 @@ class NotEnrolled(Exception):
 
 class BadIdentity(Exception):
     """What enrolment left is damaged."""
+
+
+class KeyAway(BadIdentity):
+    """What enrolment left is whole, but its key is in a token that does not sign now: starting again later may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,35 @@ def private(folder: Path, name: str) -> Path:
     return private_files.locate(folder / name, f"gate-scanner.{name}")
 
 
+def read_private(folder: Path, name: str) -> bytes:
+    """A private key's file, or the credential.
+
+    Raises:
+        private_files.NotGiven: it is a credential, and this process has none.
+        OSError: it cannot be read.
+    """
+    return private_files.read(folder / name, f"gate-scanner.{name}")
+
+
+def credentials(folder: Path) -> list[str]:
+    """Which private keys are credentials."""
+    return [name for name in (SIGNING_KEY, TLS_KEY) if private_files.is_credential(folder / name, f"gate-scanner.{name}")]
+
+
+def note_credentials(folder: Path) -> None:
+    """Where this process was given keys as credentials, says so in the place of their files, for those who are given none."""
+    for name in (SIGNING_KEY, TLS_KEY):
+        file, given = folder / name, private(folder, name)
+        with suppress(OSError):  # whoever may not write here makes no keys here
+            if given == file:
+                continue
+            if not file.exists():
+                write_private(file, private_files.note(f"gate-scanner.{name}"))
+                sync_folder(folder)
+            elif not private_files.is_note(file) and file.read_bytes() != given.read_bytes():
+                log.error("%s: not the key of the credential gate-scanner.%s, which counts: remove the file", file, name)
+
+
 def load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     """An Ed25519 private key from its PEM.
 
@@ -108,7 +145,7 @@ def _from_documents(enrolment: Mapping[str, Any], folder: Path) -> Identity:
         name=DeviceName(enrolment["org"], enrolment["device"]),
         site=enrolment["site"],
         gate=enrolment["gate"],
-        signer=load_signer(private(folder, SIGNING_KEY).read_bytes()),
+        signer=load_signer(read_private(folder, SIGNING_KEY)),
         root=Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])),
         endpoint=Endpoint(enrolment["host"], enrolment["port"], folder / BROKER_CA, folder / TLS_CERTIFICATE, private(folder, TLS_KEY)),
         door=(str(enrolment["door_host"]), int(enrolment["door_port"])) if "door_host" in enrolment else None,
@@ -120,19 +157,22 @@ def load(state: Path) -> Identity:
 
     Raises:
         NotEnrolled: there is none.
-        BadIdentity: it is damaged.
+        BadIdentity: it is damaged; or, as KeyAway, its key is in a token that does not sign now.
     """
     try:
         enrolment = _enrolment(state)
     except (OSError, DocumentsDamaged) as error:
         raise BadIdentity(f"{state}: cannot be read ({error}). Run this as the scanner's own user, or enrol this device again") from None
     private_files.tighten([state, state / FOLDER, *(state / FOLDER / name for name in (SIGNING_KEY, TLS_KEY))])
+    note_credentials(state / FOLDER)
     if enrolment is None:
         raise NotEnrolled(f"{state}: this device is not enrolled. Show it a ticket, or run: gate-agent enrol BUNDLE")
     try:
         return _from_documents(enrolment, state / FOLDER)
     except token_signer.TokenTrouble as error:
-        raise BadIdentity(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
+        raise KeyAway(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
+    except private_files.NotGiven as error:
+        raise BadIdentity(str(error)) from None
     except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise BadIdentity(f"{state / FOLDER}: the identity is damaged ({type(error).__name__}: {error}). Enrol this device again") from None
 

@@ -15,6 +15,7 @@ from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.device_keys import DeviceKeys
 from edge_agent.joining import Answer, Wish
+from edge_agent.token_signer import TokenTrouble
 
 _PATIENCE_S = 15.0
 
@@ -50,6 +51,7 @@ def with_ticket(text: str, keys: DeviceKeys, member: str | None = None) -> Heard
     Raises:
         Malformed: the text is no ticket.
         NotReached, Untrusted: see there.
+        token_signer.TokenTrouble: our own key does not sign now.
     """
     said = ticket.peek(text)
     return _knock(
@@ -65,6 +67,7 @@ def for_renewal(door: tuple[str, int], root: Ed25519PublicKey, keys: DeviceKeys)
 
     Raises:
         NotReached, Untrusted: see there.
+        token_signer.TokenTrouble: our own key does not sign now.
     """
     return _knock(door, ticket.fingerprint(root), partial(keys.request, Wish.RENEW), None)
 
@@ -76,6 +79,8 @@ def _knock(door: tuple[str, int], root_fingerprint: bytes, request: Callable[...
             return _talk(stream, root_fingerprint, request, ticket_bytes)
     except (Malformed, Forged) as error:
         raise Untrusted(f"{where}: {error}") from None
+    except TokenTrouble:
+        raise  # nobody's network is to blame
     except socket.gaierror:
         raise NotReached(f"{where}: the name cannot be resolved: check the network") from None
     except TimeoutError:

@@ -6,16 +6,23 @@ it, so that the province sees where the old one ended.
 
 from __future__ import annotations
 
-from contextlib import closing
+import logging
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity, join, resetting, salvage, takeover
+from edge_agent import identity, join, resetting, salvage, takeover, token_signer
 from edge_agent.documents import Documents
 from edge_agent.entry import LogHead
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
 from edge_agent.resetting import Plan
+
+log = logging.getLogger(__name__)
+
+
+class KeysElsewhere(Exception):
+    """New keys are asked for, and cannot be made here now; nothing was changed."""
 
 
 class WouldLose(Exception):
@@ -36,10 +43,11 @@ def reset(state: Path, *, discard: int, new_keys: bool) -> Done:
     Args:
         state: the device's state folder.
         discard: how many entries without a receipt may be thrown away: exactly so many.
-        new_keys: throws the private keys away too; the label's fingerprint changes.
+        new_keys: throws the private keys away too; the label's fingerprint changes. A key in a token gives way to another there.
 
     Raises:
         WouldLose: another number waits.
+        KeysElsewhere: new keys are wanted, and the keys are systemd credentials, or in a token that makes none now.
         takeover.AlreadyEnrolled: the outbox cannot be read, or is being salvaged.
         AlreadyRunning, OSError: the folder is in use, or cannot be written.
     """
@@ -48,9 +56,45 @@ def reset(state: Path, *, discard: int, new_keys: bool) -> Done:
     with join.locked(state):
         plan = resetting.unfinished(state)
         plan = _agreed(state, discard, new_keys=new_keys) if plan is None else replace(plan, new_keys=plan.new_keys or new_keys)
+        before = _address(state) if new_keys else None
+        if before is not None and plan.signing is None:
+            plan = replace(plan, signing=_made_beside(before, state))
         resetting.carry_out(state, plan)
+    if before is not None and before != plan.signing:
+        _destroy(before)
     former = plan.former
     return Done(f"{former['org']}/{former['device']}" if "org" in former else "nobody", plan.discarded)
+
+
+def _address(state: Path) -> str | None:
+    """Where in a token the signing key is, None when it is in none."""
+    folder = state / identity.FOLDER
+    if elsewhere := identity.credentials(folder):
+        raise KeysElsewhere(
+            f"{folder}: {', '.join(elsewhere)}: systemd credentials, which only the services are given; nothing was changed. "
+            "Make new ones where these were made (systemd-creds encrypt), or remove them from the services' units and these files here "
+            "with them; then: gate-agent reset"
+        )
+    with suppress(FileNotFoundError):
+        data = (folder / identity.SIGNING_KEY).read_bytes()
+        return data.decode() if data.startswith(token_signer.PREFIX.encode()) else None
+    return None
+
+
+def _made_beside(address: str, state: Path) -> str:
+    try:
+        return token_signer.make_another(address)
+    except (token_signer.TokenTrouble, ValueError) as error:
+        file = state / identity.FOLDER / identity.SIGNING_KEY
+        raise KeysElsewhere(f"{file}: {error}; nothing was changed. If that token is gone for good: remove this file first") from None
+
+
+def _destroy(address: str) -> None:
+    """The new key counts already, and the old one cannot be copied: where the token keeps it, it is only a place taken."""
+    try:
+        token_signer.TokenSigner(address).destroy()
+    except (token_signer.TokenTrouble, ValueError) as error:
+        log.warning("the old key is still in its token, unused: %s", error)
 
 
 def _agreed(state: Path, discard: int, *, new_keys: bool) -> Plan:

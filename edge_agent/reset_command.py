@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--discard", type=int, default=0, metavar="N", help="throw away exactly N entries that have no receipt")
-    parser.add_argument("--new-keys", action="store_true", help="make new private keys too")
+    parser.add_argument("--new-keys", action="store_true", help="make new private keys too; a signing key in a token is replaced there")
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--state", type=Path, metavar="DIR", help="state folder, instead of the one in the configuration")
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         done = reset.reset(state, discard=args.discard, new_keys=args.new_keys)
-    except (reset.WouldLose, AlreadyEnrolled, AlreadyRunning, OutboxError) as error:
+    except (reset.WouldLose, reset.KeysElsewhere, AlreadyEnrolled, AlreadyRunning, OutboxError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     except OSError as error:

@@ -32,11 +32,13 @@ class Plan:
         former: who the device was, and the end of its last log.
         discarded: how many entries without a receipt go.
         new_keys: the private keys go too.
+        signing: the address of the new signing key, where it is in a token, and made already.
     """
 
     former: dict[str, Any]
     discarded: int
     new_keys: bool
+    signing: str | None = None
 
 
 def carry_out(state: Path, plan: Plan) -> None:
@@ -82,15 +84,18 @@ def _carry_on(state: Path, documents: Documents, plan: Plan) -> None:
     documents.put(identity.FORMER, plan.former)
     for name in (identity.ENROLMENT, stored_keyring.DOCUMENT):  # from here on the device is nobody's
         documents.remove(name)
-    _forget_identity(state, new_keys=plan.new_keys)
+    _forget_identity(state, plan)
     _begin_new_log(state, plan.former)
     documents.remove(DOCUMENT)
 
 
-def _forget_identity(state: Path, *, new_keys: bool) -> None:
+def _forget_identity(state: Path, plan: Plan) -> None:
     folder = state / identity.FOLDER
-    names = [identity.TLS_CERTIFICATE, identity.BROKER_CA, *((identity.SIGNING_KEY, identity.TLS_KEY) if new_keys else ())]
-    for name in names:
+    gone = [identity.TLS_CERTIFICATE, identity.BROKER_CA, *((identity.SIGNING_KEY, identity.TLS_KEY) if plan.new_keys else ())]
+    if plan.new_keys and plan.signing is not None:  # never without an address: somebody would make a key in a file
+        identity.write_private(folder / identity.SIGNING_KEY, plan.signing.encode())
+        gone.remove(identity.SIGNING_KEY)
+    for name in gone:
         with suppress(FileNotFoundError):
             (folder / name).unlink()
     if folder.is_dir():

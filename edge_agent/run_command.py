@@ -19,6 +19,7 @@ from edge_agent.broker_link import BrokerLink
 from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
@@ -166,7 +167,8 @@ def run(args: argparse.Namespace) -> int:
     """Runs the agent, on a device that is not enrolled after waiting for a ticket.
 
     Returns:
-        0 after a stop, 1 when another one runs or the disk fails, 2 for a configuration error or a damaged identity.
+        0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
+        2 for a configuration error or a damaged identity.
     """
     if args.verbose:
         logging.getLogger().setLevel(logging.DEBUG)
@@ -176,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     try:
-        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.device.state)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
@@ -192,7 +194,7 @@ def _run_alone(settings: Settings) -> int:
         identity = _identity(settings)
     except identities.BadIdentity as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+        return 1 if isinstance(error, identities.KeyAway) else 2
     except OSError as error:
         log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
         return 1

@@ -1,5 +1,7 @@
 """Keeps the way to the disk open: notices an outbox that is full, broken or gone, has it repaired, and records what it still owes.
 
+A key in a token that does not sign shows as broken too: there is nothing to repair, and the look of each second sees when it signs again.
+
 Source: design.md "Failure table". Belongs to the consumer's thread.
 """
 
@@ -13,7 +15,7 @@ from contextlib import suppress
 
 from edge_agent.entry import Kind
 from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
-from firmware.recording import Kept, Recording
+from firmware.recording import Kept, NotSigned, Recording
 from firmware.trouble import where
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class OutboxCare:
         self._note_at = note_percent / 100
         self._changed = changed
         self.full = self.broken = False
-        self._damaged = False
+        self._damaged = self._unsigned = False
         self._repair_at_s = 0.0
         self._owed: deque[tuple[Kind, Mapping[str, str | int]]] = deque(maxlen=_NOTES)  # notes that could not be recorded yet
 
@@ -96,7 +98,7 @@ class OutboxCare:
 
     def repair_when_due(self) -> None:
         """Has a broken outbox repaired, at most once a second."""
-        if not self.broken or time.monotonic() < self._repair_at_s:
+        if not self.broken or self._unsigned or time.monotonic() < self._repair_at_s:
             return
         self._repair_at_s = time.monotonic() + _AGAIN_S
         with suppress(OutboxError, OSError):  # then it stays broken, which is shown, and is tried again
@@ -121,10 +123,11 @@ class OutboxCare:
             self._owed.popleft()
 
     def _could_not_record(self, error: OutboxError) -> None:
-        before = (self.full, self.broken)
+        before = (self.full, self.broken, self._unsigned)
         self.full = isinstance(error, OutboxFull)
         self.broken = not self.full
+        self._unsigned = isinstance(error, NotSigned)
         self._damaged = self._damaged or isinstance(error, OutboxDamaged)
-        if (self.full, self.broken) != before:
+        if (self.full, self.broken, self._unsigned) != before:
             log.error("not recorded: %s", error)
         self._changed()

@@ -5,7 +5,8 @@ Source: design.md first promise, "recorded before green".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -15,11 +16,16 @@ from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note,
 from edge_agent.envelope import SealingKey
 from edge_agent.identity import Identity
 from edge_agent.keyring import EpochKey
-from edge_agent.outbox import OutboxDamaged, Recorded, Spot
+from edge_agent.outbox import OutboxDamaged, OutboxError, Recorded, Spot
 from edge_agent.recorder import Recorder
 from edge_agent.stored_keyring import WatchedKeyring
+from edge_agent.token_signer import TokenTrouble
 from firmware.person_codes import Person
 from firmware.time_sense import Now, TimeSense
+
+
+class NotSigned(OutboxError):
+    """The device's key is in a token that does not sign now: nothing was recorded, and the outbox is as good as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class Recording:
         boot: the kernel's boot id, 16 bytes.
         circumstances: asked for a vehicle's trip and position with each passage.
 
-    Every method raises `outbox.OutboxFull`, `outbox.OutboxDamaged` or `outbox.OutboxError` when nothing could be recorded.
+    Every method raises `outbox.OutboxFull`, `outbox.OutboxDamaged`, `NotSigned` or `outbox.OutboxError` when nothing could be recorded.
     """
 
     def __init__(
@@ -137,6 +143,8 @@ class Recording:
     def probe(self) -> None:
         """Proves that an entry could be recorded now."""
         self._refuse_when_removed()
+        with _told_as_not_signed():
+            self._identity.signer.sign(b"")  # no message of ours: each is signed behind its context
         self.recorder.probe()
 
     def _refuse_when_removed(self) -> None:
@@ -167,4 +175,13 @@ class Recording:
             return envelope.make(header, body, key, self._identity.signer)
 
         self._refuse_when_removed()
-        return Kept(self.recorder.append(build), now)
+        with _told_as_not_signed():
+            return Kept(self.recorder.append(build), now)
+
+
+@contextmanager
+def _told_as_not_signed() -> Iterator[None]:
+    try:
+        yield
+    except TokenTrouble as error:
+        raise NotSigned(str(error)) from None

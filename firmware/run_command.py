@@ -13,6 +13,7 @@ from drivers.errors import DriverError
 from edge_agent import identity as identities
 from edge_agent import logs, resetting
 from edge_agent import settings as settings_of
+from edge_agent.disk import make_folder
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.ending import stop_when_asked
 from edge_agent.identity import Identity
@@ -71,7 +72,7 @@ def _identity(settings: Settings) -> Identity | None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the gate; 0 after a stop, 1 when a device or the disk refuses, 2 for a configuration error."""
+    """Runs the gate; 0 after a stop, 1 when a device, the disk or the token with the key refuses, 2 for a configuration error."""
     logs.configure(verbose=args.verbose)
     try:
         settings = load_settings(args.config)
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         make_runtime(settings.device.runtime)
-        settings.device.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.device.state)
         lock = ProcessLock(settings.device.state / "firmware.lock", "gate-firmware")
     except (AlreadyRunning, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
@@ -97,7 +98,7 @@ def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
         identity = _identity(settings)
     except (identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+        return 1 if isinstance(error, identities.KeyAway) else 2
     except OSError as error:
         log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
         return 1

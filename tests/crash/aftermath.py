@@ -71,6 +71,8 @@ class Promised:
         documents: by file (at the province: by store) and name: the values a document may have, first the one that is promised.
         keyring: the counters the keyring may have, in the same way; 0 is none.
         enrolled: the bundles the device may have been enrolled with, in the same way.
+        key: the public half of its signing key, in the same way.
+        member: gate and certificate of the membership it may have, in the same way.
     """
 
     green: dict[Place, str] = field(default_factory=dict)
@@ -79,6 +81,8 @@ class Promised:
     origin: str | None = None
     keyring: list[int] = field(default_factory=lambda: [0])
     enrolled: list[int | None] = field(default_factory=lambda: [None])
+    key: list[str | None] = field(default_factory=lambda: [None])
+    member: list[dict[str, str] | None] = field(default_factory=lambda: [None])
 
     def hear(self, mark: Mapping[str, Any]) -> None:
         """Takes up one mark."""
@@ -102,6 +106,10 @@ class Promised:
                 return self.keyring
             case "enrolment":
                 return self.enrolled
+            case "key":
+                return self.key
+            case "membership":
+                return self.member
             case file_name:
                 return self.documents[file_name, mark["name"]]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import document_scenarios
+import joining_scenarios
 import outbox_scenarios
 import province_scenarios
 import salvage_scenarios
@@ -40,6 +41,8 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "erasure": province_scenarios.erase,
     "audit log": province_scenarios.look,
     "admission": province_scenarios.admit,
+    "join": joining_scenarios.joining_by_ticket,
+    "renewal": joining_scenarios.renewal,
 }
 SPOILT: dict[str, Callable[..., None]] = {
     "no fsync": spoilt_scenarios.no_fsync,

@@ -23,6 +23,7 @@ import province_aftermath
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
 from crash_scenarios import AGAIN
+from joining_aftermath import check_membership
 from power_cut import Cut, Trace, cuts, steps
 from real_broker import Authority, bundle
 from system_calls import Call, traced
@@ -36,6 +37,8 @@ _CHECKS: dict[str, Check] = {
     "plain TinyDB": aftermath.check_documents,
     "keyring": aftermath.check_keyring,
     **province_aftermath.CHECKS,
+    "join": check_membership,
+    "renewal": check_membership,
 }
 
 

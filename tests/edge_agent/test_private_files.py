@@ -67,5 +67,5 @@ def test_credentials_of_systemd_come_before_files(state: Path, tmp_path: Path, m
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     assert identity.load(state).signer.public_key() == key.public_key()
     assert device_keys.load_or_make(state).signing.public_key() == key.public_key()
-    assert not (state / identity.FOLDER / identity.SIGNING_KEY).exists()
+    assert (state / identity.FOLDER / identity.SIGNING_KEY).read_text() == "credential:gate-scanner.signing.key\n"
     assert identity.load(state).endpoint.key_file == state / identity.FOLDER / identity.TLS_KEY  # no such credential: the file

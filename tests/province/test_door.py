@@ -15,10 +15,12 @@ from admission_world import Province, new_keys
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import WAIT_S, founded, free_port
+from soft_token import needs_softhsm, soft_token
 
 from edge_agent import door_link, knock, ticket
 from edge_agent.joining import Wish
 from edge_agent.knock import NotReached, Untrusted
+from edge_agent.token_signer import TokenSigner, TokenTrouble
 from province import door
 
 province = admission_world.province
@@ -30,6 +32,17 @@ def test_another_provinces_door_is_not_trusted_with_a_ticket(province: Province,
         lured = ticket.issue(replace(ticket.peek(province.ticket()), port=foreign.port), province.officer.key)
         with pytest.raises(Untrusted, match="another province"):
             knock.with_ticket(lured, new_keys())
+
+
+@needs_softhsm
+def test_a_token_that_is_away_is_not_taken_for_a_network_that_is(province: Province, tmp_path: Path) -> None:
+    with soft_token(tmp_path / "token") as token:
+        keys = replace(new_keys(), signing=TokenSigner(token.uri, make=True))
+        token.unplug()
+        with pytest.raises(TokenTrouble, match="token gate, key signing"):
+            knock.with_ticket(province.ticket(), keys)
+        token.plug()
+        assert province.welcome(province.ticket(), keys).name == admission_world.GRANT.name
 
 
 def test_who_stands_between_learns_nothing(province: Province) -> None:
