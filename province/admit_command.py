@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import queue
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from edge_agent.cose import Forged
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
-from province import database, secret_files
 from province import door as doors
+from province import revocations, secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
@@ -107,6 +108,17 @@ class Renewals:
                 link.publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
 
 
+def _mend(layout: Layout, authority: TlsAuthority) -> None:
+    """A register or list restored from a backup may know nothing of a stolen device."""
+    with closing(revocations.connect(layout, now_ms())) as connection:
+        try:
+            lacked = revocations.mend_list(layout, connection, authority, now_ms())
+        except OSError as error:
+            raise ProvinceError(f"{layout.revocations}: cannot be written ({error.strerror}). Make room.") from None
+    if lacked:
+        _log.warning("%s lacked %d revoked certificates: written again. Reload the broker now", layout.revocations, lacked)
+
+
 def run(args: argparse.Namespace) -> int:
     """Admits until SIGTERM or SIGINT."""
     layout = Layout(args.folder.absolute())
@@ -117,10 +129,10 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.certificate_days <= 3652:
         raise NotAProvince(f"--certificate-days {args.certificate_days}: must be 1 to 3652.")
     logs.configure(verbose=args.verbose)
-    database.connect(layout.register).close()  # before anybody is told that the door is open
     secret_files.tighten(layout)
     officer = load_officer(layout, Power.TICKETS)
     authority = TlsAuthority.load(private_files.locate(layout.authority_key, "gate-province.ca.key"), layout.authority_certificate)
+    _mend(layout, authority)  # before anybody is told that the door is open
     admission = Admission(layout, authority, officer, told, timedelta(days=args.certificate_days))
     renewals = Renewals(admission)
     certificate, key = layout.door / "server.crt", layout.door / "server.key"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -13,6 +15,14 @@ from province.layout import Layout
 from province.tls_authority import TlsAuthority
 
 LIST_LIFE = timedelta(days=3652)  # when a list runs out, the broker refuses everyone
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A certificate given to a device: its serial number, decimal, and when it runs out by itself, milliseconds since 1970 UTC."""
+
+    serial: str
+    ends_ms: int
 
 
 def note(connection: sqlite3.Connection, name: DeviceName, certificate: x509.Certificate) -> None:
@@ -28,6 +38,38 @@ def revoke(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int
     return connection.execute(
         "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = ? AND revoked_ms IS NULL", (now_ms, name.org, name.device)
     ).rowcount
+
+
+def given_to(connection: sqlite3.Connection, name: DeviceName) -> frozenset[Given]:
+    """Every certificate that a name was given."""
+    rows = connection.execute("SELECT serial, ends_ms FROM certificate WHERE org = ? AND device = ?", (name.org, name.device))
+    return frozenset(Given(row["serial"], row["ends_ms"]) for row in rows)
+
+
+def all_revoked(connection: sqlite3.Connection, given: Iterable[Given]) -> bool:
+    """Tells whether the register knows each of these certificates as revoked."""
+    query = "SELECT 1 FROM certificate WHERE serial = ? AND revoked_ms IS NOT NULL"
+    return all(connection.execute(query, (one.serial,)).fetchone() is not None for one in given)
+
+
+def revoke_given(connection: sqlite3.Connection, name: DeviceName, given: Iterable[Given], at_ms: int) -> int:
+    """Marks these certificates as revoked, also those that the register never knew; returns how many newly; call it in a transaction."""
+    return sum(
+        connection.execute(
+            "INSERT INTO certificate VALUES (?, ?, ?, ?, ?) ON CONFLICT(serial) DO UPDATE SET revoked_ms = excluded.revoked_ms "
+            "WHERE revoked_ms IS NULL",
+            (one.serial, name.org, name.device, one.ends_ms, at_ms),
+        ).rowcount
+        for one in given
+    )
+
+
+def listed(layout: Layout) -> set[int]:
+    """The serial numbers on the list of revoked certificates as it is written now; none when there is no list that can be read."""
+    try:
+        return {one.serial_number for one in x509.load_pem_x509_crl(layout.revocations.read_bytes())}
+    except (OSError, ValueError):
+        return set()
 
 
 def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int, extra: int | None = None) -> None:

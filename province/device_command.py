@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from edge_agent.topics import DeviceName
-from province import database, devices, revoking
+from province import devices, revocations, revoking
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
 from province.console import print_json, print_line, print_table
@@ -148,7 +148,7 @@ def _add(layout: Layout, args: argparse.Namespace) -> int:
 
 def _list(layout: Layout, *, as_json: bool) -> int:
     layout.read_settings()
-    with closing(database.connect(layout.register)) as connection:
+    with closing(revocations.connect(layout, now_ms())) as connection:
         known = devices.every(connection)
     if as_json:
         for device in known:

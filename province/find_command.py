@@ -9,7 +9,6 @@ from pathlib import Path
 from firmware.person_codes.masking import mask_number
 from province import erasures, looking, views
 from province.clock import now_ms, shown
-from province.clock_truth import When
 from province.console import print_json, print_line, print_table
 from province.keystore import Keystore
 from province.layout import Layout
@@ -22,7 +21,7 @@ examples:
 
 Finds citizen id, old id, passport, phone and insurance card numbers, on the days whose keys still exist. Each look goes into the audit
 log first: `gate-province audit list`. A time that the scanner did not know is shown as after what its log had before and before what
-came next.
+came next. dated-ahead: the scanner claims a time after its entry came, or a later day; wall_ms is the claim.
 """
 
 
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print_line(f"{mask_number(value)}: {len(found)} passages")
     if found:
-        print_table(("time", "site", "gate", "direction"), [(shown_when(one.when), one.site, one.gate, one.direction) for one in found])
+        print_table(("time", "site", "gate", "direction"), [(shown_when(one), one.site, one.gate, one.direction) for one in found])
     return 0
 
 
@@ -65,11 +64,12 @@ def as_json(one: views.Found) -> dict[str, object]:
     return {
         "org": one.name.org, "device": one.name.device, "site": one.site, "gate": one.gate, "direction": one.direction,
         "wall_ms": one.wall_ms, "at_ms": one.when.at_ms, "not_before_ms": one.when.not_before_ms, "not_after_ms": one.when.not_after_ms,
+        "dated_ahead": one.dated_ahead,
     }  # fmt: skip
 
 
-def shown_when(when: When) -> str:
-    """A time, or what it lies between."""
-    if when.at_ms is not None:
-        return shown(when.at_ms)
-    return f"between {shown(when.not_before_ms)} and {shown(when.not_after_ms)}"
+def shown_when(one: views.Found) -> str:
+    """A time, or what it lies between, and whether the scanner claims another that is after it came."""
+    when = one.when
+    time = f"between {shown(when.not_before_ms)} and {shown(when.not_after_ms)}" if when.at_ms is None else shown(when.at_ms)
+    return time + (" dated-ahead" if one.dated_ahead else "")

@@ -13,7 +13,7 @@ from edge_agent import keyring, sealing
 from edge_agent.authority import Power
 from edge_agent.disk import sync_folder
 from edge_agent.keyring import UNDATED, EpochKey
-from province import broker_config, database, officers
+from province import audit, broker_config, database, officers
 from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
@@ -85,6 +85,7 @@ def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
     undated = EpochKey(UNDATED, pair.suite, pair.public)
     keystore = Keystore(layout.keystore)
     keystore.found()
+    audit.begin(keystore)
     first = compose(keystore, settings, undated, now_ms)
     write_atomically(layout.keyring, keyring.issue(first, clerk), PUBLIC)
 

@@ -18,6 +18,7 @@ from province.files import PUBLIC, SECRET, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
+from province.views import day_bounds_ms
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +106,16 @@ class KeyringOffice:
     def last_day(self) -> str:
         """The last day that has a key, YYYY-MM-DD."""
         return max(key.epoch for key in self._current.keys if key.epoch != keyring.UNDATED)
+
+    @property
+    def latest_day_ms(self) -> int:
+        """The start of the latest day on which day keys were made, milliseconds since 1970 UTC: a clock that says less was put back.
+
+        Raises:
+            KeystoreAway: it cannot be told now.
+        """
+        newest = max(self._keystore.epochs(), default=None)
+        return 0 if newest is None else day_bounds_ms(date.fromisoformat(newest) - timedelta(days=self._settings.days))[0]
 
     def extend(self, now_ms: int) -> bool:
         """Makes and signs a longer keyring if the days ahead have become too few, however many days were missed.

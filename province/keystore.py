@@ -33,6 +33,7 @@ MARKER = "province.id"
 COUNTER = "keyring.counter"
 DESTROYED = "destroyed"
 ERASED = "erased"
+REVOKED = "revoked"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
 
@@ -142,6 +143,11 @@ class Keystore:
     def erased(self, epoch: str) -> Path:
         """Where it is noted what of a day was erased."""
         return self.folder / ERASED / f"{epoch}.json"
+
+    @property
+    def revoked(self) -> Path:
+        """The folder where it is noted which devices' keys were revoked."""
+        return self.folder / REVOKED
 
     def found(self) -> None:
         """Makes the new, empty folder this province's keystore.

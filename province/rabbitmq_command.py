@@ -7,7 +7,8 @@ import json
 from contextlib import closing
 from pathlib import Path
 
-from province import database, devices, rabbitmq_rules
+from province import devices, rabbitmq_rules, revocations
+from province.clock import now_ms
 from province.console import print_line
 from province.layout import Layout
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         for line in rabbitmq_rules.config(str(layout.authority_certificate), certificate, key, settings.port).splitlines():
             print_line(line)
         return 0
-    with closing(database.connect(layout.register)) as connection:
+    with closing(revocations.connect(layout, now_ms())) as connection:
         names = [device.name for device in devices.every(connection) if device.status == devices.ACTIVE]
     print_line(json.dumps(rabbitmq_rules.definitions(names), ensure_ascii=True))
     return 0

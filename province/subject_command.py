@@ -103,8 +103,7 @@ def _show(subject: Subject, *, unmask: bool, as_json_object: bool) -> None:
         return
     print_line(f"{len(subject.held)} passages")
     rows = [
-        (shown_when(one.found.when), one.found.site, one.found.gate, one.found.direction, *_person(one, unmask=unmask))
-        for one in subject.held
+        (shown_when(one.found), one.found.site, one.found.gate, one.found.direction, *_person(one, unmask=unmask)) for one in subject.held
     ]
     if rows:
         print_table(("time", "site", "gate", "direction", "person", "number"), rows)

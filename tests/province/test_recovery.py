@@ -92,7 +92,7 @@ def stored(layout: Layout) -> list[tuple[int, bytes]]:
 
 
 def examined(layout: Layout, register: Register, device: Scanner, *envelopes: bytes) -> list[Taken | Refused]:
-    intake = Intake(register.device, Keystore(layout.keystore).load)
+    intake = Intake(register.device, Keystore(layout.keystore).load, now_ms())
     return [intake.examine(device.name.topic(Leaf.ENTRIES), one) for one in envelopes]
 
 
