@@ -6,7 +6,7 @@ Source: design.md "The register at rest". SQL stands in this file, in `database.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TABLES = (
     """CREATE TABLE device(
@@ -42,6 +42,11 @@ TABLES = (
     """CREATE TABLE day(
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, day TEXT NOT NULL,
         first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, entries INTEGER NOT NULL,
+        PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
+    # The same for entries made while the network had set the scanner's clock: what `prove` goes by. Without a fork's later branch.
+    """CREATE TABLE sure_day(
+        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
+        day TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
         PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
     # Heads of earlier logs, as a new log's first entry names them: how far the earlier log must reach.
     """CREATE TABLE announced(
