@@ -25,7 +25,7 @@ from edge_agent.keyring import day_of
 from province import database
 from province.files import write_atomically
 from province.identifiers import Identifier, canonical
-from province.keystore import Absent, KeyDamaged, Keystore
+from province.keystore import AUDIT_HEAD, Absent, KeyDamaged, Keystore
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
 OFFICER_ADDED = "officer-added"
@@ -93,7 +93,7 @@ def _hash(fields: bytes) -> bytes:
 
 
 def _head_file(keystore: Keystore) -> Path:
-    return keystore.folder / "audit.head"
+    return keystore.folder / AUDIT_HEAD
 
 
 def begin(keystore: Keystore) -> None:

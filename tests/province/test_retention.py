@@ -144,6 +144,31 @@ def test_a_copy_of_the_keys_put_back_is_destroyed_again(layout: Layout, device: 
     assert (ran.returncode, epoch in ran.stdout, store.path(epoch).exists()) == (0, True, False)
 
 
+def test_stray_files_in_the_keystore_are_named_and_stop_no_day_from_being_closed(layout: Layout, device: Scanner) -> None:
+    fill(layout, device, 25, 23, 0)
+    store, epoch = Keystore(layout.keystore), days_ago(25).isoformat()
+    fine = store.folder / f".{epoch}.json.a_b3c4d5"  # a write cut short: goes with its day
+    strays = [store.path(f"{epoch} (copy)"), store.folder / f"{epoch}.json.bak", store.path(epoch.replace("-", ""))]
+    for copy in (fine, *strays):
+        shutil.copy(store.path(epoch), copy)
+    (store.folder / "lost+found").mkdir()
+    for _night in range(2):
+        ran = here("retention", "run", layout.root, "--dry-run")
+        assert (ran.returncode, all(path.name in ran.stderr for path in strays)) == (1, True), ran.stderr
+        ran = here("retention", "run", layout.root)
+        assert (ran.returncode, all(path.name in ran.stderr for path in strays)) == (1, True), ran.stderr
+        assert store.destroyed() == [days_ago(days).isoformat() for days in range(31, 21, -1)]
+        assert [row["epoch"] for row in rows(layout)] == [days_ago(0).isoformat()]
+    assert (fine.exists(), [path.exists() for path in strays]) == (False, [True] * 3)
+    (store.folder / "destroyed" / f"{epoch}~").touch()
+    for path in strays:
+        path.unlink()
+    ran = here("retention", "run", layout.root)
+    assert (ran.returncode, f"destroyed/{epoch}~" in ran.stderr) == (1, True)
+    (store.folder / "destroyed" / f"{epoch}~").unlink()
+    assert here("retention", "run", layout.root).returncode == 0
+
+
 def test_a_keystore_that_is_away_is_said_and_nothing_is_cleared(layout: Layout, device: Scanner) -> None:
     fill(layout, device, 25, 0)
     layout.keystore.rename(layout.root / "away")
