@@ -37,7 +37,8 @@ examples:
   gate-province collect /srv/gate --broker mqtt.example.vn:8883
   gate-province collect /srv/gate --events | jq -c .            follow each entry; no person's data
 
-Stops on Ctrl-C or SIGTERM. Entries that come meanwhile wait at the broker, and in any case at their device.
+Stops on Ctrl-C or SIGTERM. Entries that come meanwhile wait at the broker, and in any case at their device. So they do while this machine's
+clock says less than it said before (after a start without the network): what is stored carries the time at which it came.
 """
 
 
@@ -53,6 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     parser.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
     parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
+    parser.add_argument("--trust-clock", action="store_true", help="go by this machine's clock although it was later here before")
     parser.add_argument("--verbose", action="store_true", help="log each batch too")
 
 
@@ -136,7 +138,8 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
     with _the_only_one(layout):
-        return collect(layout, address, report=EventPrinter() if args.events else lambda _item, _committed_ms: None)
+        report = EventPrinter() if args.events else lambda _item, _committed_ms: None
+        return collect(layout, address, report, trust_clock=args.trust_clock)
 
 
 def collect(
@@ -144,6 +147,8 @@ def collect(
     address: tuple[str, int],
     report: Callable[[Stored | Refused, int], None],
     make_link: type[BrokerLink] = BrokerLink,
+    *,
+    trust_clock: bool = False,
 ) -> int:
     """Runs the collector in this process until SIGTERM or SIGINT; call it from the main thread.
 
@@ -152,6 +157,7 @@ def collect(
         address: the broker's host and port.
         report: see `Collector`.
         make_link: makes the connection.
+        trust_clock: see `Collector`.
 
     Raises:
         NotAProvince: keys are missing.
@@ -165,7 +171,7 @@ def collect(
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
-        collector = Collector(register, keystore, office, officer, report)
+        collector = Collector(register, keystore, office, officer, report, trust_clock=trust_clock)
         try:
             link = make_link(endpoint(layout, address), COLLECTOR, [topics.ALL_ENTRIES], collector.on_event, manual_ack=True)
         except OSError as error:  # ssl.SSLError is one

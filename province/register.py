@@ -81,6 +81,18 @@ class Register:
         except sqlite3.Error as error:
             raise database.explain(error, self.path) from None
 
+    def latest_ms(self) -> int:
+        """When the entry stored last was stored, milliseconds since 1970 UTC; 0 before the first.
+
+        Raises:
+            RegisterBusy: it cannot be told now.
+        """
+        try:
+            row = self._connection.execute("SELECT registered_ms FROM entry ORDER BY id DESC LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from None
+        return 0 if row is None else int(row["registered_ms"])
+
     def erase_again(self, keystore: Keystore, at_ms: int) -> int:
         """Erases what was erased before and has come back; says how many rows.
 

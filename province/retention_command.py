@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             _tell_plan(retention, due, as_json=args.json)
             _name_strangers(keystore)
             return 0
-        if any(one.keys for one in due) and not args.trust_clock:
+        if not args.trust_clock and (any(one.keys for one in due) or retention.leftovers() != Leftovers(0, 0)):
             retention.doubt()
         try:
             for one in retention.close(due):

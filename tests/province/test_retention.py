@@ -100,6 +100,20 @@ def test_a_clock_that_nothing_confirms_destroys_nothing(layout: Layout, device: 
     assert [row["epoch"] for row in rows(layout)] == [days_ago(6).isoformat()]
 
 
+def test_nor_does_it_clear_what_is_held_or_refused(layout: Layout, device: Scanner) -> None:
+    assert here("retention", "run", layout.root, "--trust-clock").returncode == 0
+    arrive(layout, device, [Log.new(device).append(key=device.keyring.key_for(None))], days=22)
+    with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
+        connection.execute("UPDATE entry SET wall_ms = wall_ms - ?", (10 * DAY_MS,))
+        quarantine.put_away(connection, Refused("t", b"old", Reason.MALFORMED, ""), now_ms() - 30 * DAY_MS)
+    before = everything(layout)
+    ran = here("retention", "run", layout.root)
+    assert (ran.returncode, f"last on {days_ago(10)}" in ran.stderr) == (1, True)
+    assert everything(layout) == before
+    assert here("retention", "run", layout.root, "--trust-clock").returncode == 0
+    assert [row["status"] for row in rows(layout)] == ["expired"]
+
+
 def test_late_copies_of_a_closed_day_are_expired_and_cleared_by_the_next_run(layout: Layout, device: Scanner) -> None:
     log = Log.new(device)
     came, late = made_ago(layout, log, 25), made_ago(layout, log, 25)
