@@ -171,6 +171,11 @@ class Layout:
         return self.root / "register.sqlite"
 
     @property
+    def audit_lock(self) -> Path:
+        """Held by whoever writes a line of the audit log."""
+        return self.root / "audit.lock"
+
+    @property
     def collector_lock(self) -> Path:
         """Held by the one collector that runs."""
         return self.root / "collector.lock"

@@ -23,7 +23,7 @@ from edge_agent.keyring import UNDATED, day_of
 from edge_agent.receipt import Receipt
 from edge_agent.stored_keyring import OlderKeyring
 from edge_agent.topics import DeviceName
-from province import keyring_office
+from province import files, keyring_office
 from province.clock import now_ms
 from province.keystore import Absent, Keystore, KeystoreAway, read_pair
 from province.layout import Layout
@@ -122,7 +122,7 @@ def keyring_lost(layout: Layout) -> None:
 def test_the_private_half_of_what_is_published_is_never_deleted(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Layout], None], *, published_already: bool
 ) -> None:
-    before, new_key, write = published(layout).key_for(None), tmp_path / "second.key", keyring_office.write_atomically
+    before, new_key, write = published(layout).key_for(None), tmp_path / "second.key", files.write_atomically
 
     def written(path: Path, data: bytes, mode: int) -> None:
         if published_already:
