@@ -181,7 +181,9 @@ def _partings(known: KnownLog, day: str) -> list[Finding]:
             parted.append((1, Finding(Flaw.BROKEN_LINK, alert.seq, alert.seq)))
     ends = sorted(seq for seq, _hash in known.named)
     if len(ends) > 1 or (ends and known.came > ends[0]):
-        parted.append((ends[0] + 1, Finding(Flaw.FORK, ends[0] + 1, ends[0] + 1)))
+        reaches = max(known.came, ends[-1])
+        linked = any(span.first <= ends[0] and span.last >= reaches for span in known.spans)  # else they may have parted earlier
+        parted.append((ends[0] + 1 if linked else 1, Finding(Flaw.FORK, ends[0] + 1, ends[0] + 1)))
     ended = min((one.first for one in known.sure if one.day > day), default=None)
     return [finding for number, finding in parted if ended is None or number <= ended]
 

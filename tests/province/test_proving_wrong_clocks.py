@@ -239,6 +239,14 @@ def test_a_clock_set_wrong_by_the_network_is_a_finding(path: Path, reading: sqli
     assert [number for number in range(6) if not found[day(number)]] == [0, 4, 5]
 
 
+def test_where_two_cards_parted_is_not_guessed_over_a_gap(path: Path, reading: sqlite3.Connection) -> None:
+    history = told(SET_BY_NETWORK, ("clone", 0), SET_BY_NETWORK, SET_BY_NETWORK, ("next-day", 1))
+    for which, what in ((1, "synchronised"), (1, "new-log"), (0, "synchronised"), (1, "synchronised")):
+        history.act(which, what, 0)
+    arrive(path, [one for one in history.made if one.turn not in (1, 2)])
+    assert not any(one.whole for one in verdicts(reading, history))
+
+
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
