@@ -8,10 +8,13 @@ looked up stands there as a token of that day, which dies with the day's keys.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,17 +26,24 @@ from edge_agent.cbor import Malformed, decode, encode
 from edge_agent.fields import Fields
 from edge_agent.keyring import day_of
 from province import database
-from province.files import write_atomically
+from province.errors import ProvinceError
+from province.files import SECRET, write_atomically
 from province.identifiers import Identifier, canonical
-from province.keystore import Absent, KeyDamaged, Keystore
+from province.keystore import AUDIT_HEAD, Absent, KeyDamaged, Keystore
+from province.layout import Layout
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
 OFFICER_ADDED = "officer-added"
+OFFICER_REPLACED = "officer-replaced"  # the key of an officer added before is lost: another one counts from here on
 CUT = "audit-cut"  # the log did not reach as far as the keystore says: said for ever, before it goes on
 _CONTEXT = b"gate-scanner/v1/audit-chain\0"
 _START = bytes(32)
 _MOST_BYTES = 4096
 _VERSION = 1
+
+
+class HeadNotNoted(ProvinceError):
+    """The line is entered for good, but the keystore does not know of it yet; the next line makes up for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Line:
         reason: why, in the officer's words.
         subject: the day of the token, and the token of whom it was about; None when about nobody.
         second: the officer who looked along, or None.
-        public_key: of the officer added, 32 bytes, for `officer-added`.
+        public_key: of the officer, 32 bytes, for `officer-added` and `officer-replaced`.
     """
 
     number: int
@@ -93,7 +103,7 @@ def _hash(fields: bytes) -> bytes:
 
 
 def _head_file(keystore: Keystore) -> Path:
-    return keystore.folder / "audit.head"
+    return keystore.folder / AUDIT_HEAD
 
 
 def begin(keystore: Keystore) -> None:
@@ -142,8 +152,38 @@ def append(
 
     Raises:
         RegisterBusy, KeystoreAway, OSError: not written; show nothing.
+        HeadNotNoted: written, but cutting it off would not show; show nothing.
     """
-    told = _told_head(keystore)
+    with _alone(keystore):
+        line, digest = _append(connection, path, _told_head(keystore), make, second)
+        try:
+            _write_head(keystore, line.number, digest)
+        except OSError as error:
+            raise HeadNotNoted(
+                f"{_head_file(keystore)}: cannot be written ({error.strerror or error}). Line {line.number} of the audit log is entered "
+                "all the same, and nothing else was done. Make room, or mount the keystore, and do it again."
+            ) from None
+    return line
+
+
+@contextmanager
+def _alone(keystore: Keystore) -> Iterator[None]:
+    """One line at a time, with its head: else the older of two heads could be noted last."""
+    descriptor = os.open(Layout(keystore.folder.parent).audit_lock, os.O_CREAT | os.O_RDWR, SECRET)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _append(
+    connection: sqlite3.Connection,
+    path: Path,
+    told: tuple[int, bytes] | str,
+    make: Callable[[int, bytes], Line],
+    second: Ed25519PrivateKey | None,
+) -> tuple[Line, bytes]:
     with database.transaction(connection, path):
         last = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
         number, before = (0, _START) if last is None else (last["number"], last["hash"])
@@ -152,9 +192,7 @@ def append(
             at_ms = make(number + 1, before).at_ms
             number, before = number + 1, _insert(connection, Line(number + 1, before, at_ms, CUT, "-", "-", cut), None)
         line = make(number + 1, before)
-        digest = _insert(connection, line, second)
-    _write_head(keystore, line.number, digest)
-    return line
+        return line, _insert(connection, line, second)
 
 
 def _has(connection: sqlite3.Connection, number: int, digest: bytes) -> bool:
@@ -174,6 +212,12 @@ def lines(connection: sqlite3.Connection) -> Iterator[Line]:
     """All lines that can be read, oldest first."""
     for row in connection.execute("SELECT fields FROM audit ORDER BY number"):
         yield _decode(row["fields"])
+
+
+def public_keys(connection: sqlite3.Connection, officer: str) -> list[bytes]:
+    """The keys that were entered for an officer who looks along, 32 bytes each, oldest first."""
+    named = (line for line in lines(connection) if line.action in {OFFICER_ADDED, OFFICER_REPLACED} and line.second == officer)
+    return [line.public_key for line in named if line.public_key is not None]
 
 
 def about(connection: sqlite3.Connection, keystore: Keystore, value: str) -> list[Line]:
@@ -237,7 +281,9 @@ def _check_row(row: sqlite3.Row, number: int, before: bytes, officers: dict[str,
             return [f"line {number}: changed, or not the one that followed line {number - 1}"]
         if line.action == OFFICER_ADDED and line.second in officers:
             return [f"line {number}: officer {line.second} is added a second time, with another key"]
-        if line.action == OFFICER_ADDED and line.public_key is not None:
+        if line.action == OFFICER_REPLACED and line.second not in officers:
+            return [f"line {number}: officer {line.second} was never added, and cannot be given another key"]
+        if line.action in {OFFICER_ADDED, OFFICER_REPLACED} and line.public_key is not None:
             officers[str(line.second)] = Ed25519PublicKey.from_public_bytes(line.public_key)
         if line.second is not None:
             _check_second(row, line.second, officers)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from edge_agent.console import print_json, print_line, print_table
 from province import audit, auditors, database, looking
-from province.audit import OFFICER_ADDED, Line
+from province.audit import OFFICER_ADDED, OFFICER_REPLACED, HeadNotNoted, Line
 from province.clock import now_ms, shown
-from province.errors import NotAProvince, ProvinceError
+from province.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.keystore import Keystore
 from province.layout import Layout
 
@@ -23,6 +23,7 @@ examples:
   gate-province audit list /srv/gate --limit 20
   gate-province audit list /srv/gate --about               asks for a number: who looked for this person?
   gate-province audit officer /srv/gate nguyen.an          a key for an officer who looks along; they type a passphrase of their own
+  gate-province audit officer /srv/gate nguyen.an --replace    their key or passphrase is lost; `verify` names such lines
 
 `verify` prints the newest line's number and hash: note it where nobody who has this machine can change it, once a week.
 """
@@ -42,6 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         each.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
         if name == "officer":
             each.add_argument("name", metavar="NAME", help="lower-case letters, digits, dots, hyphens")
+            each.add_argument("--replace", action="store_true", help="another key for an officer whose key or passphrase is lost")
             continue
         each.add_argument("--json", action="store_true", help="JSON instead of text")
         if name == "verify":
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     layout.read_settings()
     if args.action == "officer":
-        return _add_officer(layout, args.name)
+        return _officer(layout, args.name, replace=args.replace)
     return _verify(layout, args) if args.action == "verify" else _list(layout, args)
 
 
@@ -69,11 +71,18 @@ def _verify(layout: Layout, args: argparse.Namespace) -> int:
         expected = int(match[1]), bytes.fromhex(match[2])
     with closing(database.connect(layout.register)) as connection:
         verdict = audit.verify(connection, Keystore(layout.keystore), expected)
+        replaced = [] if verdict.problems else [line for line in audit.lines(connection) if line.action == OFFICER_REPLACED]
     if args.json:
-        print_json({"lines": verdict.count, "head": verdict.head.hex(), "problems": list(verdict.problems)})
+        print_json({
+            "lines": verdict.count, "head": verdict.head.hex(), "problems": list(verdict.problems),
+            "replaced": [line.number for line in replaced],
+        })  # fmt: skip
     else:
         for problem in verdict.problems:
             print_line(problem)
+        for line in replaced:
+            told = f"line {line.number}: {line.officer} gave {line.second} another key on {shown(line.at_ms)}"
+            print_line(f"{told}: ask {line.second} whether it is theirs")
         print_line(f"{verdict.count} lines, {'NOT whole' if verdict.problems else 'whole'}. Newest: {verdict.count}:{verdict.head.hex()}")
     return 1 if verdict.problems else 0
 
@@ -103,26 +112,45 @@ def _as_json(line: Line) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _add_officer(layout: Layout, name: str) -> int:
-    auditors.check_name(name)
-    passphrase = looking.ask(f"passphrase for {name}, at least {auditors.PASSPHRASE_LEAST} characters: ", hidden=True)
-    at_ms, user = now_ms(), looking.user()
-    try:
-        key = auditors.add(layout, name, passphrase)
-        public = key.public_key().public_bytes_raw()
+def _officer(layout: Layout, name: str, *, replace: bool) -> int:
+    """Enters an officer's new key in the log, and then writes it: a key that no line names never lies about."""
+    with closing(database.connect(layout.register)) as connection:
+        _check_known(layout, name, known=bool(audit.public_keys(connection, auditors.check_name(name))), replace=replace)
+        passphrase = looking.ask(f"passphrase for {name}, at least {auditors.PASSPHRASE_LEAST} characters: ", hidden=True)
+        key, closed = auditors.generate(passphrase)
+        at_ms, user, public = now_ms(), looking.user(), key.public_key().public_bytes_raw()
+        action, why = (OFFICER_REPLACED, "another key for an officer") if replace else (OFFICER_ADDED, "an officer who looks along")
 
         def make(number: int, previous: bytes) -> Line:
-            return Line(number, previous, at_ms, OFFICER_ADDED, user, user, "an officer who looks along", None, name, public)
+            return Line(number, previous, at_ms, action, user, user, why, None, name, public)
 
+        late: HeadNotNoted | None = None
         try:
-            with closing(database.connect(layout.register)) as connection:
-                audit.append(connection, layout.register, Keystore(layout.keystore), make, key)
-        except BaseException:
-            auditors.path(layout, name).unlink(missing_ok=True)  # a key that no line names would be of no use
-            raise
+            audit.append(connection, layout.register, Keystore(layout.keystore), make, key)
+        except HeadNotNoted as error:
+            late = error
+        except OSError as error:
+            raise ProvinceError(f"{layout.root}: the audit log cannot be written ({error.strerror}). {name} has no new key.") from None
+    try:
+        auditors.store(layout, name, closed)
     except OSError as error:
-        raise ProvinceError(f"{layout.auditors}: cannot be written ({error.strerror}).") from None
+        raise ProvinceError(
+            f"{layout.auditors}: cannot be written ({error.strerror}), but the log names {name}'s new key already. Make room, then give "
+            f"them another: gate-province audit officer {layout.root} {name} --replace"
+        ) from None
     print_line(
         f"{name} may look along now: --second-officer {name}. Nobody can open the key without the passphrase; it cannot be recovered."
     )
+    if late is not None:
+        raise ProvinceError(f"{name} is entered and has the key, but the keystore does not know of the line until the next one: {late}")
     return 0
+
+
+def _check_known(layout: Layout, name: str, *, known: bool, replace: bool) -> None:
+    if replace and not known:
+        raise NotAProvince(f"officer {name} was never added: leave --replace out.")
+    if known and not replace:
+        raise AlreadyThere(
+            f"officer {name} has a key already ({auditors.path(layout, name)}). If it or its passphrase is lost, say --replace: the log "
+            "says so for ever, and lines signed before stay good."
+        )

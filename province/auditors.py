@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from province.errors import AlreadyThere, NotAProvince
+from province.errors import NotAProvince
 from province.files import make_folder, write_atomically
 from province.layout import Layout
 
@@ -36,25 +36,28 @@ def path(layout: Layout, name: str) -> Path:
     return layout.auditors / f"{check_name(name)}.key"
 
 
-def add(layout: Layout, name: str, passphrase: str) -> Ed25519PrivateKey:
-    """Makes an officer's key.
+def generate(passphrase: str) -> tuple[Ed25519PrivateKey, bytes]:
+    """Makes an officer's key: open, to sign the line that names it, and closed, for `store`.
 
     Raises:
-        AlreadyThere: there is one of this name.
-        NotAProvince: the name or the passphrase will not do.
-        OSError: it cannot be written.
+        NotAProvince: the passphrase will not do.
     """
-    file = path(layout, name)
     if len(passphrase) < PASSPHRASE_LEAST:
         raise NotAProvince(f"the passphrase must have at least {PASSPHRASE_LEAST} characters")
-    if file.exists():
-        raise AlreadyThere(f"{file}: officer {name} has a key already.")
-    if not layout.auditors.is_dir():
-        make_folder(layout.auditors)
     key = Ed25519PrivateKey.generate()
     closed = serialization.BestAvailableEncryption(passphrase.encode())
-    write_atomically(file, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, closed))
-    return key
+    return key, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, closed)
+
+
+def store(layout: Layout, name: str, closed: bytes) -> None:
+    """Writes an officer's closed key, over the one before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if not layout.auditors.is_dir():
+        make_folder(layout.auditors)
+    write_atomically(path(layout, name), closed)
 
 
 def unlock(layout: Layout, name: str, passphrase: str) -> Ed25519PrivateKey:

@@ -29,16 +29,17 @@ _VERSION = 1
 
 def known_logs(connection: sqlite3.Connection, name: DeviceName) -> list[KnownLog]:
     """All that is known of a scanner's logs, in the order in which they are stored."""
-    of_days, spans, alerts = days.of_device(connection, name), views.spans(connection, name), views.alerts(connection, name)
+    of_days, sure, spans = days.of_device(connection, name), days.sure_of_device(connection, name), views.spans(connection, name)
+    alerts = views.alerts(connection, name)
     told = connection.execute("SELECT * FROM announced WHERE org = ? AND device = ? ORDER BY seq", (name.org, name.device)).fetchall()
-    announced = {row["log"]: (row["seq"], row["hash"]) for row in told}
-    after = {row["by_log"]: row["log"] for row in told}
+    after = {row["by_log"]: (row["log"], row["seq"]) for row in told}
     return [
         KnownLog(
-            log, tuple(spans.get((name, log), ())), tuple(of_days.get(log, ())), announced.get(log, (0, b""))[0], announced.get(log),
-            tuple(alert for alert in alerts if alert.log == log), after.get(log),
+            log, tuple(spans.get((name, log), ())), tuple(of_days.get(log, ())), tuple(sure.get(log, ())),
+            tuple((row["seq"], row["hash"]) for row in told if row["log"] == log), tuple(alert for alert in alerts if alert.log == log),
+            after.get(log),
         )
-        for log in sorted({*(log for _name, log in spans), *announced})
+        for log in sorted({*(log for _name, log in spans), *(row["log"] for row in told)})
     ]  # fmt: skip
 
 
@@ -76,17 +77,24 @@ def page(province: str, name: DeviceName, verdict: DayVerdict, kept: dict[str, i
 
 
 def _conclusion(verdict: DayVerdict) -> str:
-    if not verdict.known:
-        return "NOT PROVED: nothing of this scanner has come."
-    if not verdict.logs:
-        if verdict.whole:
-            return "COMPLETE: the scanner recorded nothing on this day, and what came before and after is linked."
-        return f"NOT PROVED: nothing of this day has come, and nothing {'later' if verdict.earlier else 'earlier'}."
+    flaws = {finding.flaw for log in verdict.logs for finding in log.findings}
+    if verdict.whole and not verdict.entries and not verdict.dayless:
+        return "COMPLETE: the scanner recorded nothing on this day, and what came before and after is linked."
     if verdict.whole:
         return "COMPLETE: nothing is missing from this day, nothing was changed, and later entries confirm its end."
-    if {finding.flaw for log in verdict.logs for finding in log.findings} == {Flaw.OPEN_END}:
+    if flaws - {Flaw.OPEN_END}:
+        return "NOT COMPLETE: see the findings."
+    if flaws and verdict.entries:
         return "COMPLETE SO FAR: nothing is missing from what has come, but nothing later confirms yet where the day ended."
-    return "NOT COMPLETE: see the findings."
+    return f"NOT PROVED: {_unproved(verdict, flaws)}."
+
+
+def _unproved(verdict: DayVerdict, flaws: set[Flaw]) -> str:
+    if not verdict.known:
+        return "nothing of this scanner has come"
+    if flaws:
+        return "nothing that is known to be of this day has come, and nothing later confirms that there was nothing"
+    return "nothing has come that a clock set by the network dates to this day or to one before it"
 
 
 def _bodies(kept: dict[str, int], *, destroyed: bool) -> str:
@@ -103,7 +111,7 @@ def _log_lines(log: LogOfDay) -> list[str]:
         lines.append(f"  numbers {log.first} to {log.last}, {log.entries} entries known to be of this day")
     lines.append(f"  judged: numbers {log.between[0]} to {log.between[1]}, and the links into and out of them")
     if log.dayless:
-        lines.append(f"  among them {log.dayless} entries whose day is not known: held, or made without a clock")
+        lines.append(f"  among them {log.dayless} entries whose day is not known for sure: made before the network had set the clock")
     if log.head is not None:
         lines.append(f"  linked up to number {log.head[0]}, {log.head[1].hex()}")
     lines += [f"  {_finding(one)}" for one in log.findings[:_FINDINGS_SHOWN]] or ["  whole"]

@@ -36,7 +36,8 @@ examples:
   gate-province collect /srv/gate --events | jq -c .            follow each entry; no person's data
   gate-province collect /srv/gate --number 1, and another with --number 2: two share the work (Mosquitto can, RabbitMQ 3 cannot)
 
-Stops on Ctrl-C or SIGTERM. Entries that come meanwhile wait at the broker, and in any case at their device.
+Stops on Ctrl-C or SIGTERM. Entries that come meanwhile wait at the broker, and in any case at their device. So they do while this machine's
+clock says less than it said before (after a start without the network): what is stored carries the time at which it came.
 """
 
 
@@ -56,6 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"one of {len(COLLECTORS)} collectors side by side, each with its own number; the broker deals entries out to them",
     )  # fmt: skip
     parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
+    parser.add_argument("--trust-clock", action="store_true", help="go by this machine's clock although it was later here before")
     parser.add_argument("--verbose", action="store_true", help="log each batch too")
 
 
@@ -138,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     secret_files.tighten(layout)
     with _the_only_one(layout, args.number or 1):
         report = EventPrinter() if args.events else lambda _item, _committed_ms: None
-        return collect(layout, address, report, number=args.number)
+        return collect(layout, address, report, number=args.number, trust_clock=args.trust_clock)
 
 
 def collect(
@@ -147,6 +149,8 @@ def collect(
     report: Callable[[Stored | Refused, int], None],
     make_link: type[BrokerLink] = BrokerLink,
     number: int | None = None,
+    *,
+    trust_clock: bool = False,
 ) -> int:
     """Runs the collector in this process until SIGTERM or SIGINT; call it from the main thread.
 
@@ -156,6 +160,7 @@ def collect(
         report: see `Collector`.
         make_link: makes the connection.
         number: which of several side by side; None for one alone.
+        trust_clock: see `Collector`.
 
     Raises:
         NotAProvince: keys are missing.
@@ -176,7 +181,7 @@ def collect(
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
-        collector = Collector(register, keystore, office, officer.now, report, look_after)
+        collector = Collector(register, keystore, office, officer.now, report, look_after, trust_clock=trust_clock)
         try:
             link = _link(layout, address, number, collector, make_link)
         except OSError as error:  # ssl.SSLError is one

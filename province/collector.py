@@ -24,7 +24,8 @@ from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Mess
 from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
 from province import devices, revocations
-from province.clock import now_ms
+from province.clock import now_ms, shown
+from province.clock_truth import AHEAD_MS
 from province.database import RegisterBusy, RegisterReplaced
 from province.errors import ProvinceError
 from province.intake import Intake, Reason, Refused, Taken
@@ -39,6 +40,10 @@ _BATCH_MOST = 200
 _WAITING_MOST = 2000
 _KEYRING_CHECK_S = 60.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
+
+
+class ClockBehind(ProvinceError):
+    """This machine's clock says less than it said before; nothing was stored."""
 
 
 class Link(Protocol):
@@ -69,6 +74,7 @@ class Collector:
         officer: who signs receipts now.
         report: called for each message after its batch is committed and receipted, with the time of the commit.
         look_after: called once a minute, for what a service of years has to look after.
+        trust_clock: go by this machine's clock although it says less than was said here before.
 
     Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
     """
@@ -81,6 +87,8 @@ class Collector:
         officer: Callable[[], Officer],
         report: Callable[[Stored | Refused, int], None] = lambda _item, _committed_ms: None,
         look_after: Callable[[], None] = lambda: None,
+        *,
+        trust_clock: bool = False,
     ) -> None:
         self._register = register
         self._keystore = keystore
@@ -88,6 +96,7 @@ class Collector:
         self._officer = officer
         self._report = report
         self._look_after = look_after
+        self._trust_clock = trust_clock
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
         self._flooded = 0
@@ -206,13 +215,23 @@ class Collector:
         retry_s = _FIRST_RETRY_S
         while True:
             try:
+                self._check_clock()
                 return self._commit(batch)
-            except (RegisterBusy, KeystoreAway) as error:
+            except (ClockBehind, RegisterBusy, KeystoreAway) as error:
                 reason = str(error)
             _log.error("not stored, %d entries wait: %s; trying again in %.1f s", len(batch), reason, retry_s)
             if self._stopping.wait(retry_s):
                 return []
             retry_s = min(_LONGEST_RETRY_S, retry_s * 2)
+
+    def _check_clock(self) -> None:
+        """Refuses to date arrivals by a clock that was put back, or that the network has not set yet: retention goes by these dates."""
+        at_ms, known_ms = now_ms(), max(self._office.current.issued_ms, self._register.latest_ms())
+        if not self._trust_clock and at_ms + AHEAD_MS < known_ms:
+            raise ClockBehind(
+                f"this machine says it is {shown(at_ms)}, but it was {shown(known_ms)} here already. Let the network set the clock; "
+                "if it is right now, start with --trust-clock"
+            )
 
     def _commit(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
         try:

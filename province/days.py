@@ -13,6 +13,15 @@ _LAST_DAY_MS = 253_402_214_400_000  # 9999-12-31: later there is no civil day
 
 
 @dataclass(frozen=True, slots=True)
+class SureDay:
+    """Between numbers `first` and `last` lie all entries of one log that were made on this day by a clock set by the network."""
+
+    day: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class DayOfLog:
     """The entries of one log on one day: `entries` of them between numbers `first` and `last`."""
 
@@ -43,6 +52,24 @@ def note(connection: sqlite3.Connection, key: tuple[str, str, bytes], seq: int, 
             "first_seq = min(first_seq, excluded.first_seq), last_seq = max(last_seq, excluded.last_seq), entries = entries + 1",
             (*key, day, seq, seq),
         )
+
+
+def note_sure(connection: sqlite3.Connection, key: tuple[str, str, bytes], seq: int, wall_ms: int) -> None:
+    """Notes on which day an entry (by org, device, log) was made for sure, in the open transaction."""
+    if 0 <= wall_ms < _LAST_DAY_MS:
+        connection.execute(
+            "INSERT INTO sure_day VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(org, device, log, day) DO UPDATE SET "
+            "first_seq = min(first_seq, excluded.first_seq), last_seq = max(last_seq, excluded.last_seq)",
+            (*key, day_of(wall_ms).isoformat(), seq, seq),
+        )
+
+
+def sure_of_device(connection: sqlite3.Connection, name: DeviceName) -> dict[bytes, list[SureDay]]:
+    """All sure days of each log of a device, by day."""
+    found: dict[bytes, list[SureDay]] = {}
+    for row in connection.execute("SELECT * FROM sure_day WHERE org = ? AND device = ? ORDER BY log, day", (name.org, name.device)):
+        found.setdefault(row["log"], []).append(SureDay(row["day"], row["first_seq"], row["last_seq"]))
+    return found
 
 
 def of_device(connection: sqlite3.Connection, name: DeviceName) -> dict[bytes, list[DayOfLog]]:

@@ -13,7 +13,7 @@ from edge_agent.console import print_json, print_line
 from edge_agent.keyring import UNDATED, EpochKey, day_of
 from province.clock import now_ms, shown
 from province.errors import AlreadyThere, ProvinceError
-from province.keyring_office import KeyringOffice
+from province.keyring_office import KeyringOffice, check, read_signed
 from province.keystore import write_pair
 from province.layout import Layout
 from province.officers import load_officer
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "extend":
             office.extend(now_ms())
         elif args.action == "rotate":
-            _rotate(office, settings.suite, args.out)
+            _rotate(layout, office, settings.suite, args.out)
     except OSError as error:
         raise ProvinceError(
             f"{error.filename or layout.root}: cannot be written ({error.strerror}). Check the disk and the rights."
@@ -70,18 +70,33 @@ def run(args: argparse.Namespace) -> int:
     return _show(layout, office, as_json=args.json)
 
 
-def _rotate(office: KeyringOffice, suite: sealing.Suite, out: Path) -> None:
+def _rotate(layout: Layout, office: KeyringOffice, suite: sealing.Suite, out: Path) -> None:
     pair = sealing.generate(suite)
+    undated = EpochKey(UNDATED, pair.suite, pair.public)
     try:
         os.close(os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # claims the name
     except FileExistsError:
         raise AlreadyThere(f"{out}: exists; a key is never overwritten. Choose another --out.") from None
     try:
         write_pair(out, pair)
-        office.rotate(EpochKey(UNDATED, pair.suite, pair.public), now_ms())
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
+        office.rotate(undated, now_ms())
+    except BaseException as error:
+        if not _may_be_published(layout, undated):
+            out.unlink(missing_ok=True)
+            raise
+        why = str(error) or type(error).__name__
+        raise ProvinceError(
+            f"{out}: kept, though this ended early ({why}): the keyring on the disk may name this key already, and what is sealed to it "
+            "opens with nothing else. Put it into the safe; `gate-province keyring show` says which key is published."
+        ) from error
+
+
+def _may_be_published(layout: Layout, undated: EpochKey) -> bool:
+    """Whether the keyring on the disk names the key; also when that cannot be told."""
+    try:
+        return check(layout, read_signed(layout)).key_for(None) == undated
+    except (OSError, ProvinceError):
+        return True
 
 
 def _show(layout: Layout, office: KeyringOffice, *, as_json: bool) -> int:

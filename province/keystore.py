@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
@@ -32,11 +33,13 @@ FORMAT = "gate-scanner-day-keys/1"
 PAIR_FORMAT = "gate-scanner-sealing-key/1"
 MARKER = "province.id"
 COUNTER = "keyring.counter"
+AUDIT_HEAD = "audit.head"
 DESTROYED = "destroyed"
 ERASED = "erased"
 REVOKED = "revoked"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
+_BEING_WRITTEN = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # as `write_atomically` names it; left by a power cut, it goes with its day
 
 
 class KeystoreAway(ProvinceError):
@@ -256,7 +259,7 @@ class Keystore:
         """
         self.check()
         try:
-            return sorted(path.name for path in (self.folder / DESTROYED).glob("[0-9]*"))
+            return sorted(path.name for path in (self.folder / DESTROYED).glob("[0-9]*") if _is_day(path.name))
         except OSError as error:
             raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
 
@@ -333,9 +336,48 @@ class Keystore:
         """
         self.check()
         try:
-            return sorted(path.stem for path in self.folder.glob("[0-9]*.json") if not self._is_destroyed(path.stem))
+            days = [path.stem for path in self.folder.glob("[0-9]*.json") if _is_day(path.stem)]
+            return sorted(epoch for epoch in days if not self._is_destroyed(epoch))
         except OSError as error:
             raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+
+    def strangers(self) -> list[Path]:
+        """What lies here and is not the keystore's: perhaps a copy of keys, which nothing here destroys with their day.
+
+        Raises:
+            KeystoreAway: as `epochs`.
+        """
+        self.check()
+        own = {MARKER, COUNTER, AUDIT_HEAD, DESTROYED, ERASED, REVOKED, "lost+found"}
+        try:
+            here = [path for path in self.folder.iterdir() if (name := _settled(path.name)) not in own and not _is_day_file(name)]
+            beneath = [
+                path
+                for folder, is_own in ((DESTROYED, _is_day), (ERASED, _is_day_file))
+                if (self.folder / folder).is_dir()
+                for path in (self.folder / folder).iterdir()
+                if not is_own(_settled(path.name))
+            ]
+        except OSError as error:
+            raise KeystoreAway(f"{self.folder}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
+        return sorted(here + beneath)
+
+
+def _is_day(name: str) -> bool:
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
+
+
+def _is_day_file(name: str) -> bool:
+    return name.endswith(".json") and _is_day(name.removesuffix(".json"))
+
+
+def _settled(name: str) -> str:
+    """The name that a file will have when it is written."""
+    written = _BEING_WRITTEN.fullmatch(name)
+    return name if written is None else written[1]
 
 
 def _overwrite(path: Path) -> None:

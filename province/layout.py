@@ -185,6 +185,11 @@ class Layout:
         """Held by the collector that runs under this number."""
         return self.collector_of(number).with_suffix(".lock")
 
+    @property
+    def audit_lock(self) -> Path:
+        """Held by whoever writes a line of the audit log."""
+        return self.root / "audit.lock"
+
     def write_settings(self, settings: Settings) -> None:
         """Writes the settings."""
         text = json.dumps({"format": FORMAT, **asdict(settings)}, ensure_ascii=False, indent=2) + "\n"

@@ -29,7 +29,9 @@ examples:
 Exit code 0 when the day is proved complete, 1 when it is not (or a page that is checked is not genuine). It goes by the ledger, and works
 long after retention has destroyed the entries themselves.
 
-open-end   the day's last entry is the newest that came: ask again once the scanner has sent something newer
+open-end   nothing later has come from a clock that the network had set: ask again once the scanner has sent such an entry
+clock      a clock that the network had set was wrong: the days around it cannot be proved
+fork       two cards wrote as this scanner; from there on no day can be proved, until it is enrolled under another name
 """
 
 

@@ -1,19 +1,22 @@
 """Judges whether a scanner's day is whole: no number missing, every link holding, nothing forged twice, the day's end confirmed. Pure.
 
-Source: design.md promise 4. It needs the ledger, the days' numbers, announced heads and alerts only: all of them outlive the entries.
+Source: design.md promise 4, decision 0054. It goes by numbers, and by the days of those entries alone that were made while the network had
+set the scanner's clock: such an entry puts all that are numbered below it before, all above it after. Any other clock may be wrong by
+days, ahead or back. It needs the ledger, the days' numbers, announced heads and alerts only: all of them outlive the entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
 from edge_agent.entry import NO_PREVIOUS
 from province.alerts import Alert, AlertKind
-from province.days import DayOfLog
+from province.days import DayOfLog, SureDay
 from province.ledger import Span, gaps
+from province.log_order import LogOrder
 
 
 class Flaw(StrEnum):
@@ -21,10 +24,11 @@ class Flaw(StrEnum):
 
     GAP = "gap"  # numbers have not come
     BROKEN_LINK = "broken-link"  # an entry names another predecessor than the one that came
-    FORK = "fork"  # two entries under one number
+    FORK = "fork"  # two entries under one number, or two that follow one
+    CLOCK = "clock"  # sure days go backwards in the numbers
     CUT_TAIL = "cut-tail"  # a later log names an end that has not come
     UNANNOUNCED = "unannounced-log"  # the log begins without saying what came before it, though the scanner had another
-    OPEN_END = "open-end"  # nothing later has come that confirms the last entry
+    OPEN_END = "open-end"  # nothing surely later has come that confirms the last entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +46,30 @@ class KnownLog:
 
     Attributes:
         spans: the ledger's, in order.
-        days: which numbers are of which day.
-        announced: how far later logs say that it reaches, 0 when none does.
-        confirmed: the number and hash of its end as a later log names it, None when none does.
+        days: which numbers are kept as of which day, by whatever clock.
+        sure: which numbers are of which day by a clock set by the network, in the order of the days.
+        named: number and hash of its end as each later log names it.
         alerts: found in it.
-        after: the log before it, as its first entry says, or None.
+        after: the log before it and the number of that one's end, as its first entry says, or None.
     """
 
     log: bytes
     spans: tuple[Span, ...]
     days: tuple[DayOfLog, ...]
-    announced: int
-    confirmed: tuple[int, bytes] | None
+    sure: tuple[SureDay, ...]
+    named: tuple[tuple[int, bytes], ...]
     alerts: tuple[Alert, ...]
-    after: bytes | None = None
+    after: tuple[bytes, int] | None = None
+
+    @property
+    def came(self) -> int:
+        """The highest number that came, 0 when none did."""
+        return max((span.last for span in self.spans), default=0)
+
+    @property
+    def announced(self) -> int:
+        """How far later logs say that it reaches, 0 when none does."""
+        return max((seq for seq, _hash in self.named), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +80,8 @@ class LogOfDay:
         first: its first number of the day, None when it has none.
         last: its last number of the day.
         entries: how many came that are known to be of the day.
-        dayless: how many came that may be of the day and are known to be of none.
-        between: numbers from after the day before to before the day after: all that may be of the day.
+        dayless: how many came that may be of the day by their numbers, beside those known to be.
+        between: numbers from after what is surely earlier to before what is surely later: all that may be of the day.
         head: number and hash of the end of the span that holds `last`.
         findings: what is wrong, empty when it is whole.
     """
@@ -82,25 +96,31 @@ class LogOfDay:
     findings: tuple[Finding, ...]
 
 
-def judge_log(known: KnownLog, day: str) -> LogOfDay | None:
+def judge_log(known: KnownLog, day: str, order: LogOrder) -> LogOfDay | None:
     """What one log says about a day, None when it has nothing to say.
 
     Args:
         known: the log.
         day: YYYY-MM-DD.
+        order: of all the scanner's logs.
     """
     own = next((one for one in known.days if one.day == day), None)
-    before = max((one.last for one in known.days if one.day < day), default=0)
-    reaches = max([span.last for span in known.spans] + [known.announced], default=0)
-    after = min((one.first for one in known.days if one.day > day), default=reaches + 1)
+    begun, ended = order.begun_after(known.log, day), order.ended_before(known.log, day)
+    reaches = max(known.came, known.announced)
+    before = max((one.last for one in known.sure if one.day < day), default=0)
+    after = min((one.first for one in known.sure if one.day > day), default=reaches + 1)
+    if begun or ended:
+        before, after = (reaches, reaches + 1) if own is None else (own.last, own.first)
     if own is not None:  # a clock that was wrong may have mixed days up: the day's own numbers count in any case
         before, after = min(before, own.first - 1), max(after, own.last + 1)
     between = (before + 1, after - 1)
     came = sum(max(0, min(span.last, between[1]) - max(span.first, between[0]) + 1) for span in known.spans)
     dayless = max(0, came - (0 if own is None else own.entries))
-    findings = _findings(known, between)
-    if (own is not None or dayless) and not _end_confirmed(known, day):
-        findings.append(Finding(Flaw.OPEN_END, known.spans[-1].last, known.spans[-1].last))
+    findings = [*_findings(known, between, is_first=order.is_first(known.log)), *_contradictions(known, day, begun=begun, ended=ended)]
+    if not begun:
+        findings += _partings(known, day)
+        if not ended and _is_open(known, day):
+            findings.append(Finding(Flaw.OPEN_END, known.came, known.came))
     if own is None and not dayless and not findings:
         return None
     first, last, entries = (None, None, 0) if own is None else (own.first, own.last, own.entries)
@@ -109,11 +129,10 @@ def judge_log(known: KnownLog, day: str) -> LogOfDay | None:
     return LogOfDay(known.log, first, last, entries, dayless, between, head, tuple(ordered))
 
 
-def _findings(known: KnownLog, between: tuple[int, int]) -> list[Finding]:
+def _findings(known: KnownLog, between: tuple[int, int], *, is_first: bool) -> list[Finding]:
     first, last = between
-    reached = max((span.last for span in known.spans), default=0)
     found = [
-        Finding(Flaw.CUT_TAIL if low > reached else Flaw.GAP, max(low, first), min(high, last))
+        Finding(Flaw.CUT_TAIL if low > known.came else Flaw.GAP, max(low, first), min(high, last))
         for low, high in gaps(known.spans, known.announced)
         if low <= last and high >= first
     ]
@@ -126,24 +145,55 @@ def _findings(known: KnownLog, between: tuple[int, int]) -> list[Finding]:
     if first == 1 and known.spans and known.spans[0].first == 1 and known.spans[0].first_prev != NO_PREVIOUS:
         found.append(Finding(Flaw.BROKEN_LINK, 1, 1))
     for alert in known.alerts:
-        if alert.kind is AlertKind.FORK and first <= alert.seq <= last:
-            found.append(Finding(Flaw.FORK, alert.seq, alert.seq))
         if alert.kind is AlertKind.CUT_PREDECESSOR and alert.resolved_ms is None and first <= alert.seq <= last:
             found.append(Finding(Flaw.CUT_TAIL, alert.seq, alert.seq))
-        if alert.kind is AlertKind.UNANNOUNCED_LOG and first == 1:
+        if alert.kind is AlertKind.UNANNOUNCED_LOG and first == 1 and not is_first:  # the first one may have come after the others
             found.append(Finding(Flaw.UNANNOUNCED, 1, 1))
     return found
 
 
-def _end_confirmed(known: KnownLog, day: str) -> bool:
-    """Whether something later fixes where the day ended: an entry of a later day, or the log that followed this one.
+def _contradictions(known: KnownLog, day: str, *, begun: bool, ended: bool) -> list[Finding]:
+    """Where sure days go backwards: then a clock that the network had set was wrong, and no number bounds the day."""
+    earlier = [one for one in known.sure if one.day < day]
+    of_day = [one for one in known.sure if one.day == day]
+    later = [one for one in known.sure if one.day > day]
+    found = [
+        Finding(Flaw.CLOCK, min(right), max(left))
+        for left, right in (
+            ([one.last for one in earlier], [one.first for one in of_day + later]),
+            ([one.last for one in earlier + of_day], [one.first for one in later]),
+        )
+        if left and right and max(left) > min(right)
+    ]
+    misplaced = (earlier + of_day if begun else []) + (of_day + later if ended else [])
+    return found + [Finding(Flaw.CLOCK, one.first, one.last) for one in misplaced]
 
-    Entries without a day fix nothing: they may be of the day themselves.
+
+def _partings(known: KnownLog, day: str) -> list[Finding]:
+    """Where two have gone on with the log: the other may hold entries of any later day that never come.
+
+    Of a day that surely ended before that number it may hold none.
     """
-    if any(one.day > day for one in known.days):
-        return True
+    parted = [(alert.seq, Finding(Flaw.FORK, alert.seq, alert.seq)) for alert in known.alerts if alert.kind is AlertKind.FORK]
+    for alert in known.alerts:
+        names_another = alert.kind is AlertKind.BROKEN_LINK or (alert.kind is AlertKind.CUT_PREDECESSOR and alert.seq <= known.came)
+        if names_another and alert.resolved_ms is None:  # where that other one begins, nobody knows
+            parted.append((1, Finding(Flaw.BROKEN_LINK, alert.seq, alert.seq)))
+    ends = sorted(seq for seq, _hash in known.named)
+    if len(ends) > 1 or (ends and known.came > ends[0]):
+        reaches = max(known.came, ends[-1])
+        linked = any(span.first <= ends[0] and span.last >= reaches for span in known.spans)  # else they may have parted earlier
+        parted.append((ends[0] + 1 if linked else 1, Finding(Flaw.FORK, ends[0] + 1, ends[0] + 1)))
+    ended = min((one.first for one in known.sure if one.day > day), default=None)
+    return [finding for number, finding in parted if ended is None or number <= ended]
+
+
+def _is_open(known: KnownLog, day: str) -> bool:
+    """Whether nothing fixes where the day ended: no entry that is surely later, and no log that followed this one."""
+    if any(one.day > day for one in known.sure) or known.announced > known.came:
+        return False
     end = known.spans[-1]
-    return known.announced > end.last or known.confirmed == (end.last, end.last_hash)
+    return (end.last, end.last_hash) not in known.named
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,59 +203,44 @@ class DayVerdict:
     Attributes:
         logs: those with a part in it.
         known: whether anything of the scanner has come at all.
-        earlier, later: whether something earlier and later than the day has come.
+        begun: whether something surely of the day or of one before it has come.
     """
 
     day: str
     logs: tuple[LogOfDay, ...]
     known: bool
-    earlier: bool
-    later: bool
+    begun: bool
 
     @property
     def whole(self) -> bool:
         """Whether it is proved that nothing of the day is missing; of a day before all that is known, nothing is."""
-        return self.known and (bool(self.logs) or (self.earlier and self.later)) and not any(log.findings for log in self.logs)
+        return self.known and self.begun and not any(log.findings for log in self.logs)
 
     @property
     def entries(self) -> int:
         """How many entries came that are known to be of the day."""
         return sum(log.entries for log in self.logs)
 
-
-def _may_hold(log: KnownLog, logs: Sequence[KnownLog], day: str) -> bool:
-    """Tells whether the day lies between what the logs before this one and after it hold; one that holds some of it does in any case."""
-    if any(one.day == day for one in log.days):
-        return True
-    by_log, followed_by = {each.log: each for each in logs}, {each.after: each for each in logs if each.after is not None}
-    earlier = [one.day for each in _thread(log, lambda it: by_log.get(it.after or b"")) for one in each.days]
-    later = [one.day for each in _thread(log, lambda it: followed_by.get(it.log)) for one in each.days]
-    return max(earlier, default=day) <= day <= min(later, default=day)
-
-
-def _thread(log: KnownLog, step: Callable[[KnownLog], KnownLog | None]) -> Iterator[KnownLog]:
-    """The logs one comes to from this one; forged announcements may lead in a circle."""
-    seen = {log.log}
-    here = step(log)
-    while here is not None and here.log not in seen:
-        seen.add(here.log)
-        yield here
-        here = step(here)
+    @property
+    def dayless(self) -> int:
+        """How many came besides that may be of the day."""
+        return sum(log.dayless for log in self.logs)
 
 
 def judge(logs: Sequence[KnownLog], day: str) -> DayVerdict:
     """Judges one day of one scanner by all its logs."""
-    parts = tuple(part for log in logs if _may_hold(log, logs, day) and (part := judge_log(log, day)) is not None)
-    days = [one.day for log in logs for one in log.days]
-    earlier, later = any(one < day for one in days), any(one > day for one in days)
-    return DayVerdict(day, parts, any(log.spans for log in logs), earlier, later)
+    order = LogOrder({log.log: log.sure for log in logs}, {log.log: log.after for log in logs if log.after is not None})
+    parts = tuple(part for log in logs if (part := judge_log(log, day, order)) is not None)
+    begun = any(one.day <= day for log in logs for one in log.sure)
+    return DayVerdict(day, parts, any(log.spans for log in logs), begun)
 
 
 WORDS: Mapping[Flaw, str] = {
     Flaw.GAP: "has not come; it may still wait on the scanner",
     Flaw.BROKEN_LINK: "names another predecessor than the one that came",
-    Flaw.FORK: "came twice with different content: a cloned or restored card, or a stolen key",
+    Flaw.FORK: "came twice, or two go on from the one before it: a cloned or restored card, or a stolen key",
+    Flaw.CLOCK: "is dated against the order of the numbers: a clock that the network had set was wrong",
     Flaw.CUT_TAIL: "is named by a later log and has not come",
     Flaw.UNANNOUNCED: "begins a log that does not say what came before it: an outbox was deleted",
-    Flaw.OPEN_END: "is the last that came; nothing later confirms yet that the day ended there",
+    Flaw.OPEN_END: "is the last that came; nothing later by a clock set by the network confirms yet that the day ended there",
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_agent.entry import LogHead, Passage, encode_body
+from edge_agent.entry import Clock, LogHead, Passage, encode_body
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
 from province import clock_truth, database, days, devices, erasures, revocations, wrapping
@@ -87,6 +87,18 @@ class Register:
         except sqlite3.Error as error:
             raise database.explain(error, self.path) from None
 
+    def latest_ms(self) -> int:
+        """When the entry stored last was stored, milliseconds since 1970 UTC; 0 before the first.
+
+        Raises:
+            RegisterBusy: it cannot be told now.
+        """
+        try:
+            row = self._connection.execute("SELECT registered_ms FROM entry ORDER BY id DESC LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from None
+        return 0 if row is None else int(row["registered_ms"])
+
     def erase_again(self, keystore: Keystore, at_ms: int) -> int:
         """Erases what was erased before and has come back; says how many rows.
 
@@ -145,6 +157,8 @@ class Register:
         if not extended:
             self._connection.execute(f"UPDATE entry SET forked = 1 WHERE {_LOG} AND seq = ?", (*_key(entry), entry.seq))  # noqa: S608
             self._alert(AlertKind.FORK, entry.name, LogHead(entry.log, entry.seq, entry.hash), at_ms)
+            if not self._has_predecessor(entry):  # the branches parted earlier than here
+                self._alert(AlertKind.BROKEN_LINK, entry.name, LogHead(entry.log, entry.seq, entry.prev), at_ms)
         self._note_logs(entry, at_ms)
         return _stored(entry, _outcome(entry, entry.fate.status, entry.fate.reason, forked=not extended), repeated=False)
 
@@ -152,6 +166,11 @@ class Register:
         """A late copy of a day that was cleared: its bytes are gone and cannot be compared, nor ever be read."""
         held = self._connection.execute(f"SELECT 1 FROM entry WHERE {_LOG} AND seq = ? LIMIT 1", (*_key(entry), entry.seq)).fetchone()  # noqa: S608
         return held is None and entry.fate.status is Status.EXPIRED
+
+    def _has_predecessor(self, entry: Taken) -> bool:
+        query = f"SELECT 1 FROM entry WHERE {_LOG} AND seq = ? AND hash = ?"  # noqa: S608 - a constant of ours
+        found = self._connection.execute(query, (*_key(entry), entry.seq - 1, entry.prev))
+        return entry.seq == 1 or found.fetchone() is not None
 
     def _extend_ledger(self, entry: Taken, at_ms: int) -> bool:
         """Adds the entry's number; False when the ledger has it already."""
@@ -186,14 +205,17 @@ class Register:
         if entry.header is not None:
             header = entry.header
             days.note(self._connection, _key(entry), entry.seq, days.own_day(entry.fate.epoch, header.clock, header.wall_ms, None))
+            if not forked and header.clock is Clock.SYNCHRONISED and header.wall_ms <= at_ms + clock_truth.AHEAD_MS:
+                days.note_sure(self._connection, _key(entry), entry.seq, header.wall_ms)
             clock_truth.correct(self._connection, row_id, header)
 
     def _note_logs(self, entry: Taken, at_ms: int) -> None:
-        """Follows the thread from log to log."""
-        self._connection.execute(
-            f"UPDATE alert SET resolved_ms = ? WHERE {_LOG} AND seq = ? AND hash = ? AND kind = ? AND resolved_ms IS NULL",  # noqa: S608
-            (at_ms, *_key(entry), entry.seq, entry.hash, str(AlertKind.CUT_PREDECESSOR)),
-        )
+        """Follows the thread from entry to entry and from log to log."""
+        for kind, seq in ((AlertKind.CUT_PREDECESSOR, entry.seq), (AlertKind.BROKEN_LINK, entry.seq + 1)):
+            self._connection.execute(
+                f"UPDATE alert SET resolved_ms = ? WHERE {_LOG} AND seq = ? AND hash = ? AND kind = ? AND resolved_ms IS NULL",  # noqa: S608
+                (at_ms, *_key(entry), seq, entry.hash, str(kind)),
+            )
         if entry.seq != 1 or entry.header is None:
             return
         before = entry.header.predecessor

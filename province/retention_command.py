@@ -15,6 +15,7 @@ from province.layout import Layout
 from province.retention import DEFAULT_DAYS, ClosedDay, Leftovers, Retention
 
 _MOST_DAYS = 3650
+_NAMED_MOST = 5
 _EPILOG = f"""\
 examples:
   gate-province retention run /srv/gate --dry-run    what would go, and nothing goes
@@ -28,7 +29,7 @@ stores and stolen scanners still hold of that day can then be read by nobody. Th
 later for that day is receipted as expired. Held entries that nobody opened in so many days go too, and so do old refused messages.
 
 Destroying goes by this machine's clock. It refuses when no scanner with a synchronised clock was heard of in the last days, unless you say
---trust-clock. It cannot reach copies of keystore/: make none.
+--trust-clock. It cannot reach copies of keystore/: make none. Files in keystore/ that are not its own are named, and the exit code is 1.
 """
 
 
@@ -61,8 +62,9 @@ def run(args: argparse.Namespace) -> int:
         due = retention.due()
         if args.dry_run:
             _tell_plan(retention, due, as_json=args.json)
+            _name_strangers(keystore)
             return 0
-        if any(one.keys for one in due) and not args.trust_clock:
+        if not args.trust_clock and (any(one.keys for one in due) or retention.leftovers() != Leftovers(0, 0)):
             retention.doubt()
         try:
             for one in retention.close(due):
@@ -72,7 +74,19 @@ def run(args: argparse.Namespace) -> int:
         _tell_end(retention, retention.sweep(), "cleared", len(due), as_json=args.json)
         if not database.fold(connection):
             print_line("The register's write-ahead log is still in use; the next run empties it.")
+    _name_strangers(keystore)
     return 0
+
+
+def _name_strangers(keystore: Keystore) -> None:
+    """Ends the run with an error when something lies in the keystore that may keep a day readable."""
+    if strangers := keystore.strangers():
+        names = ", ".join(str(path.relative_to(keystore.folder)) for path in strangers[:_NAMED_MOST])
+        more = f" and {len(strangers) - _NAMED_MOST} more" if len(strangers) > _NAMED_MOST else ""
+        raise ProvinceError(
+            f"{keystore.folder}: {names}{more}: not the keystore's own. A copy of a day's keys keeps that day readable: the days above "
+            "are closed, these files are not touched. Overwrite and remove them (shred -u), and find out who copied them."
+        )
 
 
 def _tell_plan(retention: Retention, due: list[ClosedDay], *, as_json: bool) -> None:

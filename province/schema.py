@@ -43,6 +43,11 @@ TABLES = (
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, day TEXT NOT NULL,
         first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, entries INTEGER NOT NULL,
         PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
+    # The same for entries made while the network had set the scanner's clock: what `prove` goes by. Without a fork's later branch.
+    """CREATE TABLE sure_day(
+        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
+        day TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+        PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
     # Heads of earlier logs, as a new log's first entry names them: how far the earlier log must reach.
     """CREATE TABLE announced(
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, by_log BLOB NOT NULL,

@@ -29,7 +29,7 @@ class _Broker:
         assert handle
 
 
-def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None) -> Stored | Refused:
+def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None, trust_clock: bool = False) -> Stored | Refused:
     """Hands the collector an entry, and after each change made to the register's file beneath it one more; what became of the last.
 
     Args:
@@ -37,6 +37,7 @@ def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None
         log: writes the entries.
         changes: SQL.
         made: the first entry, if not the log's next one.
+        trust_clock: as the collector's.
     """
     office = KeyringOffice(layout, layout.read_settings(), load_officer(layout, Power.KEYRING))
     topic, left = log.scanner.name.topic(Leaf.ENTRIES), [*changes]
@@ -53,7 +54,7 @@ def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None
 
     officer = load_officer(layout, Power.RECEIPTS)
     with Register(layout.register) as register:
-        collector = Collector(register, Keystore(layout.keystore), office, lambda: officer, seen)
+        collector = Collector(register, Keystore(layout.keystore), office, lambda: officer, seen, trust_clock=trust_clock)
         collector.on_event(Arrived(topic, made or log.append(), False, (1, 1)))
         collector.work(_Broker())
     return results[-1]

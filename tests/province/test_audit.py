@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -220,7 +221,7 @@ def test_a_second_officer_signs_with_their_own_passphrase(layout: Layout) -> Non
 
 def test_a_second_officer_who_did_not_sign_shows(layout: Layout) -> None:
     keystore = Keystore(layout.keystore)
-    real, other = auditors.add(layout, "real", PASSPHRASE), auditors.add(layout, "other", PASSPHRASE)
+    (real, _), (other, _) = auditors.generate(PASSPHRASE), auditors.generate(PASSPHRASE)
     added = Line(0, b"", now_ms(), audit.OFFICER_ADDED, "me", "me", "why", None, "real", real.public_key().public_bytes_raw())
     said = Line(0, b"", now_ms(), "find", "me", "me", "why", None, "real")
 
@@ -228,11 +229,71 @@ def test_a_second_officer_who_did_not_sign_shows(layout: Layout) -> None:
         with closing(database.connect(layout.register)) as connection:
             audit.append(connection, layout.register, keystore, lambda number, before: replace(line, number=number, previous=before), key)
 
-    for line, key in ((said, real), (added, real), (said, real), (said, other), (said, None), (added, real)):
+    replaced = replace(added, action=audit.OFFICER_REPLACED, public_key=other.public_key().public_bytes_raw())
+    for line, key in (
+        *((said, real), (added, real), (said, real), (said, other), (said, None), (added, real)),
+        *((replaced, other), (said, other), (said, real), (replace(replaced, second="nobody"), other)),
+    ):
         made(line, key)
     with closing(database.connect(layout.register)) as connection:
         problems = audit.verify(connection, keystore).problems
-    assert [problem.split(":")[0] for problem in problems] == ["line 1", "line 4", "line 5", "line 6"]
+    assert [problem.split(":")[0] for problem in problems] == ["line 1", "line 4", "line 5", "line 6", "line 9", "line 10"]
+
+
+def full(*_anything: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_keystore_neither_unsays_a_line_nor_deletes_an_officers_key(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = ("audit", "officer", layout.root, "nguyen.an")
+    monkeypatch.setattr(audit, "write_atomically", full)
+    ran = typed(f"{PASSPHRASE}\n", *add)
+    assert (ran.returncode, "Line 1 of the audit log is entered" in ran.stderr, "entered and has the key" in ran.stderr) == (1, True, True)
+    monkeypatch.undo()
+    auditors.unlock(layout, "nguyen.an", PASSPHRASE)
+    assert typed(f"{PASSPHRASE}\n", *add).returncode == 2
+    assert typed("", "subject", "lookup", layout.root, "--id", NUMBER, "--reason", "r 1", "--unmask").returncode == 0
+    assert verdict(layout)["problems"] == []
+
+
+@pytest.mark.usefixtures("device")
+def test_what_is_entered_and_not_noted_is_not_shown(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "write_atomically", full)
+    ran = look(layout)
+    assert (ran.returncode, ran.stdout, "Line 1 of the audit log is entered" in ran.stderr) == (1, "", True)
+
+
+def test_an_officer_whose_key_is_lost_gets_another_and_the_log_says_so(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = ("audit", "officer", layout.root, "nguyen.an")
+    assert typed(f"{PASSPHRASE}\n", *add, "--replace").returncode == 2
+    monkeypatch.setattr(auditors, "write_atomically", full)
+    ran = typed(f"{PASSPHRASE}\n", *add)
+    assert (ran.returncode, "nguyen.an --replace" in ran.stderr, auditors.path(layout, "nguyen.an").exists()) == (1, True, False)
+    monkeypatch.undo()
+    assert typed(f"{PASSPHRASE}\n", *add).returncode == 2, "the log names a key already"
+    assert typed(f"{PASSPHRASE}\n", *add, "--replace").returncode == 0
+    auditors.unlock(layout, "nguyen.an", PASSPHRASE)
+    assert [line["action"] for line in listed(layout)] == ["officer-added", "officer-replaced"]
+    ran = here("audit", "verify", layout.root)
+    assert (ran.returncode, "line 2: " in ran.stdout, "ask nguyen.an whether it is theirs" in ran.stdout) == (0, True, True)
+
+
+def test_the_keystore_knows_the_newest_line_however_many_write_at_once(layout: Layout) -> None:
+    keystore, together = Keystore(layout.keystore), threading.Barrier(4)
+
+    def write() -> None:
+        with closing(database.connect(layout.register, 20)) as connection:
+            together.wait()
+            for _ in range(5):
+                audit.append(connection, layout.register, keystore, lambda number, before: Line(number, before, 1, "a", "b", "c", "why"))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert json.loads((layout.keystore / "audit.head").read_bytes())["number"] == 20
+    assert verdict(layout)["problems"] == []
 
 
 @pytest.mark.usefixtures("device")

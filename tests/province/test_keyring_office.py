@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +23,9 @@ from edge_agent.keyring import UNDATED, day_of
 from edge_agent.receipt import Receipt
 from edge_agent.stored_keyring import OlderKeyring
 from edge_agent.topics import DeviceName
+from province import files, keyring_office
 from province.clock import now_ms
-from province.keystore import Absent, Keystore, KeystoreAway
+from province.keystore import Absent, Keystore, KeystoreAway, read_pair
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 
@@ -99,6 +101,42 @@ def test_another_undated_key_is_published_and_the_old_one_still_opens(old_layout
     assert running.extend(now_ms()), "a running collector finds it and publishes it"
     assert running.signed == old_layout.keyring.read_bytes()
     assert here("keyring", "rotate", old_layout.root, "--out", new_key).returncode == 2
+
+
+def stopped(_layout: Layout) -> None:
+    raise KeyboardInterrupt
+
+
+def disk_failing(layout: Layout) -> None:
+    if layout.keyring.exists():
+        raise OSError(5, "Input/output error")
+
+
+def keyring_lost(layout: Layout) -> None:
+    layout.keyring.unlink()
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("happens", [stopped, disk_failing, keyring_lost])
+@pytest.mark.parametrize("published_already", [True, False])
+def test_the_private_half_of_what_is_published_is_never_deleted(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Layout], None], *, published_already: bool
+) -> None:
+    before, new_key, write = published(layout).key_for(None), tmp_path / "second.key", files.write_atomically
+
+    def written(path: Path, data: bytes, mode: int) -> None:
+        if published_already:
+            write(path, data, mode)
+        happens(layout)
+
+    monkeypatch.setattr(keyring_office, "write_atomically", written)
+    ran = here("keyring", "rotate", layout.root, "--out", new_key)
+    kept = published_already or happens is keyring_lost  # what cannot be told is kept
+    assert (ran.returncode, new_key.exists()) == (130 if happens is stopped and not kept else 1, kept)
+    assert (f"{new_key}: kept" in ran.stderr) is kept
+    if happens is not keyring_lost:
+        now = published(layout).key_for(None)
+        assert (now != before, now.public if published_already else None) == (kept, read_pair(new_key).public if kept else None)
 
 
 def test_two_who_extend_at_once_make_one(layout: Layout) -> None:

@@ -19,7 +19,7 @@ from test_logic import digest
 
 from province import database
 from province.alerts import Alert, AlertKind
-from province.days import DayOfLog
+from province.days import DayOfLog, SureDay
 from province.keystore import Keystore
 from province.layout import Layout
 from province.ledger import Span
@@ -28,6 +28,10 @@ from province.proving import Flaw, KnownLog, judge
 
 def day(number: int) -> str:
     return f"2021-10-{number + 1:02}"
+
+
+def sure(table: Sequence[DayOfLog]) -> tuple[SureDay, ...]:
+    return tuple(SureDay(one.day, one.first, one.last) for one in sorted(table, key=lambda one: one.day))
 
 
 def known(logs: Sequence[Sequence[int | None]], arrived: set[tuple[int, int]]) -> list[KnownLog]:
@@ -41,13 +45,12 @@ def known(logs: Sequence[Sequence[int | None]], arrived: set[tuple[int, int]]) -
                 spans = one_more(spans, seq)
                 if number is not None:
                     of_day.setdefault(number, []).append(seq)
-        before = bytes([place - 1]) if place and (place, 1) in arrived else None
-        named = place + 1 < len(logs) and (place + 1, 1) in arrived
-        ending = (len(days), digest(len(days))) if named else None
+        before = (bytes([place - 1]), len(logs[place - 1])) if place and (place, 1) in arrived else None
+        named = ((len(days), digest(len(days))),) if place + 1 < len(logs) and (place + 1, 1) in arrived else ()
         table = tuple(DayOfLog(day(number), min(seqs), max(seqs), len(seqs)) for number, seqs in sorted(of_day.items()))
         if spans or named:
             ordered = tuple(sorted(spans, key=lambda span: span.first))
-            found.append(KnownLog(bytes([place]), ordered, table, len(days) if named else 0, ending, (), before))
+            found.append(KnownLog(bytes([place]), ordered, table, sure(table), named, (), before))
     return found
 
 
@@ -87,7 +90,7 @@ def test_a_day_is_complete_when_all_has_come_and_something_later_too(history: tu
     last = max((one for log in shown for one in log if one is not None), default=-1)
     for number in range(last):
         verdict = judge(known(shown, arrived), day(number))
-        assert verdict.whole == (bool(verdict.logs) or verdict.earlier), number
+        assert verdict.whole == verdict.begun, number
     if last >= 0 and shown[-1][-1] == last:
         verdict = judge(known(shown, arrived), day(last))
         assert {finding.flaw for log in verdict.logs for finding in log.findings} == {Flaw.OPEN_END}
@@ -95,9 +98,9 @@ def test_a_day_is_complete_when_all_has_come_and_something_later_too(history: tu
 
 @pytest.mark.parametrize("number, whole", [(0, False), (2, True), (4, False)])
 def test_an_empty_day_is_complete_between_days_that_are_known_only(number: int, whole: bool) -> None:
-    log = KnownLog(b"l", (Span(1, bytes(32), 2, digest(2)),), (DayOfLog(day(1), 1, 1, 1), DayOfLog(day(3), 2, 2, 1)), 0, None, ())
-    verdict = judge([log], day(number))
-    assert (verdict.whole, verdict.logs) == (whole, ())
+    table = (DayOfLog(day(1), 1, 1, 1), DayOfLog(day(3), 2, 2, 1))
+    verdict = judge([KnownLog(b"l", (Span(1, bytes(32), 2, digest(2)),), table, sure(table), (), ())], day(number))
+    assert (verdict.whole, verdict.entries) == (whole, 0)
 
 
 def test_each_flaw_is_named_where_it_is() -> None:
@@ -107,7 +110,7 @@ def test_each_flaw_is_named_where_it_is() -> None:
         Alert(kind, None, b"l", seq, b"", 0)  # type: ignore[arg-type]
         for kind, seq in ((AlertKind.FORK, 5), (AlertKind.UNANNOUNCED_LOG, 1))
     )
-    log = KnownLog(b"l", spans, days, 11, (11, b"h"), alerts)
+    log = KnownLog(b"l", spans, days, sure(days), ((11, b"h"),), alerts)
     [part] = judge([log], day(1)).logs
     assert [(one.flaw, one.first, one.last) for one in part.findings] == [
         (Flaw.BROKEN_LINK, 4, 4),
@@ -115,9 +118,12 @@ def test_each_flaw_is_named_where_it_is() -> None:
         (Flaw.GAP, 7, 7),
         (Flaw.CUT_TAIL, 10, 11),
     ]
-    [first] = judge([log], day(0)).logs
-    assert [one.flaw for one in first.findings] == [Flaw.UNANNOUNCED]
-    [cloned] = judge([replace(log, announced=0, confirmed=None)], day(1)).logs
+    table = (DayOfLog(day(-1), 1, 1, 1),)
+    deleted = KnownLog(b"k", (Span(1, bytes(32), 1, digest(1)),), table, sure(table), (), ())
+    found = {part.log: [one.flaw for one in part.findings] for part in judge([log, deleted], day(0)).logs}
+    assert found == {b"k": [Flaw.OPEN_END], b"l": [Flaw.UNANNOUNCED]}
+    assert judge([log], day(0)).whole, "its first log, which came after others"
+    [cloned] = judge([replace(log, named=())], day(1)).logs
     assert cloned.findings[-1].flaw is Flaw.OPEN_END
 
 
@@ -156,7 +162,8 @@ def test_complete_gap_fork_tail_and_nothing(layout: Layout, device: Scanner) -> 
     assert [proved(layout, days, 0)["entries"] for days in (5, 4, 3)] == [2, 2, 0]
     assert flaws(proved(layout, 2, 1)) == [("open-end", 5, 5)]
     arrive(layout, device, [made_ago(layout, log, 1), made_ago(layout, clone, 1)])
-    assert proved(layout, 2, 0)["entries"] == 1
+    assert proved(layout, 4, 0)["entries"] == 2
+    assert flaws(proved(layout, 2, 1)) == [("fork", 6, 6)], "the other branch may begin on that day"
     assert ("fork", 6, 6) in flaws(proved(layout, 1, 1))
     successor = Log.new(device)
     reaches = replace(log.head, seq=9)

@@ -100,6 +100,20 @@ def test_a_clock_that_nothing_confirms_destroys_nothing(layout: Layout, device: 
     assert [row["epoch"] for row in rows(layout)] == [days_ago(6).isoformat()]
 
 
+def test_nor_does_it_clear_what_is_held_or_refused(layout: Layout, device: Scanner) -> None:
+    assert here("retention", "run", layout.root, "--trust-clock").returncode == 0
+    arrive(layout, device, [Log.new(device).append(key=device.keyring.key_for(None))], days=22)
+    with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
+        connection.execute("UPDATE entry SET wall_ms = wall_ms - ?", (10 * DAY_MS,))
+        quarantine.put_away(connection, Refused("t", b"old", Reason.MALFORMED, ""), now_ms() - 30 * DAY_MS)
+    before = everything(layout)
+    ran = here("retention", "run", layout.root)
+    assert (ran.returncode, f"last on {days_ago(10)}" in ran.stderr) == (1, True)
+    assert everything(layout) == before
+    assert here("retention", "run", layout.root, "--trust-clock").returncode == 0
+    assert [row["status"] for row in rows(layout)] == ["expired"]
+
+
 def test_late_copies_of_a_closed_day_are_expired_and_cleared_by_the_next_run(layout: Layout, device: Scanner) -> None:
     log = Log.new(device)
     came, late = made_ago(layout, log, 25), made_ago(layout, log, 25)
@@ -142,6 +156,31 @@ def test_a_copy_of_the_keys_put_back_is_destroyed_again(layout: Layout, device: 
     store.path(epoch).write_bytes(kept)
     ran = here("retention", "run", layout.root)
     assert (ran.returncode, epoch in ran.stdout, store.path(epoch).exists()) == (0, True, False)
+
+
+def test_stray_files_in_the_keystore_are_named_and_stop_no_day_from_being_closed(layout: Layout, device: Scanner) -> None:
+    fill(layout, device, 25, 23, 0)
+    store, epoch = Keystore(layout.keystore), days_ago(25).isoformat()
+    fine = store.folder / f".{epoch}.json.a_b3c4d5"  # a write cut short: goes with its day
+    strays = [store.path(f"{epoch} (copy)"), store.folder / f"{epoch}.json.bak", store.path(epoch.replace("-", ""))]
+    for copy in (fine, *strays):
+        shutil.copy(store.path(epoch), copy)
+    (store.folder / "lost+found").mkdir()
+    for _night in range(2):
+        ran = here("retention", "run", layout.root, "--dry-run")
+        assert (ran.returncode, all(path.name in ran.stderr for path in strays)) == (1, True), ran.stderr
+        ran = here("retention", "run", layout.root)
+        assert (ran.returncode, all(path.name in ran.stderr for path in strays)) == (1, True), ran.stderr
+        assert store.destroyed() == [days_ago(days).isoformat() for days in range(31, 21, -1)]
+        assert [row["epoch"] for row in rows(layout)] == [days_ago(0).isoformat()]
+    assert (fine.exists(), [path.exists() for path in strays]) == (False, [True] * 3)
+    (store.folder / "destroyed" / f"{epoch}~").touch()
+    for path in strays:
+        path.unlink()
+    ran = here("retention", "run", layout.root)
+    assert (ran.returncode, f"destroyed/{epoch}~" in ran.stderr) == (1, True)
+    (store.folder / "destroyed" / f"{epoch}~").unlink()
+    assert here("retention", "run", layout.root).returncode == 0
 
 
 def test_a_keystore_that_is_away_is_said_and_nothing_is_cleared(layout: Layout, device: Scanner) -> None:
