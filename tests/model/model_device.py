@@ -70,6 +70,7 @@ class Device:
         self.name = identity.load(self.state).name
         self.memory, self._image = Memory(), Memory()
         self._wall_ms: int | None = None
+        self._days_ago = 2
         self._boots = 0
         self.start()
 
@@ -101,8 +102,10 @@ class Device:
     # ── the gate ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def record(self, person: Person, days_ago: int | None) -> SealedEntry:
-        """One passage; green once this returns. `days_ago`: what the clock says, None when it knows nothing."""
-        self._wall_ms = None if days_ago is None else now_ms() - int(timedelta(days=days_ago).total_seconds() * 1000)
+        """One passage; green once this returns. `days_ago`: what the clock says, or a later day it has said; None when it knows nothing."""
+        if days_ago is not None:
+            self._days_ago = min(self._days_ago, days_ago)  # the network sets it, so it goes forward
+        self._wall_ms = None if days_ago is None else now_ms() - int(timedelta(days=self._days_ago).total_seconds() * 1000)
         kept = self.recording.passage(person, Direction.IN, Known.LANE, Method.CAMERA)
         made = next(one for one in self.waiting().values() if one.hash == kept.recorded.hash)
         assert (made.header.log, made.header.seq) == (kept.recorded.log, kept.recorded.seq)
