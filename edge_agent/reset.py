@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity, join, salvage, stored_keyring, takeover
+from edge_agent import identity, join, salvage, set_aside, stored_keyring, takeover
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents
 from edge_agent.entry import LogHead
@@ -98,6 +98,7 @@ def _begin_new_log(state: Path, former: dict[str, Any]) -> None:
     for suffix in _SUFFIXES:
         with suppress(FileNotFoundError):
             (state / (OUTBOX_FILE + suffix)).unlink()
+    set_aside.remove_older(state, 0)  # the former owner's, of which all that waited has its receipt or was thrown away
     sync_folder(state)
     if "log" in former:
         with closing(Recorder(state / OUTBOX_FILE, _CAPACITY_BYTES)) as recorder:

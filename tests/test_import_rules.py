@@ -12,7 +12,7 @@ WIRE = {
 }  # fmt: skip
 DEVICE = {
     "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view", "pages",
-    "process_lock", "recorder", "salvage", "settings", "stored_keyring", "stored_time", "token_signer",
+    "process_lock", "recorder", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},
