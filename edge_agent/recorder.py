@@ -131,7 +131,12 @@ class Recorder:
         return self._backlog.bytes / self._capacity_bytes
 
     def backlog(self) -> Backlog:
-        """What waits now."""
+        """What waits now.
+
+        Raises:
+            OutboxDamaged, OutboxError: as `append` would, so that it is known before somebody comes.
+        """
+        self._refuse_when_noted()
         self._backlog = self._checked_backlog()
         return self._backlog
 
