@@ -71,8 +71,7 @@ class AtomicStorage(Storage):
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
         """Replaces the documents; on disk to stay when it returns."""
-        if self._unread is not None:
-            self._refuse_when_readable_again(self._unread)
+        self.confirm()
         new = self._path.with_name(self._path.name + ".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with naming(new), os.fdopen(descriptor, "wb") as file:
@@ -85,15 +84,23 @@ class AtomicStorage(Storage):
         new.rename(self._path)
         sync_folder(self._path.parent)
 
-    def _refuse_when_readable_again(self, unread: OSError) -> None:
-        """A sector that the card has lost is as a torn file; what was only away for a moment must not be written over with less."""
+    def confirm(self) -> None:
+        """Refuses when the last reading had to go without the newest version, and that can be read again.
+
+        A sector that the card has lost is as a torn file; what was only away for a moment must not be decided or written over with less.
+
+        Raises:
+            OSError: what that reading met.
+        """
+        if self._unread is None:
+            return
         try:
             _bytes_of(self._path)
         except OSError as error:
             if error.errno == errno.EIO:
                 return
             raise
-        raise unread
+        raise self._unread
 
 
 def _bytes_of(file: Path) -> bytes:
@@ -128,7 +135,8 @@ class Documents:
 
     def __init__(self, folder: Path, file_name: str = FILE_NAME) -> None:
         self.path = folder / file_name
-        self._database = TinyDB(self.path, storage=AtomicStorage)
+        self._storage = AtomicStorage(self.path)
+        self._database = TinyDB(storage=lambda: self._storage)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """A document by name, None when there is none.
@@ -154,7 +162,9 @@ class Documents:
             DocumentsDamaged: both versions of the file are torn.
         """
         with _WRITING:
-            value = change(self.get(name))
+            before = self.get(name)
+            self._storage.confirm()
+            value = change(before)
             if value is not None:
                 self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
 

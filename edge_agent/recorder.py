@@ -29,6 +29,7 @@ from edge_agent.outbox import (
     single_row,
     transaction,
 )
+from edge_agent.set_aside import KEPT_WITHOUT_ROOM, remove_older
 
 _ADOPTS_A_TRANSACTION = 200
 CHECKPOINT_BYTES = 8 * 1024 * 1024
@@ -130,7 +131,12 @@ class Recorder:
         return self._backlog.bytes / self._capacity_bytes
 
     def backlog(self) -> Backlog:
-        """What waits now."""
+        """What waits now.
+
+        Raises:
+            OutboxDamaged, OutboxError: as `append` would, so that it is known before somebody comes.
+        """
+        self._refuse_when_noted()
         self._backlog = self._checked_backlog()
         return self._backlog
 
@@ -143,6 +149,8 @@ class Recorder:
         if missing:
             with suppress(sqlite3.Error):  # what was forgotten may still take room in the write-ahead log
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            missing = self._missing_on_disk()
+        if missing and remove_older(self.path.parent, KEPT_WITHOUT_ROOM):
             missing = self._missing_on_disk()
         if missing:
             raise OutboxFull(f"{self.path}: less than {missing} bytes are free on its disk")

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity, stored_keyring
+from edge_agent import identity, set_aside, stored_keyring
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import LogHead
@@ -106,6 +106,7 @@ def _begin_new_log(state: Path, former: dict[str, Any]) -> None:
     for suffix in _SUFFIXES:
         with suppress(FileNotFoundError):
             (state / (OUTBOX_FILE + suffix)).unlink()
+    set_aside.remove_older(state, 0)  # the former owner's, of which all that waited has its receipt or was thrown away
     sync_folder(state)
     if "log" in former:
         try:

@@ -5,7 +5,7 @@ under a running gate. SQLite reads a copy of what was set aside, never the files
 does not understand. Where SQLite stops, the files are searched as bytes.
 
 Every step can be cut short by a power cut: the folder keeps the name `damaged-…` until all is done, and the next start carries on
-from there.
+from there. Of those that are done the newest two are kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge_agent import set_aside
 from edge_agent.carving import copy
 from edge_agent.disk import sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
@@ -63,16 +64,8 @@ class Salvaged:
 
 
 def unfinished(path: Path) -> Path | None:
-    """The folder of a salvage that was cut short, if there is one."""
-    return next(iter(sorted(path.parent.glob("damaged-*"))), None)
-
-
-def _free_name(parent: Path, wall_ms: int) -> str:
-    """A name that no salvage before has taken."""
-    number = wall_ms
-    while any((parent / f"{state}-{number}").exists() for state in ("damaged", "salvaged")):
-        number += 1
-    return str(number)
+    """The folder of a salvage of this outbox that was cut short, if there is one."""
+    return set_aside.unfinished(path.parent)
 
 
 def _set_aside(path: Path, wall_ms: int) -> Path:
@@ -82,7 +75,7 @@ def _set_aside(path: Path, wall_ms: int) -> Path:
     """
     folder = unfinished(path)
     if folder is None:
-        folder = path.parent / f"damaged-{_free_name(path.parent, wall_ms)}"
+        folder = path.parent / f"{set_aside.AT_WORK}{set_aside.next_number(path.parent, wall_ms)}"
         folder.mkdir(mode=0o700)
     main = folder / path.name
     if not main.exists():
@@ -162,11 +155,12 @@ def _open_new(path: Path, capacity_bytes: int, keep_free_bytes: int) -> Recorder
 
 
 def _finish(folder: Path) -> Path:
-    number = folder.name.removeprefix("damaged-")
-    if (folder.parent / f"salvaged-{number}").exists():
-        number = _free_name(folder.parent, int(number) if number.isdecimal() else 0)
-    finished = folder.rename(folder.with_name(f"salvaged-{number}"))
+    number = folder.name.removeprefix(set_aside.AT_WORK)
+    if (folder.parent / f"{set_aside.DONE}{number}").exists():
+        number = str(set_aside.next_number(folder.parent, 0))
+    finished = folder.rename(folder.with_name(f"{set_aside.DONE}{number}"))
     sync_folder(folder.parent)
+    set_aside.remove_older(folder.parent, set_aside.KEPT)
     return finished
 
 

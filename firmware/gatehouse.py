@@ -6,6 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from drivers.indicator import Signal
 from edge_agent.control import TICKET_TRIED, ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull, OutboxUnread
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
@@ -40,6 +41,7 @@ from firmware.time_sense import TimeSense
 log = logging.getLogger(__name__)
 _JOIN_S = 2.0
 _LOOK_AGAIN_S = 1.0
+_UNREAD_IS_LOST_S = 30.0
 _MB = 1_000_000
 
 
@@ -90,7 +92,8 @@ class Gatehouse:
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
         stored_keyring.NoKeyring: there is no keyring to seal to.
-        OutboxError, OSError: the outbox or the control socket cannot be made; on a full disk it waits for room first.
+        OutboxError, OSError: the outbox or the control socket cannot be made; a full disk, and one that does not
+            give a damaged outbox whole, are waited out first.
     """
 
     def __init__(self, settings: Settings, identity: Identity, stopping: threading.Event | None = None) -> None:
@@ -102,13 +105,14 @@ class Gatehouse:
         self._setting_up = SettingUp()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
         self._gate_state = GateState(settings.device.state)
+        self._unread_since_s: float | None = None
         keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
         time_sense = TimeSense(always_trusted=settings.device.clock == "system", not_before_ms=keyring.not_before_ms)
         with ExitStack() as undo:
             self._feedback = Feedback(settings.gate, settings.lanes)
             undo.callback(self._feedback.close)
             self._feedback.settle(full=False, broken=False, note=False)  # starting
-            recorder, self._salvaged = self._open_when_there_is_room()
+            recorder, self._salvaged = self._open_when_it_can_be()
             undo.callback(recorder.close)
             boot = system_clock.boot_id()
             self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now, {"scan": self._scan, "setup": self._set_up})
@@ -122,15 +126,29 @@ class Gatehouse:
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
 
-    def _open_when_there_is_room(self) -> tuple[Recorder, Salvaged | None]:
+    def _open_recorder(self, *, damaged: bool = False, still_open: Recorder | None = None) -> tuple[Recorder, Salvaged | None]:
+        """Opens the outbox; only what the disk has not given for half a minute is taken for lost: it may be a loose contact."""
+        lost = self._unread_since_s is not None and time.monotonic() - self._unread_since_s >= _UNREAD_IS_LOST_S
+        try:
+            opened = open_recorder(self._settings, damaged=damaged, device_key=self._device_key, still_open=still_open, unread_is_lost=lost)
+        except OutboxUnread as error:
+            if self._unread_since_s is None:
+                self._unread_since_s = time.monotonic()
+                log.error("%s", error)  # noqa: TRY400 - a message for people
+            raise
+        self._unread_since_s = None
+        return opened
+
+    def _open_when_it_can_be(self) -> tuple[Recorder, Salvaged | None]:
         told = False
         while True:
             try:
-                return open_recorder(self._settings, device_key=self._device_key)
-            except OutboxFull as error:
-                if not told:
+                return self._open_recorder()
+            except (OutboxFull, OutboxUnread) as error:
+                if not told and isinstance(error, OutboxFull):
                     log.error("%s", error)  # noqa: TRY400 - a message for people
-                    self._feedback.everywhere(Signal.FULL)
+                if not told:
+                    self._feedback.everywhere(Signal.FULL if isinstance(error, OutboxFull) else Signal.FAULT)
                 told = True
                 if self._stopping.wait(_LOOK_AGAIN_S):
                     raise
@@ -239,7 +257,7 @@ class Gatehouse:
         still_open = before if before.is_gone() else None  # with the last copy of what it holds: closed only once all is copied
         if still_open is None:
             before.close()
-        recorder, salvaged = open_recorder(self._settings, damaged=damaged, device_key=self._device_key, still_open=still_open)
+        recorder, salvaged = self._open_recorder(damaged=damaged, still_open=still_open)
         self._recording.use(recorder)
         return None if salvaged is None else salvaged.facts()
 

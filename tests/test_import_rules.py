@@ -12,7 +12,7 @@ WIRE = {
 }  # fmt: skip
 DEVICE = {
     "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
-    "pages", "recorder", "resetting", "salvage", "settings", "stored_keyring", "stored_time", "token_signer",
+    "pages", "recorder", "resetting", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

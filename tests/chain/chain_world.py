@@ -77,6 +77,12 @@ class Process:
         for line in process.stdout:
             self.lines.put(line.strip())
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

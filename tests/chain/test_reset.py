@@ -58,7 +58,11 @@ def work(world: Chain, *numbers: int) -> None:
 def test_the_new_log_names_the_old_one(world: Chain) -> None:
     work(world, 0, 1)
     before = device_keys.load(world.gate.state).signing.public_key()
+    set_aside = world.gate.state / "salvaged-1"
+    set_aside.mkdir()
+    (set_aside / "outbox.sqlite").write_bytes(b"the former owner's")
     done = agent(world, "reset")
+    assert not set_aside.exists()
     assert done.returncode == 0, done.stderr
     assert "was bus-co/gate-1; now it is nobody's" in done.stdout
     with pytest.raises(identity.NotEnrolled):

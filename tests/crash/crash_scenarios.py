@@ -29,6 +29,7 @@ OUTBOX_SCENARIOS: dict[str, Callable[..., None]] = {
     "salvage: pages": salvage_scenarios.salvage_pages,
     "salvage: note": salvage_scenarios.salvage_noted,
     "salvage: no room": salvage_scenarios.salvage_without_room,
+    "salvage: often": salvage_scenarios.salvage_often,
     "salvage: cut short": salvage_scenarios.salvage_twice,
 }
 SCENARIOS = OUTBOX_SCENARIOS | {

@@ -13,6 +13,7 @@ from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.pages import FRAME_HEAD_BYTES, PAGE_BYTES, WAL_HEAD_BYTES
 from edge_agent.recorder import Recorder
+from edge_agent.set_aside import KEPT
 
 
 def _spoil(file: Path, offset: int, data: bytes) -> None:
@@ -73,6 +74,16 @@ def salvage_twice(folder: Path) -> None:
         device.open()
     Recorder._adopt_one = real  # type: ignore[method-assign]
     _salvaged(device)
+
+
+def salvage_often(folder: Path) -> None:
+    """Damaged again and again: what was set aside first is removed."""
+    device = Device(folder)
+    for _ in range(KEPT + 1):
+        device.record(2)
+        device.path.with_name(FILE_NAME + DAMAGE_NOTE).touch(0o600)
+        device.open()
+    device.record(1)
 
 
 def salvage_noted(folder: Path) -> None:
