@@ -7,7 +7,7 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "broker_link", "cbor", "command_line", "cose", "disk", "ending", "endpoint", "entry", "envelope",
+    "authority", "backoff", "broker_link", "cbor", "command_line", "cose", "disk", "ending", "endpoint", "entry", "envelope",
     "fields", "joining", "keyring", "logs", "private_files", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {

@@ -75,6 +75,11 @@ class Process:
         for line in process.stdout:
             self.lines.put(line.strip())
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id, None when it does not run."""
+        return self._process.pid if self._process is not None else None
+
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

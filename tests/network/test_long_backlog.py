@@ -1,0 +1,39 @@
+"""A scanner long offline: what waited goes oldest first, what is recorded meanwhile follows, and the agent's memory does not grow."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+from network_world import NetworkWorld, network_world
+
+ENTRIES, MEANWHILE = 2000, 40
+
+
+def memory_mb(world: NetworkWorld) -> float:
+    """The most that gate-agent ever held."""
+    assert world.agent.pid is not None
+    status = Path(f"/proc/{world.agent.pid}/status").read_text(encoding="ascii")
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024 / 1e6
+
+
+def test_a_long_backlog_drains_oldest_first_with_new_entries_behind(tmp_path: Path) -> None:
+    with network_world(tmp_path) as world:
+        world.network.refuse()
+        world.network.reset()
+        world.greens += world.scanner.fill(ENTRIES)
+        before = memory_mb(world)
+        connections = world.connections()
+        world.network.heal()
+        world.until_connected_again(connections)
+        for _ in range(MEANWHILE):
+            world.record()
+        world.settle()
+        assert memory_mb(world) < min(60, before + 10)
+        order = [world.collecting.events.get_nowait() for _ in range(world.collecting.events.qsize())]
+    numbers = [event["seq"] for event in order if event["event"] == "registered"]
+    assert len(numbers) == ENTRIES + MEANWHILE
+    assert all(before < after for before, after in pairwise(numbers))
