@@ -124,6 +124,11 @@ class Forwarder:
             query = "SELECT coalesce((SELECT min(ordinal) FROM sealed), next_ordinal) FROM head"
             return int(single_row(self._connection, self.path, query)[0])
 
+    def newest_ordinal(self) -> int:
+        """The ordinal of the entry appended last, receipted or not; 0 when there was none."""
+        with self._noting_damage():
+            return int(single_row(self._connection, self.path, "SELECT next_ordinal - 1 FROM head")[0])
+
     def changes(self) -> int:
         """A number that changes whenever firmware has committed something; costs no disk access."""
         with self._noting_damage():

@@ -273,6 +273,12 @@ class Uplink:
             self._link.renew()
 
     def _send_pages(self, outbox: Forwarder, now_s: float) -> None:
+        new_after, count = self._window.new_entries(outbox.newest_ordinal)
+        for waiting in outbox.page(new_after, count) if count else ():
+            if self._window.under_way(waiting.ordinal) or self._is_spoiled(waiting):
+                self._window.passed_new(waiting.ordinal)
+            else:
+                self._window.sent_new(waiting.ordinal, now_s, self._send(waiting, now_s))
         while (room := self._window.room()) > 0:
             page = outbox.page(self._window.after, room)
             for waiting in page:
@@ -282,14 +288,16 @@ class Uplink:
                 if self._is_spoiled(waiting):
                     self._window.passed(waiting.ordinal)
                     continue
-                in_hand = self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
-                self._window.sent(waiting.ordinal, now_s, in_hand)
-                self._silence.sent(now_s)
-                self.counters["sent"] += 1
+                self._window.sent(waiting.ordinal, now_s, self._send(waiting, now_s))
             if len(page) < room:
                 self._window.reached_end(now_s)
                 self._checkpoint_when_changed(outbox)
                 return
+
+    def _send(self, waiting: Waiting, now_s: float) -> Callable[[], bool] | None:
+        self._silence.sent(now_s)
+        self.counters["sent"] += 1
+        return self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
 
     def _is_spoiled(self, waiting: Waiting) -> bool:
         """Tells whether an entry's bytes have changed on the disk: the province would refuse it for ever, so it is kept and not sent."""
