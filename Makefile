@@ -7,7 +7,7 @@ BIN := .venv/bin
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
 
-.venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare
+.venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare tests/interop/package-lock.json
 	@.ci/prepare
 
 setup: .venv/.ready  ## only set up: system packages and .venv, with the commands in .venv/bin

@@ -20,30 +20,31 @@ import time
 from typing import TextIO
 
 from drivers.indicator import Signal
+from drivers.signal_words import shape_and_words
 
 _log = logging.getLogger(__name__)
 _GREEN, _RED, _AMBER, _PLAIN = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
-_WORDS = {
-    Signal.STARTING: (_AMBER, "…", "Đang khởi động · starting"),
-    Signal.READY: (_GREEN, "○", "Sẵn sàng, mời đưa mã · ready"),
-    Signal.ATTENTION: (_AMBER, "▲", "Vẫn quét được, cần người xem máy · attention"),
-    Signal.SHUT: (_RED, "⊘", "Đang đóng cửa · shut"),
-    Signal.FAULT: (_RED, "■", "Máy hỏng, chưa quét được · fault"),
-    Signal.FULL: (_RED, "█", "Bộ nhớ đầy, ngừng quét · full"),
-    Signal.CLOSED: (_PLAIN, "—", "Cổng đóng · closed"),
-    Signal.ACCEPTED: (_GREEN, "✔", "MỜI QUA · accepted"),
-    Signal.ACCEPTED_ASK: (_AMBER, "◆", "Đã ghi, xin gặp người trực · recorded, see the keeper"),
-    Signal.ALREADY: (_GREEN, "↺", "Vừa quét rồi, mời qua · already"),
-    Signal.ASK_KEEPER: (_RED, "☎", "Xin gặp người trực · ask the keeper"),
-    Signal.NOT_OPEN: (_RED, "⊖", "Chưa mở cửa, mời quay lại sau · not open"),
-    Signal.PASS_SEEN: (_AMBER, "½", "Đã xem giấy, mời đưa mã cá nhân · pass seen, now your code"),
-    Signal.PASS_NOT_VALID: (_RED, "!", "Giấy chứng nhận không có hiệu lực · pass not valid"),
-    Signal.NOT_A_PERSON_CODE: (_AMBER, "?", "Không phải mã QR cá nhân · not a person code"),
-    Signal.CLOSER: (_AMBER, "↓", "Đưa mã lại gần hơn · closer"),
-    Signal.HOLD_STILL: (_AMBER, "‖", "Giữ yên mã · hold still"),
-    Signal.UNREADABLE: (_AMBER, "≈", "Không đọc được, đưa lại mã · unreadable"),
-    Signal.REFUSED: (_RED, "✘", "Không ghi được, xin chờ · refused"),
-    Signal.IDENTIFY: (_AMBER, "◎", "Máy này đây · identify"),
+_COLOURS = {
+    Signal.STARTING: _AMBER,
+    Signal.READY: _GREEN,
+    Signal.ATTENTION: _AMBER,
+    Signal.SHUT: _RED,
+    Signal.FAULT: _RED,
+    Signal.FULL: _RED,
+    Signal.CLOSED: _PLAIN,
+    Signal.ACCEPTED: _GREEN,
+    Signal.ACCEPTED_ASK: _AMBER,
+    Signal.ALREADY: _GREEN,
+    Signal.ASK_KEEPER: _RED,
+    Signal.NOT_OPEN: _RED,
+    Signal.PASS_SEEN: _AMBER,
+    Signal.PASS_NOT_VALID: _RED,
+    Signal.NOT_A_PERSON_CODE: _AMBER,
+    Signal.CLOSER: _AMBER,
+    Signal.HOLD_STILL: _AMBER,
+    Signal.UNREADABLE: _AMBER,
+    Signal.REFUSED: _RED,
+    Signal.IDENTIFY: _AMBER,
 }
 
 
@@ -61,9 +62,9 @@ class ConsoleIndicator:
 
     def show(self, signal: Signal) -> None:
         """Writes the signal's line; when nobody reads the terminal any more, does nothing."""
-        colour, shape, words = _WORDS[signal]
-        mark = f"{colour}[{shape}]{_PLAIN}" if self._colour else f"[{shape}]"
-        self._write(f"{time.strftime('%H:%M:%S')} {mark} {words}\n")
+        shape, vietnamese, english = shape_and_words(signal)
+        mark = f"{_COLOURS[signal]}[{shape}]{_PLAIN}" if self._colour else f"[{shape}]"
+        self._write(f"{time.strftime('%H:%M:%S')} {mark} {vietnamese} · {english}\n")
 
     def set_quiet(self, quiet: bool) -> None:
         """A terminal is silent anyway."""
@@ -94,15 +95,3 @@ def _send_the_rest_nowhere(stream: TextIO) -> None:
         os.dup2(nowhere, stream.fileno())
     finally:
         os.close(nowhere)
-
-
-def shape_and_words(signal: Signal) -> tuple[str, str, str]:
-    """A signal's shape (one sign), its Vietnamese and its English words.
-
-    Example:
-        >>> shape_and_words(Signal.ACCEPTED)
-        ('✔', 'MỜI QUA', 'accepted')
-    """
-    _, shape, words = _WORDS[signal]
-    vietnamese, _, english = words.rpartition(" · ")
-    return shape, vietnamese, english

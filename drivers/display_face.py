@@ -9,9 +9,9 @@ from itertools import chain
 
 from PIL import Image, ImageDraw, ImageFont
 
-from drivers.console_indicator import shape_and_words
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS, Lamp
+from drivers.signal_words import shape_and_words
 
 _BOLD, _PLAIN = "DejaVuSans-Bold.ttf", "DejaVuSans.ttf"  # both have the shapes and every Vietnamese letter
 _COLOURS = {Lamp.GREEN: (60, 210, 90), Lamp.AMBER: (255, 180, 30), Lamp.RED: (255, 70, 60)}

@@ -1,8 +1,8 @@
 """Reads an outbox's files as raw bytes, past SQLite: finds envelopes wherever they lie, and damage that SQLite would pass over.
 
 Source: design.md failure table "disk error, corrupt outbox"; SQLite file format, section 4 "The Write-Ahead Log"
-(https://www.sqlite.org/fileformat2.html#walformat). Every envelope begins with the same bytes, up to the signer's key id. One
-longer than a page's usable space is cut up by SQLite and not found here; ours, with at most 3.7 kB, are not.
+(https://www.sqlite.org/fileformat2.html#walformat). Every envelope begins with the same bytes, up to the signer's key id, and says
+how long it is; most are longer than a page, and are put together from the pages they lie on.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import BinaryIO
 from edge_agent import cose
 from edge_agent.cbor import encode
 from edge_agent.envelope import ENTRY, MAX_ENVELOPE_BYTES
+from edge_agent.pages import Pages, Pieces, read_at, read_pieces
 
 _READ_BYTES = 1024 * 1024
-_SECTOR_BYTES = 4096
 _PROTECTED = encode({cose.HEADER_ALG: cose.ALG_EDDSA, cose.HEADER_CONTENT_TYPE: ENTRY.content_type, cose.HEADER_KID: bytes(cose.KID_BYTES)})
 _START = b"\xd2\x84" + encode(_PROTECTED)[: -cose.KID_BYTES]  # the tag of COSE_Sign1, a list of four, the header up to the key id
 _PAYLOAD_AT = len(_START) + cose.KID_BYTES + 1  # after the empty unprotected header
 _SIGNATURE = b"\x58\x40"  # the head of its 64 bytes
+_SIGNATURE_BYTES = len(_SIGNATURE) + cose.SIGNATURE_BYTES
 
 _HEADER, _FRAME = struct.Struct(">8I"), struct.Struct(">6I")
 _LITTLE_ENDIAN_SUMS, _BIG_ENDIAN_SUMS = 0x377F0682, 0x377F0683
@@ -32,16 +33,6 @@ _WORD = 0xFFFFFFFF
 
 
 # ── envelopes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_at(descriptor: int, offset: int, size: int) -> bytes:
-    """Bytes of a file; what the disk does not give any more is zeros."""
-    try:
-        return os.pread(descriptor, size, offset)
-    except OSError:
-        if size <= _SECTOR_BYTES:
-            return bytes(size)
-    return b"".join(read_at(descriptor, at, min(_SECTOR_BYTES, offset + size - at)) for at in range(offset, offset + size, _SECTOR_BYTES))
 
 
 def blocks(file: Path) -> Iterator[bytes]:
@@ -62,8 +53,8 @@ def copy(file: Path, to: Path) -> None:
             copied.write(block)
 
 
-def _candidate(data: bytes, at: int) -> bytes | None:
-    """What begins at `at` like an envelope, cut to the length it says it has."""
+def _size_said(data: bytes, at: int) -> int | None:
+    """How long what begins at `at` says it is, when it begins like an envelope."""
     payload = at + _PAYLOAD_AT
     match data[payload - 1 : payload + 1]:
         case b"\xa0\x58":
@@ -72,27 +63,46 @@ def _candidate(data: bytes, at: int) -> bytes | None:
             end = payload + 3 + int.from_bytes(data[payload + 1 : payload + 3])
         case _:
             return None
-    whole = data[at : end + len(_SIGNATURE) + cose.SIGNATURE_BYTES]
-    return whole if data[end : end + len(_SIGNATURE)] == _SIGNATURE and len(whole) <= MAX_ENVELOPE_BYTES else None
+    size = end + _SIGNATURE_BYTES - at
+    return size if size <= MAX_ENVELOPE_BYTES else None
 
 
-def envelopes_in(file: Path) -> Iterator[tuple[int, bytes]]:
-    """Everything in a file that begins and ends like an envelope, with its offset; nothing about it is checked."""
+def _ends_like_one(whole: bytes, size: int) -> bool:
+    return len(whole) == size and whole[size - _SIGNATURE_BYTES :].startswith(_SIGNATURE)
+
+
+def _starts_in(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Each offset at which bytes begin like an envelope, with what lies there and behind."""
     held, base = b"", 0
     for block in blocks(file):
         held += block
         at = held.find(_START)
         while 0 <= at <= len(held) - MAX_ENVELOPE_BYTES:
-            if (found := _candidate(held, at)) is not None:
-                yield base + at, found
+            yield base + at, held[at : at + MAX_ENVELOPE_BYTES]
             at = held.find(_START, at + 1)
         done = at if at >= 0 else max(0, len(held) - len(_START))
         held, base = held[done:], base + done
     at = held.find(_START)
     while at >= 0:
-        if (found := _candidate(held, at)) is not None:
-            yield base + at, found
+        yield base + at, held[at : at + MAX_ENVELOPE_BYTES]
         at = held.find(_START, at + 1)
+
+
+def envelopes_in(descriptor: int, file: Path) -> Iterator[tuple[Pieces, bytes]]:
+    """Everything in a file that begins and ends like an envelope, with the pieces it lies in; nothing about it is checked.
+
+    Raises:
+        OSError: the disk does not give the file at all.
+    """
+    pages = Pages.of(descriptor, file)
+    for offset, data in _starts_in(file):
+        size = _size_said(data, 0)
+        if size is None:
+            continue
+        if _ends_like_one(data[:size], size):
+            yield ((offset, size),), data[:size]
+        elif (pieces := pages.pieces(offset, size)) is not None and _ends_like_one(whole := read_pieces(descriptor, pieces), size):
+            yield pieces, whole
 
 
 # ── the write-ahead log ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import ssl
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from edge_agent import identity, keyring, stored_keyring, takeover
+from edge_agent import identity, join, keyring, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
-from edge_agent.process_lock import ProcessLock
 from edge_agent.topics import DeviceName
 
 _MOST_BUNDLE_BYTES = 1024 * 1024
@@ -129,9 +128,7 @@ def install(bundle: Bundle, state: Path) -> None:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in new:
         sync_folder(folder.parent)
-    with ExitStack() as locks:
-        for name in ("firmware", "agent"):
-            locks.callback(ProcessLock(state / f"{name}.lock", f"gate-{name}").release)
+    with join.locked(state):
         _install(bundle, state)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import threading
 from pathlib import Path
 
 from edge_agent import device_keys, enrol, identity, join, stick
 from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
+from edge_agent.console import print_line
 from edge_agent.cose import Forged
 from edge_agent.joining import Membership
 from edge_agent.knock import NotReached, Untrusted
@@ -78,11 +80,11 @@ def _enrol(args: argparse.Namespace, state: Path) -> int:
             raise identity.BadIdentity(str(error)) from None
         except ValueError as error:
             raise Malformed(f"--token: {error}") from None
-        print(f"key {shown(fingerprint(keys.signing.public_key()))}  serial {device_keys.serial_number()}")
+        print_line(f"key {shown(fingerprint(keys.signing.public_key()))}  serial {device_keys.serial_number()}")
         return 0
     if args.request is not None:
         stick.write_request(args.request, state)
-        print(f"Wrote {args.request}: no secret. At the province: gate-province device add DIR --request {args.request.name} …")
+        print_line(f"Wrote {args.request}: no secret. At the province: gate-province device add DIR --request {args.request.name} …")
         return 0
     if args.ticket is not None:
         _tell(_by_ticket(args.ticket, state))
@@ -92,15 +94,20 @@ def _enrol(args: argparse.Namespace, state: Path) -> int:
         return 0
     bundle = enrol.read_bundle(args.bundle)
     enrol.install(bundle, state)
-    print(f"{bundle.name} enrolled at {bundle.fields['site']}, {bundle.fields['gate']}. Now destroy {args.bundle}.")
+    print_line(f"{bundle.name} enrolled at {bundle.fields['site']}, {bundle.fields['gate']}. Now destroy {args.bundle}.")
     return 0
 
 
 def _by_ticket(text: str, state: Path) -> Membership:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with join.locked(state):
-        return join.until_answered(text, state, threading.Event().wait, lambda why: print(why, flush=True))
+        return join.until_answered(text, state, threading.Event().wait, _say)
+
+
+def _say(why: str) -> None:
+    print_line(why)
+    sys.stdout.flush()  # it may take long: whoever reads it through a pipe should see it now
 
 
 def _tell(one: Membership) -> None:
-    print(f"{one.name} enrolled at {one.site}, {one.gate}. Now: gate-firmware run, gate-agent run.")
+    print_line(f"{one.name} enrolled at {one.site}, {one.gate}. Now: gate-firmware run, gate-agent run.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
@@ -73,9 +74,10 @@ class Fields:
     def choice(self, key: int, name: str, kind: type[Choice]) -> Choice:
         """One member of an enumeration, written as its text."""
         value = self._map.get(key)
-        if not isinstance(value, str) or value not in {str(member) for member in kind}:
-            raise self._wrong(name, "one of " + ", ".join(kind))
-        return kind(value)
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return kind(value)
+        raise self._wrong(name, "one of " + ", ".join(kind))
 
     def items(self, key: int, name: str, most: int) -> list[object]:
         """A list of at most `most` items."""

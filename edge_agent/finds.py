@@ -15,10 +15,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge_agent import cose
-from edge_agent.carving import envelopes_in, read_at
+from edge_agent.carving import envelopes_in
 from edge_agent.cbor import Malformed
 from edge_agent.entry import HASH_BYTES, LOG_BYTES, Header, LogHead
 from edge_agent.envelope import ENTRY, MAX_ENVELOPE_BYTES, envelope_hash, peek, verify
+from edge_agent.pages import read_pieces
 
 _MARK_BYTES = 12  # of a hash: enough to tell envelopes apart
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -88,7 +89,7 @@ class Sql:
 
     def waiting(self) -> int | None:
         """How many entries should be here, as far as the counters can be read."""
-        row = _first_row(self.connection, "SELECT appended.entries - forgotten.entries FROM appended, forgotten")
+        row = _first_row(self.connection, "SELECT head.entries - forgotten.entries FROM head, forgotten")
         return row[0] if row and type(row[0]) is int else None
 
     def get(self, ordinal: int) -> bytes:
@@ -206,9 +207,9 @@ class Finds:
         descriptor = os.open(file, os.O_RDONLY)
         undo.callback(os.close, descriptor)
         seen = {find.mark: (log, seq) for log, places in self._logs.items() for seq, find in places.items()}
-        for offset, envelope in envelopes_in(file):
+        for pieces, envelope in envelopes_in(descriptor, file):
             mark = _mark(envelope)
-            find = _Find(partial(read_at, descriptor, offset, len(envelope)), mark)
+            find = _Find(partial(read_pieces, descriptor, pieces), mark)
             if mark in seen:
                 log, seq = seen[mark]
                 if log in self._logs and seq in self._logs[log]:

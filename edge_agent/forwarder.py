@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.disk import sync_file
 from edge_agent.envelope import envelope_hash
 from edge_agent.outbox import (
     APPLICATION_ID,
@@ -27,6 +28,7 @@ from edge_agent.receipt import Range
 
 _DELETES_A_TRANSACTION = 500
 _DELETES_ON_A_FULL_DISK = 5
+_CHANGES_A_FOLD = 128  # entries appended and forgotten: about 350 kB of write-ahead log
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Forwarder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._folded_at: int | None = None
         try:
             self._inode = path.stat().st_ino
         except FileNotFoundError:
@@ -204,8 +207,28 @@ class Forwarder:
                 self._connection.execute("UPDATE forgotten SET entries = entries + ?, bytes = bytes + ?", (count, size))
         return int(count)
 
+    def settle(self) -> None:
+        """Sees to it that what was forgotten stays so after a power cut, and that the write-ahead log stays short; call it when idle.
+
+        The log is folded back only once in so many entries: after each, the same few pages would be written to the card again and again.
+
+        Raises:
+            OutboxFull, OutboxDamaged, OutboxError: the disk failed; nothing is lost by it.
+        """
+        with self._noting_damage():
+            changed = int(single_row(self._connection, self.path, "SELECT head.entries + forgotten.entries FROM head, forgotten")[0])
+        if self._folded_at is None or changed - self._folded_at >= _CHANGES_A_FOLD:
+            self.checkpoint()
+            self._folded_at = changed
+            return
+        wal = self.path.with_name(self.path.name + "-wal")
+        try:
+            sync_file(wal)
+        except OSError as error:
+            raise OutboxError(f"{wal}: {error.strerror}: check disk and permissions") from None
+
     def checkpoint(self) -> None:
-        """Folds the write-ahead log back into the file as far as nobody is in the way; call it when idle."""
+        """Folds the write-ahead log back into the file as far as nobody is in the way."""
         with self._noting_damage():
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 

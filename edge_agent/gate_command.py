@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from edge_agent import settings as settings_of
+from edge_agent.console import print_line
 from edge_agent.control import ask, ask_counters
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         log.error("firmware does not answer in %s: start it with `gate-firmware run`, and run this as its user or root", runtime)
         return 1
     state = str(counters.get("gate"))
-    print(_WORDS.get(state, state))
+    print_line(_WORDS.get(state, state))
     if "trip" in counters:
-        print(f"trip: {counters['trip'] or 'none'}")
+        print_line(f"trip: {counters['trip'] or 'none'}")
     return 0

@@ -30,7 +30,7 @@ def locked(state: Path) -> Iterator[None]:
     """
     with ExitStack() as locks:
         for name in ("firmware", "agent"):
-            locks.callback(ProcessLock(state / f"{name}.lock", f"gate-{name}").release)
+            locks.enter_context(ProcessLock(state / f"{name}.lock", f"gate-{name}"))
         yield
 
 

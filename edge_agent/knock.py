@@ -1,4 +1,4 @@
-"""Knocks at the province's door: one TLS connection, the door proves itself, then request and answer. See `edge_agent.joining`."""
+"""Knocks at the province's door: one TLS connection, the door proves itself, then request and answer. See `edge_agent.door_link`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import joining, ticket
+from edge_agent import door_link, joining, ticket
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.device_keys import DeviceKeys
@@ -87,10 +87,10 @@ def _knock(door: tuple[str, int], root_fingerprint: bytes, request: Callable[...
 
 def _talk(stream: ssl.SSLSocket, root_fingerprint: bytes, request: Callable[..., bytes], ticket_bytes: bytes | None) -> Heard:
     certificate = stream.getpeercert(binary_form=True) or b""
-    greeting = joining.receive_frame(stream, joining.MAX_GREETING_BYTES)
-    door = joining.recognise(greeting, root_fingerprint, certificate)
+    greeting = door_link.receive_frame(stream, door_link.MAX_GREETING_BYTES)
+    door = door_link.recognise(greeting, root_fingerprint, certificate)
     if ticket_bytes is not None:
         ticket.verify(ticket_bytes, door.officer)  # a made-up ticket for a real province is not even shown to it
-    message = request(door=joining.tls_key_hash(certificate))
-    joining.send_frame(stream, message)
-    return Heard(joining.read_answer(joining.receive_frame(stream, joining.MAX_ANSWER_BYTES), message, door.root), door.root)
+    message = request(door=door_link.tls_key_hash(certificate))
+    door_link.send_frame(stream, message)
+    return Heard(joining.read_answer(door_link.receive_frame(stream, joining.MAX_ANSWER_BYTES), message, door.root), door.root)

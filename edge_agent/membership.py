@@ -98,16 +98,20 @@ def install(membership: Membership, root: Ed25519PublicKey, keys: DeviceKeys, st
 
 
 def renew(membership: Membership, keys: DeviceKeys, now: identity.Identity) -> x509.Certificate:
-    """Puts a renewed certificate in the place of the one before, in one step; nothing else changes.
+    """Puts a renewed certificate in the place of the one before, and the broker's authority beside it where that was renewed too.
+
+    The authority keeps its name and key, so each fits whichever of the other a power cut leaves.
 
     Raises:
-        BadMembership: it is for another name or key.
+        BadMembership: it is for another name or key, or the authority cannot be read.
         OSError: it cannot be written.
     """
     if membership.name != now.name:
         raise BadMembership("the granted TLS certificate is for another name than this device's")
-    certificate = certificate_of(membership, keys)
+    certificate, authority_pem = certificate_of(membership, keys), _authority_pem(membership)
     file = now.endpoint.certificate_file
+    if now.endpoint.authority_file.read_bytes() != authority_pem:
+        write_private(now.endpoint.authority_file, authority_pem)
     write_private(file, certificate.public_bytes(Encoding.PEM))
     sync_folder(file.parent)
     return certificate

@@ -24,6 +24,7 @@ from typing import Any
 
 from edge_agent.carving import broken_wal
 from edge_agent.entry import HASH_BYTES, LOG_BYTES, LogHead
+from edge_agent.pages import PAGE_BYTES
 
 APPLICATION_ID = 0x47415445  # "GATE"
 SCHEMA_VERSION = 1
@@ -96,6 +97,7 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=rw", timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=True
         )
         undo.callback(connection.close)
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is still empty
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
@@ -217,7 +219,7 @@ def read_backlog(connection: sqlite3.Connection, path: Path) -> Backlog:
     log, next_seq, digest, entries, size = single_row(
         connection,
         path,
-        "SELECT log, next_seq, hash, appended.entries - forgotten.entries, appended.bytes - forgotten.bytes FROM head, appended, forgotten",
+        "SELECT log, next_seq, hash, head.entries - forgotten.entries, head.bytes - forgotten.bytes FROM head, forgotten",
     )
     numbers = all(type(number) is int for number in (next_seq, entries, size))
     if not numbers or not isinstance(log, bytes) or not isinstance(digest, bytes) or (len(log), len(digest)) != (LOG_BYTES, HASH_BYTES):

@@ -1,4 +1,4 @@
-"""Lets only one process of a kind work on a state folder."""
+"""Lets only one process of a kind work on a folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 
 class AlreadyRunning(Exception):
@@ -13,7 +14,7 @@ class AlreadyRunning(Exception):
 
 
 class ProcessLock:
-    """An advisory lock on a file, held until `release` or the end of the process, however it ends.
+    """An advisory lock on a file, held until `release`, the end of its `with`, or the end of the process, however it ends.
 
     Args:
         path: the lock file; made when absent.
@@ -42,6 +43,12 @@ class ProcessLock:
     def release(self) -> None:
         """Lets others in."""
         os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 def make_runtime(runtime: Path) -> None:

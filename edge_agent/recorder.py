@@ -38,11 +38,10 @@ _SCHEMA = (
     # forked: the province holds other bytes under one of its numbers
     """CREATE TABLE log(log BLOB PRIMARY KEY,
         first_ordinal INTEGER NOT NULL, start INTEGER NOT NULL, forked INTEGER NOT NULL DEFAULT 0)""",
-    # the log now written; before_*: the head of the device's log before it, if known
+    # the log now written; before_*: the head of the device's log before it, if known; entries, bytes: all ever appended to this file
     """CREATE TABLE head(one INTEGER PRIMARY KEY CHECK (one = 1),
         log BLOB NOT NULL, next_seq INTEGER NOT NULL, next_ordinal INTEGER NOT NULL, hash BLOB NOT NULL,
-        before_log BLOB, before_seq INTEGER, before_hash BLOB)""",
-    "CREATE TABLE appended(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+        before_log BLOB, before_seq INTEGER, before_hash BLOB, entries INTEGER NOT NULL, bytes INTEGER NOT NULL)""",
     "CREATE TABLE forgotten(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
     "CREATE TABLE sealed(ordinal INTEGER PRIMARY KEY, envelope BLOB NOT NULL)",
 )
@@ -67,6 +66,7 @@ class Recorder:
         self.path = path
         self._capacity_bytes = capacity_bytes
         self._keep_free_bytes = keep_free_bytes
+        self._wal = path.with_name(path.name + "-wal")
         self._damage_note = path.with_name(path.name + DAMAGE_NOTE)
         self._refuse_when_noted()
         self._make_file()
@@ -101,8 +101,9 @@ class Recorder:
             for statement in _SCHEMA:
                 self._connection.execute(statement)
             self._connection.execute("INSERT INTO log(first_ordinal, start, log) VALUES (1, 1, ?)", (log,))
-            self._connection.execute("INSERT INTO head(one, log, next_seq, next_ordinal, hash) VALUES (1, ?, 1, 1, ?)", (log, NO_PREVIOUS))
-            self._connection.execute("INSERT INTO appended VALUES (1, 0, 0)")
+            self._connection.execute(
+                "INSERT INTO head(one, log, next_seq, next_ordinal, hash, entries, bytes) VALUES (1, ?, 1, 1, ?, 0, 0)", (log, NO_PREVIOUS)
+            )
             self._connection.execute("INSERT INTO forgotten VALUES (1, 0, 0)")
             self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -142,13 +143,14 @@ class Recorder:
         The file never shrinks: pages of what was forgotten are room for new entries. The write-ahead log takes fresh room only.
         """
         try:
-            disk = os.statvfs(self.path.parent)
+            disk, wal_bytes = os.statvfs(self.path.parent), self._wal_bytes()
         except OSError as error:
             raise OutboxError(f"{self.path}: its disk is gone ({error.strerror}): check disk and permissions") from None
         free, reserve = disk.f_bavail * disk.f_frsize, min(_RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 16)
         if free < reserve:
             return reserve
-        wanted = max(self._keep_free_bytes, 2 * reserve)  # one for the write-ahead log of the appends, one for that of the forgetting
+        # one for the write-ahead log of the forgetting, one for that of the appends, or for what folding back the present one may take
+        wanted = max(self._keep_free_bytes, reserve + max(reserve, wal_bytes))
         if free >= wanted:
             return 0
         with explaining(self.path):
@@ -172,7 +174,7 @@ class Recorder:
         with transaction(self._connection, self.path):
             self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
-            if single_row(self._connection, self.path, "SELECT forked FROM log WHERE log = (SELECT log FROM head)")[0]:
+            if single_row(self._connection, self.path, "SELECT forked FROM log, head USING (log)")[0]:
                 self._begin_new_log()
             log, seq, ordinal, prev, *before = single_row(
                 self._connection, self.path, "SELECT log, next_seq, next_ordinal, hash, before_log, before_seq, before_hash FROM head"
@@ -183,8 +185,10 @@ class Recorder:
             envelope = build(Spot(log, seq, prev, predecessor))
             digest = envelope_hash(envelope)
             self._connection.execute("INSERT INTO sealed VALUES (?, ?)", (ordinal, envelope))
-            self._connection.execute("UPDATE head SET next_seq = ?, next_ordinal = ?, hash = ?", (seq + 1, ordinal + 1, digest))
-            self._connection.execute("UPDATE appended SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
+            self._connection.execute(
+                "UPDATE head SET next_seq = ?, next_ordinal = ?, hash = ?, entries = entries + 1, bytes = bytes + ?",
+                (seq + 1, ordinal + 1, digest, len(envelope)),
+            )
         return Recorded(log, seq, digest)
 
     def probe(self) -> None:
@@ -198,27 +202,19 @@ class Recorder:
         with transaction(self._connection, self.path):
             self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
-            self._connection.execute("UPDATE appended SET entries = entries")
+            self._connection.execute("UPDATE head SET entries = entries")
 
     def _begin_new_log(self) -> None:
+        """After a fork: the log until now has entries, since a receipt named one of them."""
         log = secrets.token_bytes(LOG_BYTES)
-        # A log without entries is no predecessor: it never was, and the one before it stays.
-        self._connection.execute("DELETE FROM log WHERE log = (SELECT log FROM head WHERE next_seq = 1)")
         self._connection.execute("INSERT INTO log(first_ordinal, start, log) SELECT next_ordinal, next_ordinal, ? FROM head", (log,))
-        self._connection.execute(
-            "UPDATE head SET before_log = log, before_seq = next_seq - 1, before_hash = hash WHERE next_seq > 1",
-        )
+        self._connection.execute("UPDATE head SET before_log = log, before_seq = next_seq - 1, before_hash = hash")
         self._connection.execute("UPDATE head SET log = ?, next_seq = 1, hash = ?", (log, NO_PREVIOUS))
 
     def logs(self) -> set[bytes]:
         """The logs this file holds or held entries of."""
         with explaining(self.path):
             return {row[0] for row in self._connection.execute("SELECT log FROM log")}
-
-    def begin_new_log(self) -> None:
-        """Starts a new log whose first entry will name the present one as its predecessor."""
-        with transaction(self._connection, self.path):
-            self._begin_new_log()
 
     def adopt(self, log: bytes, entries: Mapping[int, bytes]) -> None:
         """Takes over entries salvaged from another outbox, under their own log and numbers, before any entry of this one.
@@ -260,7 +256,7 @@ class Recorder:
 
     def _adopt_one(self, ordinal: int, envelope: bytes) -> None:
         if self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (ordinal, envelope)).rowcount:
-            self._connection.execute("UPDATE appended SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
+            self._connection.execute("UPDATE head SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
 
     def follow(self, head: LogHead) -> None:
         """Names the head of the log before this file's own, for its first entry to say."""
@@ -284,10 +280,12 @@ class Recorder:
 
         When that fails (a full disk) nothing is lost and nothing is said: the next `append` or `probe` meets the same trouble.
         """
-        wal = self.path.with_name(self.path.name + "-wal")
         with suppress(OSError, sqlite3.Error):
-            if wal.stat().st_size > CHECKPOINT_BYTES:
+            if self._wal_bytes() > CHECKPOINT_BYTES:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _wal_bytes(self) -> int:
+        return self._wal.stat().st_size
 
     def close(self) -> None:
         """Closes the file; everything appended is already on disk."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent import reset
 from edge_agent import settings as settings_of
+from edge_agent.console import print_line
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning
 from edge_agent.takeover import AlreadyEnrolled
@@ -55,5 +56,5 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s: cannot be read or written (%s)", error.filename or state, error.strerror)  # noqa: TRY400 - the same
         return 1
     gone = f" {done.discarded} entries were thrown away." if done.discarded else ""
-    print(f"This device was {done.former}; now it is nobody's.{gone} Show it a ticket.")
+    print_line(f"This device was {done.former}; now it is nobody's.{gone} Show it a ticket.")
     return 0

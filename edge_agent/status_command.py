@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
+from edge_agent.console import print_json, print_line
 from edge_agent.control import ask_counters
 from edge_agent.envelope import peek
 from edge_agent.outbox import FILE_NAME, OutboxError
@@ -106,6 +107,10 @@ def run(args: argparse.Namespace) -> int:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     status = collect(settings)
-    print(json.dumps(status) if args.json else "\n".join(_lines(status)))
+    if args.json:
+        print_json(status)
+    else:
+        for line in _lines(status):
+            print_line(line)
     well = status["device"] and status["agent"] and status["agent"]["connected"] and status["firmware"]
     return 0 if well else 1

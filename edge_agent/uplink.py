@@ -291,7 +291,7 @@ class Uplink:
                 self._window.sent(waiting.ordinal, now_s, self._send(waiting, now_s))
             if len(page) < room:
                 self._window.reached_end(now_s)
-                self._checkpoint_when_changed(outbox)
+                self._settle_when_changed(outbox)
                 return
 
     def _send(self, waiting: Waiting, now_s: float) -> Callable[[], bool] | None:
@@ -312,12 +312,12 @@ class Uplink:
             return True
         return False
 
-    def _checkpoint_when_changed(self, outbox: Forwarder) -> None:
-        """Folds the write-ahead log when all is sent and receipted, once after each change, so that an idle card is not worn."""
+    def _settle_when_changed(self, outbox: Forwarder) -> None:
+        """Has the disk keep what was forgotten, when all is sent and receipted, once after each change."""
         changes = outbox.changes() + self._forgotten
         if changes != self._seen_changes and self._window.next_due_s() is None:
             self._seen_changes = changes
-            outbox.checkpoint()
+            outbox.settle()
 
 
 def connect(

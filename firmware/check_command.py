@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent import settings as settings_of
+from edge_agent.console import print_json_list, print_line
 from edge_agent.settings import ConfigError, Settings
 from firmware.check_table import rows, summary
 from firmware.configuration import load_settings
-from firmware.console import print_json_list, print_line
 from firmware.verdict import Finding, Verdict, fault, ok
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _told(error: ConfigError) -> Iterator[Finding]:
 
 
 def _ask(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{words}\n")
 
 
 def _print(finding: Finding) -> None:

@@ -32,6 +32,7 @@ from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
 from firmware.setting_up import SettingUp
 from firmware.sources import Source
+from firmware.supervised import stop_all
 from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
 
@@ -145,7 +146,7 @@ class Gatehouse:
                 self._consumer.note(Kind.EVENT, facts)
             self._surroundings.start()
             for source in self._sources:
-                source.start()
+                source.kept.start()
             while not (self._stopping.is_set() or self._happenings.power_failed or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
@@ -184,21 +185,25 @@ class Gatehouse:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
 
     def _close(self) -> None:
-        """First what must be on disk, then what people see, then what may hang: a reserve carries the gate for moments only."""
+        """First what must be on disk, then what people see, then what may hang: a reserve carries the gate for moments only.
+
+        Each is done whatever the one before stumbled over.
+        """
         reason = "power-fail" if self._happenings.power_failed else "stop" if self._stopping.is_set() else "sources-ended"
-        self._consumer.note(Kind.CLOSE, {"reason": reason})
-        self._happenings.close()
-        self._feedback.everywhere(Signal.CLOSED)
-        self._control.tell(self._counters())
-        self._control.stop()
-        self._recording.recorder.close()
+        with ExitStack() as last_first:
+            last_first.callback(stop_all, [source.kept for source in self._sources], _JOIN_S)
+            last_first.callback(self._end_lights)
+            last_first.callback(self._recording.recorder.close)
+            last_first.callback(self._control.stop)
+            last_first.callback(lambda: self._control.tell(self._counters()))
+            last_first.callback(self._feedback.everywhere, Signal.CLOSED)
+            last_first.callback(self._happenings.close)
+            self._consumer.note(Kind.CLOSE, {"reason": reason})
+
+    def _end_lights(self) -> None:
         lights = threading.Thread(target=self._feedback.close, name="lights-close", daemon=True)
         lights.start()
         lights.join(_JOIN_S)
-        for source in self._sources:
-            source.stop()
-        for source in self._sources:
-            source.join(_JOIN_S)
 
     def _power_comes_back(self) -> bool:
         """Rests, everything closed and dark, until the power is back (True) or the gate is asked to stop."""

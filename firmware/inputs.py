@@ -17,7 +17,7 @@ _PUT_S = 1.0
 
 
 class Input:
-    """One contact, kept open.
+    """One contact; `kept` starts and stops it.
 
     Args:
         settings: the contact as configured.
@@ -31,24 +31,12 @@ class Input:
         self._reports = reports
         self._pressed = pressed
         self._said = SaidOnce("input")
-        self._kept = Supervised[Switch](f"input-{settings.name}", lambda: open_switch(settings.switch), self._watch, self._say)
-
-    def start(self) -> None:
-        """Begins; returns at once."""
-        self._kept.start()
-
-    def stop(self) -> None:
-        """Closes the contact; call `join` to wait for the end."""
-        self._kept.stop()
-
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the thread to end, and says whether it has."""
-        return self._kept.join(timeout_s)
+        self.kept = Supervised[Switch](f"input-{settings.name}", lambda: open_switch(settings.switch), self._watch, self._say)
 
     def _watch(self, switch: Switch) -> None:
         first = True
         for change in switch.changes():
-            self._kept.works()
+            self.kept.works()
             report = Switched(self.settings.name, change.active, change.at_s, first)
             first = False
             if report.is_press:
@@ -56,7 +44,7 @@ class Input:
             self._put(report)
 
     def _put(self, report: Switched) -> None:
-        while not self._kept.stopping.is_set():
+        while not self.kept.stopping.is_set():
             try:
                 self._reports.put(report, timeout=_PUT_S, ahead=self.settings.role == "power-fail")
             except queue.Full:

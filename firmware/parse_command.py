@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_agent.console import print_json, print_line
+
 from .codes import MAX_BYTES, PassCode, UnknownCode, sort_code
-from .console import print_json, print_line, visible
 from .health_pass import TrustList, TrustListError, load_trust_list, read_pass
 from .other_codes import OtherCode, OtherKind
 from .person_codes import NotAPersonCode, Person
@@ -107,10 +108,11 @@ def _answer(line: bytes, trust_list: TrustList, wall_ms: int | None) -> dict[str
 
 def _print_answer(answer: dict[str, object]) -> None:
     if "error" in answer:
-        print_line(f"not a person's code: {answer['message']}\n")
+        print_line(f"not a person's code: {answer['message']}")
+        print_line("")
         return
     for label, value in answer.items():
         shown = ", ".join(value) if isinstance(value, tuple) else value
         if shown:
-            print_line(f"{label.replace('_', ' '):<12} {visible(str(shown))}")
+            print_line(f"{label.replace('_', ' '):<12} {shown}")
     print_line("")

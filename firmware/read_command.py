@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from .console import print_json, print_line, visible
+from edge_agent.console import print_json, print_line
 
 _MOST_LOOKS = 1000
 
@@ -94,11 +94,11 @@ def _answer(file: Path, looks: int) -> dict[str, object]:
 
 
 def _print_row(answer: dict[str, object]) -> None:
-    file = visible(str(answer["file"]))
+    file = answer["file"]
     if "error" in answer:
-        print_line(f"{'-':>8}  {file}: not opened: {visible(str(answer['error']))}")
+        print_line(f"{'-':>8}  {file}: not opened: {answer['error']}")
         return
     print_line(f"{answer['ms']:>8.1f}  {file}")
     texts = answer["texts"]
     for text in texts if isinstance(texts, list) and texts else ["(no code read)"]:
-        print_line(f"{'':>8}    {visible(text)}")
+        print_line(f"{'':>8}    {text}")

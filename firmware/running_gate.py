@@ -72,10 +72,8 @@ def alone(settings: Settings) -> Iterator[Finding | None]:
     except OSError as error:
         yield fault("running gate", f"nobody can tell whether one runs ({error})", "run this as the gate's user or as root")
         return
-    try:
+    with lock:
         yield None
-    finally:
-        lock.release()
 
 
 def give_to_owner(path: Path) -> None:

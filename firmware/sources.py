@@ -33,7 +33,7 @@ _ANSWERED_REFUSALS = ("binary", "oversize", "unended")  # somebody did show a co
 
 
 class Source:
-    """One lane's camera or reader, kept open.
+    """One lane's camera or reader; `kept` starts and stops it.
 
     Args:
         lane: the lane as configured.
@@ -49,19 +49,7 @@ class Source:
         self._reader_lock = threading.Lock()
         self._refused_before: Counter[str] = Counter()  # by readers that are closed now
         self._refused_told = 0
-        self._kept = Supervised[Device](f"source-{lane.name}", self._open, self._use, self._say, "no more pictures")
-
-    def start(self) -> None:
-        """Begins; returns at once."""
-        self._kept.start()
-
-    def stop(self) -> None:
-        """Closes the device; call `join` to wait for the end."""
-        self._kept.stop()
-
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the thread to end, and says whether it has."""
-        return self._kept.join(timeout_s)
+        self.kept = Supervised[Device](f"source-{lane.name}", self._open, self._use, self._say, "no more pictures")
 
     def trigger(self) -> None:
         """Makes a reader that waits to be asked read now; nothing happens with a camera, or while the reader is away."""
@@ -74,7 +62,7 @@ class Source:
     def snapshot(self) -> dict[str, float]:
         """What was counted so far; a reader's refused lines as `refused_binary` and the like."""
         refused = {f"refused_{reason}": count for reason, count in self._refused().items()}
-        reopened = {"reopened": self._kept.reopened} if self._kept.reopened else {}
+        reopened = {"reopened": self.kept.reopened} if self.kept.reopened else {}
         return {**self.counters, **reopened, **refused, "look_ms": round(self.look_ms, 2)}
 
     def newly_refused(self) -> bool:
@@ -100,7 +88,7 @@ class Source:
         self._put(SourceChanged(self.lane.name, state, why), wait=True)
 
     def _put(self, report: Report, *, wait: bool) -> None:
-        while not self._kept.stopping.is_set():
+        while not self.kept.stopping.is_set():
             try:
                 self._reports.put(report, block=wait, timeout=_PUT_S)
             except queue.Full:
@@ -113,10 +101,10 @@ class Source:
     def _look_at_frames(self, camera: Camera) -> None:
         eye, aim, told_s = _Eye(), Aim(), 0.0
         for frame in camera.frames():
-            self._kept.works()
+            self.kept.works()
             look = eye.look(frame)
             if eye.trouble:
-                self._kept.works(eye.told_trouble())
+                self.kept.works(eye.told_trouble())
             self.counters["frames"] += 1
             self.counters["skipped"] += look.skipped
             self.look_ms = self.look_ms if look.skipped else look.took_ms
@@ -139,7 +127,7 @@ class Source:
         with self._reader_lock:
             self._reader = reader
         try:
-            self._kept.works()
+            self.kept.works()
             for line in reader.lines():
                 self.counters["lines"] += 1
                 self._put(Reading(self.lane.name, line.data, method, line.at_s), wait=True)

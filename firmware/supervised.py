@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from drivers.errors import BadUrl, DriverError
 from firmware.reading import SourceState
@@ -117,6 +117,14 @@ class Supervised(Generic[Opened]):
             if device is not None:
                 _close(device)
         return True
+
+
+def stop_all(parts: Sequence[Supervised[Any]], timeout_s: float) -> None:
+    """Has all devices closed at once, and waits so long for each: one that hangs keeps no other open."""
+    for part in parts:
+        part.stop()
+    for part in parts:
+        part.join(timeout_s)
 
 
 def _close(device: Device) -> None:

@@ -10,6 +10,7 @@ from edge_agent.settings import Settings
 from firmware.happenings import Happenings
 from firmware.inbox import Inbox
 from firmware.inputs import Input
+from firmware.supervised import Supervised, stop_all
 from firmware.time_sense import Now
 from firmware.vehicle import Vehicle
 from firmware.whereabouts import Whereabouts
@@ -48,15 +49,12 @@ class Surroundings:
 
     def start(self) -> None:
         """Opens everything; returns at once."""
-        for part in self._parts():
+        for part in self._kept():
             part.start()
 
     def stop(self, timeout_s: float) -> None:
         """Closes everything, and waits so long for each."""
-        for part in self._parts():
-            part.stop()
-        for part in self._parts():
-            part.join(timeout_s)
+        stop_all(self._kept(), timeout_s)
 
     def counters(self) -> dict[str, Any]:
         """How the parts are, for the agent and for tools; empty where there are none."""
@@ -67,8 +65,8 @@ class Surroundings:
             shown["trip"] = self._vehicle.trip
         return shown
 
-    def _parts(self) -> list[Input | Whereabouts]:
-        return [*self._inputs, *([] if self._whereabouts is None else [self._whereabouts])]
+    def _kept(self) -> list[Supervised[Any]]:
+        return [part.kept for part in (*self._inputs, self._whereabouts) if part is not None]
 
 
 def _nothing() -> None:

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import print_line
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -54,8 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     dark = drawn()
     if args.file is None:
-        for line in in_letters(dark, colours=sys.stdout.isatty()):
-            print_line(line)
+        sys.stdout.writelines(f"{line}\n" for line in in_letters(dark, colours=sys.stdout.isatty()))
         return 0
     try:
         if args.file.suffix.lower() == ".svg":

@@ -27,6 +27,7 @@ from firmware.inbox import Inbox
 from firmware.other_codes import OtherCode
 from firmware.reading import Reading, Report, SourceChanged, Unread
 from firmware.sources import Source
+from firmware.supervised import stop_all
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5
@@ -72,7 +73,7 @@ class Unenrolled:
         self._control.start()
         try:
             for source in self._sources:
-                source.start()
+                source.kept.start()
             self._feedback.everywhere(Signal.STARTING)
             while not self._stopping.is_set():
                 with suppress(identities.NotEnrolled):
@@ -128,9 +129,6 @@ class Unenrolled:
         return {"type": "refused", "why": f"this device is not enrolled: {request['type']} is not known here"}
 
     def _close(self) -> None:
-        for source in self._sources:
-            source.stop()
-        for source in self._sources:
-            source.join(_JOIN_S)
+        stop_all([source.kept for source in self._sources], _JOIN_S)
         self._control.stop()
         self._feedback.close()

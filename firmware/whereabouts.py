@@ -17,7 +17,7 @@ _E7 = 10_000_000
 
 
 class Whereabouts:
-    """A vehicle's receiver of positions, kept open in a thread of its own.
+    """A vehicle's receiver of positions; `kept` starts and stops it.
 
     Args:
         url: its driver URL.
@@ -30,19 +30,7 @@ class Whereabouts:
         self._newest: Fix | NoFix | None = None  # replaced whole: readers need no lock
         self.state = SourceState.OPENING
         self._said = SaidOnce("position")
-        self._kept = Supervised[PositionSource]("position", lambda: open_position(url), self._follow, self._say)
-
-    def start(self) -> None:
-        """Begins; returns at once."""
-        self._kept.start()
-
-    def stop(self) -> None:
-        """Closes the receiver; call `join` to wait for the end."""
-        self._kept.stop()
-
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the thread to end, and says whether it has."""
-        return self._kept.join(timeout_s)
+        self.kept = Supervised[PositionSource]("position", lambda: open_position(url), self._follow, self._say)
 
     def position(self) -> Position | None:
         """Where the vehicle is; None when the receiver does not know, or has not said so for `max_age_s`."""
@@ -55,7 +43,7 @@ class Whereabouts:
         try:
             for report in source.fixes():
                 self._newest = report
-                self._kept.works()
+                self.kept.works()
         except Stalled:
             self._newest = None
             raise

@@ -132,6 +132,8 @@ _COMMANDS = {
         "prove",
         "held open",
         "retention run",
+        "certificates list",
+        "certificates renew",
         "keyring",
         "subject lookup",
         "audit",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from edge_agent.command_line import Program, dispatch, guarded
-from province.console import complain
+from edge_agent.console import complain
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
 
 _COMMANDS = {
@@ -29,6 +29,7 @@ _COMMANDS = {
     "prove": "certify that a scanner's day is complete, or where it is not",
     "subject": "look up, hand out or erase what is kept of one person",
     "audit": "check and show the log of every unmasked look",
+    "certificates": "when the province's own end, and renewing them",
     "keyring": "show the published sealing keys, publish longer ones",
     "retention": "destroy what is past retention",
 }
@@ -67,13 +68,13 @@ def _explained(argv: Sequence[str] | None) -> int:
     try:
         return dispatch(_PROGRAM, argv)
     except (NotAProvince, AlreadyThere) as error:
-        complain(str(error))
+        complain(_PROGRAM.name, str(error))
         return _USAGE
     except ProvinceError as error:
-        complain(str(error))
+        complain(_PROGRAM.name, str(error))
         return _FAILED
     except sqlite3.Error as error:  # while only reading: `database.transaction` explains what happens while writing
-        complain(f"the register cannot be read now ({getattr(error, 'sqlite_errorname', type(error).__name__)}). Try again.")
+        complain(_PROGRAM.name, f"the register cannot be read now ({getattr(error, 'sqlite_errorname', type(error).__name__)}). Try again.")
         return _FAILED
 
 

@@ -23,13 +23,15 @@ from edge_agent.cbor import Malformed
 from edge_agent.joining import Answer, Membership, Outcome, Request, Wish
 from edge_agent.ticket import fingerprint, shown
 from edge_agent.topics import DeviceName
-from province import certificates, database, devices, keyring_office, tickets, waiting_room
+from province import certificates, database, devices, keyring_office, revocations, tickets, waiting_room
+from province.keystore import Keystore
 from province.layout import Layout
 from province.tickets import Grant, Useless
 from province.tls_authority import TlsAuthority
 
 _log = logging.getLogger(__name__)
 CERTIFICATE_LIFE = timedelta(days=366)
+_CERTIFICATES_A_DAY = 24  # to one name; a stolen device could otherwise ask for so many that the list which revokes them grows past use
 
 
 class _Refusal(Exception):
@@ -63,6 +65,7 @@ class Admission:
         self, layout: Layout, authority: TlsAuthority, officer: Officer, addresses: Addresses, life: timedelta = CERTIFICATE_LIFE
     ) -> None:
         self._layout = layout
+        self._keystore = Keystore(layout.keystore)
         self._authority = authority
         self._officer = officer
         self._addresses = addresses
@@ -73,7 +76,7 @@ class Admission:
 
         Raises:
             Malformed, cose.Forged: not a request, or one made for another door; it gets no answer.
-            RegisterBusy, NotAProvince: it cannot be answered now.
+            RegisterBusy, NotAProvince, KeystoreAway, RevocationsDamaged: it cannot be answered now.
         """
         request = joining.read_request(message)
         if request.door != door:
@@ -113,9 +116,10 @@ class Admission:
     def _answered(self, message: bytes, request: Request, now_ms: int, decide: Callable[[sqlite3.Connection], Membership]) -> bytes:
         who = shown(fingerprint(request.public_key))
         asked = sha256(message).digest()
-        with closing(database.connect(self._layout.register)) as connection:
+        with closing(revocations.connect(self._layout, now_ms)) as connection:
             try:
                 with database.transaction(connection, self._layout.register):
+                    self._check_key(request)
                     membership = decide(connection)
                 answer = Answer(asked, Outcome.WELCOME, membership=membership)
                 _log.info("welcome device=%s wish=%s key=%s", membership.name, request.wish, who)
@@ -125,6 +129,11 @@ class Admission:
             except _PleaseWait:
                 answer = self._wait(connection, request, asked, now_ms, who)
         return joining.reply(answer, self._officer)
+
+    def _check_key(self, request: Request) -> None:
+        """In the transaction: whoever revokes notes it in one too."""
+        if revocations.is_revoked(self._keystore, request.public_key):
+            raise _Refusal("this device's key was revoked: make new ones with `gate-agent reset --new-keys`")
 
     def _wait(self, connection: sqlite3.Connection, request: Request, asked: bytes, now_ms: int, who: str) -> Answer:
         try:
@@ -163,8 +172,6 @@ class Admission:
         if before is not None and before.status == devices.ACTIVE and not same_key:
             raise _Refusal(f"{grant.name} is registered with another key: revoke that device first (gate-province device revoke)")
         for other in devices.with_key(connection, request.public_key):
-            if other.status == devices.REVOKED:
-                raise _Refusal(f"this device's key was revoked (as {other.name}): make new ones with `gate-agent reset --new-keys`")
             if other.name != grant.name:
                 devices.set_status(connection, other.name, devices.MOVED)
                 certificates.revoke(connection, other.name, now_ms)
@@ -190,6 +197,9 @@ class Admission:
 
     def _certify(self, connection: sqlite3.Connection, request: Request, name: DeviceName, now_ms: int) -> x509.Certificate:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        a_day_ago = now - timedelta(days=1)
+        if certificates.given_since(connection, name, int((a_day_ago + self._life).timestamp() * 1000)) >= _CERTIFICATES_A_DAY:
+            raise _Refusal(f"{name} was given {_CERTIFICATES_A_DAY} certificates within a day: ask again tomorrow")
         certificate = self._authority.certify(joining.tls_key(request), str(name), now, self._life)
         certificates.note(connection, name, certificate)
         return certificate
@@ -205,7 +215,7 @@ class Admission:
 def _of_key(connection: sqlite3.Connection, request: Request) -> devices.Device:
     known = [device for device in devices.with_key(connection, request.public_key) if device.status == devices.ACTIVE]
     if not known:
-        raise _Refusal("no active device has this key: it was revoked, or never joined here")
+        raise _Refusal("no active device has this key: it never joined here")
     return known[0]
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import queue
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import joining, logs, private_files, topics
+from edge_agent import door_link, logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
 from edge_agent.cbor import Malformed
@@ -19,18 +22,20 @@ from edge_agent.cose import Forged
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
-from province import database, secret_files
 from province import door as doors
+from province import officers, renewing, revocations, secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError
-from province.layout import REGISTRAR, Layout
-from province.officers import load_officer, read_root_public
+from province.fresh import Fresh
+from province.layout import REGISTRAR, Layout, Settings
+from province.terms import Watch
 from province.tls_authority import TlsAuthority
 
 _log = logging.getLogger(__name__)
 _WAITING_MOST = 1000
+_HOUR_S = 3600.0
 
 _EPILOG = """\
 examples:
@@ -67,11 +72,53 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
-class Renewals:
-    """Answers the requests that devices send over the broker, one after the other."""
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """Who admits, with the keys and certificates as they are now."""
 
-    def __init__(self, admission: Admission) -> None:
+    admission: Admission
+    front: doors.Front
+
+
+def _man(layout: Layout, told: Addresses, life: timedelta) -> _Post:
+    """Reads the keys.
+
+    Raises:
+        NotAProvince: one is missing or damaged.
+    """
+    officer = officers.load_officer(layout, Power.TICKETS)
+    admission = Admission(layout, renewing.load_authority(layout), officer, told, life)
+    certificate, key = _door_files(layout)
+    try:
+        shown = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
+        context = doors.tls(str(certificate), str(key))
+    except (OSError, ValueError) as error:
+        raise NotAProvince(f"{layout.door}: the door's key or certificate cannot be used ({error}). Restore them from a backup.") from None
+    greeting, key_hash = door_link.greet(officers.read_root_public(layout), shown, officer), door_link.tls_key_hash(shown)
+    return _Post(admission, doors.Front(context, greeting, lambda message: admission.at_the_door(message, key_hash, now_ms())))
+
+
+def _door_files(layout: Layout) -> tuple[Path, Path]:
+    return layout.door / "server.crt", layout.door / "server.key"
+
+
+def _post(layout: Layout, told: Addresses, life: timedelta) -> Fresh[_Post]:
+    """Whoever admits, following what is renewed: the door's certificate, the officer's, the authority's."""
+    tickets = officers.certificate_file(layout, Power.TICKETS), officers.key_file(layout, Power.TICKETS)
+    return Fresh([*_door_files(layout), *tickets, layout.authority_certificate], lambda: _man(layout, told, life))
+
+
+class Renewals:
+    """Answers the requests that devices send over the broker, one after the other.
+
+    Args:
+        admission: who decides now.
+        look_after: called once an hour and after each request, for what a service of years has to look after.
+    """
+
+    def __init__(self, admission: Callable[[], Admission], look_after: Callable[[], None]) -> None:
         self._admission = admission
+        self._look_after = look_after
         self._arrived: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
 
     def on_event(self, event: Event) -> None:
@@ -93,18 +140,39 @@ class Renewals:
 
     def work(self, link: BrokerLink) -> None:
         """Answers until `stop`."""
-        while (arrived := self._arrived.get()) is not None:
-            found = topics.parse(arrived.topic)
-            if found is None or found[1] is not Leaf.CERTIFICATE_REQUEST:
-                continue
+        while True:
+            self._look_after()
             try:
-                answer = self._admission.from_broker(arrived.payload, found[0], now_ms())
-            except (Malformed, Forged) as error:
-                _log.warning("no certificate for device=%s: %s", found[0], error)
-            except ProvinceError as error:
-                _log.error("no certificate for device=%s now: %s", found[0], error)
-            else:
-                link.publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
+                arrived = self._arrived.get(timeout=_HOUR_S)
+            except queue.Empty:
+                continue
+            if arrived is None:
+                return
+            self._answer(arrived, link)
+
+    def _answer(self, arrived: Arrived, link: BrokerLink) -> None:
+        found = topics.parse(arrived.topic)
+        if found is None or found[1] is not Leaf.CERTIFICATE_REQUEST:
+            return
+        try:
+            answer = self._admission().from_broker(arrived.payload, found[0], now_ms())
+        except (Malformed, Forged) as error:
+            _log.warning("no certificate for device=%s: %s", found[0], error)
+        except ProvinceError as error:
+            _log.error("no certificate for device=%s now: %s", found[0], error)
+        else:
+            link.publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
+
+
+def _mend(layout: Layout, authority: TlsAuthority) -> None:
+    """A register or list restored from a backup may know nothing of a stolen device."""
+    with closing(revocations.connect(layout, now_ms())) as connection:
+        try:
+            lacked = revocations.mend_list(layout, connection, authority, now_ms())
+        except OSError as error:
+            raise ProvinceError(f"{layout.revocations}: cannot be written ({error.strerror}). Make room.") from None
+    if lacked:
+        _log.warning("%s lacked %d revoked certificates: written again. Reload the broker now", layout.revocations, lacked)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,30 +185,12 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.certificate_days <= 3652:
         raise NotAProvince(f"--certificate-days {args.certificate_days}: must be 1 to 3652.")
     logs.configure(verbose=args.verbose)
-    database.connect(layout.register).close()  # before anybody is told that the door is open
     secret_files.tighten(layout)
-    officer = load_officer(layout, Power.TICKETS)
-    authority = TlsAuthority.load(private_files.locate(layout.authority_key, "gate-province.ca.key"), layout.authority_certificate)
-    admission = Admission(layout, authority, officer, told, timedelta(days=args.certificate_days))
-    renewals = Renewals(admission)
-    certificate, key = layout.door / "server.crt", layout.door / "server.key"
-    try:
-        shown = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
-        context = doors.tls(str(certificate), str(key))
-        endpoint = Endpoint(
-            settings.hosts[0], settings.port, layout.authority_certificate, layout.registrar / "client.crt", layout.registrar / "client.key"
-        )
-        link = BrokerLink(endpoint, REGISTRAR, [topics.ALL_CERTIFICATE_REQUESTS], renewals.on_event)
-    except (OSError, ValueError) as error:
-        raise NotAProvince(f"{layout.root}: the keys of door or registrar cannot be used ({error}). Restore them from a backup.") from None
-    key_hash = joining.tls_key_hash(shown)
-    try:
-        door = doors.Door(
-            (settings.bind or "", settings.door_port), context, joining.greet(read_root_public(layout), shown, officer),
-            lambda message: admission.at_the_door(message, key_hash, now_ms()),
-        )  # fmt: skip
-    except OSError as error:
-        raise ProvinceError(f"port {settings.door_port} cannot be listened on ({error.strerror}): is another `admit` running?") from None
+    renewing.finish_exchanges(layout)
+    _mend(layout, renewing.load_authority(layout))  # before anybody is told that the door is open
+    post, watch = _post(layout, told, timedelta(days=args.certificate_days)), Watch(layout)
+    renewals = Renewals(lambda: post.now().admission, lambda: watch.tell(now_ms()))
+    link, door = _link(layout, settings, renewals), _open(settings, post)
     stop_when_asked(renewals.stop)
     door.start()
     _log.info("the door is open port=%d, devices are sent to broker=%s:%d", settings.door_port, *told.broker)
@@ -152,3 +202,22 @@ def run(args: argparse.Namespace) -> int:
         link.stop()
     _log.info("stopped")
     return 0
+
+
+def _link(layout: Layout, settings: Settings, renewals: Renewals) -> BrokerLink:
+    registrar = layout.registrar / "client.crt", layout.registrar / "client.key"
+    endpoint = Endpoint(settings.hosts[0], settings.port, layout.authority_certificate, *registrar)
+    try:
+        return BrokerLink(endpoint, REGISTRAR, [topics.ALL_CERTIFICATE_REQUESTS], renewals.on_event)
+    except OSError as error:
+        raise NotAProvince(f"{layout.registrar}: the registrar's certificate cannot be used ({error}). Restore it from a backup.") from None
+
+
+def _open(settings: Settings, post: Fresh[_Post]) -> doors.Door:
+    front = post.now().front
+    try:
+        door = doors.Door((settings.bind or "", settings.door_port), front.context, front.greeting, front.answer)
+    except OSError as error:
+        raise ProvinceError(f"port {settings.door_port} cannot be listened on ({error.strerror}): is another `admit` running?") from None
+    door.follow(lambda: post.now().front)
+    return door

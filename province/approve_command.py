@@ -6,10 +6,10 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from edge_agent.joining import Wish
-from province import database, devices, waiting_room
+from province import database, devices, revocations, waiting_room
 from province.clock import now_ms, shown
-from province.console import print_json, print_line, print_table
 from province.errors import NotAProvince
 from province.layout import Layout
 from province.ticket_command import place
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Lists or approves."""
     layout = Layout(args.folder.absolute())
     layout.read_settings()
-    with closing(database.connect(layout.register)) as connection:
+    with closing(revocations.connect(layout, now_ms())) as connection:
         waiting = waiting_room.every(connection)
         if args.fingerprint is None:
             _list(waiting, as_json=args.json)

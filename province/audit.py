@@ -1,9 +1,9 @@
 """The log of every unmasked look: who, when, why, and who looked along; each line names the hash of the one before it.
 
 A line is written, and on the disk, before anything is shown. The table refuses changes, and the newest line's number and hash also lie in
-the keystore, which is in no backup: a log cut short or put back to an older one shows. Whoever may write both can still write the
-whole log anew; only a hash noted elsewhere (`gate-province audit verify --expect`) tells of that. The person looked up stands there
-as a token of that day, which dies with the day's keys.
+the keystore, which is in no backup, from the founding on: a log cut short, emptied or put back to an older one shows. Whoever may write
+both can still write the whole log anew; only a hash noted elsewhere (`gate-province audit verify --expect`) tells of that. The person
+looked up stands there as a token of that day, which dies with the day's keys.
 """
 
 from __future__ import annotations
@@ -96,6 +96,19 @@ def _head_file(keystore: Keystore) -> Path:
     return keystore.folder / "audit.head"
 
 
+def begin(keystore: Keystore) -> None:
+    """Notes in a new province's keystore that its log is empty: from then on the head is never missing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _write_head(keystore, 0, _START)
+
+
+def _write_head(keystore: Keystore, number: int, digest: bytes) -> None:
+    write_atomically(_head_file(keystore), json.dumps({"number": number, "hash": digest.hex()}).encode() + b"\n")
+
+
 def subject(keystore: Keystore, value: str, at_ms: int) -> tuple[str, bytes] | None:
     """The token of an identifier for a line of this day, None when the day has no keys."""
     return _subject_on(keystore, value, day_of(at_ms).isoformat())
@@ -130,23 +143,23 @@ def append(
     Raises:
         RegisterBusy, KeystoreAway, OSError: not written; show nothing.
     """
-    keystore.check()
-    problems: list[str] = []
-    told = _told_head(keystore, problems)
+    told = _told_head(keystore)
     with database.transaction(connection, path):
         last = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
         number, before = (0, _START) if last is None else (last["number"], last["hash"])
-        if problems or (told is not None and not _has(connection, *told)):
-            cut = "the keystore's word of it could not be read" if told is None else f"it had reached line {told[0]}:{told[1].hex()}"
+        if isinstance(told, str) or not _has(connection, *told):
+            cut = f"the keystore's word of it was {told}" if isinstance(told, str) else f"it had reached line {told[0]}:{told[1].hex()}"
             at_ms = make(number + 1, before).at_ms
             number, before = number + 1, _insert(connection, Line(number + 1, before, at_ms, CUT, "-", "-", cut), None)
         line = make(number + 1, before)
         digest = _insert(connection, line, second)
-    write_atomically(_head_file(keystore), json.dumps({"number": line.number, "hash": digest.hex()}).encode() + b"\n")
+    _write_head(keystore, line.number, digest)
     return line
 
 
 def _has(connection: sqlite3.Connection, number: int, digest: bytes) -> bool:
+    if number == 0:
+        return digest == _START  # before the first line
     return connection.execute("SELECT 1 FROM audit WHERE number = ? AND hash = ?", (number, digest)).fetchone() is not None
 
 
@@ -194,19 +207,25 @@ def verify(connection: sqlite3.Connection, keystore: Keystore, expected: tuple[i
         connection: the register.
         keystore: has the head.
         expected: number and hash of a line as noted elsewhere.
+
+    Raises:
+        KeystoreAway: it cannot be told now.
     """
     problems: list[str] = []
     hashes, officers = [_START], dict[str, Ed25519PublicKey]()
     for row in connection.execute("SELECT * FROM audit ORDER BY number"):
         problems += _check_row(row, len(hashes), hashes[-1], officers)
         hashes.append(_hash(row["fields"]))
-    head = _told_head(keystore, problems)
-    if head is None and len(hashes) > 1 and not _head_file(keystore).exists():
-        problems.append(f"{_head_file(keystore)}: not there; lines after number {len(hashes) - 1} may have been cut off with it")
+    count, head = len(hashes) - 1, _told_head(keystore)
+    if isinstance(head, str):
+        problems.append(
+            f"{_head_file(keystore)}: {head}; lines after number {count} may have been cut off with it. The next look says so in the log "
+            "for ever and writes it again. A province that an earlier release founded has none before its first look"
+        )
     for what, told in (("the keystore", head), ("your note", expected)):
-        if told is not None and (told[0] >= len(hashes) or hashes[told[0]] != told[1]):
+        if isinstance(told, tuple) and (told[0] > count or hashes[told[0]] != told[1]):
             problems.append(f"line {told[0]}: not the one that {what} names; the log was cut, replaced, or restored from a backup")
-    return Verdict(len(hashes) - 1, hashes[-1], tuple(problems))
+    return Verdict(count, hashes[-1], tuple(problems))
 
 
 def _check_row(row: sqlite3.Row, number: int, before: bytes, officers: dict[str, Ed25519PublicKey]) -> list[str]:
@@ -235,12 +254,13 @@ def _check_second(row: sqlite3.Row, name: str, officers: dict[str, Ed25519Public
         raise cose.Forged(f"officer {name} signed another line")
 
 
-def _told_head(keystore: Keystore, problems: list[str]) -> tuple[int, bytes] | None:
+def _told_head(keystore: Keystore) -> tuple[int, bytes] | str:
+    """The number and hash of the newest line as the keystore says, or what is wrong with its word."""
+    keystore.check()
     try:
         told = json.loads(_head_file(keystore).read_bytes())
         return int(told["number"]), bytes.fromhex(told["hash"])
     except FileNotFoundError:
-        return None
+        return "not there"
     except (OSError, ValueError, KeyError, TypeError):
-        problems.append(f"{_head_file(keystore)}: cannot be read")
-        return None
+        return "not readable"

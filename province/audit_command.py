@@ -7,10 +7,10 @@ import re
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from province import audit, auditors, database, looking
 from province.audit import OFFICER_ADDED, Line
 from province.clock import now_ms, shown
-from province.console import print_json, print_line, print_table
 from province.errors import NotAProvince, ProvinceError
 from province.keystore import Keystore
 from province.layout import Layout

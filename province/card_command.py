@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from edge_agent.console import complain, print_line
 from province.card_page import LAYOUTS, draw
 from province.card_text import MAX_BYTES, CardsWrong, cards_of_lines, cards_of_table
-from province.console import complain, print_line
 from province.errors import AlreadyThere, ProvinceError
 from province.files import write_atomically
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         cards = cards_of_table(data) if args.csv or args.file.lower().endswith(".csv") else cards_of_lines(data)
     except CardsWrong as error:
         for line in str(error).splitlines():
-            complain(line)  # one by one: it lets no line break through
+            complain("gate-province", line)  # one by one: it lets no line break through
         return 1
     layout = LAYOUTS[args.size]
     pdf = draw(cards, layout, args.font)

@@ -1,18 +1,28 @@
-"""TLS certificates given to devices: noted one by one, so that all of a device's can be revoked together."""
+"""TLS certificates given to devices: noted one by one, so that all of a device's can be revoked together; and the list of those revoked."""
 
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from edge_agent.topics import DeviceName
 from province.files import PUBLIC, write_atomically
 from province.layout import Layout
+from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority
 
-LIST_LIFE = timedelta(days=3652)  # when a list runs out, the broker refuses everyone
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A certificate given to a device: its serial number, decimal, and when it runs out by itself, milliseconds since 1970 UTC."""
+
+    serial: str
+    ends_ms: int
 
 
 def note(connection: sqlite3.Connection, name: DeviceName, certificate: x509.Certificate) -> None:
@@ -23,11 +33,65 @@ def note(connection: sqlite3.Connection, name: DeviceName, certificate: x509.Cer
     )
 
 
+def given_since(connection: sqlite3.Connection, name: DeviceName, ends_ms: int) -> int:
+    """How many certificates a device was given that end later than this, revoked ones too."""
+    query = "SELECT count(*) FROM certificate WHERE org = ? AND device = ? AND ends_ms > ?"
+    return int(connection.execute(query, (name.org, name.device, ends_ms)).fetchone()[0])
+
+
 def revoke(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int:
     """Marks every certificate of a device as revoked and returns how many it newly marked; call it in a transaction."""
     return connection.execute(
         "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = ? AND revoked_ms IS NULL", (now_ms, name.org, name.device)
     ).rowcount
+
+
+def given_to(connection: sqlite3.Connection, name: DeviceName) -> frozenset[Given]:
+    """Every certificate that a name was given."""
+    rows = connection.execute("SELECT serial, ends_ms FROM certificate WHERE org = ? AND device = ?", (name.org, name.device))
+    return frozenset(Given(row["serial"], row["ends_ms"]) for row in rows)
+
+
+def all_revoked(connection: sqlite3.Connection, given: Iterable[Given]) -> bool:
+    """Tells whether the register knows each of these certificates as revoked."""
+    query = "SELECT 1 FROM certificate WHERE serial = ? AND revoked_ms IS NOT NULL"
+    return all(connection.execute(query, (one.serial,)).fetchone() is not None for one in given)
+
+
+def revoke_given(connection: sqlite3.Connection, name: DeviceName, given: Iterable[Given], at_ms: int) -> int:
+    """Marks these certificates as revoked, also those that the register never knew; returns how many newly; call it in a transaction."""
+    return sum(
+        connection.execute(
+            "INSERT INTO certificate VALUES (?, ?, ?, ?, ?) ON CONFLICT(serial) DO UPDATE SET revoked_ms = excluded.revoked_ms "
+            "WHERE revoked_ms IS NULL",
+            (one.serial, name.org, name.device, one.ends_ms, at_ms),
+        ).rowcount
+        for one in given
+    )
+
+
+def listed(layout: Layout) -> set[int]:
+    """The serial numbers on the list of revoked certificates as it is written now; none when there is no list that can be read."""
+    try:
+        return {one.serial_number for one in x509.load_pem_x509_crl(layout.revocations.read_bytes())}
+    except (OSError, ValueError):
+        return set()
+
+
+def revoked_until(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int | None:
+    """When the last revoked certificate of a name runs out by itself, milliseconds since 1970 UTC; None when there is none or it has."""
+    query = "SELECT max(ends_ms) FROM certificate WHERE org = ? AND device = ? AND revoked_ms IS NOT NULL AND ends_ms > ?"
+    found = connection.execute(query, (name.org, name.device, now_ms)).fetchone()[0]
+    return None if found is None else int(found)
+
+
+def shut_out(connection: sqlite3.Connection, certificate: x509.Certificate, now_ms: int) -> None:
+    """Marks one of the province's own certificates as revoked, named `province/…`; call it in a transaction."""
+    org, _, part = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).partition("/")
+    ends_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
+    connection.execute(
+        "INSERT OR REPLACE INTO certificate VALUES (?, ?, ?, ?, ?)", (str(certificate.serial_number), org, part, ends_ms, now_ms)
+    )
 
 
 def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int, extra: int | None = None) -> None:
@@ -45,5 +109,5 @@ def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAut
     """
     rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,)).fetchall()
     serials = {int(row["serial"]) for row in rows} | (set() if extra is None else {extra})
-    made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIST_LIFE, serials, now_ms)
+    made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.REVOCATIONS], serials, now_ms)
     write_atomically(layout.revocations, made, PUBLIC)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_agent.entry import Clock, Header, Kind
+from edge_agent.keyring import UNDATED
 from edge_agent.topics import DeviceName
 from province import days
 
@@ -18,7 +19,11 @@ TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 AHEAD_MS = 5 * 60_000  # a device's clock may be a little ahead of ours; what is dated later than that is not believed
 _WITNESSES_MOST = 64  # a boot has two or three; more would only keep the collector busy
 _LOGS_BACK = 16
-_KNOWN = "(corrected_ms IS NOT NULL OR clock <> 'unknown')"
+_KNOWN = f"(corrected_ms IS NOT NULL OR clock <> 'unknown') AND coalesce(corrected_ms, wall_ms) <= registered_ms + {AHEAD_MS}"
+DATED_AHEAD = (  # claims a time after it came, or is sealed to a later day's key than it is kept under
+    f"(coalesce(corrected_ms IS NOT NULL OR clock <> 'unknown', 0) AND coalesce(corrected_ms, wall_ms) > registered_ms + {AHEAD_MS} "
+    f"OR key_id NOT LIKE '{UNDATED}/%' AND substr(key_id, 1, 10) > epoch)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,17 @@ class When:
 
 
 def when(connection: sqlite3.Connection, row: sqlite3.Row) -> When:
-    """When an entry happened, by its own clock, its boot's, or its neighbours in the chain."""
+    """When an entry happened, by its own clock, its boot's, or its neighbours in the chain; never after it came."""
     known_ms = row["corrected_ms"] if row["corrected_ms"] is not None else None if row["clock"] in (None, "unknown") else row["wall_ms"]
-    if known_ms is not None:
+    if known_ms is not None and known_ms <= row["registered_ms"] + AHEAD_MS:
         return When(known_ms, known_ms, known_ms)
     name = DeviceName(row["org"], row["device"])
     later = _neighbour(connection, name, row["log"], row["seq"], forward=True)
-    return When(None, _known_before(connection, name, row["log"], row["seq"]), row["registered_ms"] if later is None else later)
+    return When(
+        None,
+        _known_before(connection, name, row["log"], row["seq"]),
+        row["registered_ms"] if later is None else min(later, row["registered_ms"]),
+    )
 
 
 def _known_before(connection: sqlite3.Connection, name: DeviceName, log: bytes, seq: int) -> int | None:

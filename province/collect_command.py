@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent import logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import BrokerLink
+from edge_agent.console import print_json
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
-from province import secret_files
-from province.clock import now_ms, shown
+from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from province import officers, renewing, secret_files
+from province.clock import now_ms
 from province.collector import Collector
-from province.console import print_json
 from province.errors import NotAProvince, ProvinceError
 from province.intake import Refused
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore
 from province.layout import COLLECTOR, Layout
-from province.officers import ends_ms, load_officer
 from province.register import Register, Stored
+from province.terms import Watch
 
 _log = logging.getLogger(__name__)
-_WARN_BEFORE_MS = 365 * 86_400_000
 
 _EPILOG = """\
 examples:
@@ -79,17 +77,12 @@ def endpoint(layout: Layout, address: tuple[str, int]) -> Endpoint:
     return Endpoint(*address, layout.authority_certificate, layout.collector / "client.crt", layout.collector / "client.key")
 
 
-@contextmanager
-def _the_only_one(layout: Layout) -> Iterator[None]:
+def _the_only_one(layout: Layout) -> ProcessLock:
     """Two collectors of one name would throw each other out of the broker for ever."""
-    descriptor = os.open(layout.collector_lock, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ProvinceError(f"{layout.root}: another collector runs here already. Stop that one first.") from None
-    finally:
-        os.close(descriptor)
+        return ProcessLock(layout.collector_lock, "collector")
+    except (AlreadyRunning, OSError) as error:
+        raise ProvinceError(f"{error}.") from None
 
 
 class EventPrinter:
@@ -158,14 +151,20 @@ def collect(
         KeystoreAway: the keystore is not there.
     """
     settings, keystore = layout.read_settings(), Keystore(layout.keystore)
-    office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
-    officer = load_officer(layout, Power.RECEIPTS)
+    renewing.finish_exchanges(layout)
+    clerk, officer = officers.fresh(layout, Power.KEYRING), officers.fresh(layout, Power.RECEIPTS)
+    office, watch = KeyringOffice(layout, settings, clerk.now()), Watch(layout)
     _warn_of_secrets(layout)
-    _warn_of_ends(layout)
+    watch.tell(now_ms())
+
+    def look_after() -> None:
+        office.sign_as(clerk.now())
+        watch.tell(now_ms())
+
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
     with Register(layout.register, wait_s=1.0) as register:
-        collector = Collector(register, keystore, office, officer, report)
+        collector = Collector(register, keystore, office, officer.now, report, look_after)
         try:
             link = make_link(endpoint(layout, address), COLLECTOR, [topics.ALL_ENTRIES], collector.on_event, manual_ack=True)
         except OSError as error:  # ssl.SSLError is one
@@ -195,12 +194,3 @@ def _warn_of_secrets(layout: Layout) -> None:
             there = True
         if there:
             _log.warning("%s is still on this machine: whoever takes it can %s. Move it to a stick in a safe.", folder, power)
-
-
-def _warn_of_ends(layout: Layout) -> None:
-    """Says in good time when scanners with a trusted clock would refuse what is signed here."""
-    ends = min(ends_ms(layout, power) for power in (Power.KEYRING, Power.RECEIPTS))
-    if ends < now_ms():
-        _log.error("the signing keys are certified no longer since %s: scanners refuse receipts. gate-province keyring renew", shown(ends))
-    elif ends < now_ms() + _WARN_BEFORE_MS:
-        _log.warning("the signing keys are certified until %s only: gate-province keyring renew", shown(ends))

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -23,12 +23,14 @@ from edge_agent.authority import Officer
 from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
 from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
+from province import devices, revocations
 from province.clock import now_ms
 from province.database import RegisterBusy
 from province.errors import ProvinceError
 from province.intake import Intake, Reason, Refused, Taken
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore, KeystoreAway
+from province.layout import Layout
 from province.receipt_ranges import Outcome, build
 from province.register import Register, Stored
 
@@ -64,8 +66,9 @@ class Collector:
         register: opened in the thread that calls `work`.
         keystore: the day keys.
         office: extends the keyring.
-        officer: signs receipts.
+        officer: who signs receipts now.
         report: called for each message after its batch is committed and receipted, with the time of the commit.
+        look_after: called once a minute, for what a service of years has to look after.
 
     Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
     """
@@ -75,17 +78,20 @@ class Collector:
         register: Register,
         keystore: Keystore,
         office: KeyringOffice,
-        officer: Officer,
+        officer: Callable[[], Officer],
         report: Callable[[Stored | Refused, int], None] = lambda _item, _committed_ms: None,
+        look_after: Callable[[], None] = lambda: None,
     ) -> None:
         self._register = register
         self._keystore = keystore
         self._office = office
         self._officer = officer
         self._report = report
+        self._look_after = look_after
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
         self._flooded = 0
+        self._latest_day_ms = 0
         self._publish_keyring = threading.Event()
         self._stopping = threading.Event()
 
@@ -123,7 +129,9 @@ class Collector:
             batch = self._take()
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
+                self._look_after()
                 self._extend_keyring()
+                self._revoke_again()
                 self._erase_again()
             if self._publish_keyring.is_set():
                 self._publish_keyring.clear()
@@ -151,6 +159,7 @@ class Collector:
         try:
             if self._office.extend(now_ms()):
                 self._publish_keyring.set()
+            self._latest_day_ms = self._office.latest_day_ms
         except (OSError, ProvinceError, ValueError) as error:
             _log.error("keyring not extended: %s; it ends on %s", error, self._office.last_day)
 
@@ -162,12 +171,26 @@ class Collector:
         except ProvinceError as error:
             _log.error("erasures not applied: %s", error)
 
+    def _revoke_again(self) -> None:
+        """A register or a list of revoked certificates restored from a backup may know nothing of a stolen device."""
+        try:
+            if revoked := self._register.revoke_again(self._keystore, now_ms()):
+                _log.warning("revoked %d devices and certificates again that were revoked before", revoked)
+            layout = Layout(self._keystore.folder.parent)
+            if lacking := revocations.missing_from_list(layout, self._keystore, now_ms()):
+                _log.error(
+                    "%s: %d revoked certificates are missing: it was restored. Start `gate-province admit` again, then reload the broker",
+                    layout.revocations, lacking,
+                )  # fmt: skip
+        except ProvinceError as error:
+            _log.error("revocations not applied: %s", error)
+
     def _handle(self, batch: Sequence[_Waiting], link: Link) -> None:
         """Carries a batch all the way: commit, receipts, acknowledgements."""
         began_s = time.monotonic()
         results = self._commit_at_last([item.arrived for item in batch])
         committed_ms = now_ms()
-        for message in receipts(results, committed_ms, self._officer):
+        for message in receipts(results, committed_ms, self._officer()):
             link.publish(message)
         for item in batch if results else ():
             if item.connection == self._connection:
@@ -201,8 +224,16 @@ class Collector:
 
     def _examine(self, batch: Sequence[Arrived]) -> list[Taken | Refused]:
         # Caches live for one batch: a device added or a day destroyed counts from the next on.
-        intake = Intake(lru_cache(self._register.device), lru_cache(self._keystore.load))
+        arrived_ms = max(now_ms(), self._latest_day_ms)  # a clock of ours put back must not move entries into the past
+        intake = Intake(lru_cache(self._device), lru_cache(self._keystore.load), arrived_ms)
         return [intake.examine(item.topic, item.payload) for item in batch]
+
+    def _device(self, name: DeviceName) -> devices.Device | None:
+        """A device as the register has it, but revoked for good where the keystore says so."""
+        device = self._register.device(name)
+        if device is not None and revocations.is_revoked(self._keystore, device.public_key):
+            return replace(device, status=devices.REVOKED)
+        return device
 
     def _tell(self, results: Sequence[Stored | Refused], committed_ms: int, took_s: float) -> None:
         stored = [item for item in results if isinstance(item, Stored)]

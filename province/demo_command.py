@@ -9,9 +9,9 @@ import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line
 from firmware.person_codes import Person
 from province import database, views
-from province.console import print_json, print_line
 from province.demo_show import Show
 from province.demo_stage import Stage
 from province.demo_tally import is_whole, summary

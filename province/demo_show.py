@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from edge_agent.console import print_line
 from edge_agent.control import BadMessage, ControlClient
 from firmware.person_codes import Person, write_person
 from firmware.person_codes.masking import mask_name, mask_number
-from province.console import print_line
 from province.demo_stage import Stage
 from province.demo_tally import Tally
 

@@ -8,11 +8,11 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from edge_agent.topics import DeviceName
-from province import database, devices, revoking
+from province import devices, rabbitmq_control, revocations, revoking
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
-from province.console import print_json, print_line, print_table
 from province.enrolling import Place, add_device, answer_stick
 from province.errors import NotAProvince
 from province.layout import Layout
@@ -29,9 +29,11 @@ _REVOKE_EPILOG = """\
 examples:
   gate-province device revoke /srv/gate cho-dong-ba/cong-1
   gate-province device revoke /srv/gate cho-dong-ba/cong-1 --broker mqtt.hue.example.vn:8883 --reload "ssh mqtt systemctl reload mosquitto"
+  gate-province device revoke /srv/gate cho-dong-ba/cong-1 --rabbitmqctl "sudo rabbitmqctl"      the broker is a RabbitMQ
 
 A broker on another machine needs the new authority/ca.crl first: let COMMAND copy it there and reload. A new device may join under
-the same name afterwards; the old one only with new keys (gate-agent reset --new-keys) and a new ticket.
+the same name afterwards; the old one only with new keys (gate-agent reset --new-keys) and a new ticket. With a RabbitMQ that has no
+advanced.config of ours (gate-province rabbitmq --advanced) give the new device another name.
 """
 
 _ADD_EPILOG = """\
@@ -89,7 +91,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     stop.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     stop.add_argument("name", metavar="ORG/DEVICE", help="which one")
     stop.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
-    stop.add_argument("--reload", metavar="COMMAND", help="makes the broker read its files again (default: SIGHUP to the one started here)")
+    how = stop.add_mutually_exclusive_group()
+    how.add_argument("--reload", metavar="COMMAND", help="makes the broker read its files again (default: SIGHUP to the one started here)")
+    how.add_argument("--rabbitmqctl", metavar="COMMAND", help="the broker is a RabbitMQ: how its rabbitmqctl is run")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -110,12 +114,18 @@ def _revoke(layout: Layout, args: argparse.Namespace) -> int:
     except ValueError as error:
         raise NotAProvince(f"{args.name}: {error}.") from None
     address = broker_address(args.broker, (settings.hosts[0], settings.port))
-    words = shlex.split(args.reload) if args.reload is not None else []
-    broker = revoking.Broker(address, (lambda: _run(words)) if words else (lambda: revoking.reload_by_pid(layout)))
+    broker = _broker(layout, args, name, address)
     revoking.revoke(layout, name, broker, now_ms())
     print_line(f"Revoked {name}: no signature of it counts any more, the broker refuses its certificates, its session is ended.")
     print_line("What it had delivered before stays. What was still on it is lost unless the device comes back.")
     return 0
+
+
+def _broker(layout: Layout, args: argparse.Namespace, name: DeviceName, address: tuple[str, int]) -> revoking.Broker:
+    if control := shlex.split(args.rabbitmqctl or ""):
+        return revoking.Broker(address, lambda: rabbitmq_control.delete_user(control, name), by_name=True)
+    words = shlex.split(args.reload or "")
+    return revoking.Broker(address, (lambda: _run(words)) if words else (lambda: revoking.reload_by_pid(layout)))
 
 
 def _run(words: list[str]) -> None:
@@ -148,7 +158,7 @@ def _add(layout: Layout, args: argparse.Namespace) -> int:
 
 def _list(layout: Layout, *, as_json: bool) -> int:
     layout.read_settings()
-    with closing(database.connect(layout.register)) as connection:
+    with closing(revocations.connect(layout, now_ms())) as connection:
         known = devices.every(connection)
     if as_json:
         for device in known:

@@ -76,6 +76,13 @@ def set_status(connection: sqlite3.Connection, name: DeviceName, status: str) ->
     connection.execute("UPDATE device SET status = ? WHERE org = ? AND device = ?", (status, name.org, name.device))
 
 
+def revoke_key(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> int:
+    """Lets no device with this signing key speak, and returns how many could until now; call it in a transaction."""
+    return connection.execute(
+        "UPDATE device SET status = ? WHERE public_key = ? AND status <> ?", (REVOKED, public_key.public_bytes_raw(), REVOKED)
+    ).rowcount
+
+
 def _device(row: sqlite3.Row) -> Device:
     return Device(
         name=DeviceName(row["org"], row["device"]),
@@ -98,6 +105,11 @@ def with_key(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> li
     """Every device that was registered with this signing key: one, unless it was moved."""
     rows = connection.execute("SELECT * FROM device WHERE public_key = ? ORDER BY org, device", (public_key.public_bytes_raw(),))
     return [_device(row) for row in rows.fetchall()]
+
+
+def revoked(connection: sqlite3.Connection) -> list[Device]:
+    """The devices that are revoked and have no successor of their name."""
+    return [_device(row) for row in connection.execute("SELECT * FROM device WHERE status = ? ORDER BY org, device", (REVOKED,))]
 
 
 def every(connection: sqlite3.Connection) -> list[Device]:

@@ -12,15 +12,32 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from edge_agent import joining
+from edge_agent import door_link, joining
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from province.errors import ProvinceError
 
 _log = logging.getLogger(__name__)
 _GUESTS_MOST = 64
-_VISIT_S = 20.0  # whoever takes longer is shown out, or 64 slow strangers would keep everyone else away
+_VISIT_S = 20.0  # whoever takes longer is shown out
+_ROOM_S = 1.0  # so long whoever was shown out to make room has to be gone
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a guest meets.
+
+    Attributes:
+        context: TLS with the door's key.
+        greeting: sent to each guest first, see `door_link.greet`.
+        answer: makes the answer to a request; may raise Malformed, Forged or ProvinceError, then the guest gets none.
+    """
+
+    context: ssl.SSLContext
+    greeting: bytes
+    answer: Callable[[bytes], bytes]
 
 
 class Door:
@@ -28,25 +45,28 @@ class Door:
 
     Args:
         address: where to listen; an empty host is every address of this machine.
-        context: TLS with the door's key.
-        greeting: sent to each guest first, see `joining.greet`.
-        answer: makes the answer to a request; may raise Malformed, Forged or ProvinceError, then the guest gets none.
+        context, greeting, answer: see `Front`.
 
     Raises:
         OSError: the port cannot be had.
     """
 
     def __init__(self, address: tuple[str, int], context: ssl.SSLContext, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:
-        self._context = context
-        self._greeting = greeting
-        self._answer = answer
+        first = Front(context, greeting, answer)
+        self._front: Callable[[], Front] = lambda: first
         self._guests = threading.BoundedSemaphore(_GUESTS_MOST)
+        self._lock = threading.Lock()
+        self._hands: dict[socket.socket, None] = {}  # by which a guest is shown out; who came first is first
         if address[0] or not socket.has_dualstack_ipv6():
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
             self._server = socket.create_server(address, family=family)
         else:
             self._server = socket.create_server(address, family=socket.AF_INET6, dualstack_ipv6=True)
         self._thread = threading.Thread(target=self._serve, name="door", daemon=True)
+
+    def follow(self, front: Callable[[], Front]) -> None:
+        """Asks for each guest what it meets, because key and certificates may be renewed; call it before `start`."""
+        self._front = front
 
     def start(self) -> None:
         """Begins to let guests in; returns at once."""
@@ -68,23 +88,37 @@ class Door:
                 if self._server.fileno() < 0 or not self._listens():
                     return
                 continue
-            if not self._guests.acquire(blocking=False):
+            if not self._has_room():
                 guest.close()
                 continue
             threading.Thread(target=self._receive, args=(guest, host), name="guest", daemon=True).start()
+
+    def _has_room(self) -> bool:
+        """Whether one more may come in. Who has been here longest makes room, else 64 who only hold the line keep everyone away."""
+        if self._guests.acquire(blocking=False):
+            return True
+        with self._lock:
+            longest = next(iter(self._hands), None)
+            if longest is not None:
+                del self._hands[longest]
+                _show_out(longest)
+        return self._guests.acquire(timeout=_ROOM_S)
 
     def _listens(self) -> bool:
         return bool(self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def _receive(self, guest: socket.socket, host: str) -> None:
         hand = guest.dup()  # TLS takes the guest's own descriptor over
+        with self._lock:
+            self._hands[hand] = None
         shown_out = threading.Timer(_VISIT_S, _show_out, (hand,))
         shown_out.daemon = True
         shown_out.start()
         try:
-            with guest, self._context.wrap_socket(guest, server_side=True) as stream:
-                joining.send_frame(stream, self._greeting)
-                joining.send_frame(stream, self._answer(joining.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
+            front = self._front()
+            with guest, front.context.wrap_socket(guest, server_side=True) as stream:
+                door_link.send_frame(stream, front.greeting)
+                door_link.send_frame(stream, front.answer(door_link.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
                 with contextlib.suppress(OSError):
                     stream.unwrap()  # so that the answer is not cut off by a reset
         except (Malformed, Forged) as error:
@@ -97,7 +131,9 @@ class Door:
             _log.error("internal error with a guest: %s", type(error).__name__)
         finally:
             shown_out.cancel()
-            hand.close()
+            with self._lock:
+                self._hands.pop(hand, None)
+                hand.close()
             self._guests.release()
 
 

@@ -7,10 +7,10 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+from edge_agent.console import print_json, print_table
 from edge_agent.topics import DeviceName
 from province import erasures, views
 from province.clock import now_ms, shown
-from province.console import print_json, print_table
 from province.errors import NotAProvince
 from province.keystore import Keystore
 from province.layout import Layout
@@ -21,7 +21,7 @@ examples:
   gate-province entries /srv/gate --device cho-dong-ba/cong-1 --day 2021-10-05 --json
 
 People are shown the way the health ministry's site does: Nguyễn Văn ***, 0123456 ***. Vietnam time, the device's own or
-as a later entry of its boot corrected it; with ? while nobody knows whether it is right.
+as a later entry of its boot corrected it; with ? while nobody knows whether it is right. dated-ahead: it claims to be of after it came.
 """
 
 
@@ -87,12 +87,12 @@ def _as_json(entry: views.ShownEntry) -> dict[str, object]:
         "site": entry.site, "gate": entry.gate, "direction": entry.direction, "wall_ms": entry.wall_ms,
         "corrected_ms": entry.corrected_ms, "clock": entry.clock,
         "name": entry.person[0] if entry.person else None, "id_number": entry.person[1] if entry.person else None,
-        "status": entry.status, "note": entry.note, "forked": entry.forked,
+        "status": entry.status, "note": entry.note, "forked": entry.forked, "dated_ahead": entry.dated_ahead,
     }  # fmt: skip
 
 
 def _as_row(entry: views.ShownEntry) -> tuple[str, ...]:
-    status = " ".join(filter(None, (entry.status, entry.note, "fork" if entry.forked else "")))
+    status = " ".join(filter(None, (entry.status, entry.note, "fork" if entry.forked else "", "dated-ahead" if entry.dated_ahead else "")))
     name, number = entry.person or ("-", "-")
     at_ms = entry.wall_ms if entry.corrected_ms is None else entry.corrected_ms
     doubt = " ?" if entry.corrected_ms is None and entry.clock == "unknown" else ""

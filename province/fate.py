@@ -1,4 +1,4 @@
-"""Decides what becomes of an entry whose signature holds: registered, held or expired. Pure: keys are passed in."""
+"""Decides what becomes of an entry whose signature holds: registered, held or expired, and under which day. Pure: keys are passed in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from enum import StrEnum
 from edge_agent.cbor import Malformed
 from edge_agent.entry import Body
 from edge_agent.envelope import SealedEntry, open_body
-from edge_agent.keyring import UNDATED
+from edge_agent.keyring import UNDATED, day_of
 from edge_agent.receipt import Status
 from edge_agent.sealing import CannotOpen
+from province.clock_truth import AHEAD_MS
 from province.keystore import Absent, DayKeys, KeyDamaged
 
 
@@ -30,7 +31,7 @@ class Held(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A body and the keys of its day."""
+    """A body and the keys of the day it is kept under."""
 
     body: Body = field(repr=False)
     keys: DayKeys = field(repr=False)
@@ -42,7 +43,7 @@ class Fate:
 
     Attributes:
         status: what its receipt will say.
-        epoch: the day whose keys it needs, None when not known.
+        epoch: the day whose keys it needs or is kept under, None when not known.
         reason: why held.
         opened: what it says, when registered.
     """
@@ -67,12 +68,13 @@ def epoch_of(key_id: str) -> str | None:
         return None
 
 
-def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | Absent]) -> Fate:
+def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | Absent], arrived_ms: int) -> Fate:
     """Decides about one entry. Only a day that was destroyed on purpose is expired; however old, a day without keys is held.
 
     Args:
         entry: verified.
         keys_of: finds a day's keys, or says why there are none.
+        arrived_ms: when it came, milliseconds since 1970 UTC.
 
     Raises:
         KeystoreAway: nothing can be said now; ask again later.
@@ -91,14 +93,26 @@ def decide(entry: SealedEntry, keys_of: Callable[[str], DayKeys | Absent]) -> Fa
         return Fate(Status.EXPIRED, epoch)
     if keys is Absent.MISSING:
         return Fate(Status.HELD, epoch, Held.KEY_MISSING)
-    return _opened(entry, keys) if keys.public.key_id == key_id else Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
+    own = keys.public.key_id == key_id
+    return _opened(entry, keys, _kept_under(keys, keys_of, arrived_ms)) if own else Fate(Status.HELD, epoch, Held.KEY_UNKNOWN)
 
 
-def _opened(entry: SealedEntry, keys: DayKeys) -> Fate:
+def _kept_under(own: DayKeys, keys_of: Callable[[str], DayKeys | Absent], arrived_ms: int) -> DayKeys:
+    """The entry's own day, but the day it came when it is dated ahead: so it is kept no longer than what came with it (decision 0051)."""
+    if own.epoch <= day_of(arrived_ms + AHEAD_MS).isoformat():
+        return own
     try:
-        body = open_body(entry, keys.pair.suite, keys.private())
+        arrived = keys_of(day_of(arrived_ms).isoformat())
+    except KeyDamaged:
+        return own
+    return own if isinstance(arrived, Absent) else arrived  # a clock of ours that runs far behind must lose nothing
+
+
+def _opened(entry: SealedEntry, keys: DayKeys, kept: DayKeys) -> Fate:
+    try:
+        body = open_body(entry, keys.pair.suite, keys.private)
     except CannotOpen:
         return Fate(Status.HELD, keys.epoch, Held.CANNOT_OPEN)
     except Malformed:
         return Fate(Status.HELD, keys.epoch, Held.BODY_NOT_UNDERSTOOD)
-    return Fate(Status.REGISTERED, keys.epoch, None, Opened(body, keys))
+    return Fate(Status.REGISTERED, kept.epoch, None, Opened(body, kept))

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
-from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_number
-from province import erasures, looking, views
-from province.clock import now_ms, shown
-from province.clock_truth import When
-from province.console import print_json, print_line, print_table
-from province.keystore import Keystore
-from province.layout import Layout
+from province import looking, views
+from province.clock import shown
 
 _EPILOG = """\
 examples:
@@ -22,7 +17,7 @@ examples:
 
 Finds citizen id, old id, passport, phone and insurance card numbers, on the days whose keys still exist. Each look goes into the audit
 log first: `gate-province audit list`. A time that the scanner did not know is shown as after what its log had before and before what
-came next.
+came next. dated-ahead: the scanner claims a time after its entry came, or a later day; wall_ms is the claim.
 """
 
 
@@ -35,28 +30,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-    parser.add_argument("--id", metavar="NUMBER", default="-", help="the identifier, or - for standard input (default)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     looking.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Looks the identifier up."""
-    layout = Layout(args.folder.absolute())
-    layout.read_settings()
-    value = looking.ask_number(args.id)
-    who = looking.looker(args, layout, value)
-    keystore = Keystore(layout.keystore)
-    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
-        looking.enter(connection, layout, keystore, who, "find", value)
-        found = views.find(connection, keystore, value)
+    with looking.entered(args, "find") as look:
+        found = views.find(look.connection, look.keystore, look.number)
+    number = mask_number(look.number)
     if args.json:
-        print_json({"number": mask_number(value), "count": len(found), "passages": [as_json(one) for one in found]})
+        print_json({"number": number, "count": len(found), "passages": [as_json(one) for one in found]})
         return 0
-    print_line(f"{mask_number(value)}: {len(found)} passages")
+    print_line(f"{number}: {len(found)} passages")
     if found:
-        print_table(("time", "site", "gate", "direction"), [(shown_when(one.when), one.site, one.gate, one.direction) for one in found])
+        print_table(("time", "site", "gate", "direction"), [(shown_when(one), one.site, one.gate, one.direction) for one in found])
     return 0
 
 
@@ -65,11 +53,12 @@ def as_json(one: views.Found) -> dict[str, object]:
     return {
         "org": one.name.org, "device": one.name.device, "site": one.site, "gate": one.gate, "direction": one.direction,
         "wall_ms": one.wall_ms, "at_ms": one.when.at_ms, "not_before_ms": one.when.not_before_ms, "not_after_ms": one.when.not_after_ms,
+        "dated_ahead": one.dated_ahead,
     }  # fmt: skip
 
 
-def shown_when(when: When) -> str:
-    """A time, or what it lies between."""
-    if when.at_ms is not None:
-        return shown(when.at_ms)
-    return f"between {shown(when.not_before_ms)} and {shown(when.not_after_ms)}"
+def shown_when(one: views.Found) -> str:
+    """A time, or what it lies between, and whether the scanner claims another that is after it came."""
+    when = one.when
+    time = f"between {shown(when.not_before_ms)} and {shown(when.not_after_ms)}" if when.at_ms is None else shown(when.at_ms)
+    return time + (" dated-ahead" if one.dated_ahead else "")

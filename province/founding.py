@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,18 +13,17 @@ from edge_agent import keyring, sealing
 from edge_agent.authority import Power
 from edge_agent.disk import sync_folder
 from edge_agent.keyring import UNDATED, EpochKey
-from province import broker_config, database, officers
+from province import audit, broker_config, database, officers
 from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore, write_pair
 from province.layout import COLLECTOR, REGISTRAR, Layout, Settings
+from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
-OFFICERS_LIFE = _AUTHORITY_LIFE = timedelta(days=3652)
-_BROKER_LIFE = _COLLECTOR_LIFE = timedelta(days=731)
-_COMMON_NAME_CHARACTERS = 64
+_COMMON_NAME_BYTES = 64  # cryptography counts RFC 5280's ub-common-name in bytes of UTF-8
 
 
 def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
@@ -76,7 +75,7 @@ def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
     root = Ed25519PrivateKey.generate()
     officers.write_root(layout, root)
     # From yesterday on: a device whose clock is a little slow must not refuse a new province.
-    before_ms, after_ms = now_ms - 86_400_000, now_ms + int(OFFICERS_LIFE.total_seconds() * 1000)
+    before_ms, after_ms = now_ms - 86_400_000, now_ms + int(LIFE[Role.KEYRING].total_seconds() * 1000)
     clerk = officers.appoint(layout, Power.KEYRING, root, before_ms, after_ms)
     officers.appoint(layout, Power.RECEIPTS, root, before_ms, after_ms)
     officers.appoint(layout, Power.TICKETS, root, before_ms, after_ms)
@@ -85,6 +84,7 @@ def _found_signatures(layout: Layout, settings: Settings, now_ms: int) -> None:
     undated = EpochKey(UNDATED, pair.suite, pair.public)
     keystore = Keystore(layout.keystore)
     keystore.found()
+    audit.begin(keystore)
     first = compose(keystore, settings, undated, now_ms)
     write_atomically(layout.keyring, keyring.issue(first, clerk), PUBLIC)
 
@@ -95,12 +95,12 @@ def _write_identity(folder: Path, name: str, identity: TlsIdentity) -> None:
 
 
 def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
-    authority = TlsAuthority.create(f"gate-scanner {settings.name}"[:_COMMON_NAME_CHARACTERS], now, _AUTHORITY_LIFE)
+    name = f"gate-scanner {settings.name}".encode()[:_COMMON_NAME_BYTES].decode(errors="ignore")
+    authority = TlsAuthority.create(name, now, LIFE[Role.AUTHORITY])
     write_atomically(layout.authority_key, authority.key_pem())
     write_atomically(layout.authority_certificate, authority.certificate_pem(), PUBLIC)
-    # As long-lived as the authority: when a list runs out, the broker refuses everyone.
-    write_atomically(layout.revocations, authority.revocation_list(now, _AUTHORITY_LIFE), PUBLIC)
-    _write_identity(layout.broker, "server", authority.server(settings.hosts, now, _BROKER_LIFE))
-    _write_identity(layout.collector, "client", authority.client(COLLECTOR, now, _COLLECTOR_LIFE))
-    _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, _COLLECTOR_LIFE))
-    _write_identity(layout.door, "server", authority.server(settings.hosts, now, _AUTHORITY_LIFE))
+    write_atomically(layout.revocations, authority.revocation_list(now, LIFE[Role.REVOCATIONS]), PUBLIC)
+    _write_identity(layout.broker, "server", authority.server(settings.hosts, now, LIFE[Role.BROKER]))
+    _write_identity(layout.collector, "client", authority.client(COLLECTOR, now, LIFE[Role.COLLECTOR]))
+    _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, LIFE[Role.REGISTRAR]))
+    _write_identity(layout.door, "server", authority.server(settings.hosts, now, LIFE[Role.DOOR]))

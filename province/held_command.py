@@ -7,9 +7,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from province import database
 from province.clock import shown
-from province.console import print_json, print_line, print_table
 from province.keystore import Keystore, read_pair
 from province.layout import Layout
 from province.reopening import Reopened, Reopening, held_counts, key_ids

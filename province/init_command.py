@@ -6,10 +6,10 @@ import argparse
 import re
 from pathlib import Path
 
+from edge_agent.console import print_line
 from edge_agent.sealing import Suite
 from province import founding
 from province.clock import now_ms
-from province.console import print_line
 from province.errors import NotAProvince
 from province.layout import DOOR_PORT, Layout, Settings
 

@@ -79,15 +79,18 @@ class Intake:
     Args:
         device_of: finds a registered device.
         keys_of: finds a day's keys, or says why there are none.
+        arrived_ms: when the messages came, milliseconds since 1970 UTC.
     """
 
     def __init__(
         self,
         device_of: Callable[[DeviceName], devices.Device | None],
         keys_of: Callable[[str], DayKeys | Absent],
+        arrived_ms: int,
     ) -> None:
         self._device_of = device_of
         self._keys_of = keys_of
+        self._arrived_ms = arrived_ms
 
     def examine(self, topic: str, payload: bytes) -> Taken | Refused:
         """Checks one message; topic, header and registered key must agree.
@@ -127,7 +130,7 @@ class Intake:
         except UnknownVersion:
             return _newer(payload, key)
         header = entry.header
-        fate = decide(entry, self._keys_of)
+        fate = decide(entry, self._keys_of, self._arrived_ms)
         return Taken(header.name, header.log, header.seq, header.prev, entry.hash, header, payload, fate)
 
 

@@ -7,35 +7,30 @@ import os
 from datetime import date, timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from edge_agent import sealing
 from edge_agent.authority import Power
+from edge_agent.console import print_json, print_line
 from edge_agent.keyring import UNDATED, EpochKey, day_of
 from province.clock import now_ms, shown
-from province.console import print_json, print_line
 from province.errors import AlreadyThere, ProvinceError
-from province.founding import OFFICERS_LIFE
 from province.keyring_office import KeyringOffice
 from province.keystore import write_pair
 from province.layout import Layout
-from province.officers import ends_ms, load_officer, read_root_key, renew
+from province.officers import load_officer
+from province.terms import Role, terms
 
 _FEW_DAYS = 7
-_DAY_MS = 86_400_000
 _EPILOG = """\
 examples:
   gate-province keyring show /srv/gate                              exit code 1 when fewer than 7 days are left or a day has no key
   gate-province keyring extend /srv/gate                            what a running collector does by itself, every day
   gate-province keyring rotate /srv/gate --out /media/safe/undated-2.key
-  gate-province keyring renew /srv/gate --root-key /media/safe/root/root.key
 
 The collector makes and publishes longer keyrings by itself, also after days when it did not run. `extend` is for when it cannot; the
 collector publishes what it finds. `rotate` changes the undated key: entries sealed to the one before still arrive, so keep its file until
 all scanners have the new keyring and `gate-province held list` is empty, then destroy it: that closes them for good.
 
-`renew` certifies the keys that sign keyrings and receipts for another ten years; do it while the old certificates hold: scanners that
-trust their clock refuse what is signed under one that has ended. Then start the collector again and put the root key back into the safe.
+The certificates of the keys that sign: gate-province certificates.
 """
 
 
@@ -50,13 +45,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("show", "what is published"),
         ("extend", "publish keys for the days ahead"),
         ("rotate", "publish another undated key"),
-        ("renew", "certify the signing keys for longer"),
     ):
         each = actions.add_parser(name, help=summary, description=text, epilog=_EPILOG, formatter_class=raw)
         each.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
         each.add_argument("--json", action="store_true", help="JSON instead of text")
-        if name == "renew":
-            each.add_argument("--root-key", type=Path, required=True, metavar="FILE", help="the root's private key, from the safe")
         if name == "rotate":
             each.add_argument("--out", type=Path, required=True, metavar="FILE", help="the new private key: on the stick for the safe")
 
@@ -67,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     settings = layout.read_settings()
     office = KeyringOffice(layout, settings, load_officer(layout, Power.KEYRING))
     try:
-        if args.action == "renew":
-            office = _renew(layout, office, read_root_key(layout, args.root_key))
-        elif args.action == "extend":
+        if args.action == "extend":
             office.extend(now_ms())
         elif args.action == "rotate":
             _rotate(office, settings.suite, args.out)
@@ -78,16 +68,6 @@ def run(args: argparse.Namespace) -> int:
             f"{error.filename or layout.root}: cannot be written ({error.strerror}). Check the disk and the rights."
         ) from None
     return _show(layout, office, as_json=args.json)
-
-
-def _renew(layout: Layout, office: KeyringOffice, root: Ed25519PrivateKey) -> KeyringOffice:
-    """Renews both certificates, and signs the keyring anew under its own."""
-    before_ms, after_ms = now_ms() - _DAY_MS, now_ms() + int(OFFICERS_LIFE.total_seconds() * 1000)
-    renew(layout, Power.RECEIPTS, root, before_ms, after_ms)
-    clerk = renew(layout, Power.KEYRING, root, before_ms, after_ms)
-    signing = KeyringOffice(layout, layout.read_settings(), clerk)
-    signing.rotate(office.current.key_for(None), now_ms())
-    return signing
 
 
 def _rotate(office: KeyringOffice, suite: sealing.Suite, out: Path) -> None:
@@ -110,7 +90,8 @@ def _show(layout: Layout, office: KeyringOffice, *, as_json: bool) -> int:
     today = day_of(now_ms())
     ahead = (date.fromisoformat(office.last_day) - today).days
     missing = [day for offset in range(ahead + 1) if (day := (today + timedelta(days=offset)).isoformat()) not in days]
-    ends = min(ends_ms(layout, power) for power in (Power.KEYRING, Power.RECEIPTS))
+    signers = terms(layout, (Role.KEYRING, Role.RECEIPTS))
+    ends = min((one.ends_ms for one in signers if one.ends_ms is not None), default=None)
     undated = keyring.key_for(None).key_id
     if as_json:
         print_json({

@@ -18,6 +18,7 @@ from province.files import PUBLIC, SECRET, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
+from province.views import day_bounds_ms
 
 _log = logging.getLogger(__name__)
 
@@ -90,11 +91,15 @@ class KeyringOffice:
     def __init__(self, layout: Layout, settings: Settings, officer: Officer) -> None:
         self._layout = layout
         self._settings = settings
-        self._officer = officer
-        self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(layout)).not_after_ms
+        self.sign_as(officer)
         self._keystore = Keystore(layout.keystore)
         self.signed = read_signed(layout)
         self._current = check(layout, self.signed)
+
+    def sign_as(self, officer: Officer) -> None:
+        """Signs with this key and certificate from now on: they may have been renewed."""
+        self._officer = officer
+        self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(self._layout)).not_after_ms
 
     @property
     def current(self) -> Keyring:
@@ -105,6 +110,16 @@ class KeyringOffice:
     def last_day(self) -> str:
         """The last day that has a key, YYYY-MM-DD."""
         return max(key.epoch for key in self._current.keys if key.epoch != keyring.UNDATED)
+
+    @property
+    def latest_day_ms(self) -> int:
+        """The start of the latest day on which day keys were made, milliseconds since 1970 UTC: a clock that says less was put back.
+
+        Raises:
+            KeystoreAway: it cannot be told now.
+        """
+        newest = max(self._keystore.epochs(), default=None)
+        return 0 if newest is None else day_bounds_ms(date.fromisoformat(newest) - timedelta(days=self._settings.days))[0]
 
     def extend(self, now_ms: int) -> bool:
         """Makes and signs a longer keyring if the days ahead have become too few, however many days were missed.
@@ -149,7 +164,7 @@ class KeyringOffice:
 
     def _write(self, longer: Keyring) -> None:
         if longer.issued_ms > self._signer_ends_ms:  # nobody would take it, and the one there is would be gone
-            raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province keyring renew --help")
+            raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province certificates renew --help")
         signed = keyring.issue(longer, self._officer)
         write_atomically(self._layout.keyring, signed, PUBLIC)  # the private halves are on disk before the public ones are
         self.signed, self._current = signed, longer

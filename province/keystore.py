@@ -16,6 +16,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum, auto
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,6 +34,7 @@ MARKER = "province.id"
 COUNTER = "keyring.counter"
 DESTROYED = "destroyed"
 ERASED = "erased"
+REVOKED = "revoked"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _SYMMETRIC_BYTES = 32
 
@@ -56,7 +58,7 @@ class Absent(Enum):
     DESTROYED = auto()  # on purpose and for good: its tombstone says so
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DayKeys:
     """All secrets of one day.
 
@@ -77,8 +79,9 @@ class DayKeys:
         """The half that is published."""
         return EpochKey(self.epoch, self.pair.suite, self.pair.public)
 
+    @cached_property
     def private(self) -> sealing.PrivateKey:
-        """The key that opens the day's entries."""
+        """The key that opens the day's entries; making it ready takes half as long as opening one."""
         return sealing.load_private(self.pair.suite, self.pair.private)
 
 
@@ -142,6 +145,11 @@ class Keystore:
     def erased(self, epoch: str) -> Path:
         """Where it is noted what of a day was erased."""
         return self.folder / ERASED / f"{epoch}.json"
+
+    @property
+    def revoked(self) -> Path:
+        """The folder where it is noted which devices' keys were revoked."""
+        return self.folder / REVOKED
 
     def found(self) -> None:
         """Makes the new, empty folder this province's keystore.

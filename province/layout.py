@@ -166,6 +166,11 @@ class Layout:
         return self.root / "keyring.lock"
 
     @property
+    def keys_lock(self) -> Path:
+        """Held by whoever exchanges keys together with their certificates."""
+        return self.root / "keys.lock"
+
+    @property
     def register(self) -> Path:
         """The database."""
         return self.root / "register.sqlite"

@@ -6,8 +6,8 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_table
 from province import database, views
-from province.console import print_json, print_table
 from province.layout import Layout
 
 _EPILOG = """\
@@ -17,6 +17,7 @@ examples:
 
 gaps           numbers that have not arrived; they may still wait on the device
 fork           two envelopes under one number: a cloned or restored card, or a stolen key; both are kept
+ahead          entries that claim a time after they came, or a later day: a wrong clock, or somebody who wants them kept longer
 broken-link    an entry names another predecessor than the one that came
 unannounced-log  a new log that does not say what came before it: an outbox was deleted
 cut-predecessor  a new log names an end of the earlier log that has not arrived
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         for log in found:
             print_json(_as_json(log))
     else:
-        print_table(("device", "log", "entries", "from", "to", "gaps", "forks", "alerts"), [_as_row(log) for log in found])
+        print_table(("device", "log", "entries", "from", "to", "gaps", "forks", "ahead", "alerts"), [_as_row(log) for log in found])
     return 0
 
 
@@ -56,11 +57,21 @@ def _as_json(log: views.LogState) -> dict[str, object]:
     ]
     return {
         "org": log.name.org, "device": log.name.device, "log": log.log.hex(), "count": log.count, "first": log.first, "last": log.last,
-        "gaps": [list(gap) for gap in log.gaps], "forks": log.forks, "alerts": alerts,
+        "gaps": [list(gap) for gap in log.gaps], "forks": log.forks, "dated_ahead": log.dated_ahead, "alerts": alerts,
     }  # fmt: skip
 
 
 def _as_row(log: views.LogState) -> tuple[str, ...]:
     gaps = " ".join(str(first) if first == last else f"{first}-{last}" for first, last in log.gaps) or "-"
     open_alerts = " ".join(f"{alert.kind}@{alert.seq}" for alert in log.alerts if alert.resolved_ms is None) or "-"
-    return str(log.name), log.log.hex()[:8], str(log.count), str(log.first), str(log.last), gaps, str(log.forks), open_alerts
+    return (
+        str(log.name),
+        log.log.hex()[:8],
+        str(log.count),
+        str(log.first),
+        str(log.last),
+        gaps,
+        str(log.forks),
+        str(log.dated_ahead),
+        open_alerts,
+    )

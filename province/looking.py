@@ -1,4 +1,4 @@
-"""What every unmasked look has in common on the command line: who, why, who looks along, and the line in the audit log before it."""
+"""What every look for one person has in common: whom for, who looks, why, who looks along, and the line in the audit log before it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import os
 import re
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from province import audit, auditors
+from province import audit, auditors, erasures
 from province.audit import Line
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError
@@ -37,11 +40,49 @@ class Looker:
     second: tuple[str, Ed25519PrivateKey] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look that the audit log has a line of.
+
+    Attributes:
+        number: the identifier to look up.
+    """
+
+    layout: Layout
+    keystore: Keystore
+    connection: sqlite3.Connection
+    number: str = field(repr=False)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what every look needs to say."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    parser.add_argument("--id", metavar="NUMBER", default="-", help="the identifier, or - for standard input (default)")
     parser.add_argument("--reason", required=True, help='why, such as "case 2021/117"; kept in the audit log: name no person in it')
     parser.add_argument("--officer", metavar="NAME", help="who looks (default: the operating system's user)")
     parser.add_argument("--second-officer", metavar="NAME", help="who looks along, and types their passphrase")
+
+
+@contextmanager
+def entered(args: argparse.Namespace, action: str) -> Iterator[Look]:
+    """Asks for what the command line leaves open, enters the look in the audit log, and only then lets look.
+
+    Args:
+        args: the command line, with the arguments of `add_arguments`.
+        action: what the audit log calls it.
+
+    Raises:
+        NotAProvince: no province, no number, a reason that will not do, or a second officer without a key or with another passphrase.
+        RegisterBusy, KeystoreAway, ProvinceError: not entered.
+    """
+    layout = Layout(args.folder.absolute())
+    layout.read_settings()
+    number = ask_number(args.id)
+    who = _looker(args, layout, number)
+    keystore = Keystore(layout.keystore)
+    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
+        _enter(connection, layout, keystore, who, action, number)
+        yield Look(layout, keystore, connection, number)
 
 
 def ask(prompt: str, *, hidden: bool = False) -> str:
@@ -74,16 +115,12 @@ def user() -> str:
         return f"uid-{os.getuid()}"
 
 
-def looker(args: argparse.Namespace, layout: Layout, value: str | None) -> Looker:
-    """Reads who looks and why, and asks a second officer for their passphrase.
-
-    Raises:
-        NotAProvince: the reason will not do, or the second officer has no key or another passphrase.
-    """
+def _looker(args: argparse.Namespace, layout: Layout, number: str) -> Looker:
+    """Reads who looks and why, and asks a second officer for their passphrase."""
     reason = str(args.reason).strip()
     if not 3 <= len(reason) <= 200 or not reason.isprintable():
         raise NotAProvince("--reason: must be 3 to 200 printable characters.")
-    if _DIGITS.search(reason) or (value is not None and len(value) > 5 and value.casefold() in reason.casefold()):
+    if _DIGITS.search(reason) or (len(number) > 5 and number.casefold() in reason.casefold()):
         raise NotAProvince("--reason: name the case, not the person: it stays in the audit log longer than anything about them.")
     officer = auditors.check_name(args.officer) if args.officer else user()
     if args.second_officer is None:
@@ -94,20 +131,15 @@ def looker(args: argparse.Namespace, layout: Layout, value: str | None) -> Looke
     return Looker(officer, reason, (args.second_officer, key))
 
 
-def enter(connection: sqlite3.Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, value: str | None) -> Line:
-    """Enters a look in the audit log; only then look.
-
-    Raises:
-        RegisterBusy, KeystoreAway, ProvinceError: not entered; do not look.
-    """
+def _enter(connection: sqlite3.Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str) -> None:
     at_ms = now_ms()
-    mark = None if value is None else audit.subject(keystore, value, at_ms)
+    mark = audit.subject(keystore, number, at_ms)
     second, key = who.second or (None, None)
 
-    def make(number: int, previous: bytes) -> Line:
-        return Line(number, previous, at_ms, action, who.officer, user(), who.reason, mark, second)
+    def make(place: int, previous: bytes) -> Line:
+        return Line(place, previous, at_ms, action, who.officer, user(), who.reason, mark, second)
 
     try:
-        return audit.append(connection, layout.register, keystore, make, key)
+        audit.append(connection, layout.register, keystore, make, key)
     except OSError as error:
         raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing is shown.") from None

@@ -10,9 +10,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from edge_agent import cose, private_files
 from edge_agent.authority import Certificate, Officer, Power, certify, read_certificate
 from edge_agent.cbor import Malformed
+from province import key_pair
 from province.errors import NotAProvince
-from province.files import PUBLIC, private_pem, write_atomically
+from province.files import PUBLIC, SECRET, private_pem, write_atomically
+from province.fresh import Fresh
 from province.layout import Layout
+
+
+def fresh(layout: Layout, power: Power) -> Fresh[Officer]:
+    """An officer as the files say now: a running service signs with a renewed certificate by itself.
+
+    Raises:
+        NotAProvince: as `load_officer`.
+    """
+    return Fresh([certificate_file(layout, power), key_file(layout, power)], lambda: load_officer(layout, power))
 
 
 def write_root(layout: Layout, root: Ed25519PrivateKey) -> None:
@@ -37,17 +48,34 @@ def read_root_public(layout: Layout) -> Ed25519PublicKey:
     return key
 
 
-def _paths(layout: Layout, power: Power) -> tuple[Path, Path]:
-    return layout.officers / f"{power}.key", layout.officers / f"{power}.cert"
+def certificate_file(layout: Layout, power: Power) -> Path:
+    """An officer's certificate."""
+    return layout.officers / f"{power}.cert"
+
+
+def key_file(layout: Layout, power: Power) -> Path:
+    """An officer's private key: among systemd's credentials, as `gate-province.receipts.key` and the like, or beside its certificate."""
+    return private_files.locate(layout.officers / f"{power}.key", f"gate-province.{power}.key")
 
 
 def appoint(layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms: int, not_after_ms: int) -> Officer:
     """Makes an officer's key and the root's certificate for it, and writes both."""
     key = Ed25519PrivateKey.generate()
     certificate = certify(Certificate(power, key.public_key(), not_before_ms, not_after_ms), root)
-    key_file, certificate_file = _paths(layout, power)
-    write_atomically(key_file, private_pem(key))
-    write_atomically(certificate_file, certificate)
+    write_atomically(layout.officers / f"{power}.key", private_pem(key))
+    write_atomically(certificate_file(layout, power), certificate)
+    return Officer(key, certificate)
+
+
+def replace(layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms: int, not_after_ms: int) -> Officer:
+    """Gives an officer another key; the caller holds the lock of `key_pair`, which says what a power cut leaves.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    certificate = certify(Certificate(power, key.public_key(), not_before_ms, not_after_ms), root)
+    key_pair.exchange(layout.officers / f"{power}.key", private_pem(key), certificate_file(layout, power), certificate, SECRET)
     return Officer(key, certificate)
 
 
@@ -77,17 +105,8 @@ def renew(layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms: 
     """
     officer = load_officer(layout, power)
     longer = certify(Certificate(power, officer.key.public_key(), not_before_ms, not_after_ms), root)
-    write_atomically(_paths(layout, power)[1], longer)
+    write_atomically(certificate_file(layout, power), longer)
     return Officer(officer.key, longer)
-
-
-def ends_ms(layout: Layout, power: Power) -> int:
-    """When an officer's certificate ends, milliseconds since 1970 UTC.
-
-    Raises:
-        NotAProvince: as `load_officer`.
-    """
-    return read_certificate(load_officer(layout, power).certificate, read_root_public(layout)).not_after_ms
 
 
 def load_officer(layout: Layout, power: Power) -> Officer:
@@ -96,18 +115,17 @@ def load_officer(layout: Layout, power: Power) -> Officer:
     Raises:
         NotAProvince: missing, damaged, or not of this root and power.
     """
-    key_file, certificate_file = _paths(layout, power)
-    key_file = private_files.locate(key_file, f"gate-province.{power}.key")
+    file = key_file(layout, power)
     try:
-        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-        data = certificate_file.read_bytes()
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        data = certificate_file(layout, power).read_bytes()
         certificate = read_certificate(data, read_root_public(layout))
     except OSError as error:
         raise NotAProvince(
             f"{error.filename}: the key for {power} is missing or may not be read ({error.strerror}). Restore it, or run as its owner."
         ) from None
     except (Malformed, cose.Forged, ValueError, TypeError):
-        raise NotAProvince(f"{key_file.parent}: the key for {power} is damaged or of another root. Restore it from a backup.") from None
+        raise NotAProvince(f"{file.parent}: the key for {power} is damaged or of another root. Restore it from a backup.") from None
     if not isinstance(key, Ed25519PrivateKey) or certificate.power is not power or certificate.public_key != key.public_key():
-        raise NotAProvince(f"{key_file}: not the key its certificate names. Restore both from a backup.")
+        raise NotAProvince(f"{file}: not the key its certificate names. Restore both from a backup.")
     return Officer(key, data)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
+from edge_agent.console import print_json, print_line
 from edge_agent.cose import Forged
 from province import certificate, database, proving, views
 from province.clock import now_ms
-from province.console import print_json, print_line
 from province.entries_command import device_name
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically

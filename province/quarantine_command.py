@@ -6,9 +6,9 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from province import database, quarantine
 from province.clock import shown
-from province.console import print_json, print_line, print_table
 from province.layout import Layout
 
 _EPILOG = """\

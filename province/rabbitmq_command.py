@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from province import database, devices, rabbitmq_rules
-from province.console import print_line
+from cryptography import x509
+
+from edge_agent.console import complain, print_line
+from province import certificates, devices, rabbitmq_rules, revocations
+from province.clock import now_ms, shown
+from province.errors import ProvinceError
 from province.layout import Layout
 
 _EPILOG = """\
 examples:
   gate-province rabbitmq /srv/gate --config >> /etc/rabbitmq/rabbitmq.conf     once
+  gate-province rabbitmq /srv/gate --advanced > /etc/rabbitmq/advanced.config  once
   gate-province rabbitmq /srv/gate > definitions.json                          whenever a device joined or was revoked, then:
   rabbitmqctl import_definitions definitions.json
 
-Only active devices are named: for one that is not, also `rabbitmqctl delete_user ORG/DEVICE`, and rabbitmqctl close_all_user_connections.
+Only active devices are named, and importing takes no user away: `gate-province device revoke --rabbitmqctl COMMAND` does, and so ends
+its session. With advanced.config RabbitMQ also refuses revoked certificates, at once; without, give a device that replaces a stolen one
+another name. RabbitMQ must be able to read the files these name: where it runs as another user or elsewhere, copy them and change the
+paths (and copy authority/*.r0 after each revocation).
 """
 
 
@@ -31,19 +39,40 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-    parser.add_argument("--config", action="store_true", help="print the lines for rabbitmq.conf instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--config", action="store_true", help="print the lines for rabbitmq.conf instead")
+    instead.add_argument("--advanced", action="store_true", help="print advanced.config instead, with the list of revoked certificates")
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints definitions or configuration."""
     layout = Layout(args.folder.absolute())
     settings = layout.read_settings()
-    if args.config:
-        certificate, key = str(layout.broker / "server.crt"), str(layout.broker / "server.key")
-        for line in rabbitmq_rules.config(str(layout.authority_certificate), certificate, key, settings.port).splitlines():
+    if args.config or args.advanced:
+        files = str(layout.authority_certificate), str(layout.broker / "server.crt"), str(layout.broker / "server.key")
+        text = rabbitmq_rules.advanced(*files, str(_lists(layout))) if args.advanced else rabbitmq_rules.config(*files, settings.port)
+        for line in text.splitlines():
             print_line(line)
         return 0
-    with closing(database.connect(layout.register)) as connection:
+    with closing(revocations.connect(layout, now_ms())) as connection:
         names = [device.name for device in devices.every(connection) if device.status == devices.ACTIVE]
+        for name in names:
+            if (until := certificates.revoked_until(connection, name, now_ms())) is not None:
+                complain(
+                    "gate-province",
+                    f"{name}: an earlier certificate of this name was revoked. A RabbitMQ without our advanced.config lets its holder in "
+                    f"until {shown(until)}: see --advanced.",
+                )
     print_line(json.dumps(rabbitmq_rules.definitions(names), ensure_ascii=True))
     return 0
+
+
+def _lists(layout: Layout) -> Path:
+    """The folder in which RabbitMQ looks for the list of revoked certificates, the list in it under the name it looks for."""
+    name = rabbitmq_rules.list_name(x509.load_pem_x509_certificate(layout.authority_certificate.read_bytes()))
+    try:
+        with suppress(FileExistsError):
+            (layout.authority / name).symlink_to(layout.revocations.name)
+    except OSError as error:
+        raise ProvinceError(f"{layout.authority / name}: cannot be made ({error.strerror}). Run this as the province's owner.") from None
+    return layout.authority

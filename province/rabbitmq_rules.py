@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha1
 from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from edge_agent import topics
 from edge_agent.topics import DeviceName, Leaf
@@ -87,3 +91,39 @@ ssl_options.fail_if_no_peer_cert = true
 ssl_options.versions.1 = tlsv1.2
 ssl_options.versions.2 = tlsv1.3
 """
+
+
+def advanced(authority: str, certificate: str, key: str, lists: str) -> str:
+    """The whole of advanced.config: TLS as in `config`, and the list of revoked certificates, which rabbitmq.conf of 3.10 cannot name.
+
+    Args:
+        authority: file of the authority's certificate.
+        certificate: the broker's, file.
+        key: the broker's, file.
+        lists: the folder in which the list lies under the name of `list_name`; Erlang reads it at each handshake.
+    """
+    files = {"cacertfile": authority, "certfile": certificate, "keyfile": key}
+    return f"""\
+[{{rabbit, [{{ssl_options, [
+  {", ".join(f"{{{name}, {_erlang(file)}}}" for name, file in files.items())},
+  {{verify, verify_peer}}, {{fail_if_no_peer_cert, true}}, {{versions, ['tlsv1.3', 'tlsv1.2']}},
+  {{crl_check, peer}}, {{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {_erlang(lists)}}}]}}}}}}
+]}}]}}].
+"""
+
+
+def _erlang(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def list_name(authority: x509.Certificate) -> str:
+    """The file name under which OpenSSL and Erlang look for the list of an authority: X509_NAME_hash, as `openssl crl -hash` prints it.
+
+    It is the SHA-1 of the canonical name without its outermost header: ASCII letters small, runs of spaces one, none at the ends.
+    """
+    name = authority.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+    small = "".join(char.lower() if char.isascii() else char for char in str(name))
+    canonical = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, re.sub(r"[ \t\n\v\f\r]+", " ", small).strip(" "))]).public_bytes()
+    header = 2 if canonical[1] < 0x80 else 2 + (canonical[1] & 0x7F)
+    digest = sha1(canonical[header:], usedforsecurity=False).digest()
+    return f"{int.from_bytes(digest[:4], 'little'):08x}.r0"

@@ -15,7 +15,7 @@ from typing import Self
 from edge_agent.entry import LogHead, Passage, encode_body
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
-from province import clock_truth, database, days, devices, erasures, wrapping
+from province import clock_truth, database, days, devices, erasures, revocations, wrapping
 from province.alerts import AlertKind
 from province.fate import Opened
 from province.identifiers import tokens
@@ -89,6 +89,17 @@ class Register:
         """
         try:
             return erasures.reapply(self._connection, self.path, keystore, at_ms)
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from None
+
+    def revoke_again(self, keystore: Keystore, at_ms: int) -> int:
+        """Revokes what was revoked before and counts again; says how many devices and certificates.
+
+        Raises:
+            KeystoreAway, NotNoted, RevocationsDamaged, RegisterBusy: as `revocations.reapply`.
+        """
+        try:
+            return revocations.reapply(self._connection, self.path, keystore, at_ms)
         except sqlite3.Error as error:
             raise database.explain(error, self.path) from None
 

@@ -109,7 +109,7 @@ class Reopening:
         if entry.hash != row["hash"]:
             return Fate(Status.HELD, row["epoch"], Held.CANNOT_OPEN)
         if entry.header.key_id.partition("/")[0] != UNDATED:
-            return decide(entry, self._keys_of)
+            return decide(entry, self._keys_of, row["registered_ms"])
         pair = self._undated.get(entry.header.key_id)
         return Fate(Status.HELD, None, Held.UNDATED) if pair is None else self._decide_undated(entry, pair, row)
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from edge_agent.entry import Clock
-from edge_agent.keyring import UNDATED, day_of
+from edge_agent.keyring import day_of
 from edge_agent.receipt import Status
 from province import database
 from province.clock_truth import AHEAD_MS
@@ -24,7 +24,7 @@ from province.views import day_bounds_ms
 DEFAULT_DAYS = 21
 _QUIET_DAYS = 3
 _ROWS_A_TRANSACTION = 2000
-_SEALED_TO_THE_DAY = f"coalesce(key_id, '') NOT LIKE '{UNDATED}/%'"
+_SEALED_TO_THE_DAY = "substr(coalesce(key_id, ''), 1, 10) <= epoch"  # 'undated/…' sorts after every day
 _EXPIRE = f"UPDATE entry SET body = NULL, status = '{Status.EXPIRED}', reason = NULL WHERE id IN"  # noqa: S608 - a constant of ours
 
 
@@ -95,7 +95,7 @@ class Retention:
         return [ClosedDay(epoch, epoch in with_keys, rows.get(epoch, 0)) for epoch in sorted(wanted)]
 
     def _days_with_rows(self) -> set[str]:
-        """Days with something still to clear; what an undated entry leaves behind has no body any more and stays."""
+        """Days with something still to clear; what an entry sealed to another key leaves behind has no body any more and stays."""
         query = f"SELECT DISTINCT epoch FROM entry WHERE epoch IS NOT NULL AND (body IS NOT NULL OR {_SEALED_TO_THE_DAY})"  # noqa: S608
         return {row["epoch"] for row in self._connection.execute(query)}
 
@@ -132,8 +132,8 @@ class Retention:
 
     def _clear(self, epoch: str) -> None:
         self._in_parts("DELETE FROM entry WHERE id IN", f"epoch = ? AND {_SEALED_TO_THE_DAY}", epoch)
-        # Opened later than it came, under a key that still lives offline: the row stays without its body, so that the same entry
-        # sent again is known by its hash.
+        # Sealed to a key that still lives, offline or of a later day: the row stays without its body, so that the same entry sent again
+        # is known by its hash.
         self._forget_tokens(epoch)
         self._in_parts(_EXPIRE, "epoch = ? AND body IS NOT NULL", epoch)
 

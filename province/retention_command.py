@@ -6,9 +6,9 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line
 from province import database, erasures
 from province.clock import now_ms
-from province.console import print_json, print_line
 from province.errors import NotAProvince, ProvinceError
 from province.keystore import FLOOR_DAYS, Keystore
 from province.layout import Layout

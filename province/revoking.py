@@ -23,8 +23,9 @@ from pathlib import Path
 from edge_agent.broker_link import BrokerLink, Connected, Disconnected, Event
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
-from province import certificates, database, devices
+from province import certificates, database, devices, revocations
 from province.errors import NotAProvince, ProvinceError
+from province.keystore import Keystore
 from province.layout import Layout
 from province.tls_authority import TlsAuthority, TlsIdentity
 
@@ -40,10 +41,15 @@ class StillOpen(ProvinceError):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The broker as this machine reaches it, and how to make it read its files again."""
+    """The broker as this machine reaches it, and how to make it read its files again.
+
+    Attributes:
+        by_name: `reload` takes the device's name away, which ends its session too (RabbitMQ): then there is nothing to take over.
+    """
 
     address: tuple[str, int]
     reload: Callable[[], None]
+    by_name: bool = False
 
 
 def reload_by_pid(layout: Layout) -> None:
@@ -64,8 +70,9 @@ def reload_by_pid(layout: Layout) -> None:
 def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int:
     """Shuts a device out, for good.
 
-    In this order, so that each step holds even when the next one fails: the register (the collector believes no signature of it from
-    its next batch on), the list of revoked certificates, the broker's reading of it, the open session. Doing it again is harmless.
+    In this order, so that each step holds even when the next one fails: the keystore (the collector believes no signature of its key
+    from its next batch on, and no backup undoes it), the register, the list of revoked certificates, the broker's reading of it, the
+    open session. Doing it again is harmless.
 
     Args:
         layout: the province.
@@ -78,24 +85,32 @@ def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int
 
     Raises:
         NotAProvince: there is no such device, or keys are missing.
+        KeystoreAway, NotNoted, RevocationsDamaged: nothing was done.
         StillOpen: the broker was not reached or did not read the list.
-        RegisterBusy: nothing was done.
+        RegisterBusy: do it again; what the keystore has noted holds.
     """
+    keystore = Keystore(layout.keystore)
     authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     probe, successor = (authority.client(str(name), now, _LIFE) for _each in range(2))
-    with closing(database.connect(layout.register)) as connection:
+    with closing(revocations.connect(layout, now_ms)) as connection:
         with database.transaction(connection, layout.register):
-            if devices.find(connection, name) is None:
+            device = devices.find(connection, name)
+            if device is None:
                 raise NotAProvince(f"{name}: no such device. See `gate-province device list`.")
-            devices.set_status(connection, name, devices.REVOKED)
+            given = certificates.given_to(connection, name) | revocations.certificates_of(connection, device.public_key)
+            revocations.note(keystore, revocations.Revocation(name, device.public_key, now_ms, given))
+            devices.revoke_key(connection, device.public_key)
             marked = certificates.revoke(connection, name, now_ms)
         try:
-            certificates.write_list(layout, connection, authority, now_ms, extra=probe.serial)
+            with database.transaction(connection, layout.register):  # one writer of the list at a time
+                certificates.write_list(layout, connection, authority, now_ms, extra=probe.serial)
         except OSError as error:
             raise StillOpen(f"{layout.revocations}: cannot be written ({error.strerror}). Make room and do it again.") from None
     broker.reload()
     _wait_until_refused(layout, name, broker.address, probe)
+    if broker.by_name:
+        return marked
     why = _connect(layout, name, broker.address, successor)
     if why is not None:
         raise StillOpen(f"the session could not be taken over: {why}. Its signatures count no more; do it again.")

@@ -7,10 +7,14 @@ from province.layout import Layout
 
 
 def tighten(layout: Layout) -> None:
-    """Takes others' rights away from every folder and file that holds a secret, and logs each where they had some."""
+    """Takes others' rights away from every folder and file that holds a secret, and logs each where they had some.
+
+    A link is followed: the keystore belongs on an encrypted volume, and a link is how it gets there.
+    """
     folders = [
         layout.root_folder, layout.officers, layout.authority, layout.broker, layout.collector, layout.registrar, layout.door,
         layout.keystore, layout.offline,
     ]  # fmt: skip
     keys = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.suffix == ".key"]
-    private_files.tighten([layout.root, *folders, *keys, layout.register])
+    days = layout.keystore.glob("*.json") if layout.keystore.is_dir() else ()
+    private_files.tighten(path.resolve() for path in (layout.root, *folders, *keys, *days, layout.register))

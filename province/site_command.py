@@ -6,8 +6,8 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from province import database, sites
-from province.console import print_json, print_line, print_table
 from province.layout import Layout
 from province.sites import Category
 

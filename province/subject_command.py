@@ -6,18 +6,16 @@ import argparse
 import json
 import os
 import sqlite3
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from edge_agent.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_name, mask_number
-from province import erasures, looking
+from province import looking
 from province.clock import now_ms
-from province.console import print_json, print_line, print_table
 from province.errors import AlreadyThere, ProvinceError
 from province.files import write_atomically
 from province.find_command import as_json, shown_when
-from province.keystore import Keystore
 from province.layout import Layout
 from province.subjects import Held, Subject, unopened
 
@@ -52,8 +50,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         )
     }
     for each in parsers.values():
-        each.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-        each.add_argument("--id", metavar="NUMBER", default="-", help="the identifier, or - for standard input (default)")
         looking.add_arguments(each)
     parsers["lookup"].add_argument("--unmask", action="store_true", help="show name and number in full")
     parsers["lookup"].add_argument("--json", action="store_true", help="one JSON object instead of the table")
@@ -63,21 +59,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Looks, hands out or erases."""
-    layout = Layout(args.folder.absolute())
-    layout.read_settings()
-    value = looking.ask_number(args.id)
-    who = looking.looker(args, layout, value)
-    keystore = Keystore(layout.keystore)
-    with closing(erasures.connect(layout, keystore, now_ms())) as connection:
-        looking.enter(connection, layout, keystore, who, f"subject-{_action(args)}", value)
-        subject = Subject(connection, keystore, value)
+    with looking.entered(args, f"subject-{_action(args)}") as look:
+        subject = Subject(look.connection, look.keystore, look.number)
         if args.action == "lookup":
             _show(subject, unmask=args.unmask, as_json_object=args.json)
         elif args.action == "export":
             _export(subject, args.out)
         else:
-            _erase(subject, layout, really=args.yes)
-        _tell_unopened(connection, quiet=args.action == "lookup" and args.json)
+            _erase(subject, look.layout, really=args.yes)
+        _tell_unopened(look.connection, quiet=args.action == "lookup" and args.json)
     return 0
 
 
@@ -103,8 +93,7 @@ def _show(subject: Subject, *, unmask: bool, as_json_object: bool) -> None:
         return
     print_line(f"{len(subject.held)} passages")
     rows = [
-        (shown_when(one.found.when), one.found.site, one.found.gate, one.found.direction, *_person(one, unmask=unmask))
-        for one in subject.held
+        (shown_when(one.found), one.found.site, one.found.gate, one.found.direction, *_person(one, unmask=unmask)) for one in subject.held
     ]
     if rows:
         print_table(("time", "site", "gate", "direction", "person", "number"), rows)

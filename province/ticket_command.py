@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,11 @@ from pathlib import Path
 from edge_agent import ticket
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
+from edge_agent.console import print_json, print_line
 from edge_agent.topics import DeviceName
 from province import database, sites, tickets
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
-from province.console import print_json, print_line
 from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 from province.layout import Layout
@@ -137,6 +138,6 @@ def _show(args: argparse.Namespace, text: str, end_ms: int, what: str) -> None:
         return
     drawing = io.StringIO()
     code.terminal(out=drawing, compact=True)
-    print(drawing.getvalue())
+    sys.stdout.write(drawing.getvalue() + "\n")
     print_line(f"This is {what}, until {shown(end_ms)}. As text, for `gate-agent enrol --ticket`:")
     print_line(text)

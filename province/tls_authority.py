@@ -84,16 +84,19 @@ class TlsAuthority:
         """Makes a new authority that signs itself.
 
         Args:
-            common_name: at most 64 characters.
+            common_name: at most 64 bytes of UTF-8.
             now: when it is made, with a time zone.
             life: how long it is valid.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        return cls._self_signed(ec.generate_private_key(ec.SECP256R1()), _name(common_name), now, life)
+
+    @classmethod
+    def _self_signed(cls, key: ec.EllipticCurvePrivateKey, name: x509.Name, now: datetime, life: timedelta) -> TlsAuthority:
         public = key.public_key()
         builder = (
             x509.CertificateBuilder()
-            .subject_name(_name(common_name))
-            .issuer_name(_name(common_name))
+            .subject_name(name)
+            .issuer_name(name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _EARLY)
@@ -103,6 +106,10 @@ class TlsAuthority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         )
         return cls(key, builder.sign(key, hashes.SHA256()))
+
+    def renewed(self, now: datetime, life: timedelta) -> TlsAuthority:
+        """The same authority for longer: name and key stay, so that what it has signed holds under either certificate."""
+        return self._self_signed(self._key, self.certificate.subject, now, life)
 
     @classmethod
     def load(cls, key_file: Path, certificate_file: Path) -> TlsAuthority:
@@ -161,7 +168,11 @@ class TlsAuthority:
     def server(self, hosts: tuple[str, ...], now: datetime, life: timedelta) -> TlsIdentity:
         """Makes a key and certificate for a server known by these host names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
-        return _identity(key, self._certified(key.public_key(), hosts[0][:64], now, life, ExtendedKeyUsageOID.SERVER_AUTH, hosts))
+        return _identity(key, self.certify_server(key.public_key(), hosts, now, life))
+
+    def certify_server(self, key: ec.EllipticCurvePublicKey, hosts: tuple[str, ...], now: datetime, life: timedelta) -> x509.Certificate:
+        """Makes a certificate for a server that has its key already."""
+        return self._certified(key, hosts[0][:64], now, life, ExtendedKeyUsageOID.SERVER_AUTH, hosts)
 
     def client(self, common_name: str, now: datetime, life: timedelta) -> TlsIdentity:
         """Makes a key and certificate for a client whose user name at the broker is `common_name`."""

@@ -16,7 +16,7 @@ from edge_agent.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
 from province import wrapping
 from province.alerts import Alert, AlertKind
-from province.clock_truth import When, when
+from province.clock_truth import DATED_AHEAD, When, when
 from province.errors import NotAProvince
 from province.identifiers import Identifier, token
 from province.keystore import Absent, DayKeys, KeyDamaged, Keystore
@@ -24,8 +24,8 @@ from province.ledger import Span, gaps
 
 _DAY_MS = 86_400_000
 _SHOWN_COLUMNS = (
-    "id, org, device, log, seq, hash, kind, site, gate, direction, trip, wall_ms, corrected_ms, clock, epoch, status, reason, forked, "
-    "erased_ms, body"
+    f"{DATED_AHEAD} AS dated_ahead, id, org, device, log, seq, hash, kind, site, gate, direction, trip, wall_ms, corrected_ms, clock, "
+    "epoch, status, reason, forked, erased_ms, body"
 )
 
 
@@ -39,6 +39,7 @@ class ShownEntry:
         corrected_ms: as known later, None when nothing corrects the claim.
         clock: how far the claim may be trusted.
         note: why held or not shown, else empty.
+        dated_ahead: it claims a time after it came, or a later day.
     """
 
     name: DeviceName
@@ -55,6 +56,7 @@ class ShownEntry:
     forked: bool
     person: tuple[str, str] | None
     note: str
+    dated_ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Found:
     Attributes:
         wall_ms: as the device claims.
         when: as far as it is known.
+        dated_ahead: it claims a time after it came, or a later day.
     """
 
     row_id: int
@@ -75,6 +78,7 @@ class Found:
     direction: str
     wall_ms: int
     when: When
+    dated_ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class LogState:
         last: highest number that came.
         gaps: first and last of each hole, as far as the log is known to reach.
         forks: numbers that came with more than one envelope.
+        dated_ahead: envelopes kept that claim a time after they came, or a later day.
         alerts: what was found, open and resolved.
     """
 
@@ -97,6 +102,7 @@ class LogState:
     last: int
     gaps: tuple[tuple[int, int], ...]
     forks: int
+    dated_ahead: int
     alerts: tuple[Alert, ...]
 
 
@@ -153,7 +159,7 @@ def _shown(row: sqlite3.Row, keys: _Keys) -> ShownEntry:
         note = "" if person else "erased" if row["erased_ms"] else "its day's keys are destroyed, missing or damaged"
     return ShownEntry(
         DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["kind"], row["site"], row["gate"], row["direction"],
-        row["wall_ms"], row["corrected_ms"], row["clock"], row["status"], bool(row["forked"]), person, note,
+        row["wall_ms"], row["corrected_ms"], row["clock"], row["status"], bool(row["forked"]), person, note, bool(row["dated_ahead"]),
     )  # fmt: skip
 
 
@@ -183,13 +189,16 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
     keys = [found for found in (_Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
     marks = {(str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds}
     rows: dict[int, sqlite3.Row] = {}
-    query = "SELECT entry.* FROM token JOIN entry ON entry.id = token.entry_id WHERE token.token = ? AND token.kind = ?"
+    query = (
+        f"SELECT entry.*, {DATED_AHEAD} AS dated_ahead FROM token JOIN entry ON entry.id = token.entry_id "  # noqa: S608 - a constant of ours
+        "WHERE token.token = ? AND token.kind = ?"
+    )
     for kind, mark in marks:
         rows |= {row["id"]: row for row in connection.execute(query, (mark, kind))}
     found = [
         Found(
             row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],
-            row["wall_ms"], when(connection, row),
+            row["wall_ms"], when(connection, row), bool(row["dated_ahead"]),
         )
         for row in rows.values()
     ]  # fmt: skip
@@ -234,26 +243,26 @@ def logs(connection: sqlite3.Connection) -> list[LogState]:
         (DeviceName(row["org"], row["device"]), row["log"]): row["most"]
         for row in connection.execute("SELECT org, device, log, max(seq) AS most FROM announced GROUP BY org, device, log")
     }
-    counts: dict[tuple[DeviceName, bytes], tuple[int, int]] = {
-        (DeviceName(row["org"], row["device"]), row["log"]): (row["entries"], row["forks"])
+    counts: dict[tuple[DeviceName, bytes], tuple[int, int, int]] = {
+        (DeviceName(row["org"], row["device"]), row["log"]): (row["entries"], row["forks"], row["ahead"])
         for row in connection.execute(
-            "SELECT org, device, log, count(*) AS entries, count(DISTINCT CASE WHEN forked THEN seq END) AS forks "
-            "FROM entry GROUP BY org, device, log"
+            "SELECT org, device, log, count(*) AS entries, count(DISTINCT CASE WHEN forked THEN seq END) AS forks, "  # noqa: S608
+            f"count(CASE WHEN {DATED_AHEAD} THEN 1 END) AS ahead FROM entry GROUP BY org, device, log"
         )
     }
     told = alerts(connection)
     return [
-        _log_state(key, ledger.get(key, []), announced.get(key, 0), counts.get(key, (0, 0)), told)
+        _log_state(key, ledger.get(key, []), announced.get(key, 0), counts.get(key, (0, 0, 0)), told)
         for key in sorted({*ledger, *announced}, key=lambda key: (str(key[0]), key[1]))
     ]
 
 
 def _log_state(
-    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, counts: tuple[int, int], told: Sequence[Alert]
+    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, counts: tuple[int, int, int], told: Sequence[Alert]
 ) -> LogState:
     first, last = (found[0].first, max(span.last for span in found)) if found else (0, 0)
     about = tuple(alert for alert in told if (alert.name, alert.log) == key)
-    return LogState(key[0], key[1], counts[0], first, last, tuple(gaps(found, announced)), counts[1], about)
+    return LogState(key[0], key[1], counts[0], first, last, tuple(gaps(found, announced)), counts[1], counts[2], about)
 
 
 def check_registered(connection: sqlite3.Connection, name: DeviceName) -> None:

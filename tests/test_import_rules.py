@@ -7,12 +7,12 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "backoff", "broker_link", "cbor", "command_line", "cose", "disk", "ending", "endpoint", "entry", "envelope",
-    "fields", "joining", "keyring", "logs", "private_files", "receipt", "sealing", "ticket", "topics",
+    "authority", "backoff", "broker_link", "cbor", "command_line", "console", "cose", "disk", "door_link", "ending", "endpoint",
+    "entry", "envelope", "fields", "joining", "keyring", "logs", "private_files", "process_lock", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
     "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
-    "process_lock", "recorder", "salvage", "settings", "stored_keyring", "stored_time", "token_signer",
+    "pages", "recorder", "salvage", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

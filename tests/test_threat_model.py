@@ -17,7 +17,7 @@ PROMISED = (
     "foreign or photographed site code", "used again", "expired ticket", "another organisation's", "own receipts", "receipts forged",
     "receipts replayed", "keyring forged", "old keyring", "another device's topic", "another device or organisation",
     "a bit of an entry changed", "under another header", "signature stripped", "truncated", "oversize", "dated far ahead", "dated ahead",
-    "cloned card", "revoked device still connected",
+    "cloned card", "revoked device still connected", "older register put back",
 )  # fmt: skip
 ATTACKERS = ("passer-by", "thief", "hostile broker", "insider at the site", "insider at the province", "stolen backup", "network")
 

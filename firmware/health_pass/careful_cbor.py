@@ -2,7 +2,7 @@
 
 Source: RFC 8949. Unlike `edge_agent.cbor` this takes forms that are not deterministic: floats, indefinite lengths, dates. Before
 cbor2 sees the bytes, a walk over their heads refuses other tags (shared references unfold a few hundred bytes to gigabytes),
-deep nesting and lengths beyond the end.
+deep nesting, lengths beyond the end, and text that is not UTF-8 (whose bytes cbor2's C extension would keep for ever, issue 257).
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def _skip(data: bytes, at: int, depth: int) -> int:
     argument, at = _argument(data, at, short)
     match major:
         case 2 | 3:
+            if major == 3:
+                data[at : at + argument].decode()
             at += argument
         case 4 | 5:
             for _ in range(argument * (major - 3)):

@@ -13,11 +13,12 @@ import unicodedata
 from . import citizen_id, fields
 from .person import Person, Scheme, Sex, WarningCode
 from .refusal import NotAPersonCode, Reason
+from .written import reads_as
 
 _LEAST_PARTS = 14
 _CARD = re.compile(r"(?:[A-Z]{2}[0-9]{3})?([0-9]{10})|([0-9]{12})", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
-_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})", re.ASCII)
+_DATE = re.compile(r"(?P<day>[0-9]{2})/(?P<month>[0-9]{2})/(?P<year>[0-9]{4})", re.ASCII)
 _YEAR = re.compile(r"[0-9]{4}", re.ASCII)
 _SEXES: dict[str, Sex | None] = {"1": "male", "2": "female", "": None, "-": None}
 _SEX_CODES: dict[Sex | None, str] = {None: "-", "male": "1", "female": "2"}
@@ -62,9 +63,11 @@ def write(person: Person) -> str:
     """
     year, *rest = (person.birth_date or "").split("-")
     birth = "/".join((*reversed(rest), year))
-    name = unicodedata.normalize("NFC", person.name).encode("utf-8", "replace").hex()
-    text = "|".join((person.card_number or "", name, birth, _SEX_CODES[person.sex], *["-"] * (_LEAST_PARTS - 4), "$"))
-    if not _reads_back(text, person):
+    card, name = person.card_number or "", unicodedata.normalize("NFC", person.name)
+    name_hex = name.encode("utf-8", "replace").hex()
+    text = "|".join((card, name_hex, birth, _SEX_CODES[person.sex], *["-"] * (_LEAST_PARTS - 4), "$"))
+    said = Person(Scheme.BHYT, insured_number(card) or "", name, person.birth_date, person.sex, card_number=card)
+    if not recognises(text) or not reads_as(text, read, said):
         raise ValueError("this person cannot be written as a health insurance card: it needs a card number and a birth date or year")
     return text
 
@@ -91,17 +94,4 @@ def _birth_date(text: str) -> str:
     if _YEAR.fullmatch(text):
         fields.iso_date(text, "01", "01")
         return text
-    parts = _DATE.fullmatch(text)
-    if parts is None:
-        raise NotAPersonCode(Reason.BAD_DATE)
-    day, month, year = parts.groups()
-    return fields.iso_date(year, month, day)
-
-
-def _reads_back(text: str, person: Person) -> bool:
-    try:
-        back = read(text)
-    except NotAPersonCode:
-        return False
-    wanted = (person.card_number, unicodedata.normalize("NFC", person.name), person.birth_date, person.sex)
-    return recognises(text) and wanted == (back.card_number, back.name, back.birth_date, back.sex)
+    return fields.matched_date(_DATE.fullmatch(text))

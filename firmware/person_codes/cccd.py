@@ -13,9 +13,10 @@ import unicodedata
 from . import citizen_id, fields
 from .person import Person, Scheme, Sex, WarningCode
 from .refusal import NotAPersonCode, Reason
+from .written import reads_as
 
 _LEAST_FIELDS = 7
-_DATE = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{4})", re.ASCII)
+_DATE = re.compile(r"(?P<day>[0-9]{2})(?P<month>[0-9]{2})(?P<year>[0-9]{4})", re.ASCII)
 _OLD_ID = re.compile(r"[0-9]{9}|[0-9]{12}", re.ASCII)
 _SEXES: dict[str, Sex] = {"nam": "male", "nữ": "female", "nu": "female"}
 _SEX_WORDS: dict[Sex | None, str] = {"male": "Nam", "female": "Nữ"}
@@ -71,18 +72,20 @@ def write(person: Person, *, address: str = "", issued: str = "2021-05-10") -> s
     """
     year, month, day = ([*(person.birth_date or "").split("-"), "", ""])[:3]
     issue_year, issue_month, issue_day = issued.split("-")
+    name = unicodedata.normalize("NFC", person.name)
     text = "|".join(
         (
             person.id_number,
             person.old_id or "",
-            unicodedata.normalize("NFC", person.name),
+            name,
             f"{day}{month}{year}",
             _SEX_WORDS.get(person.sex, ""),
             address,
             f"{issue_day}{issue_month}{issue_year}",
         )
     )
-    if text.count("|") != _LEAST_FIELDS - 1 or not _reads_back(text, person):
+    said = Person(Scheme.CCCD, person.id_number, name, person.birth_date, person.sex, old_id=person.old_id)
+    if text.count("|") != _LEAST_FIELDS - 1 or not reads_as(text, read, said):
         raise ValueError(
             "this person cannot be written as a card: it needs a 12-digit number, a sex, a full birth date and no '|' anywhere"
         )
@@ -90,17 +93,4 @@ def write(person: Person, *, address: str = "", issued: str = "2021-05-10") -> s
 
 
 def _date(text: str) -> str:
-    parts = _DATE.fullmatch(text.strip())
-    if parts is None:
-        raise NotAPersonCode(Reason.BAD_DATE)
-    day, month, year = parts.groups()
-    return fields.iso_date(year, month, day)
-
-
-def _reads_back(text: str, person: Person) -> bool:
-    try:
-        back = read(text)
-    except NotAPersonCode:
-        return False
-    wanted = (person.id_number, person.old_id, unicodedata.normalize("NFC", person.name), person.birth_date, person.sex)
-    return wanted == (back.id_number, back.old_id, back.name, back.birth_date, back.sex)
+    return fields.matched_date(_DATE.fullmatch(text.strip()))

@@ -54,6 +54,17 @@ def iso_date(year: str, month: str, day: str) -> str:
         raise NotAPersonCode(Reason.BAD_DATE) from None
 
 
+def matched_date(parts: re.Match[str] | None) -> str:
+    """Returns `YYYY-MM-DD` for a match with the groups `year`, `month` and `day`.
+
+    Raises:
+        NotAPersonCode: no match, or no such day.
+    """
+    if parts is None:
+        raise NotAPersonCode(Reason.BAD_DATE)
+    return iso_date(parts["year"], parts["month"], parts["day"])
+
+
 def may_be_date(year: str, month: str, day: str) -> bool:
     """Says whether some digits in the place of each `*` make a day of the calendar from 1850 to 2100.
 

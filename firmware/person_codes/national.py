@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 
 from . import citizen_id, fields
 from .person import DeclaredBy, Person, Scheme, Sex, WarningCode
 from .refusal import NotAPersonCode, Reason
+from .written import reads_as
 
 _FIELDS = 6
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
@@ -83,7 +85,8 @@ def write(person: Person) -> str:
     name = unicodedata.normalize("NFC", person.name)
     declared = _DECLARED_CODES[person.declared_by]
     text = "|".join((person.id_number, name, person.birth_date or "", declared, person.qid or "", extension))
-    if not recognises(text) or not _reads_back(text, person):
+    said = replace(person, scheme=Scheme.NATIONAL, name=name, old_id=None)
+    if not recognises(text) or not reads_as(text, read, said):
         raise ValueError("this person cannot be written as a national code: a field is missing, out of bounds or holds a '|'")
     return text
 
@@ -130,17 +133,3 @@ def _kept_parts(extension: str) -> list[str]:
     parts = [part.strip() for part in extension.split("<")] + [""] * 4
     proxy_left_out = parts[0] in ("0", "1", "2") and parts[1] not in ("0", "1", "2", "*")  # a QID is never one digit
     return parts[0:3] if proxy_left_out else parts[1:4]
-
-
-def _reads_back(text: str, person: Person) -> bool:
-    try:
-        back = read(text)
-    except NotAPersonCode:
-        return False
-    wanted = (person.id_number, unicodedata.normalize("NFC", person.name), person.birth_date, person.sex, person.phone)
-    rest = (person.card_number, person.qid, person.declared_by)
-    return wanted == (back.id_number, back.name, back.birth_date, back.sex, back.phone) and rest == (
-        back.card_number,
-        back.qid,
-        back.declared_by,
-    )

@@ -7,9 +7,9 @@ from functools import partial
 from html import escape
 from itertools import groupby
 
-from drivers.console_indicator import shape_and_words
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS, Lamp, Pattern, Step
+from drivers.signal_words import shape_and_words
 
 _INK, _PAPER, _SOFT, _LINE, _SOUND = "#1d2733", "#ffffff", "#5b6b7b", "#d9dee4", "#2f5f9e"
 _COLOURS = {Lamp.GREEN: "#1f9d4d", Lamp.AMBER: "#e59a00", Lamp.RED: "#d0342c"}

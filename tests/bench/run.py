@@ -15,8 +15,11 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(ROOT), *(str(ROOT / "tests" / name) for name in ("province", "firmware", "network", "chain", "drivers"))]
 
 import approaches  # noqa: E402 - the path above comes first
+import bridge  # noqa: E402 - the same
+import card_bytes  # noqa: E402 - the same
 import cards  # noqa: E402 - the same
 import chart  # noqa: E402 - the same
+import collecting  # noqa: E402 - the same
 import crowded  # noqa: E402 - the same
 import drain  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
@@ -39,6 +42,9 @@ BENCHES = {
     "approaches": approaches.measure,
     "recording": recording.measure,
     "drain": drain.measure,
+    "card_bytes": card_bytes.measure,
+    "collecting": collecting.measure,
+    "bridge": bridge.measure,
     "whole_loop": whole_loop.measure,
     "two_lanes_latency": two_lanes_latency.measure,
     "picture_drawing": picture_drawing.measure,

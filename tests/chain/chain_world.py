@@ -18,6 +18,8 @@ from typing import Any, Self
 from province_world import ROOT, Broker, Collecting, founded, free_port
 from pty_port import PtyPort
 
+from drivers.patterns import PATTERNS
+from drivers.signal_words import shape_and_words
 from edge_agent.control import ControlClient
 from edge_agent.topics import DeviceName
 from firmware.person_codes import Person, write_person
@@ -29,7 +31,7 @@ from province.layout import Layout
 
 WAIT_S = 30.0
 GATE_1, NOBODY = DeviceName("bus-co", "gate-1"), DeviceName("no", "body")
-ANSWERS = ("accepted", "already", "not-a-person-code", "refused", "unreadable")
+ANSWERS = {shape_and_words(signal)[2] for signal, pattern in PATTERNS.items() if not pattern.is_state}  # as the console prints them
 _GATE_TOML = """\
 [device]
 state = "{state}"
@@ -162,11 +164,9 @@ class Gate:
                 if message["type"] == "passage":
                     self.greens.append((bytes.fromhex(message["log"]), message["seq"]))
 
-    def await_line(self, *words: str) -> str:
-        while True:
-            line = self.firmware.lines.get(timeout=WAIT_S)
-            if any(line.endswith(word) for word in words):
-                return line.rsplit(" ", 1)[-1]
+    def await_line(self, words: str) -> None:
+        while not self.firmware.lines.get(timeout=WAIT_S).endswith(words):
+            pass
 
     def present(self, person: Person, patience_s: float = WAIT_S) -> str | None:
         """Holds a person's code to the reader and returns the answer, None when the gate died instead."""
@@ -182,7 +182,7 @@ class Gate:
                     return None
                 waited_s += 0.1
                 continue
-            answer = line.rsplit(" ", 1)[-1]
+            answer = line.rpartition(" · ")[2]
             if answer in ANSWERS:
                 return answer
         raise AssertionError(f"no answer within {patience_s} s: {self.firmware.log()}")

@@ -13,9 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from crash_scenarios import PLAIN_FILE, STATE, keyring_message, settings_for
+from crash_device import STATE, keyring_message, settings_for
 from disk_model import Image
 from sealed_examples import DEVICE_PUBLIC, ROOT_PUBLIC, sealed_at
+from spoilt_scenarios import PLAIN_FILE
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
@@ -207,6 +208,7 @@ def check_outbox(folder: Path, promises: Promised, *, agent_first: bool = False)
     if agent_first:
         with suppress(FileNotFoundError, OutboxError), closing(Forwarder(settings.device.state / FILE_NAME)) as forwarder:
             forwarder.page(0, 10)
+            forwarder.settle()
             forwarder.checkpoint()
     outcome = _start_and_record(settings, promises)
     if _start_and_record(settings, promises) is Outcome.REPAIRED:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import aftermath
 from aftermath import Broken, Check, Outcome, promised
-from crash_scenarios import AGAIN, keyring_message
+from crash_device import keyring_message
+from crash_scenarios import AGAIN
 from power_cut import Cut, Trace, cuts, steps
 from real_broker import Authority, bundle
 from system_calls import Call, traced

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from abc import ABC, abstractmethod
 from binascii import crc_hqx
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from pty_port import PtyPort
 FACTORY_SETTINGS = 0xD4  # manual reading with all lamps and the beep
 
 
-class ModulePort(PtyPort):
+class ModulePort(PtyPort, ABC):
     """Answers commands in a thread of its own; `deaf` answers none."""
 
     def __init__(self, link: Path | None = None, *, deaf: bool = False) -> None:
@@ -45,8 +46,9 @@ class ModulePort(PtyPort):
             if answer:
                 self.send(answer)
 
+    @abstractmethod
     def answer(self, data: bytes) -> bytes:
-        raise NotImplementedError
+        """What the module sends back to what it just heard; nothing when it keeps still."""
 
 
 class Gm65Port(ModulePort):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from drivers.console_indicator import ConsoleIndicator, shape_and_words
+from drivers.console_indicator import ConsoleIndicator
 from drivers.indicator import Signal
+from drivers.signal_words import shape_and_words
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image, ImageFont
 
 from drivers import display_face
-from drivers.console_indicator import shape_and_words
 from drivers.display_face import Face, NoFont, draw
 from drivers.indicator import Signal
+from drivers.signal_words import shape_and_words
 
 SIZES = [(128, 64), (128, 32), (96, 96), (320, 240)]
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from sealed_examples import DEVICE, KEYRING_7, KEYRING_OFFICER, NAME, ROOT_PUBLIC, officer
 
-from edge_agent import joining, keyring, ticket
+from edge_agent import door_link, joining, keyring, ticket
 from edge_agent.authority import Power
 from edge_agent.joining import Answer, Membership, Outcome, Request, Wish
 from edge_agent.ticket import Ticket
@@ -44,7 +44,7 @@ def vectors(random: dict[str, str]) -> dict[str, Any]:
     certificate, tls_request = (bytes.fromhex(random[part]) for part in ("door_certificate", "tls_request"))
     text = ticket.issue(TICKET, OFFICER.key)
     asked = Request(
-        Wish.JOIN, DEVICE.public_key(), tls_request, "10000000abcdef01", joining.tls_key_hash(certificate), ticket.to_bytes(text)
+        Wish.JOIN, DEVICE.public_key(), tls_request, "10000000abcdef01", door_link.tls_key_hash(certificate), ticket.to_bytes(text)
     )
     request = joining.ask(asked, DEVICE)
     membership = Membership(
@@ -58,7 +58,7 @@ def vectors(random: dict[str, str]) -> dict[str, Any]:
         "random": random,
         "tickets_officer": OFFICER.key.public_key().public_bytes_raw().hex(),
         "ticket_text": text,
-        "greeting": joining.greet(ROOT_PUBLIC, certificate, OFFICER).hex(),
+        "greeting": door_link.greet(ROOT_PUBLIC, certificate, OFFICER).hex(),
         "request": request.hex(),
         "welcome": welcome.hex(),
         "wait": wait.hex(),

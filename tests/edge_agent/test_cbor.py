@@ -126,6 +126,16 @@ def test_a_count_that_nothing_follows_costs_nothing() -> None:
             decode(head + b"\xff" * 8, "thing")
 
 
+@pytest.mark.parametrize("wrap", [b"", b"\x81", b"\xa1\x01", b"\xd2\x81"], ids=["alone", "in a list", "in a map", "under the tag"])
+def test_text_that_is_not_utf_8_never_reaches_cbor2_which_would_keep_it(wrap: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a stranger at the door, and any device, could fill the province's memory: cbor2 issue 257."""
+    seen: list[bytes] = []
+    monkeypatch.setattr(cbor2, "loads", seen.append)
+    with pytest.raises(Malformed, match="not CBOR"):
+        decode(wrap + b"\x79\x0f\xa0" + b"a" * 3999 + b"\xff", "thing")
+    assert seen == []
+
+
 def test_longer_than_allowed_is_refused_unread() -> None:
     with pytest.raises(Malformed, match="at most 10"):
         decode(b"\xff" * 11, "thing", 10)

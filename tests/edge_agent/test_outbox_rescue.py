@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import outbox_world
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, brief, filled, sealed_at
 
 from edge_agent import recorder as recorder_module
@@ -19,17 +21,12 @@ from edge_agent.entry import LogHead
 from edge_agent.envelope import envelope_hash, peek
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, Spot
+from edge_agent.pages import PAGE_BYTES
 from edge_agent.receipt import Range, Status
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import salvage
 
-ROOMY = 10**9
-PAGE = 4096
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / FILE_NAME
+path = outbox_world.path
 
 
 def wal_of(path: Path) -> Path:
@@ -79,9 +76,9 @@ def after_a_power_cut(path: Path, count: int = 40, folded: int = 20) -> list[byt
 def spoil_pages(file: Path, rng: random.Random, count: int) -> None:
     data = bytearray(file.read_bytes())
     for _ in range(count):
-        page = rng.randrange(-(-len(data) // PAGE)) * PAGE
-        size = len(data[page : page + PAGE])
-        data[page : page + PAGE] = rng.choice([bytes(size), rng.randbytes(size)])
+        page = rng.randrange(-(-len(data) // PAGE_BYTES)) * PAGE_BYTES
+        size = len(data[page : page + PAGE_BYTES])
+        data[page : page + PAGE_BYTES] = rng.choice([bytes(size), rng.randbytes(size)])
     file.write_bytes(data)
 
 
@@ -198,7 +195,7 @@ def test_an_entry_with_a_flipped_bit_is_no_entry(path: Path) -> None:
 def test_a_flipped_bit_within_the_write_ahead_log_is_damage_and_nothing_behind_it_is_lost(path: Path) -> None:
     made = after_a_power_cut(path)
     good = wal_of(path).read_bytes()
-    frame = 24 + PAGE
+    frame = 24 + PAGE_BYTES
     last = len(good) - frame  # in the very last frame it cannot be told from a torn tail
     rng = random.Random(5)
     for at in [0, 9, 20, 31, 33, 40, 50, *(rng.randrange(last - frame) for _ in range(60))]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outbox_world import ROOMY
 from sealed_examples import filled, scribbled_at
 
 from edge_agent.forwarder import Forwarder
@@ -25,7 +26,6 @@ from edge_agent.outbox_view import look_into
 from edge_agent.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
-ROOMY = 10**9
 LOOKING_AS_NOBODY = """
 import json, os, sys
 from pathlib import Path

@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 from sealed_examples import vectors
 
-from edge_agent import authority, cbor, cose, entry, envelope, joining, keyring, receipt, sealing, stick, ticket, topics
+from edge_agent import authority, cbor, cose, door_link, entry, envelope, joining, keyring, receipt, sealing, stick, ticket, topics
 
 PAGE = (Path(__file__).parents[2] / "hw_docs" / "protocol.md").read_text("utf-8")
 VECTORS = vectors()
 TYPES = {
     "entry": envelope.ENTRY, "receipt": receipt.RECEIPT, "keyring": keyring.KEYRING, "certificate": authority.CERTIFICATE,
-    "ticket": ticket.TICKET, "door": joining.DOOR, "joining": joining.REQUEST, "membership": joining.ANSWER,
+    "ticket": ticket.TICKET, "door": door_link.DOOR, "joining": joining.REQUEST, "membership": joining.ANSWER,
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_limits_and_names_are_as_written() -> None:
         ("keyring", keyring.MAX_KEYRING_BYTES),
         ("certificate", authority._MAX_CERTIFICATE_BYTES),
         ("ticket", ticket.MAX_TICKET_BYTES),
-        ("door", joining.MAX_GREETING_BYTES),
+        ("door", door_link.MAX_GREETING_BYTES),
         ("joining", joining.MAX_REQUEST_BYTES),
         ("membership", joining.MAX_ANSWER_BYTES),
     ):

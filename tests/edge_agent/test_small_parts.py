@@ -1,7 +1,8 @@
-"""The process lock, the control socket's words, and the log lines."""
+"""The process lock, the control socket's words, the log lines, and what a command prints."""
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import logging
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import WAIT_S, thorough
 
-from edge_agent import logs
+from edge_agent import logs, status_command
 from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, ControlClient, ask_counters, decode, encode
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 
@@ -194,3 +195,18 @@ def test_a_line_has_a_time_only_where_journald_gives_none(verbose: bool, journal
     logs.configure(verbose=verbose)
     assert ("%(asctime)s" in str(asked["format"])) is not journal
     assert asked["level"] == (logging.DEBUG if verbose else logging.INFO)
+
+
+# ── what a command prints ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_came_from_outside_does_not_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "gate.toml"
+    lane = '[[lane]]\nname = "a"\ndirection = "in"\nreader = "serial:/dev/nope"\n'
+    config.write_text(f'[device]\nstate = "{tmp_path}"\nruntime = "{tmp_path}"\n{lane}')
+    status = {"pid": os.getpid(), "connected": False, "trouble": "refused: \x1b[2J\u202e", "counters": {}}
+    (tmp_path / "agent.json").write_text(json.dumps(status))
+    assert status_command.run(argparse.Namespace(config=config, json=False)) == 1
+    assert "agent     refused: \\x1b[2J\\u202e\n" in capsys.readouterr().out
+    assert status_command.run(argparse.Namespace(config=config, json=True)) == 1
+    assert json.loads(capsys.readouterr().out)["agent"] == status

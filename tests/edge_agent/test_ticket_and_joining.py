@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import ROOT_PUBLIC, STRANGER, brief, officer
 
-from edge_agent import joining, ticket
+from edge_agent import door_link, joining, ticket
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
@@ -85,20 +85,20 @@ def test_a_ticket_of_another_officer_is_forged() -> None:
 
 
 def test_the_door_is_known_by_root_and_tls_key_alone() -> None:
-    greeting = joining.greet(ROOT_PUBLIC, DOOR_CERTIFICATE, OFFICER)
-    door = joining.recognise(greeting, ROOT_FINGERPRINT, DOOR_CERTIFICATE)
+    greeting = door_link.greet(ROOT_PUBLIC, DOOR_CERTIFICATE, OFFICER)
+    door = door_link.recognise(greeting, ROOT_FINGERPRINT, DOOR_CERTIFICATE)
     assert (door.root, door.officer) == (ROOT_PUBLIC, OFFICER.key.public_key())
 
 
 def test_who_stands_between_is_found_out() -> None:
-    greeting = joining.greet(ROOT_PUBLIC, DOOR_CERTIFICATE, OFFICER)
+    greeting = door_link.greet(ROOT_PUBLIC, DOOR_CERTIFICATE, OFFICER)
     between = certificate(ec.generate_private_key(ec.SECP256R1()))
     with pytest.raises(Forged, match="between"):
-        joining.recognise(greeting, ROOT_FINGERPRINT, between)
+        door_link.recognise(greeting, ROOT_FINGERPRINT, between)
     with pytest.raises(Forged, match="another province"):
-        joining.recognise(greeting, bytes(32), DOOR_CERTIFICATE)
+        door_link.recognise(greeting, bytes(32), DOOR_CERTIFICATE)
     with pytest.raises(Forged, match="power"):
-        joining.recognise(joining.greet(ROOT_PUBLIC, DOOR_CERTIFICATE, officer(Power.RECEIPTS)), ROOT_FINGERPRINT, DOOR_CERTIFICATE)
+        door_link.recognise(door_link.greet(ROOT_PUBLIC, DOOR_CERTIFICATE, officer(Power.RECEIPTS)), ROOT_FINGERPRINT, DOOR_CERTIFICATE)
 
 
 def test_a_request_proves_both_keys() -> None:
@@ -142,7 +142,7 @@ def test_garbage_is_no_message(data: bytes) -> None:
     for read in (
         lambda: joining.read_request(data),
         lambda: joining.read_answer(data, b"", ROOT_PUBLIC),
-        lambda: joining.recognise(data, ROOT_FINGERPRINT, DOOR_CERTIFICATE),
+        lambda: door_link.recognise(data, ROOT_FINGERPRINT, DOOR_CERTIFICATE),
     ):
         with pytest.raises((Malformed, Forged)):
             read()
@@ -166,13 +166,13 @@ class Pipe:
 @brief
 def test_a_frame_comes_out_as_it_went_in(data: bytes) -> None:
     pipe = Pipe()
-    joining.send_frame(pipe, data)
+    door_link.send_frame(pipe, data)
     cut = pipe.data[:-1]
-    assert joining.receive_frame(pipe, 100) == data
+    assert door_link.receive_frame(pipe, 100) == data
     with pytest.raises(ConnectionError):
-        joining.receive_frame(Pipe(cut), 100)
+        door_link.receive_frame(Pipe(cut), 100)
 
 
 def test_a_frame_too_long_is_refused_before_it_is_read() -> None:
     with pytest.raises(Malformed, match="at most"):
-        joining.receive_frame(Pipe(b"\xff\xff\xff\xff"), 4096)
+        door_link.receive_frame(Pipe(b"\xff\xff\xff\xff"), 4096)

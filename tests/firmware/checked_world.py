@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_world import Enrolled
-from real_broker import Authority
+from gate_world import Enrolled, add_test_drivers
+from real_broker import Authority, free_port
 
 from edge_agent import identity
 from edge_agent.documents import Documents
 from edge_agent.identity import BROKER_CA, TLS_CERTIFICATE, TLS_KEY
+from firmware import state_checks
 from firmware.__main__ import main
+from firmware.disk_checks import check_disk
 
 Answer = tuple[int, dict[str, dict[str, Any]]]
+AUTHORITY = Authority()
 
 
 def certify(enrolled: Enrolled, authority: Authority, port: int, host: str = "127.0.0.1", common_name: str = "cho-lon/gate-1") -> None:
@@ -30,6 +34,17 @@ def certify(enrolled: Enrolled, authority: Authority, port: int, host: str = "12
         document = documents.get(identity.ENROLMENT)
         assert document is not None
         documents.put(identity.ENROLMENT, {**document, "host": host, "port": port})
+
+
+@pytest.fixture
+def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
+    add_test_drivers(monkeypatch)
+    mounts = tmp_path / "mountinfo"  # the tests may run in memory, where a gate must not
+    mounts.write_text("22 1 254:0 / / rw - ext4 /dev/root rw\n")
+    monkeypatch.setattr(state_checks, "check_disk", partial(check_disk, mountinfo=mounts))
+    enrolled = Enrolled(tmp_path / "state", tmp_path / "run")
+    certify(enrolled, AUTHORITY, free_port())
+    return enrolled
 
 
 def check(config: Path, capsys: pytest.CaptureFixture[str], *options: str) -> Answer:

@@ -150,7 +150,7 @@ def test_an_ignition_turned_off_while_the_gate_was_away_ends_the_trip_when_it_is
 def test_passages_carry_the_position_while_the_receiver_knows_it(bus: Bus) -> None:
     with RunningGate(bus.enrolled, bus.settings()) as gate:
         surroundings = gate.house._surroundings
-        wait_until(lambda: surroundings._whereabouts is not None and surroundings._whereabouts._kept._device is not None, "it is open")
+        wait_until(lambda: surroundings._whereabouts is not None and surroundings._whereabouts.kept._device is not None, "it is open")
         bus.receiver.send(rmc(1).encode())
         wait_until(lambda: surroundings.position is not None, "the receiver knows")
         assert bus.board() == (None, THERE)

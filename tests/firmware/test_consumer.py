@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_bench import CARD, LANES, PHONE, Bench, codes
-from gate_world import DAY_MS, Enrolled, add_test_drivers, now_ms
+from gate_world import DAY_MS, Enrolled, now_ms
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import binary, text
 
@@ -20,18 +19,7 @@ from edge_agent.settings import LaneSettings
 from firmware.aim import Advice
 from firmware.reading import SourceChanged, SourceState, Unread
 
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def bench(enrolled: Enrolled) -> Iterator[Bench]:
-    bench = Bench(enrolled)
-    yield bench
-    bench.close()
+enrolled, bench = gate_fixtures.enrolled, gate_fixtures.bench
 
 
 def test_everybody_is_recorded_before_their_green(bench: Bench) -> None:

@@ -9,12 +9,12 @@ import time
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
+import gate_fixtures
 import pytest
 from gate_bench import CARD, LANES, PHONE, Bench, codes
-from gate_world import DAY_MS, Enrolled, SpyIndicator, add_test_drivers, now_ms
+from gate_world import DAY_MS, Enrolled, SpyIndicator, now_ms
 from test_feedback import SpyOutput
 
 from drivers import fittings
@@ -28,11 +28,7 @@ from firmware.person_codes import write_person
 from firmware.reading import Reading, Switched
 from province.synthetic import synthetic_people
 
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
+enrolled = gate_fixtures.enrolled
 
 
 def bench_with(enrolled: Enrolled, *lanes: LaneSettings, **gate: Any) -> Bench:

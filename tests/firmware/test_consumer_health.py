@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_bench import LANES, Bench
-from gate_world import Enrolled, add_test_drivers
+from gate_world import Enrolled
 
 from drivers.indicator import Signal
 from edge_agent.entry import Clock
@@ -20,11 +21,7 @@ from firmware.person_codes import Person, write_person
 from province.synthetic import synthetic_people
 from province.synthetic_passes import PassIssuer, new_issuer, pass_claims, pass_content, pass_text, trust_list
 
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
+enrolled = gate_fixtures.enrolled
 
 
 class Hospital:

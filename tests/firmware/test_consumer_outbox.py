@@ -7,13 +7,14 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_bench import CARD, LANES, PHONE, Bench, codes
-from gate_world import Enrolled, add_test_drivers
+from gate_world import Enrolled
 
 from drivers.indicator import Signal
 from edge_agent import outbox, recorder
@@ -22,18 +23,7 @@ from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.settings import OutboxSettings
 from firmware.gatehouse import open_recorder
 
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def bench(enrolled: Enrolled) -> Iterator[Bench]:
-    bench = Bench(enrolled)
-    yield bench
-    bench.close()
+enrolled, bench = gate_fixtures.enrolled, gate_fixtures.bench
 
 
 def fill(bench: Bench, seed: int = 5) -> int:

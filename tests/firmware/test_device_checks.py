@@ -6,10 +6,11 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+import gate_fixtures
 import gpiozero
 import pytest
 from checked_world import someone
-from gate_world import Enrolled, Reader, SpyIndicator, add_test_drivers, gate_toml
+from gate_world import Enrolled, Reader, SpyIndicator, gate_toml
 from gpiozero.pins.mock import MockFactory
 from module_port import De2120Port
 
@@ -23,21 +24,10 @@ from firmware.part_checks import check_parts
 from firmware.pin_checks import check_boot_levels, check_pins
 from firmware.verdict import Verdict
 
+enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
+
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 IN, OUT = {"name": "in", "direction": "in"}, {"name": "out", "direction": "out"}
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_run import Gate
 from gate_world import Enrolled, Reader, gate_toml, wait_until
@@ -19,12 +20,9 @@ from firmware.configuration import load_settings
 from firmware.first_boot import try_once
 from firmware.verdict import Verdict
 
+enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
+
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path) -> Enrolled:
-    return Enrolled(tmp_path / "state", tmp_path / "run")
 
 
 class Gates:
@@ -47,13 +45,6 @@ def gates() -> Iterator[Gates]:
     gates = Gates()
     yield gates
     gates.end()
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 def test_a_gate_tests_itself_once_tells_its_faults_and_opens(gates: Gates, enrolled: Enrolled, reader: Reader) -> None:

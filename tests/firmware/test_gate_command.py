@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import gate_fixtures
 import pytest
-from gate_world import ROOT, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers, gate_toml, wait_until
+from gate_world import ROOT, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, gate_toml, wait_until
 
 from drivers.indicator import Signal
 from edge_agent.control import ControlClient, ask, ask_counters
@@ -19,18 +19,7 @@ from firmware import gate_state
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
+enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 
 
 def gate_agent(config: Path, what: str) -> subprocess.CompletedProcess[str]:

@@ -11,27 +11,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import gate_fixtures
 import numpy as np
 import pytest
-from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, add_test_drivers, wait_until
+from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, wait_until
 from PIL import Image
 from qr_pictures import picture_of
 
 from drivers.indicator import Signal
-from edge_agent.control import ControlClient
+from edge_agent.control import SOCKET_NAME, ControlClient
 from edge_agent.entry import Direction, Kind, Method, Note
 from edge_agent.settings import LaneSettings
 from firmware.gatehouse import Gatehouse
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
+enrolled = gate_fixtures.enrolled
+
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
 
 
 @pytest.fixture
@@ -316,3 +313,19 @@ def test_a_stop_ends_the_gate_within_moments_whatever_its_lanes_do(enrolled: Enr
     gate.join()
     assert time.monotonic() - started_s < 3.0
     assert enrolled.kinds() == [Kind.BOOT, Kind.CLOSE]
+
+
+def test_what_a_closing_gate_stumbles_over_keeps_nothing_open(enrolled: Enrolled, readers: tuple[Reader, Reader]) -> None:
+    def stumble() -> None:
+        raise RuntimeError("unforeseen")
+
+    gate = RunningGate(enrolled, enrolled.settings(*two_lanes(readers)))
+    lights = SpyIndicator.by_name["in"], SpyIndicator.by_name["out"]
+    lights[0].wait_for(Signal.READY)
+    gate.house._happenings.close = stumble  # type: ignore[method-assign]
+    gate.house.stop()
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        gate.join()
+    assert all(light.closed and light.shown[-1] is Signal.CLOSED for light in lights)
+    assert not (enrolled.runtime / SOCKET_NAME).exists()
+    assert enrolled.kinds()[-1] is Kind.CLOSE

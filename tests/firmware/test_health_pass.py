@@ -242,3 +242,12 @@ def test_any_bytes_as_message_or_payload_have_an_answer(data: bytes) -> None:
     with pytest.raises(ValueError, match="not CBOR") as refused:
         careful_cbor.loads(b"\x1c" + data)  # a reserved form
     assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", [b"\x64ho\xff!", b"\x7f\x62ho\x62\xff!\xff"], ids=["whole", "in pieces"])
+def test_text_that_is_not_utf_8_never_reaches_cbor2_which_would_keep_it(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    monkeypatch.setattr(cbor2, "loads", seen.append)
+    with pytest.raises(ValueError, match="not CBOR"):
+        careful_cbor.loads(b"\xa1\x01" + text)
+    assert seen == []

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import gate_fixtures
 import pytest
 from gate_bench import CARD, LANES, Bench, codes
-from gate_world import Enrolled, add_test_drivers
+from gate_world import Enrolled
 
 from drivers.indicator import Signal
 from edge_agent.settings import InputSettings
 from firmware.reading import Method, Switched
 
+enrolled = gate_fixtures.enrolled
+
 HIDDEN = "001*****2399|NGUYEN VAN C|1999-03-15|*||"
 METHODS: list[Method] = ["camera", "serial", "hid"]
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
 
 
 def kept_bench(enrolled: Enrolled, **gate: Any) -> Bench:

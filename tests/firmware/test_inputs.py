@@ -24,15 +24,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_contact_tells_how_it_is_and_each_change(tmp_path: Path) -> None:
     reports = Inbox()
     door = Input(InputSettings("cửa", "door", f"fifo:{tmp_path}/door"), reports)
-    door.start()
+    door.kept.start()
     seen = [reports.get(timeout=WAIT_S)]
     with (tmp_path / "door").open("w", encoding="utf-8") as hand:
         for line in ("1", "1", "nonsense", "0"):
             hand.write(f"{line}\n")
             hand.flush()
         seen += [reports.get(timeout=WAIT_S) for _ in range(2)]
-    door.stop()
-    assert door.join(WAIT_S)
+    door.kept.stop()
+    assert door.kept.join(WAIT_S)
     assert [report.active for report in seen if isinstance(report, Switched)] == [False, True, False]
     assert {report.name for report in seen if isinstance(report, Switched)} == {"cửa"}
 
@@ -41,34 +41,34 @@ def test_a_contact_that_is_not_there_yet_comes_when_it_comes(tmp_path: Path) -> 
     reports = Inbox()
     (tmp_path / "door").write_text("a file, no FIFO", encoding="utf-8")
     door = Input(InputSettings("door", "door", f"fifo:{tmp_path}/door"), reports)
-    door.start()
+    door.kept.start()
     wait_until(lambda: door.state is SourceState.FAULT, "the contact is away")
     (tmp_path / "door").unlink()
     assert isinstance(reports.get(timeout=WAIT_S), Switched)
     assert door.state is SourceState.WORKING
-    door.stop()
-    assert door.join(WAIT_S)
+    door.kept.stop()
+    assert door.kept.join(WAIT_S)
 
 
 def test_a_full_queue_keeps_no_contact_from_ending(tmp_path: Path) -> None:
     reports = Inbox(1)
     reports.put(Switched("door", True, 0.0))
     door = Input(InputSettings("door", "door", f"fifo:{tmp_path}/door"), reports)
-    door.start()
+    door.kept.start()
     wait_until(lambda: door.state is SourceState.WORKING, "the contact works")
-    door.stop()
-    assert door.join(WAIT_S)
+    door.kept.stop()
+    assert door.kept.join(WAIT_S)
 
 
 def test_a_failing_supply_is_told_before_what_waits(tmp_path: Path) -> None:
     reports = Inbox()
     reports.put(Switched("door", True, 0.0))
     supply = Input(InputSettings("supply", "power-fail", f"fifo:{tmp_path}/supply"), reports)
-    supply.start()
+    supply.kept.start()
     wait_until(lambda: reports.qsize() == 2, "the contact has told how it is")
     first = reports.get(timeout=0)
-    supply.stop()
-    assert supply.join(WAIT_S)
+    supply.kept.stop()
+    assert supply.kept.join(WAIT_S)
     assert isinstance(first, Switched)
     assert first.name == "supply"
 
@@ -87,8 +87,8 @@ def test_a_position_counts_while_it_is_fresh() -> None:
 
 def test_a_receiver_that_is_away_is_no_position_and_ends_when_asked() -> None:
     bus = Whereabouts("nmea:/dev/nothing-here", max_age_s=15)
-    bus.start()
+    bus.kept.start()
     wait_until(lambda: bus.state is SourceState.FAULT, "the receiver is away")
     assert bus.position() is None
-    bus.stop()
-    assert bus.join(WAIT_S)
+    bus.kept.stop()
+    assert bus.kept.join(WAIT_S)

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_run import Gate
-from gate_world import BLANK, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, add_test_drivers, gate_toml, wait_until
+from gate_world import BLANK, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, ToldCamera, gate_toml, wait_until
 from parts_world import Contact, counters, levels, mock_pins, notes, surrounded, wait_for_inputs
 
 from drivers.indicator import Signal
@@ -20,20 +21,10 @@ from firmware.person_codes import write_person
 from firmware.reading import Switched
 from province.synthetic import synthetic_people
 
+enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
+
 CODES = [write_person(person) for person in synthetic_people(4)]
 CLOSED = [{"what": "power-fail", "part": "supply", "active": 1}]
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path) -> Enrolled:
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 @pytest.fixture
@@ -123,10 +114,7 @@ def test_a_bus_that_loses_its_supply_is_dark_and_its_trip_goes_on_when_it_is_bac
     assert [facts["what"] for facts in notes(enrolled, Kind.EVENT)] == ["trip-begin", "power-fail"]
 
 
-def test_a_gate_that_opens_while_the_supply_is_away_closes_again(
-    enrolled: Enrolled, reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_test_drivers(monkeypatch)
+def test_a_gate_that_opens_while_the_supply_is_away_closes_again(enrolled: Enrolled, reader: Reader) -> None:
     with mock_pins() as pins:
         pins.pin(6).drive_low()
         lane = LaneSettings("in", "in", reader=reader.url)
@@ -139,7 +127,6 @@ def test_a_gate_that_opens_while_the_supply_is_away_closes_again(
 def test_a_light_that_will_not_close_keeps_no_camera_from_being_closed(
     enrolled: Enrolled, supply: Contact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add_test_drivers(monkeypatch)
     monkeypatch.setattr(gatehouse, "_JOIN_S", 0.1)
     released, camera_closed = threading.Event(), threading.Event()
     monkeypatch.setattr(SpyIndicator, "close", lambda _light: released.wait(WAIT_S))
@@ -169,7 +156,6 @@ def test_a_light_that_will_not_close_keeps_no_camera_from_being_closed(
 def test_a_camera_that_will_not_close_delays_neither_the_last_entry_nor_the_dark(
     enrolled: Enrolled, supply: Contact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add_test_drivers(monkeypatch)
     monkeypatch.setattr(gatehouse, "_JOIN_S", 0.1)
     released, met = threading.Event(), list[tuple[list[Kind], bool]]()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_run import RUN, Gate, opened_before
 from gate_world import ROOT, WAIT_S, Enrolled, Reader, gate_toml, wait_until
@@ -20,6 +21,8 @@ from edge_agent.entry import Kind, Note
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
+enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
+
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 
 
@@ -29,18 +32,6 @@ def gates() -> Iterator[list[Gate]]:
     yield started
     for gate in started:
         gate.kill()
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path) -> Enrolled:
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 def run(config: Path) -> subprocess.CompletedProcess[str]:

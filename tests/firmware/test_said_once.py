@@ -43,10 +43,10 @@ def test_a_contact_and_a_receiver_that_stay_away_are_said_once(
     (tmp_path / "door").write_text("a file, no FIFO", encoding="utf-8")
     parts = Input(InputSettings("door", "door", f"fifo:{tmp_path}/door"), Inbox()), Whereabouts("nmea:/dev/nothing-here", max_age_s=15)
     for part in parts:
-        part.start()
+        part.kept.start()
     for part in parts:
-        wait_until(lambda part=part: part._kept.reopened > 3, "it was tried again and again")  # type: ignore[misc]
+        wait_until(lambda part=part: part.kept.reopened > 3, "it was tried again and again")  # type: ignore[misc]
     for part in parts:
-        part.stop()
-        assert part.join(WAIT_S)
+        part.kept.stop()
+        assert part.kept.join(WAIT_S)
     assert [caplog.text.count(said) for said in ("input door: fault", "position nmea:/dev/nothing-here: fault")] == [1, 1]

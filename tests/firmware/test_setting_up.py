@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from gate_bench import CARD, Bench
-from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers, wait_until
+from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, wait_until
 from parts_world import Contact, surrounded
 
 from drivers.indicator import Signal
@@ -20,20 +21,10 @@ from firmware import inputs
 from firmware.inbox import Inbox
 from firmware.setting_up import WINDOW_S, SettingUp
 
+enrolled, bench = gate_fixtures.enrolled, gate_fixtures.bench
+
 TICKET = "GATE1:T:" + "A" * 64
 OTHERS = ("GATE1:S:CHOCOCLEU", "WIFI:T:WPA;S:cho;P:matkhau;;", "wifi:S:cho;;", "GATE1:X:A")
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Enrolled:
-    add_test_drivers(monkeypatch)
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def bench(enrolled: Enrolled) -> Iterator[Bench]:
-    with closing(Bench(enrolled)) as bench:
-        yield bench
 
 
 def test_without_a_press_every_one_of_these_codes_is_no_person_code(bench: Bench) -> None:
@@ -132,12 +123,12 @@ def test_a_button_that_is_held_when_the_gate_starts_was_not_pressed(
     monkeypatch.setattr(inputs, "open_switch", lambda _url: Told(*changes))
     setting_up, reports = SettingUp(), Inbox()
     button = inputs.Input(InputSettings("cài đặt", "setup", "told:"), reports, setting_up.begin)
-    button.start()
+    button.kept.start()
     for _ in changes:
         reports.get(timeout=WAIT_S)
     assert setting_up.open is pressed
-    button.stop()
-    assert button.join(WAIT_S)
+    button.kept.stop()
+    assert button.kept.join(WAIT_S)
 
 
 def reader_works(enrolled: Enrolled) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import gate_fixtures
 import numpy as np
 import pytest
 from gate_world import BLANK, WAIT_S, Reader, ToldCamera, add_test_drivers, wait_until
@@ -28,6 +29,8 @@ from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread
 from firmware.schedule import FORCED_EVERY
 from firmware.sources import Source
 
+reader = gate_fixtures.reader
+
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 CODE = picture_of(CARD)
 
@@ -38,7 +41,7 @@ class Watched:
     def __init__(self, lane: LaneSettings, size: int = 64) -> None:
         self.reports = Inbox(size)
         self.source = Source(lane, self.reports)
-        self.source.start()
+        self.source.kept.start()
 
     def next(self) -> Report:
         return self.reports.get(timeout=WAIT_S)
@@ -57,8 +60,8 @@ class Watched:
         wait_until(lambda: self.source.counters["frames"] == count, f"{count} frames are looked at")
 
     def stop(self) -> None:
-        self.source.stop()
-        assert self.source.join(WAIT_S)
+        self.source.kept.stop()
+        assert self.source.kept.join(WAIT_S)
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +220,7 @@ def test_pictures_come_to_an_end_once_and_say_so(watch: list[Watched], tmp_path:
     assert watch[0].next() == SourceChanged("in", SourceState.WORKING)
     assert watch[0].next_reading().data.decode() == CARD
     assert watch[0].next_change() == SourceChanged("in", SourceState.ENDED, "no more pictures")
-    watch[0].source.join(WAIT_S)
+    watch[0].source.kept.join(WAIT_S)
 
 
 def test_a_folder_without_a_picture_is_a_fault_until_one_comes(watch: list[Watched], tmp_path: Path) -> None:
@@ -230,13 +233,6 @@ def test_a_folder_without_a_picture_is_a_fault_until_one_comes(watch: list[Watch
         pass
     Image.fromarray(CODE).save(folder / "b.png")
     assert watch[0].next_reading().data.decode() == CARD
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 def test_a_reader_unplugged_and_plugged_in_again_comes_back(watch: list[Watched], reader: Reader) -> None:

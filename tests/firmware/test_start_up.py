@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+import gate_fixtures
 from gate_run import opened_before
 from gate_world import BLANK, ROOT, Enrolled, Reader, gate_toml
 from PIL import Image
+
+enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 
 # What belongs to other drivers, the agent, the province or the tests: heavy, or not installed at a gate at all.
 NOBODYS = {
@@ -38,18 +39,6 @@ Gatehouse.run = run_until_it_looks
 print("exit", main(["run", "--config", sys.argv[1]]))
 print("loaded", " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 """
-
-
-@pytest.fixture
-def enrolled(tmp_path: Path) -> Enrolled:
-    return Enrolled(tmp_path / "state", tmp_path / "run")
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    reader = Reader(tmp_path / "tty")
-    yield reader
-    reader.unplug()
 
 
 def printed(code: str, *args: str | Path) -> set[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from checked_world import certify
+from checked_world import AUTHORITY, certify
 from gate_world import DAY_MS, Enrolled, now_ms
 from real_broker import Authority
 from sealed_examples import filled, scribbled_at
@@ -31,7 +31,6 @@ from firmware.state_checks import (
 from firmware.time_sense import Now
 from firmware.verdict import Finding, Verdict
 
-AUTHORITY = Authority()
 HOUR_MS = 3_600_000
 
 

@@ -1,6 +1,6 @@
 """The wire format has a second reader, in JavaScript, written from hw_docs/protocol.md: it reads the vectors, and judges as ours does.
 
-Needs Node.js 18 or later and `npm ci` in this folder, which `.ci/run` sees to; without them these tests are skipped.
+Needs Node.js 18 or later and the packages of this folder, which `make setup` installs where there is Node.js; else these tests are skipped.
 """
 
 from __future__ import annotations
@@ -24,8 +24,13 @@ from edge_agent.topics import DeviceName
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
-READY = NODE is not None and (HERE / "node_modules").is_dir()
-pytestmark = pytest.mark.skipif(not READY, reason="the second reader needs Node.js 18 and `npm ci` in tests/interop (.ci/run)")
+GET_PACKAGES = "npm --prefix tests/interop ci"
+MISSING = (
+    f"the second reader needs Node.js 18: apt-get install nodejs npm, then {GET_PACKAGES}"
+    if NODE is None
+    else f"the second reader's packages are not installed: {GET_PACKAGES}"
+)
+pytestmark = pytest.mark.skipif(NODE is None or not (HERE / "node_modules").is_dir(), reason=MISSING)
 VECTORS = vectors()
 NAME = DeviceName(**VECTORS["receipt"]["fields"]["name"])
 SEALING = VECTORS["sealing_keys"][0]

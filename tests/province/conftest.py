@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from old_province import founded_ago, kept_up
 from province_world import Broker, Collecting, Scanner, founded, free_port, scanner, wait_for_keyring
+from rabbit_world import Rabbit
 
 from province.layout import Layout
 
@@ -34,6 +35,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with Broker(layout) as broker, Collecting(layout) as collecting:
         wait_for_keyring(scanner(layout, folder, "witness"))
         yield World(layout, broker, collecting, folder, itertools.count(1))
+
+
+@pytest.fixture(scope="session")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+    """A RabbitMQ with the rights of `access_table`'s devices; it takes ten seconds to start, so there is one for all."""
+    folder = tmp_path_factory.mktemp("rabbit")
+    made = Rabbit(founded(folder / "province", free_port()), folder)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture

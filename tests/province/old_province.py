@@ -96,7 +96,7 @@ def made_ago(
 def arrive(layout: Layout, scanner: Scanner, envelopes: Sequence[bytes], days: int = 0) -> list[Stored]:
     """Registers entries as the collector does, so many days ago."""
     with Register(layout.register) as register:
-        intake = Intake(register.device, Keystore(layout.keystore).load)
+        intake = Intake(register.device, Keystore(layout.keystore).load, now_ms() - days * DAY_MS)
         examined = [intake.examine(scanner.name.topic(Leaf.ENTRIES), one) for one in envelopes]
         results = register.store(examined, lambda: now_ms() - days * DAY_MS)
     assert not any(isinstance(result, Refused) for result in results), results

@@ -1,4 +1,4 @@
-"""Each role × each topic × reading and writing, on a real Mosquitto with our rules: allowed is what stands here, and nothing else."""
+"""Each role × each topic × reading and writing, on a real Mosquitto with our rules: what `access_table` allows, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from access_table import DEVICE_READS, DEVICE_WRITES, EVERY, KEYRING, ROLES, may_read, may_write
 from province_world import WAIT_S, Broker, founded, free_port
 
 from edge_agent import topics
@@ -17,45 +18,6 @@ from edge_agent.endpoint import Endpoint
 from edge_agent.topics import PREFIX, Leaf
 from province.layout import Layout
 from province.tls_authority import TlsAuthority
-
-DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
-ROLES = (*DEVICES, "province/collector", "province/registrar", "bus-co", "province/stranger", "bus-co/scanner-1/entries")
-KEYRING = "gate/v1/province/keyring"
-EVERY = (
-    *(f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in Leaf),
-    KEYRING,
-    "gate/v1/province/other",
-    "gate/v1/bus-co",
-    "gate/v1/bus-co/scanner-1",
-    "gate/v1/bus-co/scanner-1/entries/more",
-    "gate/v1/bus-co/scanner-1/config",
-    "gate/v1/bus-co/scanner-1/certificate",
-    "gate/v2/bus-co/scanner-1/entries",
-    "elsewhere",
-)
-# design.md "MQTT", leaf by leaf
-DEVICE_WRITES = ("entries", "status", "telemetry", "results", "config/reported", "certificate/request")
-DEVICE_READS = ("receipts", "commands", "config/desired", "certificate/issued")
-
-
-def may_write(role: str) -> set[str]:
-    if role in DEVICES:
-        return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_WRITES}
-    if role == "province/collector":
-        return {f"gate/v1/{device}/receipts" for device in DEVICES} | {KEYRING}
-    if role == "province/registrar":
-        return {f"gate/v1/{device}/certificate/issued" for device in DEVICES}
-    return set()
-
-
-def may_read(role: str) -> set[str]:
-    if role in DEVICES:
-        return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_READS} | {KEYRING}
-    if role == "province/collector":
-        return {f"gate/v1/{device}/entries" for device in DEVICES} | {KEYRING}
-    if role == "province/registrar":
-        return {f"gate/v1/{device}/certificate/request" for device in DEVICES} | {KEYRING}
-    return {KEYRING}
 
 
 @dataclass

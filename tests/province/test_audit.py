@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -125,10 +126,11 @@ def test_a_line_told_anew_with_a_hash_that_fits_shows_in_the_next(layout: Layout
 
 @pytest.mark.usefixtures("device")
 def test_a_log_written_anew_shows_by_what_was_noted_elsewhere(layout: Layout) -> None:
+    founding = (layout.keystore / "audit.head").read_bytes()
     look(layout, "case 1")
     noted = f"1:{verdict(layout)['head']}"
     changed(layout, "DELETE FROM audit")
-    (layout.keystore / "audit.head").unlink()
+    (layout.keystore / "audit.head").write_bytes(founding)
     look(layout, "another story")
     assert verdict(layout)["problems"] == [], "all of it was written anew: nothing on this machine can tell"
     assert "your note" in str(verdict(layout, "--expect", noted)["problems"])
@@ -161,10 +163,30 @@ def test_a_line_cut_off_shows_although_the_keystores_word_went_with_it(layout: L
 
 
 @pytest.mark.usefixtures("device")
+def test_a_log_emptied_together_with_the_keystores_word_shows(layout: Layout) -> None:
+    assert verdict(layout)["problems"] == []  # founded, and nobody has looked yet
+    look(layout)
+    changed(layout, "DELETE FROM audit")
+    (layout.keystore / "audit.head").unlink()
+    [problem] = cast("list[str]", verdict(layout)["problems"])
+    assert "audit.head: not there; lines after number 0 may have been cut off with it. The next look" in problem
+    assert look(layout).returncode == 0
+    assert verdict(layout)["problems"] == ["line 1: the log was cut or put back here: the keystore's word of it was not there"]
+
+
+@pytest.mark.usefixtures("device")
+def test_without_the_keystore_nothing_is_said_of_the_log(layout: Layout) -> None:
+    look(layout)
+    layout.keystore.rename(layout.root / "elsewhere")
+    ran = here("audit", "verify", layout.root)
+    assert (ran.returncode, ran.stdout, "keystore is not there" in ran.stderr) == (1, "", True)
+
+
+@pytest.mark.usefixtures("device")
 def test_a_head_that_cannot_be_read_is_never_passed_over(layout: Layout) -> None:
     look(layout)
     (layout.keystore / "audit.head").write_bytes(b"torn")
-    assert "cannot be read" in str(verdict(layout)["problems"])
+    assert "audit.head: not readable" in str(verdict(layout)["problems"])
     assert look(layout).returncode == 0
     assert "line 2: the log was cut or put back" in str(verdict(layout)["problems"])
 

@@ -155,10 +155,12 @@ def moments(clock: Clock, at_ms: int, since_boot_ms: int, arrived_ms: int = 10**
 
 @pytest.mark.parametrize("witnesses", [
     [], [moments(Clock.UNKNOWN, 10**12, 5)], [moments(Clock.SYNCHRONISED, 10**13 + AHEAD_MS + 1, 5)],
+    [moments(Clock.SYNCHRONISED, 10**13 + AHEAD_MS + 1, 2 * 10**9)],
     [moments(Clock.SYNCHRONISED, 10**12, 2 * 10**12)], [moments(Clock.SYNCHRONISED, 10**13, 0)],
 ])  # fmt: skip
 def test_what_cannot_be_right_corrects_nothing(witnesses: Sequence[Moment]) -> None:
-    """None at all; one that does not know itself; one from after it arrived; one that would put the entry before 1970 or after it came."""
+    """None at all; one that does not know itself; two from after they arrived, the second of which would date the entry believably; one
+    that would put the entry before 1970 or after it came."""
     assert corrected(moments(Clock.UNKNOWN, 0, 10**9), witnesses) is None
 
 

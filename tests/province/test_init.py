@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from province_world import Broker, cli, founded, free_port, json_lines, scanner, settings
 
-from edge_agent import keyring
+from edge_agent import keyring, sealing
 from edge_agent.authority import Power
 from edge_agent.keyring import UNDATED, day_of
 from edge_agent.sealing import Suite
@@ -51,6 +51,11 @@ def test_init_makes_all_of_it_with_the_right_modes_and_mosquitto_takes_the_confi
         assert "Error" not in broker.log()
 
 
+def test_a_province_may_have_the_longest_name_of_letters_that_take_two_bytes(tmp_path: Path) -> None:
+    made = cli("init", tmp_path / "p", "--name", "Đ" * 100, "--days", "1")
+    assert (made.returncode, made.stderr) == (0, "")
+
+
 def test_private_halves_open_what_the_keyring_seals(layout: Layout) -> None:
     signed = keyring.verify(layout.keyring.read_bytes(), read_root_public(layout))
     for key in signed.keys:
@@ -60,7 +65,8 @@ def test_private_halves_open_what_the_keyring_seals(layout: Layout) -> None:
             keys = Keystore(layout.keystore).load(key.epoch)
             assert isinstance(keys, DayKeys)
             assert keys.public == key
-            keys.private()
+            sealed = sealing.seal(b"anything", keys.pair.suite, key.sealing_key().public, b"")
+            assert sealing.unseal(sealed, keys.pair.suite, keys.private, b"") == b"anything"
 
 
 @pytest.mark.parametrize("what", ["province", "file", "other"])

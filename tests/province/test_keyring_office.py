@@ -137,15 +137,15 @@ def test_signing_keys_whose_time_has_ended_are_certified_anew(tmp_path: Path) ->
     root = read_root_public(layout)
     signed = layout.keyring.read_bytes()
     ran = here("keyring", "extend", layout.root)
-    assert (ran.returncode, "keyring renew" in ran.stderr, layout.keyring.read_bytes()) == (1, True, signed)
+    assert (ran.returncode, "certificates renew" in ran.stderr, layout.keyring.read_bytes()) == (1, True, signed)
     with pytest.raises(Forged, match="not valid now"):
         keyring.verify(signed, root, now_ms())
     other = founded(tmp_path / "other")
     for wrong in (other.root_key, layout.settings_file, tmp_path / "nowhere"):
-        ran = here("keyring", "renew", layout.root, "--root-key", wrong)
+        ran = here("certificates", "renew", layout.root, "keyring", "--root", wrong)
         assert (ran.returncode, str(wrong) in ran.stderr) == (2, True)
     before = published(layout)
-    assert here("keyring", "renew", layout.root, "--root-key", root_key).returncode == 0
+    assert here("certificates", "renew", layout.root, "keyring", "receipts", "--root", root_key).returncode == 0
     after = keyring.verify(layout.keyring.read_bytes(), root, now_ms())
     assert after.counter > before.counter
     assert after.key_for(None) == before.key_for(None)

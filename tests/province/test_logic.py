@@ -216,7 +216,7 @@ def test_an_entry_cleared_from_the_register_is_not_taken_for_a_fork(tmp_path: Pa
     made = [log.append() for _ in range(3)]
     with Register(layout.register) as register:
         topic = device.name.topic(Leaf.ENTRIES)
-        intake = Intake(register.device, Keystore(layout.keystore).load)
+        intake = Intake(register.device, Keystore(layout.keystore).load, now_ms())
         register.store([intake.examine(topic, one) for one in made], now_ms)
         register._connection.execute("DELETE FROM entry")
         Keystore(layout.keystore).destroy(day_of(now_ms()), day_of(now_ms()) + timedelta(days=2))

@@ -92,7 +92,7 @@ def stored(layout: Layout) -> list[tuple[int, bytes]]:
 
 
 def examined(layout: Layout, register: Register, device: Scanner, *envelopes: bytes) -> list[Taken | Refused]:
-    intake = Intake(register.device, Keystore(layout.keystore).load)
+    intake = Intake(register.device, Keystore(layout.keystore).load, now_ms())
     return [intake.examine(device.name.topic(Leaf.ENTRIES), one) for one in envelopes]
 
 
@@ -191,10 +191,18 @@ def test_only_one_collector_runs_and_it_ends_cleanly_when_told(layout: Layout) -
     with Collecting(layout) as collecting:
         collecting.wait_until_logged("connected to the broker")
         second = cli("collect", layout.root)
-        assert (second.returncode, "another collector" in second.stderr, "Traceback" in second.stderr) == (1, True, False)
+        other = f"another collector (process {collecting.process.pid})"
+        assert (second.returncode, other in second.stderr, "Traceback" in second.stderr) == (1, True, False)
         collecting.process.terminate()
         assert collecting.process.wait(WAIT_S) == 0
         assert "stopped" in collecting.log()
+
+
+def test_a_folder_that_cannot_be_locked_is_said(layout: Layout) -> None:
+    layout.collector_lock.mkdir()
+    refused = cli("collect", layout.root)
+    said = f"gate-province: {layout.collector_lock}: cannot be written (Is a directory): check the disk, "
+    assert (refused.returncode, said in refused.stderr, "Traceback" in refused.stderr) == (1, True, False), refused.stderr
 
 
 @pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 from collections.abc import Callable
 from contextlib import closing
 
@@ -10,8 +11,10 @@ import pytest
 from conftest import World
 from province_world import WAIT_S, Log, Scanner, cli, session
 
-from edge_agent.broker_link import Connected, Disconnected, Event
+from edge_agent.broker_link import Connected, Disconnected, Event, tls_context
 from province import database, devices
+from province.clock import now_ms
+from province.revoking import Broker, reload_by_pid, revoke
 
 
 class Stolen:
@@ -48,6 +51,39 @@ def test_a_revoked_device_is_cut_off_while_it_is_connected_and_does_not_come_bac
     assert not any(isinstance(event, Connected) for event in _rest(thief.events))
     assert "revoked" in cli("device", "list", world.layout.root).stdout
     assert cli("device", "revoke", world.layout.root, stolen.name).returncode == 0  # again: harmless
+
+
+def test_the_open_session_is_ended_also_when_the_broker_acts_on_the_new_list_at_once(world: World) -> None:
+    """Then the probe is refused before it can take the session over by chance: the successor's certificate alone ends it."""
+    stolen = world.new_scanner()
+    thief = Stolen(stolen)
+    ended_already: list[bool] = []
+
+    def reload() -> None:
+        reload_by_pid(world.layout)
+        while not _refused_in_tls(stolen):
+            pass
+        ended_already.append(not thief.events.empty())
+
+    try:
+        revoke(world.layout, stolen.name, Broker(("127.0.0.1", world.broker.port), reload), now_ms())
+        assert ended_already == [False], "a new list alone ends no session"
+        thief.until(lambda event: isinstance(event, Disconnected))
+    finally:
+        thief.link.stop()
+
+
+def _refused_in_tls(scanner: Scanner) -> bool:
+    """Whether the broker refuses its certificate; no MQTT is spoken, so that no session is taken over."""
+    with socket.create_connection(("127.0.0.1", scanner.endpoint.port), WAIT_S) as raw:
+        try:
+            with tls_context(scanner.endpoint).wrap_socket(raw, server_hostname="127.0.0.1") as stream:
+                stream.settimeout(0.2)
+                return stream.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
 
 
 def _rest(events: queue.SimpleQueue[Event]) -> list[Event]:

@@ -1,0 +1,89 @@
+"""What the collector adds to the cryptography that each entry costs anyhow: its entries per CPU-second against opening and verifying alone.
+
+The collector is the real process behind a real Mosquitto; its CPU time is the kernel's count, from the first entry to the last receipt.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from measures import Measure, at_least, told
+from province_world import Broker, Collecting, Log, Scanner, Session, free_port, scanner, session, settings, wait_for_keyring
+
+from edge_agent import envelope
+from edge_agent.broker_link import Message
+from edge_agent.sealing import Suite
+from edge_agent.topics import Leaf
+from province import founding
+from province.clock import now_ms
+from province.keystore import DayKeys, Keystore
+from province.layout import Layout
+
+_ENTRIES = 3000
+_WARM_UP = 200
+_TICKS_A_S = os.sysconf("SC_CLK_TCK")
+_LONGEST_S = 120.0
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system time of a process so far: proc(5), fields 14 and 15 of stat."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_S
+
+
+def _alone_s(layout: Layout, gate: Scanner, entries: list[bytes]) -> float:
+    """CPU-seconds of verifying and opening the same entries, nothing else."""
+    private_keys = {}
+    for day in Keystore(layout.keystore).epochs():
+        keys = Keystore(layout.keystore).load(day)
+        assert isinstance(keys, DayKeys)
+        private_keys[keys.public.sealing_key().key_id] = keys.private
+    public = gate.signing_key.public_key()
+    started_s = time.process_time()
+    for one in entries:
+        verified = envelope.verify(one, public)
+        envelope.open_body(verified, Suite.XWING, private_keys[verified.header.key_id])
+    return time.process_time() - started_s
+
+
+def _publish(device: Session, entries: list[bytes]) -> None:
+    for one in entries:
+        device.link.publish(Message(device.scanner.name.topic(Leaf.ENTRIES), one))
+
+
+def _collected_s(collecting: Collecting, gate: Scanner, warm_up: list[bytes], entries: list[bytes]) -> float:
+    """CPU-seconds of the collector from the first of `entries` to the receipt of the last."""
+    with session(gate) as device:
+        device.deliver(*warm_up)
+        before_s = _cpu_s(collecting.process.pid)
+        sender = threading.Thread(target=_publish, args=(device, entries))
+        sender.start()
+        device.receipts_until(len(entries))
+        sender.join(_LONGEST_S)
+        return _cpu_s(collecting.process.pid) - before_s
+
+
+def measure() -> list[Measure]:
+    """The figures."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        layout = founding.found(folder / "province", replace(settings(free_port()), suite=Suite.XWING), now_ms())
+        gate = scanner(layout, folder)
+        log = Log.new(gate)
+        warm_up, entries = ([log.append() for _ in range(count)] for count in (_WARM_UP, _ENTRIES))
+        stack.enter_context(Broker(layout))
+        collecting = stack.enter_context(Collecting(layout, (sys.executable, "-m", "province", "collect", str(layout.root))))
+        wait_for_keyring(gate)
+        ours_s = _collected_s(collecting, gate, warm_up, entries)
+        alone_s = _alone_s(layout, gate, entries)
+    return [
+        at_least("collector, entries per CPU-second", alone_s / ours_s, "x open + verify alone", 0.5),
+        told("open + verify alone", alone_s / _ENTRIES * 1000, "ms an entry here"),
+    ]

@@ -1,0 +1,48 @@
+"""Who may read and write which topic, leaf by leaf: the one table that Mosquitto and RabbitMQ are both held to."""
+
+from __future__ import annotations
+
+from edge_agent.topics import Leaf
+
+DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
+MEMBERS = (*DEVICES, "province/collector", "province/registrar")
+STRANGERS = ("bus-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
+ROLES = (*MEMBERS, *STRANGERS)
+KEYRING = "gate/v1/province/keyring"
+EVERY = (
+    *(f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in Leaf),
+    KEYRING,
+    "gate/v1/province/other",
+    "gate/v1/bus-co",
+    "gate/v1/bus-co/scanner-1",
+    "gate/v1/bus-co/scanner-1/entries/more",
+    "gate/v1/bus-co/scanner-1/config",
+    "gate/v1/bus-co/scanner-1/certificate",
+    "gate/v2/bus-co/scanner-1/entries",
+    "elsewhere",
+)
+# design.md "MQTT", leaf by leaf
+DEVICE_WRITES = ("entries", "status", "telemetry", "results", "config/reported", "certificate/request")
+DEVICE_READS = ("receipts", "commands", "config/desired", "certificate/issued")
+
+
+def may_write(role: str) -> set[str]:
+    """Which of `EVERY` a role may write."""
+    if role in DEVICES:
+        return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_WRITES}
+    if role == "province/collector":
+        return {f"gate/v1/{device}/receipts" for device in DEVICES} | {KEYRING}
+    if role == "province/registrar":
+        return {f"gate/v1/{device}/certificate/issued" for device in DEVICES}
+    return set()
+
+
+def may_read(role: str) -> set[str]:
+    """Which of `EVERY` a role may read; the keyring is for everybody whom the broker lets in."""
+    if role in DEVICES:
+        return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_READS} | {KEYRING}
+    if role == "province/collector":
+        return {f"gate/v1/{device}/entries" for device in DEVICES} | {KEYRING}
+    if role == "province/registrar":
+        return {f"gate/v1/{device}/certificate/request" for device in DEVICES} | {KEYRING}
+    return {KEYRING}

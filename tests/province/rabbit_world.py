@@ -1,0 +1,188 @@
+"""A real RabbitMQ with our rights, and clients that try one thing after the other on it.
+
+Needs Debian's rabbitmq-server, which CI installs. It takes some seconds to start, so a module of tests shares one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from access_table import DEVICES
+from paho.mqtt.enums import CallbackAPIVersion
+from province_world import WAIT_S, cli, free_port
+
+from edge_agent.topics import DeviceName
+from province import rabbitmq_rules
+from province.layout import Layout
+from province.tls_authority import TlsAuthority
+
+PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+MISSING = "RabbitMQ is not installed: apt-get install rabbitmq-server"
+
+
+def is_installed() -> bool:
+    return (PROGRAMS / "rabbitmq-server").exists()
+
+
+class Rabbit:
+    """RabbitMQ in a folder of its own, ended by its process id, its port mapper by its own command."""
+
+    def __init__(self, layout: Layout, folder: Path) -> None:
+        self.layout = layout
+        self.port = layout.read_settings().port
+        self._home = folder / "rabbit"
+        self._home.mkdir()
+        self._mapper_port = str(free_port())
+        definitions = self._home / "definitions.json"
+        devices = [DeviceName(*name.split("/")) for name in DEVICES]
+        definitions.write_text(json.dumps(rabbitmq_rules.definitions(devices)))
+        config = rabbitmq_rules.config(
+            str(layout.authority_certificate), str(layout.broker / "server.crt"), str(layout.broker / "server.key"), self.port
+        )
+        (self._home / "rabbitmq.conf").write_text(f"{config}load_definitions = {definitions}\nlog.console = true\nlog.file = false\n")
+        told = cli("rabbitmq", layout.root, "--advanced")
+        assert told.returncode == 0, told.stderr
+        (self._home / "advanced.config").write_text(told.stdout)
+        (self._home / "plugins").write_text("[rabbitmq_mqtt].\n")
+
+    def start(self) -> None:
+        home = self._home
+        self._environment = {
+            **os.environ, "HOME": str(home), "RABBITMQ_NODENAME": f"gate{os.getpid()}@localhost",
+            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"), "RABBITMQ_LOG_BASE": str(home / "log"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"), "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"), "RABBITMQ_DIST_PORT": str(free_port()),
+            "ERL_EPMD_PORT": self._mapper_port, "RABBITMQ_PID_FILE": str(home / "pid"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
+        }  # fmt: skip
+        with (home / "out").open("wb") as out:
+            self._process = subprocess.Popen([str(PROGRAMS / "rabbitmq-server")], env=self._environment, stdout=out, stderr=out)
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
+                raise AssertionError(f"RabbitMQ ended with {self._process.wait(0.1)}: {(home / 'out').read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(WAIT_S)
+        mapper = shutil.which("epmd")
+        assert mapper
+        subprocess.run([mapper, "-port", self._mapper_port, "-kill"], capture_output=True, check=False)
+
+    def control(self) -> str:
+        """The command that runs `rabbitmqctl` for this one, whose cookie, node and port mapper are its own."""
+        needed = ("HOME", "ERL_EPMD_PORT", "RABBITMQ_CONF_ENV_FILE")
+        settings = (f"{name}={self._environment[name]}" for name in needed)
+        return shlex.join(["env", *settings, str(PROGRAMS / "rabbitmqctl"), "--node", self._environment["RABBITMQ_NODENAME"]])
+
+    def context(self, role: str) -> ssl.SSLContext:
+        """The TLS of somebody whom the authority has certified under this name; the same certificate each time."""
+        home = self._home / role.replace("/", "_")
+        if not home.exists():
+            home.mkdir()
+            authority = TlsAuthority.load(self.layout.authority_key, self.layout.authority_certificate)
+            identity = authority.client(role, datetime.now(UTC), timedelta(days=1))
+            (home / "crt").write_bytes(identity.certificate_pem)
+            (home / "key").write_bytes(identity.key_pem)
+        context = ssl.create_default_context(cafile=str(self.layout.authority_certificate))
+        context.load_cert_chain(str(home / "crt"), str(home / "key"))
+        return context
+
+
+class Client:
+    """Somebody who tries one thing after the other, and connects again whenever RabbitMQ has ended the connection over one.
+
+    Args:
+        rabbit: the broker.
+        role: user name and client id.
+        context: with its certificate; None makes one.
+    """
+
+    def __init__(self, rabbit: Rabbit, role: str, context: ssl.SSLContext | None = None) -> None:
+        self._role, self._port, self._context = role, rabbit.port, context or rabbit.context(role)
+        self._happened = threading.Condition()
+        self._client: mqtt.Client | None = None
+        self._answers: dict[int, bool] = {}
+        self._is_in = self._is_over = False
+        self.connections = 0
+
+    def connects(self) -> bool:
+        """Connects, unless it is connected; tells whether it was let in."""
+        if self._client is not None and not self._is_over:
+            return True
+        self.close()
+        self._is_in = self._is_over = False
+        self._answers = {}
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._role, clean_session=True, reconnect_on_failure=False)
+        client.tls_set_context(self._context)
+        client.on_connect = lambda _client, _data, _flags, code, _props: self._note(is_in=not code.is_failure, is_over=code.is_failure)
+        client.on_disconnect = lambda *_: self._note(is_in=self._is_in, is_over=True)
+        client.on_publish = lambda _client, _data, mid, *_: self._answer(mid, taken=True)
+        client.on_subscribe = lambda _client, _data, mid, codes, *_: self._answer(mid, taken=not codes[0].is_failure)
+        self._client = client
+        try:
+            client.connect("127.0.0.1", self._port)
+        except OSError:  # with TLS 1.2 a refused certificate shows here, with 1.3 when something is read
+            return False
+        client.loop_start()
+        self._wait(lambda: self._is_in)
+        self.connections += 1
+        return self._is_in
+
+    def _note(self, *, is_in: bool, is_over: bool) -> None:
+        with self._happened:
+            self._is_in, self._is_over = is_in, is_over
+            self._happened.notify_all()
+
+    def _answer(self, mid: int, *, taken: bool) -> None:
+        with self._happened:
+            self._answers[mid] = taken
+            self._happened.notify_all()
+
+    def _wait(self, what: Callable[[], bool]) -> None:
+        with self._happened:
+            assert self._happened.wait_for(lambda: what() or self._is_over, WAIT_S)
+
+    def is_over(self) -> bool:
+        """Waits until RabbitMQ has ended the connection."""
+        self._wait(lambda: False)
+        return self._is_over
+
+    def writes(self, topic: str) -> bool:
+        """Tells whether a publication is taken; RabbitMQ ends the connection over one it refuses."""
+        if not self.connects():
+            return False
+        assert self._client is not None
+        mid = self._client.publish(topic, b"news", qos=1).mid
+        self._wait(lambda: mid in self._answers)
+        return self._answers.get(mid, False)
+
+    def reads(self, topic: str) -> bool:
+        """Tells whether a subscription is granted."""
+        if not self.connects():
+            return False
+        assert self._client is not None
+        mid = self._client.subscribe(topic, qos=1)[1]
+        assert mid is not None
+        self._wait(lambda: mid in self._answers)
+        return self._answers.get(mid, False)
+
+    def close(self) -> None:
+        """Leaves."""
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
