@@ -101,7 +101,6 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
-        connection.execute("PRAGMA secure_delete=OFF")  # Debian's default writes what is forgotten over with zeros; it is ciphertext
         _check_identity(connection, path)
         undo.pop_all()
     return connection
