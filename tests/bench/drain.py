@@ -2,7 +2,7 @@
 
 The outbox is filled by the real recorder, which only does not wait for the disk meanwhile. Beside it stand a plain paho client that
 publishes the same bytes with QoS 1, and the collector emptying what waits at the broker. How long people wait for green meanwhile is
-measured with a smaller backlog on a disk in memory, whose fsync takes what was injected and no other process's time.
+measured with another backlog on a disk in memory, whose fsync takes what was injected and no other process's time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ENTRIES = 200_000
 _REFERENCE = 5000  # entries of a round
 _ROUNDS = 3  # before the drain, and again after it
 _FILL = 5000
-_BESIDE_PEOPLE = 100_000  # entries: more than leave while all people come
+_BESIDE_PEOPLE = 200_000  # entries: more than leave while all people come
 _PEOPLE, _APART_S = 400, 0.15
 _FSYNC_MS = 50
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - where Linux has it; folders of our own in it
