@@ -80,6 +80,8 @@ class Forwarder:
             raise OutboxError(f"{path}: cannot be read ({error.strerror}): check disk and permissions") from None
         with self._noting_damage():
             self._connection = connect(path, "NORMAL")
+            # Debian's SQLite would write each forgotten page over with zeros: as many bytes again, and it is ciphertext
+            self._connection.execute("PRAGMA secure_delete=OFF")
         if not self._is_made():
             self._connection.close()
             raise FileNotFoundError(f"{path}: gate-firmware is still making it")
@@ -126,6 +128,11 @@ class Forwarder:
         with self._noting_damage():
             query = "SELECT coalesce((SELECT min(ordinal) FROM sealed), next_ordinal) FROM head"
             return int(single_row(self._connection, self.path, query)[0])
+
+    def newest_ordinal(self) -> int:
+        """The ordinal of the entry appended last, receipted or not; 0 when there was none."""
+        with self._noting_damage():
+            return int(single_row(self._connection, self.path, "SELECT next_ordinal - 1 FROM head")[0])
 
     def changes(self) -> int:
         """A number that changes whenever firmware has committed something; costs no disk access."""

@@ -2,7 +2,8 @@
 
 It walks the outbox in passes. An entry is in the window from its sending until its receipt or its time-out; a timed-out entry
 leaves the window (so that one the province never receipts blocks nobody) and is met again by the next pass. While nothing at
-all is receipted the time-out doubles, so that a province that is away is not flooded. What is still in the connection's hands does not
+all is receipted the time-out doubles, so that a province that is away is not flooded. Where a pass is far behind, what was recorded
+since the connection began need not wait for it: it gets one turn in four. What is still in the connection's hands does not
 time out: on a thin line sending it again would put ever more copies before what is new.
 """
 
@@ -12,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 LONGEST_TIMEOUT_S = 600.0
+_TURNS_FOR_OLD = 3  # to one for new
 
 
 class SendWindow:
@@ -46,6 +48,8 @@ class SendWindow:
         self.after = 0  # the pass has sent everything up to this ordinal
         self._left_behind = False  # the pass has passed an entry that timed out
         self._next_pass_s: float | None = None
+        self._new_after: int | None = None  # entries after this ordinal are new, and those up to it that were new have been sent
+        self._turns = _TURNS_FOR_OLD
 
     def restart(self) -> None:
         """Begins a new pass from the oldest entry: the connection is new, and what was under way may be lost."""
@@ -54,6 +58,24 @@ class SendWindow:
         self.after = 0
         self._left_behind = False
         self._next_pass_s = None
+        self._new_after = None
+        self._turns = _TURNS_FOR_OLD
+
+    def new_entries(self, newest: Callable[[], int]) -> tuple[int, int]:
+        """Which new entries may go before the old ones now.
+
+        Args:
+            newest: tells the ordinal of the newest entry there is; asked once a connection.
+
+        Returns:
+            The ordinal after which they begin, and how many; none once the pass has come there itself.
+        """
+        if self._new_after is None:
+            self._new_after = newest()
+        if self.after >= self._new_after:
+            self._new_after = self.after
+            return self.after, 0
+        return self._new_after, min(self.room(), self._turns // _TURNS_FOR_OLD)
 
     def room(self) -> int:
         """How many more entries may be sent now."""
@@ -75,6 +97,18 @@ class SendWindow:
         if in_hand is not None:
             self._in_hand[ordinal] = in_hand
         self.after = max(self.after, ordinal)
+        self._turns = min(self._turns + 1, max(self._size, _TURNS_FOR_OLD))
+
+    def sent_new(self, ordinal: int, now_s: float, in_hand: Callable[[], bool] | None = None) -> None:
+        """Notes that a new entry was handed to the connection before older ones."""
+        pass_at, turns = self.after, self._turns
+        self.sent(ordinal, now_s, in_hand)
+        self.after, self._turns = pass_at, turns - _TURNS_FOR_OLD
+        self.passed_new(ordinal)
+
+    def passed_new(self, ordinal: int) -> None:
+        """Notes that a new entry need not be sent before older ones."""
+        self._new_after = ordinal
 
     def passed(self, ordinal: int) -> None:
         """Notes that the pass has met an entry that is still under way and need not be sent now."""

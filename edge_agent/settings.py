@@ -152,7 +152,7 @@ class OutboxSettings:
 class AgentSettings:
     """How entries are carried to the province."""
 
-    window: int = setting("entries sent and not yet receipted at most", 100, least=1, most=1000)
+    window: int = setting("entries sent and not yet receipted at most", 400, least=1, most=1000)  # two of the collector's batches
     receipt_timeout_s: float = setting(
         "an entry without a receipt for so long is sent again; doubles up to ten minutes", 20.0, least=0.5, most=600
     )

@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from edge_agent import broker_link, envelope, receipt, stored_keyring, stored_time, topics
+from edge_agent import broker_link, cose, envelope, receipt, stored_keyring, stored_time, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper, Link
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
-from edge_agent.entry import UnknownVersion
 from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
 from edge_agent.outbox import FILE_NAME, OutboxError, Waiting
@@ -96,7 +95,6 @@ class Uplink:
         self._spoiled: set[int] = set()
         self._window = SendWindow(settings.window, settings.receipt_timeout_s)
         self._silence = Silence(settings.receipt_timeout_s * _PATIENCE_TIMEOUTS)
-        self._page_size = settings.window * 2
         self._outbox: Forwarder | None = None
         self._outbox_trouble = ""
         self._repeat_trouble_s = 0.0
@@ -275,34 +273,38 @@ class Uplink:
             self._link.renew()
 
     def _send_pages(self, outbox: Forwarder, now_s: float) -> None:
-        while self._window.room() > 0:
-            page = outbox.page(self._window.after, self._page_size)
+        new_after, count = self._window.new_entries(outbox.newest_ordinal)
+        for waiting in outbox.page(new_after, count) if count else ():
+            if self._window.under_way(waiting.ordinal) or self._is_spoiled(waiting):
+                self._window.passed_new(waiting.ordinal)
+            else:
+                self._window.sent_new(waiting.ordinal, now_s, self._send(waiting, now_s))
+        while (room := self._window.room()) > 0:
+            page = outbox.page(self._window.after, room)
             for waiting in page:
                 if self._window.under_way(waiting.ordinal):
                     self._window.passed(waiting.ordinal)
                     continue
-                if self._window.room() <= 0:
-                    return
                 if self._is_spoiled(waiting):
                     self._window.passed(waiting.ordinal)
                     continue
-                in_hand = self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
-                self._window.sent(waiting.ordinal, now_s, in_hand)
-                self._silence.sent(now_s)
-                self.counters["sent"] += 1
-            if len(page) < self._page_size:
+                self._window.sent(waiting.ordinal, now_s, self._send(waiting, now_s))
+            if len(page) < room:
                 self._window.reached_end(now_s)
                 self._settle_when_changed(outbox)
                 return
+
+    def _send(self, waiting: Waiting, now_s: float) -> Callable[[], bool] | None:
+        self._silence.sent(now_s)
+        self.counters["sent"] += 1
+        return self._publish(Message(self._identity.name.topic(Leaf.ENTRIES), waiting.envelope))
 
     def _is_spoiled(self, waiting: Waiting) -> bool:
         """Tells whether an entry's bytes have changed on the disk: the province would refuse it for ever, so it is kept and not sent."""
         if waiting.ordinal in self._spoiled:
             return True
         try:
-            envelope.verify(waiting.envelope, self._signer)
-        except UnknownVersion:
-            return False
+            cose.check(cose.parse(waiting.envelope, envelope.ENTRY, envelope.MAX_ENVELOPE_BYTES), envelope.ENTRY, self._signer)
         except (Malformed, Forged) as error:
             self._spoiled.add(waiting.ordinal)
             self.counters["spoiled"] += 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/province"), str(ROOT / "tests/firmware")]
+sys.path[:0] = [str(HERE), str(ROOT), *(str(ROOT / "tests" / name) for name in ("province", "firmware", "network", "chain", "drivers"))]
 
 import approaches  # noqa: E402 - the path above comes first
 import bridge  # noqa: E402 - the same
@@ -21,6 +21,7 @@ import cards  # noqa: E402 - the same
 import chart  # noqa: E402 - the same
 import collecting  # noqa: E402 - the same
 import crowded  # noqa: E402 - the same
+import drain  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
 import nobody_there  # noqa: E402 - the same
 import picture_drawing  # noqa: E402 - the same
@@ -40,6 +41,7 @@ BENCHES = {
     "cards": cards.measure,
     "approaches": approaches.measure,
     "recording": recording.measure,
+    "drain": drain.measure,
     "card_bytes": card_bytes.measure,
     "collecting": collecting.measure,
     "bridge": bridge.measure,

@@ -37,7 +37,7 @@ def test_one_lane_is_all_it_needs(file: Path) -> None:
     settings = loaded(file, LANE)
     assert settings.source == file
     assert settings.device.state == Path("/var/lib/gate-scanner")
-    assert settings.agent.window == 100
+    assert settings.agent.window == 400
     assert [lane.name for lane in settings.lanes] == ["a"]
 
 

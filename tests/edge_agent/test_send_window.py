@@ -24,6 +24,13 @@ class Sender:
 
     def step(self) -> None:
         self.window.tick(self.now_s)
+        new_after, count = self.window.new_entries(lambda: max(self.waiting, default=0))
+        for ordinal in [ordinal for ordinal in self.waiting if ordinal > new_after][:count]:
+            if self.window.under_way(ordinal):
+                self.window.passed_new(ordinal)
+            else:
+                self.window.sent_new(ordinal, self.now_s)
+                self.sent.append((self.now_s, ordinal))
         while self.window.room() > 0:
             page = [ordinal for ordinal in self.waiting if ordinal > self.window.after][: self.size * 2]
             for ordinal in page:
@@ -174,6 +181,28 @@ def test_after_a_tick_what_is_due_lies_ahead(now_s: float, timeout_s: float) -> 
     due_s = window.next_due_s()
     assert due_s is not None
     assert due_s > now_s
+
+
+@given(size=st.integers(1, 12), backlog=st.integers(50, 200), appended=st.lists(st.integers(1, 3), min_size=10, max_size=60))
+@brief
+def test_new_entries_do_not_wait_for_a_backlog_and_take_one_turn_in_four(size: int, backlog: int, appended: list[int]) -> None:
+    sender = Sender(size, 1000.0)
+    sender.waiting = list(range(1, backlog + 1))
+    sender.step()
+    newest = backlog
+    for count in appended:  # each receipt makes room for one, as on a thin line
+        sender.waiting += range(newest + 1, newest + count + 1)
+        newest += count
+        under_way = [ordinal for ordinal in sender.waiting if sender.window.under_way(ordinal)]
+        sender.settle(under_way[0], under_way[0])
+        sender.step()
+    order = [ordinal for _when_s, ordinal in sender.sent]
+    old, new = [ordinal for ordinal in order if ordinal <= backlog], [ordinal for ordinal in order if ordinal > backlog]
+    assert old == sorted(old) == list(range(1, len(old) + 1))
+    assert new == list(range(backlog + 1, backlog + len(new) + 1))
+    if len(old) < backlog:  # else the pass has come to the new ones
+        assert len(new) <= 1 + len(old) / 3
+        assert len(new) >= (len(old) - size) // 3
 
 
 @pytest.mark.parametrize("size, timeout_s", [(0, 1.0), (-1, 1.0), (1, 0.0), (1, -1.0)])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from chain_world import _GATE_TOML, Process
 from province_world import Broker, Collecting, founded, free_port, recorded, scanner, wait_for_keyring
@@ -33,31 +33,45 @@ _QUICK = "receipt_timeout_s = 0.5\nkeepalive_s = 5"
 
 
 class Scanner:
-    """A scanner's state: records as firmware does, without its process."""
+    """An enrolled scanner's state: records as firmware does, without its process."""
 
-    def __init__(self, folder: Path, layout: Layout, port: int, name: DeviceName = NAME) -> None:
-        bundle, self.state, self.runtime = folder / "bundle.json", folder / "state", folder / "run"
+    def __init__(self, folder: Path) -> None:
+        self.state, self.runtime, self.config = folder / "state", folder / "run", folder / "gate.toml"
+        self.who = identity.load(self.state)
+        self._key = WatchedKeyring(self.state, self.who.root, self.who.name).current().key_for(day_of(now_ms())).sealing_key()
+        self.recorder = Recorder(self.state / FILE_NAME, 10**10)
+
+    @classmethod
+    def enrolled(cls, folder: Path, layout: Layout, port: int, name: DeviceName = NAME, agent: str = _QUICK) -> Self:
+        """Makes a folder a scanner's; `agent` is that part of its configuration."""
+        bundle, state, runtime = folder / "bundle.json", folder / "state", folder / "run"
+        runtime.mkdir(parents=True)
         add_device(layout, name, Place("Chợ", "Cổng"), ("127.0.0.1", port), bundle, now_ms())
-        enrol.install(enrol.read_bundle(bundle), self.state)
-        self.runtime.mkdir()
-        self.config = folder / "gate.toml"
-        text = _GATE_TOML.format(state=self.state, runtime=self.runtime, port="/dev/ttyS9")
-        self.config.write_text(text.replace("receipt_timeout_s = 1.0", _QUICK))
-        self._who = identity.load(self.state)
-        self._key = WatchedKeyring(self.state, self._who.root, name).current().key_for(day_of(now_ms())).sealing_key()
-        self.recorder = Recorder(self.state / FILE_NAME, 10**9)
+        enrol.install(enrol.read_bundle(bundle), state)
+        text = _GATE_TOML.format(state=state, runtime=runtime, port="/dev/ttyS9")
+        (folder / "gate.toml").write_text(text.replace("receipt_timeout_s = 1.0", agent))
+        return cls(folder)
 
     def record(self, count: int = 1) -> list[tuple[bytes, int]]:
         """Records so many passages; the log and number of each, all green."""
         return [(one.log, one.seq) for one in (self.recorder.append(self._build) for _ in range(count))]
 
+    def fill(self, count: int) -> list[tuple[bytes, int]]:
+        """Records so many the same way, but does not wait for the disk: a month's worth in minutes."""
+        self.recorder.connection.execute("PRAGMA synchronous=OFF")
+        try:
+            return self.record(count)
+        finally:
+            self.recorder.checkpoint_if_large()
+            self.recorder.connection.execute("PRAGMA synchronous=FULL")
+
     def _build(self, spot: Spot) -> bytes:
         header = Header(
-            self._who.name, "Chợ", "Cổng", spot.log, spot.seq, spot.prev, Kind.PASSAGE, bytes(16), now_ms(), spot.seq, Clock.SYNCHRONISED,
+            self.who.name, "Chợ", "Cổng", spot.log, spot.seq, spot.prev, Kind.PASSAGE, bytes(16), now_ms(), spot.seq, Clock.SYNCHRONISED,
             self._key.key_id, spot.predecessor,
         )  # fmt: skip
         passage = Passage(recorded(PEOPLE[spot.seq % len(PEOPLE)]), Direction.IN, Known.LANE, Method.CAMERA)
-        return envelope.make(header, passage, self._key, self._who.signer)
+        return envelope.make(header, passage, self._key, self.who.signer)
 
 
 @dataclass
@@ -106,7 +120,7 @@ def network_world(folder: Path) -> Iterator[NetworkWorld]:
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(layout))
         network = stack.enter_context(TcpProxy(broker.port))
-        here = Scanner(folder, layout, network.port)
+        here = Scanner.enrolled(folder / "gate", layout, network.port)
         stack.callback(here.recorder.close)
         collecting = stack.enter_context(Collecting(layout))
         agent = Process(folder / "agent.log", "edge_agent", "run", "--config", str(here.config))

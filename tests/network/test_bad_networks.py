@@ -47,11 +47,17 @@ def test_a_partition_that_outlives_the_connection(world: NetworkWorld) -> None:
     world.settle()
 
 
-def test_a_link_that_is_half_open_for_ever_is_given_up_by_keep_alive(world: NetworkWorld) -> None:
+def test_a_half_open_link_of_an_idle_gate_is_given_up_by_keep_alive(world: NetworkWorld) -> None:
     connections = world.connections()
     world.network.swallow()
-    world.record(10)
     world.until_connected_again(connections)
+    world.record(10)
+    world.settle()
+
+
+def test_what_was_sent_into_a_half_open_link_is_sent_again(world: NetworkWorld) -> None:
+    world.network.swallow(Way.UP)
+    world.record(10)
     world.settle()
 
 
