@@ -32,7 +32,7 @@ from edge_agent.identity import (
 )  # fmt: skip
 from edge_agent.joining import Request, Wish
 from edge_agent.private_files import NotGiven
-from edge_agent.process_lock import alone_in
+from edge_agent.process_lock import alone
 from edge_agent.token_signer import PREFIX, TokenSigner, TokenTrouble
 
 _SERIAL_FILE = Path("/proc/device-tree/serial-number")  # Raspberry Pi: 16 hex digits, ended by a NUL
@@ -113,7 +113,7 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     make_folder(state)
     resetting.finish(state)
     folder.mkdir(mode=0o700, exist_ok=True)
-    with alone_in(state):  # an agent that starts, an installer who prints the label: both must be told the key that stays
+    with alone(state):  # an agent that starts, an installer who prints the label: both must be told the key that stays
         note_credentials(folder)
         if not private(folder, SIGNING_KEY).exists():
             if token is not None:

@@ -26,7 +26,7 @@ from edge_agent.cose import Forged
 from edge_agent.disk import make_folder, sync_folder
 from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
-from edge_agent.process_lock import alone_in
+from edge_agent.process_lock import alone
 from edge_agent.topics import DeviceName
 
 _MOST_BUNDLE_BYTES = 1024 * 1024
@@ -128,7 +128,7 @@ def install(bundle: Bundle, state: Path) -> None:
     make_folder(state)
     with join.locked(state):
         resetting.finish(state)
-        with alone_in(state):
+        with alone(state):
             _install(bundle, state)
 
 

@@ -53,15 +53,18 @@ class ProcessLock:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Waits until no other thread or process is in here, and then keeps them waiting: for the moments in which a device's keys change.
+def alone(lock: Path) -> Iterator[None]:
+    """Waits until no other thread or process is inside with the same lock, and then keeps them waiting.
 
-    The lock is on the folder itself, so that it leaves no file behind that another user could not open.
+    Not to be entered again from inside: it would wait for itself.
+
+    Args:
+        lock: a file, made when it is not there, which stays; or a folder itself, where a file could be one that another user cannot open.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: it cannot be opened.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(lock, os.O_RDONLY | os.O_DIRECTORY if lock.is_dir() else os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

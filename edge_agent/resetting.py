@@ -16,7 +16,7 @@ from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import LogHead
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
 from edge_agent.outbox import OutboxError
-from edge_agent.process_lock import alone_in
+from edge_agent.process_lock import alone
 from edge_agent.recorder import Recorder
 
 DOCUMENT = "resetting"
@@ -47,7 +47,7 @@ def carry_out(state: Path, plan: Plan) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    with alone_in(state), closing(Documents(state)) as documents:
+    with alone(state), closing(Documents(state)) as documents:
         documents.put(DOCUMENT, asdict(plan))
         _carry_on(state, documents, plan)
 
@@ -70,7 +70,7 @@ def finish(state: Path) -> bool:
     """
     if not state.is_dir():
         return False
-    with alone_in(state):
+    with alone(state):
         plan = unfinished(state)
         if plan is None:
             return False

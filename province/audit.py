@@ -8,13 +8,10 @@ looked up stands there as a token of that day, which dies with the day's keys.
 
 from __future__ import annotations
 
-import fcntl
 import hmac
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,9 +22,10 @@ from edge_agent import cose
 from edge_agent.cbor import Malformed, decode, encode
 from edge_agent.fields import Fields
 from edge_agent.keyring import day_of
+from edge_agent.process_lock import alone
 from province import database
 from province.errors import ProvinceError
-from province.files import SECRET, write_atomically
+from province.files import write_atomically
 from province.identifiers import Identifier, canonical
 from province.keystore import AUDIT_HEAD, Absent, KeyDamaged, Keystore
 from province.layout import Layout
@@ -154,7 +152,7 @@ def append(
         RegisterBusy, KeystoreAway, OSError: not written; show nothing.
         HeadNotNoted: written, but cutting it off would not show; show nothing.
     """
-    with _alone(keystore):
+    with alone(Layout(keystore.folder.parent).audit_lock):  # else the older of two heads could be noted last
         line, digest = _append(connection, path, _told_head(keystore), make, second)
         try:
             _write_head(keystore, line.number, digest)
@@ -164,17 +162,6 @@ def append(
                 "all the same, and nothing else was done. Make room, or mount the keystore, and do it again."
             ) from None
     return line
-
-
-@contextmanager
-def _alone(keystore: Keystore) -> Iterator[None]:
-    """One line at a time, with its head: else the older of two heads could be noted last."""
-    descriptor = os.open(Layout(keystore.folder.parent).audit_lock, os.O_CREAT | os.O_RDWR, SECRET)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _append(

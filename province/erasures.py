@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from edge_agent.process_lock import alone
 from province import database
 from province.errors import ProvinceError
-from province.files import alone, keep_folder, write_atomically
+from province.files import keep_folder, write_atomically
 from province.keystore import Keystore
 from province.layout import Layout
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -43,21 +40,6 @@ def write_atomically(path: Path, data: bytes, mode: int = SECRET) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-@contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Waits until no other process or thread is inside with the same lock file, which is made when it is not there and stays.
-
-    Raises:
-        OSError: the file cannot be made.
-    """
-    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, SECRET)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def private_pem(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:

@@ -6,31 +6,12 @@ Whoever starts and finds a key laid beside finishes what was cut short: the cert
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
 from edge_agent.disk import sync_folder
-from province.files import SECRET, write_atomically
-
-
-@contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Keeps others from exchanging or finishing meanwhile.
-
-    Raises:
-        OSError: the lock cannot be had.
-    """
-    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, SECRET)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+from province.files import write_atomically
 
 
 def _coming(key_file: Path) -> Path:

@@ -9,8 +9,9 @@ from edge_agent import cose, keyring
 from edge_agent.authority import Officer, read_certificate
 from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
+from edge_agent.process_lock import alone
 from province.errors import NotAProvince, ProvinceError
-from province.files import PUBLIC, alone, write_atomically
+from province.files import PUBLIC, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public

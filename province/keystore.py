@@ -129,7 +129,7 @@ class Keystore:
         folder: the province's `keystore`, as in `Layout`: beside it lies the root's public key, which its marker is made from.
 
     Attributes:
-        lock: for `files.alone`, held over reading a note and writing it longer.
+        lock: for `process_lock.alone`, held over reading a note and writing it longer.
 
     Raises:
         NotAProvince: the root's public key is missing.

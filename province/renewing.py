@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edge_agent import cose, private_files
 from edge_agent.authority import Power, read_certificate
 from edge_agent.cbor import Malformed
+from edge_agent.process_lock import alone
 from province import certificates, database, key_pair, officers
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
@@ -56,7 +57,7 @@ def finish_exchanges(layout: Layout) -> None:
     pairs = [role for role in (*_LEAVES, *OFFICERS) if key_pair.is_unfinished(_key_of(layout, role))]
     if not pairs:
         return
-    with key_pair.alone(layout.keys_lock):
+    with alone(layout.keys_lock):
         for role in pairs:
             key_pair.finish(_key_of(layout, role), _certified(layout, role))
 
@@ -96,7 +97,7 @@ class Renewal:
             OSError: it cannot be written.
         """
         finish_exchanges(self.layout)
-        with key_pair.alone(self.layout.keys_lock):
+        with alone(self.layout.keys_lock):
             match role:
                 case Role.AUTHORITY:
                     longer = load_authority(self.layout).renewed(self._now, LIFE[role])

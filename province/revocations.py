@@ -13,12 +13,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge_agent.process_lock import alone
 from edge_agent.ticket import fingerprint
 from edge_agent.topics import DeviceName
 from province import certificates, database, devices
 from province.certificates import Given
 from province.errors import ProvinceError
-from province.files import alone, keep_folder, write_atomically
+from province.files import keep_folder, write_atomically
 from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
 from province.tls_authority import TlsAuthority
