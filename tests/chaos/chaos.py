@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -36,11 +37,9 @@ def table(outcome: Outcome) -> str:
     lines += [f"{'all faults':<32}{len(outcome.faults):>7}", "", f"{'codes shown':<32}{len(outcome.shown):>7}"]
     lines += [f"  {answer:<30}{count:>7}" for answer, count in answers.most_common()]
     told = sum(one.told is not None for one in outcome.shown)
-    dying = sum(one.told is not None and one.answer is None for one in outcome.shown)
     lines += [
         f"{'greens':<32}{outcome.audit.greens:>7}",
         f"{'  told with log and number':<32}{told:>7}",
-        f"{'  told by a gate then dying':<32}{dying:>7}",
         f"{'passages registered':<32}{outcome.audit.registered:>7}",
         "",
     ]
@@ -61,6 +60,8 @@ def main() -> int:
     arguments = parser.parse_args()
     seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
     folder = Path(tempfile.mkdtemp(prefix="gate-chaos-"))
+    for asked_to_end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: processes and disks of the run end with it
+        signal.signal(asked_to_end, signal.default_int_handler)
     print(f"seed {seed}, {arguments.seconds:g} s of chaos in {folder}", flush=True)
     outcome = run(folder, seed, arguments.seconds)
     print(table(outcome))

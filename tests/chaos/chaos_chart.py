@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from chaos_faults import Fault, Kind
@@ -40,6 +40,12 @@ def _text(x: float, y: float, text: str, anchor: str = "start", colour: str = _S
 
 def _rectangle(x: float, y: float, width: float, height: float, colour: str) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
+
+
+def _bars(bars: Iterable[tuple[float, float, float, float]], colour: str, opacity: float = 1.0) -> str:
+    """Many rectangles (x, y, width, height) as one path."""
+    path = "".join(f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h{-width:.1f}z" for x, y, width, height in bars)
+    return f'<path d="{path}" fill="{colour}" fill-opacity="{opacity}"/>'
 
 
 def _symbols() -> Iterator[str]:
@@ -79,10 +85,14 @@ def _lane(name: str, faults: Sequence[Fault], top: float, scale: _Scale) -> Iter
     middle = top + _LANE / 2
     yield _text(_LEFT - 12, middle + 5, name, "end", _INK)
     yield _rectangle(_LEFT, middle - 0.5, _WIDTH, 1, _LINE)
+    for colour in (_PROCESS, _NETWORK, _DISK):
+        of_colour = [fault for fault in faults if _SHAPES[fault.kind][0] == colour]
+        if of_colour:
+            yield _bars(
+                ((x := scale.x(one.at_s), middle - 5, scale.x(one.at_s + one.lasts_s) - x, 10) for one in of_colour), colour, opacity=0.28
+            )
     for fault in faults:
-        x = scale.x(fault.at_s)
-        yield f'<g opacity="0.28">{_rectangle(x, middle - 5, scale.x(fault.at_s + fault.lasts_s) - x, 10, _SHAPES[fault.kind][0])}</g>'
-        yield _use(fault.kind, x, middle)
+        yield _use(fault.kind, scale.x(fault.at_s), middle)
 
 
 def _crowd(place: int, shown: Sequence[Shown], top: float, scale: _Scale) -> Iterator[str]:
@@ -93,8 +103,7 @@ def _crowd(place: int, shown: Sequence[Shown], top: float, scale: _Scale) -> Ite
     unit = (_CROWD - 20) / max(green.values(), default=1)
     yield _text(_LEFT - 12, base - 4, f"gate {place + 1}", "end", _INK, "bold")
     yield _text(_LEFT - 12, base + 11, f"{sum(one.green for one in shown)} greens", "end")
-    for column, count in sorted(green.items()):
-        yield _rectangle(_LEFT + column * _BIN, base - unit * count, _BIN - 1, unit * count, _GREEN)
+    yield _bars(((_LEFT + column * _BIN, base - unit * count, _BIN - 1, unit * count) for column, count in sorted(green.items())), _GREEN)
     for column in sorted(other):
         yield f'<circle cx="{_LEFT + column * _BIN + 2:.0f}" cy="{base + 5:.0f}" r="2" fill="none" stroke="{_INK}"/>'
     yield _rectangle(_LEFT, base, _WIDTH, 1, _SOFT)

@@ -53,7 +53,7 @@ _LASTS_S = {
     Kind.LATE: (1.0, 8.0), Kind.THIN: (2.0, 10.0), Kind.AWAY: (0.5, 6.0), Kind.FULL: (2.0, 10.0),
     Kind.SPOIL: (0.0, 0.0),
 }  # fmt: skip
-_MOST_BYTES = 12_000
+_MOST_BYTES = 6_000
 _BALLAST = "ballast"
 _BUSY_S = 10.0
 _NOBODY_COMES_S = 2.0
@@ -126,14 +126,14 @@ def _on_process(world: ChaosWorld, part: Part, fault: Fault) -> Iterator[None]:
 @contextmanager
 def _on_network(network: TcpProxy, fault: Fault) -> Iterator[None]:
     way = Way.UP if fault.dice < 0.5 else Way.DOWN
-    at_byte = int(fault.dice * _MOST_BYTES)
+    at_byte = int(2 * fault.dice % 1 * _MOST_BYTES)
     deeds: dict[Kind, Callable[[], None]] = {
         Kind.PART: network.part,
         Kind.ONE_WAY: lambda: network.part(way),
         Kind.HALF_OPEN: network.swallow,
         Kind.RESET: network.reset,
-        Kind.CUT: lambda: network.trap(way, at_byte % (_MOST_BYTES // 2), Act.RESET),
-        Kind.STALL: lambda: network.trap(way, at_byte % (_MOST_BYTES // 2), Act.STALL),
+        Kind.CUT: lambda: network.trap(way, at_byte, Act.RESET),
+        Kind.STALL: lambda: network.trap(way, at_byte, Act.STALL),
         Kind.LATE: lambda: network.slow(delay_s=2 * fault.dice),
         Kind.THIN: lambda: network.slow(bytes_per_s=1000 + 9000 * fault.dice),
         Kind.AWAY: network.turn_away,
