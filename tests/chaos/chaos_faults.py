@@ -161,7 +161,8 @@ def _on_disk(folder: Path) -> Iterator[None]:
 def _spoil(outbox: Path) -> None:
     """Overwrites the page of the counters of what is forgotten, whether anybody has the outbox open or not.
 
-    It holds no entry and not the log's head: those on a page that is gone are gone, and salvage says how many.
+    It holds no entry and not the log's head. An entry on a page that is gone is gone, and salvage says so; a head that nobody can read
+    any more leaves the new log without a predecessor, and the province raises `unannounced-log`.
     """
     with closing(sqlite3.connect(f"file:{outbox}?mode=rw", uri=True, timeout=_BUSY_S)) as connection:
         page, size = connection.execute(
