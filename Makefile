@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench crash model codes fuzz format docs
+.PHONY: help setup run test lint bench crash model chaos codes fuzz format docs
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -33,6 +33,9 @@ crash: .venv/.ready  ## cuts the power at every write of every store, thousands 
 
 model: .venv/.ready  ## plays devices and province against a broker that loses, doubles, replays and forges (ARGS="--runs 20000" for longer)
 	@$(BIN)/python tests/model/run_model.py $(ARGS)
+
+chaos: .venv/.ready  ## kills, cuts and parts three gates and all behind them at random for so long, then audits (TIME=600 SEED=7)
+	@$(BIN)/python tests/chaos/chaos.py $(if $(TIME),--seconds $(TIME)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 codes: .venv/.ready  ## codes of every kind, 2 000 each, and 10 000 spoilt ones through the real `gate-firmware parse`
 	@$(BIN)/python tests/firmware/every_code.py $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import termios
 import tty
 from pathlib import Path
 
@@ -21,6 +22,10 @@ class PtyPort:
         view = memoryview(data)
         while view:
             view = view[os.write(self._ours, view) :]
+
+    def discard(self) -> None:
+        """Forgets what was sent and no driver has read."""
+        termios.tcflush(self._theirs, termios.TCIFLUSH)
 
     def receive(self) -> bytes:
         """Waits for what a driver writes; nothing once it is about to be unplugged."""
