@@ -190,17 +190,16 @@ class Recorder:
         self._refuse_when_noted()
         self._refuse_when_the_disk_is_full()
         with transaction(self._connection, self.path):
-            self._backlog = read_backlog(self._connection, self.path)
+            backlog = self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
-            if single_row(self._connection, self.path, "SELECT forked FROM log, head USING (log)")[0]:
+            forked, ordinal = single_row(self._connection, self.path, "SELECT forked, next_ordinal FROM log, head USING (log)")
+            if forked:
                 self._begin_new_log()
-            log, seq, ordinal, prev, *before = single_row(
-                self._connection, self.path, "SELECT log, next_seq, next_ordinal, hash, before_log, before_seq, before_hash FROM head"
-            )
+                backlog = read_backlog(self._connection, self.path)
             if type(ordinal) is not int:
                 raise OutboxDamaged(f"{self.path}: a counter row is damaged")
-            predecessor = LogHead(*before) if seq == 1 and before[0] is not None else None
-            envelope = build(Spot(log, seq, prev, predecessor))
+            log, seq = backlog.head.log, backlog.head.seq + 1
+            envelope = build(Spot(log, seq, backlog.head.hash, backlog.before if seq == 1 else None))
             digest = envelope_hash(envelope)
             self._connection.execute("INSERT INTO sealed VALUES (?, ?)", (ordinal, envelope))
             self._connection.execute(
