@@ -64,12 +64,23 @@ def run(args: argparse.Namespace) -> int:
             if not (args.site and args.gate and args.device):
                 raise NotAProvince("a device that joins needs --site, --gate and --device.")
             grant = place(layout, args.site, args.gate, args.device)
+            _refuse_a_taken_name(connection, grant, one)
         else:
             grant = _member(devices.with_key(connection, one.public_key))
         with database.transaction(connection, layout.register):
             waiting_room.approve(connection, one, grant, now_ms())
     print_line(f"Approved {one.fingerprint} as {grant.name} at {grant.site}, {grant.gate}. It is let in when it asks again.")
     return 0
+
+
+def _refuse_a_taken_name(connection: sqlite3.Connection, grant: Grant, one: Waiting) -> None:
+    """The door would refuse it, and the device would not ask again."""
+    device = devices.find(connection, grant.name)
+    if device is not None and device.status == devices.ACTIVE and device.public_key != one.public_key:
+        raise NotAProvince(
+            f"--device {grant.name.device}: {grant.name} is a device with another key. Choose another name, or revoke that one first: "
+            "gate-province device revoke."
+        )
 
 
 def _of_fingerprint(waiting: list[Waiting], args: argparse.Namespace) -> Waiting:

@@ -75,7 +75,7 @@ def _advise(layout: Layout) -> None:
         f"Next: mosquitto -c {layout.broker_config}",
         f"      gate-province collect {layout.root}",
         f"      gate-province admit {layout.root}",
-        f"      gate-province device add {layout.root} --org ORG --device NAME --site SITE --gate GATE",
+        f"      gate-province site add {layout.root} --help      the place and its gates, then a ticket for each scanner",
     ):
         print_line(line)
 

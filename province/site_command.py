@@ -51,9 +51,8 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "add":
             one = sites.site(args.id, args.org, args.name, Category(args.category), args.address, tuple(args.gate))
             sites.add(connection, layout.register, one)
-            print_line(
-                f"Added site {one.id} with {len(one.gates)} gates. A scanner for it: gate-province ticket {args.folder} --site {one.id} …"
-            )
+            gates = "1 gate" if len(one.gates) == 1 else f"{len(one.gates)} gates"
+            print_line(f"Added site {one.id} with {gates}. A scanner for it: gate-province ticket {args.folder} --site {one.id} …")
             return 0
         known = sites.every(connection)
     if args.json:

@@ -67,7 +67,10 @@ def run(args: argparse.Namespace) -> int:
             _export(subject, args.out)
         else:
             _erase(subject, look.layout, really=args.yes)
-        _tell_unopened(look.connection, quiet=args.action == "lookup" and args.json)
+        quiet = args.action == "lookup" and args.json
+        if not subject.held and not quiet:
+            print_line("Nothing is found under this number on the days that can still be read. Was it typed right?")
+        _tell_unopened(look.connection, quiet=quiet)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -12,9 +13,9 @@ from pathlib import Path
 from edge_agent import ticket
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
-from edge_agent.console import print_json, print_line
+from edge_agent.console import complain, print_json, print_line
 from edge_agent.topics import DeviceName
-from province import database, sites, tickets
+from province import database, devices, sites, tickets
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError
@@ -109,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
     made = ticket.Ticket(ticket.fingerprint(read_root_public(layout)), host, port, end_ms, None, args.serial, _key(args.key))
     with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
         if grant is not None:
+            _tell_of_a_taken_name(connection, grant, made.key)
             made = replace(made, number=tickets.give_out(connection, grant, end_ms))
         try:
             text = ticket.issue(made, officer.key)
@@ -116,6 +118,24 @@ def run(args: argparse.Namespace) -> int:
             raise NotAProvince(f"{error}.") from None
     _show(args, text, end_ms, "an invitation" if grant is None else f"a ticket for {grant.name} at {grant.site}, {grant.gate}")
     return 0
+
+
+def _tell_of_a_taken_name(connection: sqlite3.Connection, grant: Grant, key: bytes | None) -> None:
+    """A device may be moved under its own name; any other would be refused at the site.
+
+    Raises:
+        NotAProvince: the ticket is for a key that is not this device's.
+    """
+    device = devices.find(connection, grant.name)
+    if device is None or device.status != devices.ACTIVE:
+        return
+    its_key = ticket.fingerprint(device.public_key)
+    if key is not None and key != its_key[: ticket.SHOWN_BYTES]:
+        raise NotAProvince(
+            f"{grant.name} is registered with another key, {ticket.shown(its_key)}. Choose another --device, or revoke that one first: "
+            "gate-province device revoke."
+        )
+    complain("gate-province", f"{grant.name} is registered already: this ticket moves that very device, and no other can use it.")
 
 
 def _show(args: argparse.Namespace, text: str, end_ms: int, what: str) -> None:
