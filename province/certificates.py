@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from edge_agent.topics import DeviceName
+from province import database
 from province.files import PUBLIC, write_atomically
 from province.layout import Layout
 from province.terms import LIFE, Role
@@ -107,17 +109,21 @@ def shut_out(connection: sqlite3.Connection, certificate: x509.Certificate, now_
 def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int, extra: int | None = None) -> None:
     """Writes the list of revoked certificates that have not run out by themselves.
 
+    The register is held from the look at it until the list lies there, or a list made before a revocation could replace the one after it.
+
     Args:
         layout: the province.
-        connection: the register.
+        connection: the register; a transaction that is open already goes on.
         authority: signs the list.
         now_ms: milliseconds since 1970 UTC; the list's number too, so that it grows.
         extra: one more serial number to put on the list.
 
     Raises:
+        RegisterBusy: the list is the one before.
         OSError: it cannot be written.
     """
-    rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,)).fetchall()
-    serials = {int(row["serial"]) for row in rows} | (set() if extra is None else {extra})
-    made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.REVOCATIONS], serials, now_ms)
-    write_atomically(layout.revocations, made, PUBLIC)
+    with nullcontext() if connection.in_transaction else database.transaction(connection, layout.register):
+        rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,)).fetchall()
+        serials = {int(row["serial"]) for row in rows} | (set() if extra is None else {extra})
+        made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.REVOCATIONS], serials, now_ms)
+        write_atomically(layout.revocations, made, PUBLIC)
