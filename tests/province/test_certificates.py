@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from old_province import founded_ago, here
 from province_world import cli, json_lines
 
-from province import files, key_pair, renewing
+from province import certificates, files, key_pair, renewing
 from province.clock import now_ms
 from province.errors import ProvinceError
 from province.fresh import Fresh
 from province.layout import Layout
 from province.officers import load_officer
 from province.renewing import Renewal
-from province.terms import DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
+from province.terms import CLIENTS, DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
 from province.tls_authority import TlsAuthority
 
 TLS = (Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR, Role.DOOR)
@@ -157,6 +157,34 @@ def test_an_exchange_cut_short_is_finished_by_whoever_starts_next(
     assert (keys(layout)[role] == had) == (step < 3)
     assert here("certificates", "renew", layout.root, role, "--new-keys", "--reload", "true").returncode == 0
     assert_whole(layout)
+
+
+@pytest.mark.parametrize("role", CLIENTS)
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_key_is_shut_out_once_another_is_in_use_and_not_before(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, role: Role, step: int
+) -> None:
+    """An exchange that failed must not shut a running collector out with the next list, whoever writes that."""
+
+    def used() -> int:
+        return x509.load_pem_x509_certificate(file_of(layout, role).read_bytes()).serial_number
+
+    first = used()
+    with monkeypatch.context() as patched:
+        cut_exchange(layout, role, step, patched)
+    for finished in (False, True):
+        if finished:
+            renewing.finish_exchanges(layout)
+        Renewal(layout, now_ms()).renew(Role.REVOCATIONS)
+        assert used() not in certificates.listed(layout)
+        assert (first in certificates.listed(layout)) is (first != used()) is (step == 3)
+    Renewal(layout, now_ms(), new_keys=True).renew(role)
+    assert first in certificates.listed(layout)
+    assert used() not in certificates.listed(layout)
+    file_of(layout, role).write_bytes(b"torn")
+    listed = certificates.listed(layout)
+    Renewal(layout, now_ms()).renew(Role.REVOCATIONS)
+    assert certificates.listed(layout) == listed
 
 
 def test_what_ends_is_told_once_a_day(aged: Layout, caplog: pytest.LogCaptureFixture) -> None:
