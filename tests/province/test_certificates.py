@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from no_descriptors import no_file_can_be_opened
 from old_province import founded_ago, here
 from province_world import cli, json_lines
 
@@ -228,6 +229,18 @@ def test_what_cannot_be_used_leaves_what_was_there(tmp_path: Path, caplog: pytes
     file.write_text("four")
     with pytest.raises(ProvinceError):
         Fresh([file], make)
+
+
+def test_what_could_not_be_read_once_is_said_once_and_read_the_next_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, coming = tmp_path / "a", tmp_path / "b"
+    file.write_text("1")
+    kept = Fresh([file], file.read_text)
+    coming.write_text("2")
+    coming.rename(file)
+    with no_file_can_be_opened():
+        assert [kept.now(), kept.now()] == ["1", "1"]
+    assert [kept.now(), kept.now()] == ["2", "2"]
+    assert caplog.text.count("Too many open files") == 1
 
 
 def test_a_certificate_that_lies_elsewhere_is_said_and_does_not_hide_the_others(layout: Layout) -> None:
