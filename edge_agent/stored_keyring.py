@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 from edge_agent.keyring import Keyring
+from edge_agent.stamp import Stamp
 from edge_agent.topics import DeviceName
 
 DOCUMENT = "keyring"
@@ -110,26 +112,23 @@ class WatchedKeyring:
         self._folder = folder
         self._root = root
         self._name = name
-        self._stamp = self._look()
-        self._keyring = read(folder, root)
-        self._receipt_ms = stored_time.read(folder, root, name, self._keyring.counter)
+        self._lock = threading.Lock()
+        self._stamp = Stamp(folder / FILE_NAME)
+        self._stamp.changed()
+        self._read()
 
-    def _look(self) -> tuple[int, int]:
-        try:
-            status = (self._folder / FILE_NAME).stat()
-        except OSError:
-            return (0, 0)
-        return (status.st_ino, status.st_mtime_ns)
+    def _read(self) -> None:
+        self._keyring = read(self._folder, self._root)
+        self._receipt_ms = stored_time.read(self._folder, self._root, self._name, self._keyring.counter)
+        self._stamp.taken()
 
     def current(self) -> Keyring:
-        """The newest keyring this device has accepted; one stat() when nothing changed."""
-        stamp = self._look()
-        if stamp != self._stamp:
-            with suppress(NoKeyring, OSError):  # looked at again next time: what failed now may not then
-                self._keyring = read(self._folder, self._root)
-                self._receipt_ms = stored_time.read(self._folder, self._root, self._name, self._keyring.counter)
-                self._stamp = stamp
-        return self._keyring
+        """The newest keyring this device has accepted, from any thread; one stat() when nothing changed."""
+        with self._lock:
+            if self._stamp.changed():
+                with suppress(NoKeyring, OSError):  # looked at again next time: what failed now may not then
+                    self._read()
+            return self._keyring
 
     def not_before_ms(self) -> int:
         """A signed lower bound of the time: the keyring's, or a later receipt's (milliseconds since 1970 UTC)."""

@@ -15,7 +15,7 @@ from drivers.indicator import Signal
 from edge_agent.entry import Method
 from firmware.codes import PassCode, UnknownCode, sort_code
 from firmware.gate import Gate
-from firmware.health_pass import WatchedTrustList, read_pass
+from firmware.health_pass import read_pass
 from firmware.held_codes import HeldCodes
 from firmware.judgement import Judgement, Late, Moment, PassVerdict, Verdict
 from firmware.other_codes import OtherCode
@@ -24,6 +24,7 @@ from firmware.person_codes import Person
 from firmware.person_codes.masking import mask_name, mask_number
 from firmware.reading import Reading
 from firmware.recording import Kept
+from firmware.watched_trust_list import WatchedTrustList
 
 log = logging.getLogger(__name__)
 _SAY_EVERY_S = 1.0

@@ -25,7 +25,6 @@ from firmware.gate import Gate
 from firmware.gate_rules import rules_of
 from firmware.gate_state import GateState
 from firmware.happenings import Happenings
-from firmware.health_pass import WatchedTrustList
 from firmware.inbox import Inbox
 from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
@@ -35,6 +34,7 @@ from firmware.said_once import SaidOnce
 from firmware.setting_up import SettingUp
 from firmware.time_sense import TimeSense
 from firmware.trouble import where
+from firmware.watched_trust_list import WatchedTrustList
 
 log = logging.getLogger(__name__)
 _TICK_S = 1.0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 from edge_agent.identity import ENROLMENT, Identity
+from edge_agent.stamp import Stamp
 
 
 class WatchedPlace:
@@ -22,18 +23,16 @@ class WatchedPlace:
     def __init__(self, state: Path, identity: Identity) -> None:
         self._state = state
         self._ours = (identity.name.org, identity.name.device, identity.site, identity.gate)
-        self._stamp: tuple[int, int] | None = None
+        self._stamp = Stamp(state / FILE_NAME)
 
     def is_left(self) -> bool:
         """Whether we are somebody or somewhere else by now; what cannot be read leaves us where we are. One stat() when nothing changed."""
         with suppress(OSError, DocumentsDamaged):
-            status = (self._state / FILE_NAME).stat()
-            stamp = (status.st_ino, status.st_mtime_ns)
-            if stamp == self._stamp:
+            if not self._stamp.changed():
                 return False
             with closing(Documents(self._state)) as documents:
                 enrolled = documents.get(ENROLMENT)
             if enrolled is not None and tuple(enrolled.get(key) for key in ("org", "device", "site", "gate")) != self._ours:
                 return True
-            self._stamp = stamp
+            self._stamp.taken()
         return False

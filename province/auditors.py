@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from province.errors import NotAProvince
-from province.files import make_folder, write_atomically
+from province.files import keep_folder, write_atomically
 from province.layout import Layout
 
 PASSPHRASE_LEAST = 10
@@ -55,8 +55,7 @@ def store(layout: Layout, name: str, closed: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    if not layout.auditors.is_dir():
-        make_folder(layout.auditors)
+    keep_folder(layout.auditors)
     write_atomically(path(layout, name), closed)
 
 

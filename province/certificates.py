@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from edge_agent.topics import DeviceName
+from province import database
 from province.files import PUBLIC, write_atomically
 from province.layout import Layout
-from province.terms import LIFE, Role
+from province.terms import CLIENTS, LIFE, Role, file_of
 from province.tls_authority import TlsAuthority
 
 
@@ -95,29 +97,47 @@ def revoked_until(connection: sqlite3.Connection, name: DeviceName, now_ms: int)
     return None if found is None else int(found)
 
 
-def shut_out(connection: sqlite3.Connection, certificate: x509.Certificate, now_ms: int) -> None:
-    """Marks one of the province's own certificates as revoked, named `province/…`; call it in a transaction."""
+def note_own(connection: sqlite3.Connection, certificate: x509.Certificate) -> None:
+    """Notes one of the province's own, named `province/…`: once another is in use, the next list shuts it out; call it in a transaction."""
     org, _, part = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).partition("/")
     ends_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
     connection.execute(
-        "INSERT OR REPLACE INTO certificate VALUES (?, ?, ?, ?, ?, NULL)", (str(certificate.serial_number), org, part, ends_ms, now_ms)
+        "INSERT OR IGNORE INTO certificate VALUES (?, ?, ?, ?, NULL, NULL)", (str(certificate.serial_number), org, part, ends_ms)
     )
 
 
+def _shut_out_former(layout: Layout, connection: sqlite3.Connection, now_ms: int) -> None:
+    """Revokes what `note_own` noted where another is in use by now; where none can be read, nobody knows."""
+    for role, name in CLIENTS.items():
+        try:
+            used = x509.load_pem_x509_certificate(file_of(layout, role).read_bytes())
+        except (OSError, ValueError):
+            continue
+        connection.execute(
+            "UPDATE certificate SET revoked_ms = ? WHERE org || '/' || device = ? AND serial <> ? AND revoked_ms IS NULL",
+            (now_ms, name, str(used.serial_number)),
+        )
+
+
 def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int, extra: int | None = None) -> None:
-    """Writes the list of revoked certificates that have not run out by themselves.
+    """Writes the list of revoked certificates that have not run out by themselves, those the province itself uses no more among them.
+
+    The register is held from the look at it until the list lies there, or a list made before a revocation could replace the one after it.
 
     Args:
         layout: the province.
-        connection: the register.
+        connection: the register; a transaction that is open already goes on.
         authority: signs the list.
         now_ms: milliseconds since 1970 UTC; the list's number too, so that it grows.
         extra: one more serial number to put on the list.
 
     Raises:
+        RegisterBusy: the list is the one before.
         OSError: it cannot be written.
     """
-    rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,)).fetchall()
-    serials = {int(row["serial"]) for row in rows} | (set() if extra is None else {extra})
-    made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.REVOCATIONS], serials, now_ms)
-    write_atomically(layout.revocations, made, PUBLIC)
+    with nullcontext() if connection.in_transaction else database.transaction(connection, layout.register):
+        _shut_out_former(layout, connection, now_ms)
+        rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,)).fetchall()
+        serials = {int(row["serial"]) for row in rows} | (set() if extra is None else {extra})
+        made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.REVOCATIONS], serials, now_ms)
+        write_atomically(layout.revocations, made, PUBLIC)

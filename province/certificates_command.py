@@ -15,7 +15,7 @@ from province import officers, renewing, revoking
 from province.clock import now_ms, shown
 from province.errors import NotAProvince, ProvinceError
 from province.layout import Layout
-from province.terms import OFFICERS, Role, Term, term, terms
+from province.terms import CLIENTS, OFFICERS, Role, Term, term, terms
 
 _WHAT = {
     Role.AUTHORITY: "signs the TLS certificates",
@@ -152,8 +152,7 @@ def _renew(layout: Layout, args: argparse.Namespace) -> int:
 
 def _tell_broker(layout: Layout, args: argparse.Namespace, done: Sequence[Role]) -> bool:
     """Makes the broker read what it must; False when it has to be done by hand."""
-    clients = {Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR}
-    keys_of_clients = args.new_keys and clients & set(done)  # the old ones are on the list now
+    keys_of_clients = args.new_keys and not CLIENTS.keys().isdisjoint(done)  # the old ones are on the list now
     if not keys_of_clients and not _BROKERS & set(done):
         return True
     words = shlex.split(args.reload or "")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from edge_agent.stamp import Stamp
 from province.errors import ProvinceError
 
 _log = logging.getLogger(__name__)
@@ -25,37 +26,32 @@ class Fresh(Generic[Made]):
         make: makes it.
 
     Raises:
-        ProvinceError, OSError: whatever `make` raises, the first time only: later the one before stays in use, and the log says why.
+        ProvinceError, OSError: whatever `make` raises, the first time only. Later the one before stays in use, the log says why, and each
+            look tries again.
     """
 
     def __init__(self, files: Sequence[Path], make: Callable[[], Made]) -> None:
         self._files = files
         self._make = make
         self._lock = threading.Lock()
-        self._stamp = self._look()
+        self._told = ""
+        self._stamp = Stamp(*files)
+        self._stamp.changed()
         self._made = make()
-
-    def _look(self) -> list[tuple[int, int] | None]:
-        return [_stamp(file) for file in self._files]
+        self._stamp.taken()
 
     def now(self) -> Made:
         """What the files say now; may be called from any thread."""
         with self._lock:
-            stamp = self._look()  # before they are read: what is replaced meanwhile is seen next time
-            if stamp != self._stamp:
-                self._stamp = stamp
+            if self._stamp.changed():
                 try:
                     self._made = self._make()
-                except (ProvinceError, OSError) as error:
-                    _log.warning("what was renewed cannot be used: %s; going on with what was there before", error)
+                except (ProvinceError, OSError) as error:  # tried again next time: what failed now may not then
+                    if str(error) != self._told:
+                        self._told = str(error)
+                        _log.warning("what was renewed cannot be used: %s; going on with what was there before", error)
                 else:
+                    self._stamp.taken()
+                    self._told = ""
                     _log.info("renewed: %s", ", ".join(str(file) for file in self._files))
             return self._made
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns

@@ -27,12 +27,11 @@ from province import certificates, database, key_pair, officers
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
 from province.keyring_office import KeyringOffice
-from province.layout import COLLECTORS, REGISTRAR, Layout
-from province.terms import DAY_MS, LIFE, OFFICERS, Role, file_of
+from province.layout import Layout
+from province.terms import CLIENTS, DAY_MS, LIFE, OFFICERS, Role, file_of
 from province.tls_authority import TlsAuthority, TlsIdentity
 
-_CLIENTS = {Role.COLLECTOR: COLLECTORS[0], Role.SECOND_COLLECTOR: COLLECTORS[1], Role.REGISTRAR: REGISTRAR}
-_LEAVES = (Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR, Role.DOOR)
+_LEAVES = (Role.BROKER, *CLIENTS, Role.DOOR)
 
 
 def load_authority(layout: Layout) -> TlsAuthority:
@@ -123,24 +122,24 @@ class Renewal:
         if not self.new_keys:
             public = _public_of(key)
             longer = (
-                authority.certify(public, _CLIENTS[role], self._now, LIFE[role])
-                if role in _CLIENTS
+                authority.certify(public, CLIENTS[role], self._now, LIFE[role])
+                if role in CLIENTS
                 else authority.certify_server(public, hosts, self._now, LIFE[role])
             )
             write_atomically(certificate, longer.public_bytes(Encoding.PEM), PUBLIC)
             return
         made: TlsIdentity
-        if role in _CLIENTS:
-            made = authority.client(_CLIENTS[role], self._now, LIFE[role])
-            self._shut_out(certificate)
+        if role in CLIENTS:
+            made = authority.client(CLIENTS[role], self._now, LIFE[role])
+            self._note_former(certificate)
         else:
             made = authority.server(hosts, self._now, LIFE[role])
         key_pair.exchange(key, made.key_pem, certificate, made.certificate_pem, PUBLIC)
-        if role in _CLIENTS:
+        if role in CLIENTS:
             self._write_list()
 
-    def _shut_out(self, certificate: Path) -> None:
-        """Puts the certificate of a key that is exchanged on the list, before the key is gone: done again, nothing is left out."""
+    def _note_former(self, certificate: Path) -> None:
+        """Notes the certificate whose key is exchanged, before it is gone: the first list written after the exchange shuts it out."""
         try:
             old = x509.load_pem_x509_certificate(certificate.read_bytes())
         except (OSError, ValueError):
@@ -149,7 +148,7 @@ class Renewal:
             closing(database.connect(self.layout.register)) as connection,
             database.transaction(connection, self.layout.register),
         ):
-            certificates.shut_out(connection, old, self.now_ms)
+            certificates.note_own(connection, old)
 
     def _renew_officer(self, power: Power, life_ms: int) -> None:
         if self.root is None:

@@ -197,7 +197,7 @@ def mend_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuth
         KeystoreAway, RevocationsDamaged, RegisterBusy, OSError: it may lack some still.
     """
     keystore = Keystore(layout.keystore)
-    with database.transaction(connection, layout.register):  # one writer at a time: `revoke` puts a probe on the list
+    with database.transaction(connection, layout.register):  # between the look and the writing no other list, with a probe on it
         lacking = missing_from_list(layout, keystore, now_ms)
         if lacking:
             certificates.write_list(layout, connection, authority, now_ms)

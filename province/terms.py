@@ -16,7 +16,7 @@ from edge_agent.authority import Power, read_certificate
 from edge_agent.cbor import Malformed
 from province.clock import shown
 from province.errors import NotAProvince
-from province.layout import Layout
+from province.layout import COLLECTORS, REGISTRAR, Layout
 from province.officers import certificate_file, read_root_public
 
 _log = logging.getLogger(__name__)
@@ -40,9 +40,10 @@ class Role(StrEnum):
 
 
 OFFICERS = {Role.KEYRING: Power.KEYRING, Role.RECEIPTS: Power.RECEIPTS, Role.TICKETS: Power.TICKETS}
+CLIENTS = {Role.COLLECTOR: COLLECTORS[0], Role.SECOND_COLLECTOR: COLLECTORS[1], Role.REGISTRAR: REGISTRAR}  # their names at the broker
 _LONG, _SHORT = timedelta(days=3652), timedelta(days=731)
 # The list as long as the authority: when it runs out, the broker refuses everyone. The door's is checked by nobody, see decision 0060.
-LIFE = {role: _SHORT if role in {Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR} else _LONG for role in Role}
+LIFE = {role: _SHORT if role is Role.BROKER or role in CLIENTS else _LONG for role in Role}
 
 
 def early(role: Role) -> timedelta:

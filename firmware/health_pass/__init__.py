@@ -5,7 +5,6 @@ from __future__ import annotations
 from firmware.health_pass.answer import SIGNED, PassAnswer, ShownPass
 from firmware.health_pass.reading import PREFIX, read_pass
 from firmware.health_pass.trust_list import TrustList, TrustListError, load_trust_list, parse_trust_list
-from firmware.health_pass.watched_list import WatchedTrustList
 
 __all__ = [
     "PREFIX",
@@ -14,7 +13,6 @@ __all__ = [
     "ShownPass",
     "TrustList",
     "TrustListError",
-    "WatchedTrustList",
     "load_trust_list",
     "parse_trust_list",
     "read_pass",

@@ -118,17 +118,27 @@ def _give_out_tickets(layout: Layout, numbers: tuple[int, ...]) -> None:
     (layout.root / "tickets.json").write_text(json.dumps(given))
 
 
+def _into_one_file(layout: Layout) -> None:
+    with closing(database.connect(layout.register)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def found_bare(folder: Path) -> Layout:
+    """Makes a province that has nothing yet but its own keys."""
+    layout = founding.found(folder / "province", Settings("Tỉnh", ("localhost",), 8883, None, Suite.X25519, 5), NOW_MS)
+    _into_one_file(layout)
+    return layout
+
+
 def found(folder: Path) -> None:
     """Makes the province: three devices, six entries of the first one, one erased day, tickets for three more devices."""
-    settings = Settings("Tỉnh", ("localhost",), 8883, None, Suite.X25519, 5)
-    layout = founding.found(folder / "province", settings, NOW_MS)
+    layout = found_bare(folder)
     _fix_keys(layout)
     for number in (1, 2, 3):
         join_by_hand(layout, number)
     _register_entries(layout)
     _give_out_tickets(layout, (4, 5, 6))
-    with closing(database.connect(layout.register)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _into_one_file(layout)
     shutil.copy(layout.register, backup_of(folder))
 
 

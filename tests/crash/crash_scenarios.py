@@ -15,6 +15,7 @@ from pathlib import Path
 import document_scenarios
 import joining_scenarios
 import outbox_scenarios
+import own_keys_scenarios
 import province_scenarios
 import salvage_scenarios
 import spoilt_scenarios
@@ -42,6 +43,8 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "erasure": province_scenarios.erase,
     "audit log": province_scenarios.look,
     "admission": province_scenarios.admit,
+    "key exchange": own_keys_scenarios.exchange,
+    "keyring rotated": own_keys_scenarios.rotate,
     "join": joining_scenarios.joining_by_ticket,
     "renewal": joining_scenarios.renewal,
 }
@@ -51,6 +54,7 @@ SPOILT: dict[str, Callable[..., None]] = {
     "plain TinyDB": spoilt_scenarios.plain_tinydb,
     "notes not synced": province_scenarios.notes_not_synced,
     "keys only unlinked": province_scenarios.keys_only_unlinked,
+    "exchanged in place": own_keys_scenarios.exchange_in_place,
 }
 
 

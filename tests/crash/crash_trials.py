@@ -19,6 +19,7 @@ from pathlib import Path
 
 import aftermath
 import crash_province
+import own_keys_aftermath
 import province_aftermath
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
@@ -31,12 +32,13 @@ from system_calls import Call, traced
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parents[1]
 _PARTS = os.cpu_count() or 1
+_AT_THE_PROVINCE = province_aftermath.CHECKS | own_keys_aftermath.CHECKS
 _CHECKS: dict[str, Check] = {
     "documents": aftermath.check_documents,
     "gate and trip": aftermath.check_documents,
     "plain TinyDB": aftermath.check_documents,
     "keyring": aftermath.check_keyring,
-    **province_aftermath.CHECKS,
+    **_AT_THE_PROVINCE,
     "join": check_membership,
     "renewal": check_membership,
 }
@@ -79,8 +81,8 @@ def record(scenario: str, folder: Path) -> Trace:
     root.mkdir()
     bundles = _write_bundles(folder) if scenario == "enrolment" else []
     before = {}
-    if scenario in province_aftermath.CHECKS:
-        crash_province.found(root)
+    if scenario in _AT_THE_PROVINCE:
+        (crash_province.found_bare if scenario in own_keys_aftermath.CHECKS else crash_province.found)(root)
         before = crash_province.image_of(root)
     return Trace(scenario, _run(scenario, folder, *bundles), str(root), before, bundles=tuple(bundles))
 

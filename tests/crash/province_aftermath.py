@@ -6,18 +6,19 @@ import shutil
 import sqlite3
 from base64 import b64encode
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import crash_province
 from aftermath import Broken, Check, Outcome, Promised
 from crash_province import CLOSED, ENTRIES, KEPT, LATER, NOW_MS, grant_of, keys_of, layout_of
 from cryptography import x509
-from province_scenarios import append_line
+from province_scenarios import OFFICER, append_line
 from sealed_examples import signing_key
 
 from edge_agent import joining
 from edge_agent.device_keys import DeviceKeys
-from province import audit, certificates, database, devices, erasures, revocations, tickets
+from province import audit, auditors, certificates, database, devices, erasures, revocations, tickets
 from province.errors import ProvinceError
 from province.keystore import Absent, Keystore
 from province.layout import Layout
@@ -126,17 +127,22 @@ def check_erased(folder: Path, promises: Promised) -> Outcome:
 
 
 def check_audit(folder: Path, promises: Promised) -> Outcome:
-    """Every line that was entered is there, and the log as it stands is whole; so it is with one line more."""
+    """The key of who looks along is there, every line that was entered too, and the log is whole; so it is with one line more."""
     layout = layout_of(folder)
     keystore = Keystore(layout.keystore)
     with closing(database.connect(layout.register)) as connection:
         verdict = audit.verify(connection, keystore)
-        outcome = _held_to(promises, "audit", "lines", verdict.count or None)
+        outcomes = [_held_to(promises, "audit", "lines", verdict.count or None), _held_to(promises, "officer", OFFICER, _key_of(layout))]
         append_line(layout, connection)
         after = audit.verify(connection, keystore)
     if verdict.problems or after.problems or after.count != verdict.count + 1:
         raise Broken(Outcome.LOST, f"{verdict.problems}, with one line more {after.problems}")
-    return outcome
+    return _together(outcomes)
+
+
+def _key_of(layout: Layout) -> str | None:
+    file = auditors.path(layout, OFFICER)
+    return sha256(file.read_bytes()).hexdigest() if file.exists() else None
 
 
 def check_members(folder: Path, promises: Promised) -> Outcome:

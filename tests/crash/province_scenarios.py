@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 import crash_province
@@ -13,11 +14,13 @@ from crash_device import say
 from crash_province import CLOSED, LATER, NOW_MS, grant_of, keys_of, layout_of
 
 from edge_agent.joining import Outcome, Wish
-from province import audit, database, erasures, revoking, tickets
+from province import audit, auditors, database, erasures, revoking, tickets
 from province.audit import Line
 from province.keystore import Keystore
 from province.layout import Layout
 from province.revoking import Broker, StillOpen
+
+OFFICER = "tran.binh"  # looks along
 
 
 @contextmanager
@@ -84,8 +87,11 @@ def append_line(layout: Layout, connection: sqlite3.Connection) -> Line:
 
 
 def look(folder: Path) -> None:
-    """Looks are entered in the audit log, and its head in the keystore."""
+    """An officer gets a key to look along; looks are entered in the audit log, and its head in the keystore."""
     layout = layout_of(folder)
+    _key, closed = auditors.generate("bốn con voi xanh")
+    with step("officer", OFFICER, sha256(closed).hexdigest()):
+        auditors.store(layout, OFFICER, closed)
     with closing(database.connect(layout.register)) as connection:
         for number in (1, 2, 3, 4):
             with step("audit", "lines", number):

@@ -52,6 +52,7 @@ def test_nothing_is_lost_in_a_second_power_cut_while_the_device_starts_after_the
         ("plain TinyDB", {Outcome.LOST, Outcome.SHUT}),
         ("notes not synced", {Outcome.LOST, Outcome.SHUT}),
         ("keys only unlinked", {Outcome.LOST}),
+        ("exchanged in place", {Outcome.SHUT}),
     ],
 )
 def test_what_is_not_secured_is_seen_to_be_lost(tmp_path: Path, spoilt: str, broken: set[Outcome]) -> None:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import base64
-import os
-import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from no_descriptors import no_file_can_be_opened
 from sealed_examples import (
     DAY,
     FROM_MS,
@@ -152,18 +150,6 @@ def test_of_two_offered_at_once_the_newer_is_kept(tmp_path: Path) -> None:
         for thread in offering:
             thread.join(WAIT_S)
         assert read(folder, ROOT_PUBLIC).counter == 3
-
-
-@contextmanager
-def no_file_can_be_opened() -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.open(os.devnull, os.O_RDONLY)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_keyring_that_could_not_be_read_once_is_read_the_next_time(tmp_path: Path) -> None:

@@ -10,17 +10,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from no_descriptors import no_file_can_be_opened
 from old_province import founded_ago, here
 from province_world import cli, json_lines
 
-from province import files, key_pair, renewing
+from province import certificates, files, key_pair, renewing
 from province.clock import now_ms
 from province.errors import ProvinceError
 from province.fresh import Fresh
 from province.layout import Layout
 from province.officers import load_officer
 from province.renewing import Renewal
-from province.terms import DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
+from province.terms import CLIENTS, DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
 from province.tls_authority import TlsAuthority
 
 TLS = (Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR, Role.DOOR)
@@ -159,6 +160,34 @@ def test_an_exchange_cut_short_is_finished_by_whoever_starts_next(
     assert_whole(layout)
 
 
+@pytest.mark.parametrize("role", CLIENTS)
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_key_is_shut_out_once_another_is_in_use_and_not_before(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, role: Role, step: int
+) -> None:
+    """An exchange that failed must not shut a running collector out with the next list, whoever writes that."""
+
+    def used() -> int:
+        return x509.load_pem_x509_certificate(file_of(layout, role).read_bytes()).serial_number
+
+    first = used()
+    with monkeypatch.context() as patched:
+        cut_exchange(layout, role, step, patched)
+    for finished in (False, True):
+        if finished:
+            renewing.finish_exchanges(layout)
+        Renewal(layout, now_ms()).renew(Role.REVOCATIONS)
+        assert used() not in certificates.listed(layout)
+        assert (first in certificates.listed(layout)) is (first != used()) is (step == 3)
+    Renewal(layout, now_ms(), new_keys=True).renew(role)
+    assert first in certificates.listed(layout)
+    assert used() not in certificates.listed(layout)
+    file_of(layout, role).write_bytes(b"torn")
+    listed = certificates.listed(layout)
+    Renewal(layout, now_ms()).renew(Role.REVOCATIONS)
+    assert certificates.listed(layout) == listed
+
+
 def test_what_ends_is_told_once_a_day(aged: Layout, caplog: pytest.LogCaptureFixture) -> None:
     watch, now = Watch(aged), now_ms()
     for later_ms in (0, 60_000, DAY_MS - 1):
@@ -200,6 +229,18 @@ def test_what_cannot_be_used_leaves_what_was_there(tmp_path: Path, caplog: pytes
     file.write_text("four")
     with pytest.raises(ProvinceError):
         Fresh([file], make)
+
+
+def test_what_could_not_be_read_once_is_said_once_and_read_the_next_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, coming = tmp_path / "a", tmp_path / "b"
+    file.write_text("1")
+    kept = Fresh([file], file.read_text)
+    coming.write_text("2")
+    coming.rename(file)
+    with no_file_can_be_opened():
+        assert [kept.now(), kept.now()] == ["1", "1"]
+    assert [kept.now(), kept.now()] == ["2", "2"]
+    assert caplog.text.count("Too many open files") == 1
 
 
 def test_a_certificate_that_lies_elsewhere_is_said_and_does_not_hide_the_others(layout: Layout) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from firmware.health_pass.trust_list import TrustList, TrustListError, load_trust_list
+from edge_agent.stamp import Stamp
+from firmware.health_pass import TrustList, TrustListError, load_trust_list
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +23,16 @@ class WatchedTrustList:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._stamp = self._look()
         self._told = ""
+        self._stamp = Stamp() if path is None else Stamp(path)
+        self._stamp.changed()
         self.signers = load_trust_list(path) if path is not None else TrustList({})
+        self._stamp.taken()
 
     def look_again(self) -> None:
         """To be called every second or so: one stat() when nothing has changed."""
-        stamp = self._look()
-        if self._path is None or stamp == self._stamp:
+        if self._path is None or not self._stamp.changed():
             return
-        self._stamp = stamp
         try:
             self.signers = load_trust_list(self._path)
         except TrustListError as error:
@@ -39,12 +40,6 @@ class WatchedTrustList:
                 self._told = str(error)
                 log.error("%s The list before goes on.", error)  # noqa: TRY400 - a message for people
         else:
+            self._stamp.taken()
             self._told = ""
             log.info("%s: read again, %d signers", self._path, len(self.signers))
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            status = self._path.stat() if self._path is not None else None
-        except OSError:
-            status = None
-        return (0, 0, 0) if status is None else (status.st_ino, status.st_mtime_ns, status.st_size)
