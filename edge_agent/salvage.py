@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import set_aside
+from edge_agent import adopting, set_aside
 from edge_agent.carving import copy
 from edge_agent.disk import sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
@@ -200,7 +200,7 @@ def salvage(
         recorder = _open_new(path, capacity_bytes, keep_free_bytes)
         try:
             for log, of_log in finds.in_order():
-                recorder.adopt(log, of_log)
+                adopting.adopt(recorder, log, of_log)
             if not unread_is_lost:
                 _refuse_unread(files, folder)
             head = finds.head()
