@@ -44,6 +44,8 @@ _SCHEMA = (
         before_log BLOB, before_seq INTEGER, before_hash BLOB, entries INTEGER NOT NULL, bytes INTEGER NOT NULL)""",
     "CREATE TABLE forgotten(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
     "CREATE TABLE sealed(ordinal INTEGER PRIMARY KEY, envelope BLOB NOT NULL)",
+    # ordinals of entries that came from another outbox, receipted since or not: see adopting.py
+    "CREATE TABLE adopted(first INTEGER PRIMARY KEY, last INTEGER NOT NULL)",
 )
 
 
@@ -106,6 +108,7 @@ class Recorder:
 
     def _create_if_new(self) -> bool:
         if self._connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            self._connection.execute("SELECT first FROM adopted LIMIT 1")  # not there: a former layout, to be salvaged into this one
             return False
         log = secrets.token_bytes(LOG_BYTES)
         with transaction(self._connection, self.path):
@@ -143,7 +146,13 @@ class Recorder:
         if self._backlog.bytes >= self._capacity_bytes:
             raise OutboxFull(f"{self.path}: {self._backlog.bytes} bytes wait for the province, {self._capacity_bytes} is the limit")
 
-    def _refuse_when_the_disk_is_full(self) -> None:
+    def refuse_when_the_disk_is_full(self) -> None:
+        """Refuses where the disk has less room than is kept free, after making what room there is to make.
+
+        Raises:
+            OutboxFull: it has less.
+            OutboxDamaged, OutboxError: it does not say.
+        """
         missing = self._missing_on_disk()
         if missing:
             with suppress(sqlite3.Error):  # what was forgotten may still take room in the write-ahead log
@@ -187,7 +196,7 @@ class Recorder:
             OutboxDamaged, OutboxError: the disk or the file failed; nothing was recorded.
         """
         self._refuse_when_noted()
-        self._refuse_when_the_disk_is_full()
+        self.refuse_when_the_disk_is_full()
         with transaction(self._connection, self.path):
             backlog = self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
@@ -214,7 +223,7 @@ class Recorder:
             OutboxFull, OutboxDamaged, OutboxError: as `append` would.
         """
         self._refuse_when_noted()
-        self._refuse_when_the_disk_is_full()
+        self.refuse_when_the_disk_is_full()
         with transaction(self._connection, self.path):
             self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()

@@ -188,7 +188,8 @@ def salvage(
     Raises:
         OSError: the disk does not even take a rename; nothing was lost.
         OutboxUnread: the disk does not give all now; nothing was lost.
-        OutboxError: the new one cannot be made or filled (a full disk); nothing was lost, the next salvage carries on.
+        OutboxError: the new one cannot be made or filled (a full disk); nothing was lost, the next salvage carries on where this one
+            stopped, while the agent empties what is filled.
     """
     folder = _set_aside(path, wall_ms)
     finds = Finds(device_key)
@@ -206,7 +207,7 @@ def salvage(
             head = finds.head()
             if head is not None:
                 recorder.follow(head)
-            kept = recorder.backlog().entries
+            kept = adopting.adopted(recorder)
             undo.close()
             finished = _finish(folder)
         except BaseException:

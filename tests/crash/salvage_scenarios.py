@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from edge_agent import adopting, salvage
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.pages import FRAME_HEAD_BYTES, PAGE_BYTES, WAL_HEAD_BYTES
-from edge_agent.recorder import Recorder
 from edge_agent.set_aside import KEPT
 
 
@@ -59,11 +59,11 @@ def salvage_twice(folder: Path) -> None:
     real = adopting._adopt_one
     done: list[int] = []
 
-    def some(recorder: Recorder, ordinal: int, envelope: bytes) -> None:
+    def some(connection: sqlite3.Connection, ordinal: int, envelope: bytes) -> None:
         if len(done) == 8:
             raise KeyboardInterrupt
         done.append(ordinal)
-        real(recorder, ordinal, envelope)
+        real(connection, ordinal, envelope)
 
     device = Device(folder)
     device.record(14)
