@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from edge_agent.outbox import (
 )
 from edge_agent.set_aside import KEPT_WITHOUT_ROOM, remove_older
 
-_ADOPTS_A_TRANSACTION = 200
 CHECKPOINT_BYTES = 8 * 1024 * 1024
 _RESERVE_BYTES = CHECKPOINT_BYTES + 1024 * 1024  # as long as the write-ahead log may grow
 _SCHEMA = (
@@ -45,6 +44,8 @@ _SCHEMA = (
         before_log BLOB, before_seq INTEGER, before_hash BLOB, entries INTEGER NOT NULL, bytes INTEGER NOT NULL)""",
     "CREATE TABLE forgotten(one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
     "CREATE TABLE sealed(ordinal INTEGER PRIMARY KEY, envelope BLOB NOT NULL)",
+    # ordinals of entries that came from another outbox, receipted since or not: see adopting.py
+    "CREATE TABLE adopted(first INTEGER PRIMARY KEY, last INTEGER NOT NULL)",
 )
 
 
@@ -107,6 +108,7 @@ class Recorder:
 
     def _create_if_new(self) -> bool:
         if self._connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            self._connection.execute("SELECT first FROM adopted LIMIT 1")  # not there: a former layout, to be salvaged into this one
             return False
         log = secrets.token_bytes(LOG_BYTES)
         with transaction(self._connection, self.path):
@@ -144,7 +146,13 @@ class Recorder:
         if self._backlog.bytes >= self._capacity_bytes:
             raise OutboxFull(f"{self.path}: {self._backlog.bytes} bytes wait for the province, {self._capacity_bytes} is the limit")
 
-    def _refuse_when_the_disk_is_full(self) -> None:
+    def refuse_when_the_disk_is_full(self) -> None:
+        """Refuses where the disk has less room than is kept free, after making what room there is to make.
+
+        Raises:
+            OutboxFull: it has less.
+            OutboxDamaged, OutboxError: it does not say.
+        """
         missing = self._missing_on_disk()
         if missing:
             with suppress(sqlite3.Error):  # what was forgotten may still take room in the write-ahead log
@@ -188,7 +196,7 @@ class Recorder:
             OutboxDamaged, OutboxError: the disk or the file failed; nothing was recorded.
         """
         self._refuse_when_noted()
-        self._refuse_when_the_disk_is_full()
+        self.refuse_when_the_disk_is_full()
         with transaction(self._connection, self.path):
             backlog = self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
@@ -215,7 +223,7 @@ class Recorder:
             OutboxFull, OutboxDamaged, OutboxError: as `append` would.
         """
         self._refuse_when_noted()
-        self._refuse_when_the_disk_is_full()
+        self.refuse_when_the_disk_is_full()
         with transaction(self._connection, self.path):
             self._backlog = read_backlog(self._connection, self.path)
             self._refuse_when_full()
@@ -232,48 +240,6 @@ class Recorder:
         """The logs this file holds or held entries of."""
         with explaining(self.path):
             return {row[0] for row in self._connection.execute("SELECT log FROM log")}
-
-    def adopt(self, log: bytes, entries: Mapping[int, bytes]) -> None:
-        """Takes over entries salvaged from another outbox, under their own log and numbers, before any entry of this one.
-
-        Goes by some hundreds at a time; when it is cut short, adopting the same again adds what is missing.
-
-        Args:
-            log: their log.
-            entries: envelopes by number within their log, at least one; numbers may be missing. Each is looked up when its turn
-                comes; one that cannot be got any more (KeyError) is left out.
-        """
-        numbers = sorted(entries)
-        with transaction(self._connection, self.path):
-            first_ordinal, start, end = self._reserve(log, numbers[0], numbers[-1])
-        for at in range(0, len(numbers), _ADOPTS_A_TRANSACTION):
-            with transaction(self._connection, self.path):
-                for seq in numbers[at : at + _ADOPTS_A_TRANSACTION]:
-                    if start <= first_ordinal + seq - 1 < end and (envelope := entries.get(seq)) is not None:
-                        self._adopt_one(first_ordinal + seq - 1, envelope)
-            self.checkpoint_if_large()
-        if (envelope := entries.get(numbers[-1])) is not None:
-            self.follow(LogHead(log, numbers[-1], envelope_hash(envelope)))
-
-    def _reserve(self, log: bytes, first: int, last: int) -> tuple[int, int, int]:
-        """The ordinals of a log to adopt: of its entry number 1, of its first here, and after its last."""
-        own_log, ordinal, next_seq = single_row(self._connection, self.path, "SELECT log, next_ordinal, next_seq FROM head")
-        if next_seq != 1:
-            raise OutboxError(f"{self.path}: entries are adopted only before the first new one")
-        row = self._connection.execute(
-            "SELECT first_ordinal, start, (SELECT min(start) FROM log WHERE start > this.start) FROM log AS this WHERE log = ?", (log,)
-        ).fetchone()
-        if row is not None:
-            return row[0], row[1], row[2]
-        self._connection.execute("INSERT INTO log(log, first_ordinal, start) VALUES (?, ?, ?)", (log, ordinal - first + 1, ordinal))
-        after = ordinal + last - first + 1
-        self._connection.execute("UPDATE head SET next_ordinal = ?", (after,))
-        self._connection.execute("UPDATE log SET first_ordinal = ?, start = ? WHERE log = ?", (after, after, own_log))
-        return ordinal - first + 1, ordinal, after
-
-    def _adopt_one(self, ordinal: int, envelope: bytes) -> None:
-        if self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (ordinal, envelope)).rowcount:
-            self._connection.execute("UPDATE head SET entries = entries + 1, bytes = bytes + ?", (len(envelope),))
 
     def follow(self, head: LogHead) -> None:
         """Names the head of the log before this file's own, for its first entry to say."""
@@ -294,7 +260,7 @@ class Recorder:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """For salvage: what reads the file's last copy once it is gone from its path."""
+        """For salvage: what reads the file's last copy once it is gone from its path, and what takes over."""
         return self._connection
 
     def checkpoint_if_large(self) -> None:

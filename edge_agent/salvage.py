@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import set_aside
+from edge_agent import adopting, set_aside
 from edge_agent.carving import copy
 from edge_agent.disk import sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
@@ -188,7 +188,8 @@ def salvage(
     Raises:
         OSError: the disk does not even take a rename; nothing was lost.
         OutboxUnread: the disk does not give all now; nothing was lost.
-        OutboxError: the new one cannot be made or filled (a full disk); nothing was lost, the next salvage carries on.
+        OutboxError: the new one cannot be made or filled (a full disk); nothing was lost, the next salvage carries on where this one
+            stopped, while the agent empties what is filled.
     """
     folder = _set_aside(path, wall_ms)
     finds = Finds(device_key)
@@ -200,13 +201,13 @@ def salvage(
         recorder = _open_new(path, capacity_bytes, keep_free_bytes)
         try:
             for log, of_log in finds.in_order():
-                recorder.adopt(log, of_log)
+                adopting.adopt(recorder, log, of_log)
             if not unread_is_lost:
                 _refuse_unread(files, folder)
             head = finds.head()
             if head is not None:
                 recorder.follow(head)
-            kept = recorder.backlog().entries
+            kept = adopting.adopted(recorder)
             undo.close()
             finished = _finish(folder)
         except BaseException:

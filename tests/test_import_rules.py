@@ -11,7 +11,7 @@ WIRE = {
     "envelope", "fields", "joining", "keyring", "logs", "private_files", "process_lock", "receipt", "sealing", "stamp", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
-    "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
+    "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
     "pages", "recorder", "resetting", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
 from crash_device import Device
 
-from edge_agent import recorder, salvage
+from edge_agent import adopting, salvage
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.pages import FRAME_HEAD_BYTES, PAGE_BYTES, WAL_HEAD_BYTES
-from edge_agent.recorder import Recorder
 from edge_agent.set_aside import KEPT
 
 
@@ -24,7 +24,7 @@ def _spoil(file: Path, offset: int, data: bytes) -> None:
 
 
 def _salvaged(device: Device) -> None:
-    recorder._ADOPTS_A_TRANSACTION = 6
+    adopting._ADOPTS_A_TRANSACTION = 6
     device.open()
     device.record(3)
 
@@ -56,23 +56,23 @@ def salvage_without_room(folder: Path) -> None:
 
 def salvage_twice(folder: Path) -> None:
     """The salvage is cut short itself, and the next start carries on."""
-    real = Recorder._adopt_one
+    real = adopting._adopt_one
     done: list[int] = []
 
-    def some(self: Recorder, ordinal: int, envelope: bytes) -> None:
+    def some(connection: sqlite3.Connection, ordinal: int, envelope: bytes) -> None:
         if len(done) == 8:
             raise KeyboardInterrupt
         done.append(ordinal)
-        real(self, ordinal, envelope)
+        real(connection, ordinal, envelope)
 
     device = Device(folder)
     device.record(14)
     device.path.with_name(FILE_NAME + DAMAGE_NOTE).touch(0o600)
-    recorder._ADOPTS_A_TRANSACTION = 3
-    Recorder._adopt_one = some  # type: ignore[method-assign]
+    adopting._ADOPTS_A_TRANSACTION = 3
+    adopting._adopt_one = some
     with suppress(KeyboardInterrupt):
         device.open()
-    Recorder._adopt_one = real  # type: ignore[method-assign]
+    adopting._adopt_one = real
     _salvaged(device)
 
 

@@ -12,6 +12,7 @@ import pytest
 from outbox_world import ROOMY, exact
 from sealed_examples import filled, scribbled_at, sealed_at
 
+from edge_agent.adopting import adopt
 from edge_agent.entry import NO_PREVIOUS, LogHead
 from edge_agent.envelope import envelope_hash, peek
 from edge_agent.forwarder import Forgotten, Forwarder
@@ -162,7 +163,7 @@ def test_salvaged_logs_with_missing_beginnings_stay_apart(path: Path) -> None:
     recorder = Recorder(path, ROOMY)
     envelopes = {log: {start + n: scribbled_at(Spot(log, start + n, NO_PREVIOUS, None)) for n in (0, 1, 3)} for log, start in logs.items()}
     for log, of_log in envelopes.items():
-        recorder.adopt(log, of_log)
+        adopt(recorder, log, of_log)
     own = recorder.append(scribbled_at)
     assert recorder.backlog().entries == 10
     forwarder = Forwarder(path)
@@ -182,7 +183,7 @@ def test_adopting_comes_before_the_first_new_entry(path: Path) -> None:
     recorder = Recorder(path, ROOMY)
     recorder.append(scribbled_at)
     with pytest.raises(OutboxError, match="before the first"):
-        recorder.adopt(bytes(16), {1: b"x" * 40})
+        adopt(recorder, bytes(16), {1: b"x" * 40})
     assert recorder.backlog().entries == 1
     recorder.close()
 

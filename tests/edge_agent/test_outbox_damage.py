@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from outbox_world import ROOMY, damage_by
 from sealed_examples import brief, filled, sealed_at
 
+from edge_agent.adopting import adopt
 from edge_agent.envelope import envelope_hash, peek
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
@@ -137,7 +138,7 @@ def use_all(path: Path) -> OutboxError | None:
             recorder.logs,
             lambda: recorder.append(sealed_at),
             recorder.checkpoint_if_large,
-            lambda: recorder.adopt(b"x" * 16, {1: b"y"}),
+            lambda: adopt(recorder, b"x" * 16, {1: b"y"}),
         ):
             trying(action)
         recorder.close()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, brief, filled, sealed_at
 
-from edge_agent import recorder as recorder_module
+from edge_agent import adopting
 from edge_agent.carving import broken_wal
 from edge_agent.entry import LogHead
 from edge_agent.envelope import envelope_hash, peek
@@ -261,8 +261,8 @@ class PowerCut(BaseException):
 @pytest.mark.parametrize("after", [0, 1, 9, 10, 11, 34])
 def test_adopting_goes_by_parts_and_is_taken_up_where_it_was_cut(path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     made = filled(path, 35)
-    monkeypatch.setattr(recorder_module, "_ADOPTS_A_TRANSACTION", 10)
-    real: Callable[..., None] = Recorder._adopt_one
+    monkeypatch.setattr(adopting, "_ADOPTS_A_TRANSACTION", 10)
+    real: Callable[..., None] = adopting._adopt_one
     calls = 0
 
     def cut(*args: object) -> None:
@@ -272,7 +272,7 @@ def test_adopting_goes_by_parts_and_is_taken_up_where_it_was_cut(path: Path, mon
             raise PowerCut
         real(*args)
 
-    monkeypatch.setattr(Recorder, "_adopt_one", cut)
+    monkeypatch.setattr(adopting, "_adopt_one", cut)
     with pytest.raises(PowerCut):
         salvage(path, ROOMY, 0, 1)
     assert len(held(path)) == after // 10 * 10

@@ -11,6 +11,7 @@ import pytest
 from outbox_world import ROOMY, damage_by
 from sealed_examples import filled
 
+from edge_agent import adopting
 from edge_agent import salvage as salvage_module
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull
@@ -33,7 +34,7 @@ def damaged_outbox(path: Path) -> list[bytes]:
 
 STEPS = [
     (Path, "mkdir"), (Path, "rename"), (Path, "unlink"), (salvage_module, "sync_folder"), (salvage_module, "_search"),
-    (Recorder, "__init__"), (Recorder, "logs"), (Recorder, "adopt"),
+    (Recorder, "__init__"), (Recorder, "logs"), (adopting, "adopt"),
 ]  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def _check_all_kept(path: Path, made: list[bytes]) -> None:
 def test_a_half_made_outbox_that_is_damaged_itself_does_not_stop_the_next_salvage(path: Path) -> None:
     made = damaged_outbox(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorder, "adopt", lambda *_args: (_ for _ in ()).throw(PowerCut()))
+        patch.setattr(adopting, "adopt", lambda *_args: (_ for _ in ()).throw(PowerCut()))
         with pytest.raises(PowerCut):
             salvage(path, ROOMY, 0, 1)
     path.write_bytes(b"torn")
