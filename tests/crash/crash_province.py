@@ -49,6 +49,11 @@ def backup_of(folder: Path) -> Path:
     return folder / "backup.sqlite"
 
 
+def first_keyring_of(folder: Path) -> Path:
+    """The keyring as it was at first."""
+    return folder / "keyring.backup"
+
+
 def grant_of(number: int) -> Grant:
     """Who device `number` is; the entries are of number 1."""
     return Grant(replace(NAME, device=f"scanner-{number}"), "Tuyến 8", "Cửa trước")
@@ -127,6 +132,7 @@ def found_bare(folder: Path) -> Layout:
     """Makes a province that has nothing yet but its own keys."""
     layout = founding.found(folder / "province", Settings("Tỉnh", ("localhost",), 8883, None, Suite.X25519, 5), NOW_MS)
     _into_one_file(layout)
+    shutil.copy(layout.keyring, first_keyring_of(folder))
     return layout
 
 
