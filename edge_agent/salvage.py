@@ -15,7 +15,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge_agent import adopting, set_aside
 from edge_agent.carving import copy
-from edge_agent.disk import sync_folder
+from edge_agent.disk import sync_file, sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
 from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged, OutboxUnread
 from edge_agent.pages import Pages, RawFile
@@ -88,6 +88,12 @@ def _set_aside(path: Path, wall_ms: int) -> Path:
             side = path.with_name(path.name + suffix)
             if side.exists():
                 side.rename(folder / side.name)
+    for suffix in (
+        "",
+        "-wal",
+    ):  # what the agent has forgotten is not on disk to stay: else a salvage cut short would see more than it goes by
+        with suppress(OSError):  # a card that refuses to write may still be read
+            sync_file(folder / f"{path.name}{suffix}")
     sync_folder(path.parent)
     return folder
 

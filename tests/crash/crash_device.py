@@ -42,6 +42,7 @@ class Device:
 
     def __init__(self, folder: Path, build: Callable[[outbox.Spot], bytes] = sealed_at) -> None:
         self._build = build
+        self.folded = 0  # how often firmware has folded the write-ahead log back
         self.settings = settings_for(folder)
         self.path = self.settings.device.state / FILE_NAME
         self.path.parent.mkdir(exist_ok=True)
@@ -56,7 +57,10 @@ class Device:
         for _ in range(count):
             recorded = self.recorder.append(self._build)
             say("green", log=recorded.log.hex(), seq=recorded.seq, hash=recorded.hash.hex())
+            wal = self.path.with_name(f"{FILE_NAME}-wal")
+            before = wal.stat().st_size
             self.recorder.checkpoint_if_large()
+            self.folded += wal.stat().st_size < before
 
     def sent(self, forwarder: Forwarder, limit: int = 100) -> list[Waiting]:
         """The agent sends what waits."""

@@ -45,7 +45,7 @@ def send(folder: Path) -> None:
 
 def checkpoint(folder: Path) -> None:
     """The write-ahead log is folded back, by the agent when idle and by firmware past its limit, and begun anew."""
-    recorder.CHECKPOINT_BYTES = 64 * 1024
+    recorder.CHECKPOINT_BYTES = 20 * 1024
     device = Device(folder)
     forwarder = Forwarder(device.path)
     for _ in range(3):
@@ -53,7 +53,9 @@ def checkpoint(folder: Path) -> None:
         forwarder.checkpoint()
         device.receipted(forwarder, device.sent(forwarder)[:3])
         forwarder.checkpoint()
-    device.record(8)
+    before = device.folded
+    device.record(12)
+    assert device.folded > before, "firmware folds nothing any more: this scenario cuts nothing of it"
 
 
 def fork(folder: Path) -> None:
