@@ -72,7 +72,7 @@ class Province:
     def __init__(self, layout: Layout, founded: Layout, publish: Callable[[Message], None]) -> None:
         self.layout = layout
         self._publish = publish
-        self.keyring_officer, self._officer = _officers(founded)
+        self.keyring_officer, self.receipts_officer = _officers(founded)
         self._settings = layout.read_settings()
         self.root = read_root_public(layout)
         self.office = KeyringOffice(layout, self._settings, self.keyring_officer)
@@ -84,7 +84,7 @@ class Province:
     def start(self) -> None:
         """A collector's process starts."""
         self._register = Register(self.layout.register, wait_s=0.0)
-        self._collector = Collector(self._register, self.keystore, self.office, lambda: self._officer)
+        self._collector = Collector(self._register, self.keystore, self.office, lambda: self.receipts_officer)
         self._patience = _Patience()
         self._collector._stopping = self._patience
         self._collector.on_event(Connected())

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hostile_broker import HostileBroker, Parcel, bit_flipped, cut_short, pick, shuffled
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -41,6 +42,7 @@ from province.layout import Layout
 
 NAMES = (DeviceName("bus-co", "door-1"), DeviceName("market", "gate-1"))
 STRANGER = DeviceName("nobody", "knows")
+_THIEF = Ed25519PrivateKey.generate()
 _FOUNDED_DAYS_AGO, _DAYS_AHEAD = 2, 4
 _STEPS = 40
 _ROUNDS_TO_SETTLE = 12
@@ -431,7 +433,13 @@ class PromiseMachine(RuleBasedStateMachine):
         signer = identity.load(thief.state).signer
         return envelope.make(replace(header, key_id=key.key_id), Note({"forged": 1}), key, signer)
 
-    @rule(who=who, how=st.sampled_from(["bit", "cut", "other device", "other power", "own root", "garbage"]), place=places)
+    @rule(
+        who=who,
+        how=st.sampled_from(
+            ["bit", "cut", "other device", "other power", "own root", "borrowed certificate", "made-up signature", "garbage"]
+        ),
+        place=places,
+    )
     def a_receipt_or_keyring_is_forged(self, who: int, how: str, place: int) -> None:
         device = self._at(who)
         genuine = pick([one for one in self._broker.seen_down if self._is_for(device.name, one)], place)
@@ -449,6 +457,10 @@ class PromiseMachine(RuleBasedStateMachine):
                 made = self._receipt_for_all(device, self._province.keyring_officer)
             case "own root":
                 made = self._receipt_for_all(device, RECEIPTS_OFFICER)
+            case "borrowed certificate":
+                made = self._receipt_for_all(device, replace(self._province.receipts_officer, key=_THIEF))
+            case "made-up signature" if (whole := self._receipt_for_all(device, self._province.receipts_officer)) is not None:
+                made = replace(whole, payload=whole.payload[:-1] + bytes([whole.payload[-1] ^ 1]))
             case "garbage":
                 made = Parcel(own, place.to_bytes(4, "big") * (place % 5000), forged=True)
         if made is not None:
