@@ -54,7 +54,7 @@ def carry_out(state: Path, plan: Plan) -> None:
 def unfinished(state: Path) -> Plan | None:
     """A reset that was cut short, None when there is none."""
     with suppress(DocumentsDamaged), closing(Documents(state)) as documents:  # a write that is cut short damages nothing
-        noted = documents.get(DOCUMENT)
+        noted = documents.get_sure(DOCUMENT)
         return None if noted is None else Plan(**noted)
     return None
 

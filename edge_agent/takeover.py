@@ -21,7 +21,7 @@ class AlreadyEnrolled(Exception):
 def enrolment_now(documents: Documents) -> dict[str, Any] | None:
     """The enrolment in force, None when there is none; damaged documents are set aside: enrolling again is the way out of that."""
     try:
-        return documents.get(identity.ENROLMENT)
+        return documents.get_sure(identity.ENROLMENT)
     except DocumentsDamaged:
         documents.set_aside()
         return None
@@ -76,7 +76,7 @@ def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
     """
     documents = Documents(state)
     try:
-        former = documents.get(identity.FORMER)
+        former = documents.get_sure(identity.FORMER)
     finally:
         documents.close()
     if former is None or "org" not in former:  # it was nobody, or nobody knows who: no other name that its last log could be of
