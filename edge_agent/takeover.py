@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity
+from edge_agent import identity, outbox
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
@@ -34,8 +34,8 @@ def backlog(state: Path) -> Backlog | None:
         AlreadyEnrolled: it cannot be told.
     """
     try:
-        with closing(Forwarder(state / OUTBOX_FILE)) as outbox:
-            return outbox.backlog()
+        with closing(Forwarder(state / OUTBOX_FILE)) as forwarder:
+            return forwarder.backlog()
     except FileNotFoundError:
         return None
     except OutboxError as error:
@@ -85,6 +85,4 @@ def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
         return
     waits = backlog(state)
     if waits is not None and waits.head.seq == 0:
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                (state / (OUTBOX_FILE + suffix)).unlink()
+        outbox.remove(state / OUTBOX_FILE)
