@@ -84,5 +84,5 @@ def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
     if (former["org"], former["device"]) == (name.org, name.device):
         return
     waits = backlog(state)
-    if waits is not None and waits.head.seq == 0:
+    if waits is not None and waits.head.seq == 0 and not waits.entries:
         outbox.remove(state / OUTBOX_FILE)
