@@ -96,20 +96,6 @@ class _StatusFile:
             self._path.unlink(missing_ok=True)
 
 
-def _identity(settings: Settings) -> identities.Identity | None:
-    """Who we are, None when this device belongs to nobody yet."""
-    if resetting.finish(settings.device.state):
-        log.warning("the reset of this device had been cut short; now it is done")
-    with contextlib.suppress(identities.NotEnrolled):
-        return identities.load(settings.device.state)
-    return None
-
-
-def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
-    WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
-    return identities.load(settings.device.state)
-
-
 def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -119,15 +105,16 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         work.put(Stop())
 
     stop_when_asked(stop)
-    identity = identity or _join(settings, stopping)
+    if identity is None:
+        WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
     status = _StatusFile(settings.device.runtime)
     try:
         while True:
             work = queue.SimpleQueue()  # what the connection before still tells is of no account
-            if stopping.is_set():
+            if stopping.is_set():  # whoever ends needs no key: its token may be away by now
                 return
-            _carry(settings, identity, work, stopping, status)
-            identity = identities.load(settings.device.state)  # a ticket has moved us: maybe to another broker and door
+            _carry(settings, identity or identities.load(settings.device.state), work, stopping, status)
+            identity = None  # a ticket has moved us: maybe to another broker and door
     finally:
         status.remove()
 
@@ -191,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_alone(settings: Settings) -> int:
     try:
-        identity = _identity(settings)
+        identity = resetting.identity_now(settings.device.state)
     except identities.BadIdentity as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 1 if isinstance(error, identities.KeyAway) else 2
@@ -208,6 +195,7 @@ def _run_alone(settings: Settings) -> int:
     except Stopped:
         return 0
     except (OSError, identities.BadIdentity, identities.NotEnrolled) as error:
-        log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
+        away = isinstance(error, identities.KeyAway)
+        log.error("%s", error if away else f"{settings.device.state}: its files cannot be used: {error}. Enrol this device again")  # noqa: TRY400 - the same
         return 1
     return 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity
+from edge_agent import identity, outbox
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
@@ -21,7 +21,7 @@ class AlreadyEnrolled(Exception):
 def enrolment_now(documents: Documents) -> dict[str, Any] | None:
     """The enrolment in force, None when there is none; damaged documents are set aside: enrolling again is the way out of that."""
     try:
-        return documents.get(identity.ENROLMENT)
+        return documents.get_sure(identity.ENROLMENT)
     except DocumentsDamaged:
         documents.set_aside()
         return None
@@ -34,8 +34,8 @@ def backlog(state: Path) -> Backlog | None:
         AlreadyEnrolled: it cannot be told.
     """
     try:
-        with closing(Forwarder(state / OUTBOX_FILE)) as outbox:
-            return outbox.backlog()
+        with closing(Forwarder(state / OUTBOX_FILE)) as forwarder:
+            return forwarder.backlog()
     except FileNotFoundError:
         return None
     except OutboxError as error:
@@ -76,13 +76,13 @@ def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
     """
     documents = Documents(state)
     try:
-        former = documents.get(identity.FORMER)
+        former = documents.get_sure(identity.FORMER)
     finally:
         documents.close()
-    if former is None or (former["org"], former["device"]) == (name.org, name.device):
+    if former is None or "org" not in former:  # it was nobody, or nobody knows who: no other name that its last log could be of
+        return
+    if (former["org"], former["device"]) == (name.org, name.device):
         return
     waits = backlog(state)
-    if waits is not None and waits.head.seq == 0:
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                (state / (OUTBOX_FILE + suffix)).unlink()
+    if waits is not None and waits.head.seq == 0 and not waits.entries:
+        outbox.remove(state / OUTBOX_FILE)

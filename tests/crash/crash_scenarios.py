@@ -17,6 +17,7 @@ import joining_scenarios
 import outbox_scenarios
 import own_keys_scenarios
 import province_scenarios
+import reset_scenarios
 import salvage_scenarios
 import spoilt_scenarios
 
@@ -47,6 +48,8 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "keyring rotated": own_keys_scenarios.rotate,
     "join": joining_scenarios.joining_by_ticket,
     "renewal": joining_scenarios.renewal,
+    "reset": reset_scenarios.for_another_owner,
+    "reset: new keys": reset_scenarios.with_new_keys,
 }
 SPOILT: dict[str, Callable[..., None]] = {
     "no fsync": spoilt_scenarios.no_fsync,

@@ -18,7 +18,8 @@ from edge_agent import device_keys, enrol, envelope, identity, reset, resetting,
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.documents import Documents
 from edge_agent.entry import Header, LogHead
-from edge_agent.outbox import FILE_NAME
+from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.salvage import salvage
 from edge_agent.topics import DeviceName
 
 settings = agent_shell.settings
@@ -95,6 +96,19 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
     assert 0 < kept < count - 8
 
 
+def test_what_a_salvage_carried_over_is_not_taken_for_the_empty_outbox_of_a_reset(tmp_path: Path) -> None:
+    member(tmp_path)
+    reset.reset(tmp_path, discard=5, new_keys=False)
+    takeover.forget_strange_predecessor(tmp_path, OTHER)
+    filled(tmp_path / FILE_NAME, 3)
+    recorder, _salvaged = salvage(tmp_path / FILE_NAME, 10**6, 0, 1)
+    recorder.close()  # the power went before its first entry of its own
+    takeover.forget_strange_predecessor(tmp_path, OTHER)  # as a ticket for another place does
+    waits = takeover.backlog(tmp_path)
+    assert waits is not None
+    assert waits.entries == 3
+
+
 def cut_short(state: Path) -> LogHead:
     """A member whose reset goes no further than to be noted and to take its name."""
     head = member(state)
@@ -132,3 +146,15 @@ def test_damaged_documents_do_not_keep_a_device_from_being_reset(tmp_path: Path)
         (tmp_path / (DOCUMENTS + suffix)).write_bytes(b"torn")
     assert reset.reset(tmp_path, discard=5, new_keys=False).former == "nobody"
     assert not is_member(tmp_path)
+
+
+@pytest.mark.parametrize("cut_before", [False, True])
+def test_a_note_of_damage_does_not_outlive_the_outbox_it_was_about(tmp_path: Path, cut_before: bool) -> None:
+    head = cut_short(tmp_path) if cut_before else member(tmp_path)
+    (tmp_path / (FILE_NAME + DAMAGE_NOTE)).touch()  # the agent met damage, and firmware has not started since
+    if cut_before:
+        assert resetting.finish(tmp_path)
+    else:
+        reset.reset(tmp_path, discard=5, new_keys=False)
+    assert not resetting.finish(tmp_path)
+    assert first_entry(tmp_path, NAME).predecessor == head
