@@ -27,18 +27,18 @@ def adopt(recorder: Recorder, log: bytes, entries: Mapping[int, bytes]) -> None:
     Args:
         recorder: the new outbox, without an entry of its own yet.
         log: their log.
-        entries: envelopes by number within their log, at least one; numbers may be missing. Each is looked up when its turn
+        entries: envelopes by number within their log, at least one, in order; numbers may be missing. Each is looked up when its turn
             comes; one that cannot be got any more (KeyError) is left out.
 
     Raises:
         OutboxFull: no room until the agent has forgotten some of those taken over.
         OutboxDamaged, OutboxError: the disk or the file failed.
     """
-    connection, path, numbers = recorder.connection, recorder.path, sorted(entries)
+    connection, path, last = recorder.connection, recorder.path, max(entries)
     with transaction(connection, path):
-        first_ordinal, start, end = _reserve(recorder, log, numbers[0], numbers[-1])
+        first_ordinal, start, end = _reserve(recorder, log, min(entries), last)
     with explaining(path):
-        here = (seq for seq in numbers if start <= first_ordinal + seq - 1 < end and not _is_adopted(connection, first_ordinal + seq - 1))
+        here = (seq for seq in entries if start <= first_ordinal + seq - 1 < end and not _is_adopted(connection, first_ordinal + seq - 1))
         while some := list(islice(here, _ADOPTS_A_TRANSACTION)):
             if recorder.backlog().entries:
                 recorder.refuse_when_the_disk_is_full()
@@ -47,8 +47,8 @@ def adopt(recorder: Recorder, log: bytes, entries: Mapping[int, bytes]) -> None:
                     if (envelope := entries.get(seq)) is not None:
                         _adopt_one(connection, first_ordinal + seq - 1, envelope)
             recorder.checkpoint_if_large()
-    if (envelope := entries.get(numbers[-1])) is not None:
-        recorder.follow(LogHead(log, numbers[-1], envelope_hash(envelope)))
+    if (envelope := entries.get(last)) is not None:
+        recorder.follow(LogHead(log, last, envelope_hash(envelope)))
 
 
 def _reserve(recorder: Recorder, log: bytes, first: int, last: int) -> tuple[int, int, int]:

@@ -72,6 +72,7 @@ class Forwarder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._folded_at: int | None = None
+        self._forgotten_since = 0  # the last fold
         try:
             self._inode = path.stat().st_ino
         except FileNotFoundError:
@@ -194,8 +195,16 @@ class Forwarder:
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             else:
                 deleted, stuck = deleted + count, False
+                self._fold_when_long(count)
                 if not count:
                     return deleted
+
+    def _fold_when_long(self, forgotten: int) -> None:
+        """In a long backlog nobody is idle: until a fold nothing keeps what was forgotten through a power cut, or the log short."""
+        self._forgotten_since += forgotten
+        if self._forgotten_since >= _CHANGES_A_FOLD:
+            with suppress(OutboxError):  # the entries are forgotten; `settle` meets the same trouble and says it
+                self.checkpoint()
 
     def _delete_some(self, first: int, last: int, most: int) -> int:
         with transaction(self._connection, self.path):
@@ -212,7 +221,8 @@ class Forwarder:
     def settle(self) -> None:
         """Sees to it that what was forgotten stays so after a power cut, and that the write-ahead log stays short; call it when idle.
 
-        The log is folded back only once in so many entries: after each, the same few pages would be written to the card again and again.
+        The log is folded back only once in so many entries (`forget` does so too, for a backlog in which nobody is idle): after each, the
+        same few pages would be written to the card again and again.
 
         Raises:
             OutboxFull, OutboxDamaged, OutboxError: the disk failed; nothing is lost by it.
@@ -233,6 +243,7 @@ class Forwarder:
         """Folds the write-ahead log back into the file as far as nobody is in the way."""
         with self._noting_damage():
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._forgotten_since = 0
 
     def close(self) -> None:
         """Closes the file."""

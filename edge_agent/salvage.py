@@ -24,10 +24,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge_agent import adopting, outbox, set_aside
 from edge_agent.carving import copy
 from edge_agent.disk import sync_file, sync_folder
-from edge_agent.finds import Finds, Sql, heads_of
+from edge_agent.finds import Finds
 from edge_agent.outbox import OutboxDamaged, OutboxUnread
 from edge_agent.pages import Pages, RawFile
 from edge_agent.recorder import Recorder
+from edge_agent.sql_reading import Sql, heads_of
 
 _COPY = "copy"
 _COPIES_AT_MOST = 3  # of the files, for which there must be room: this one and the new outbox
@@ -58,9 +59,6 @@ class Salvaged:
         if not self.counted:
             rest["counters_unreadable"] = 1
         return {"kept": self.kept, "unreadable": self.unreadable, **rest}
-
-
-# ── what was found: only places are held, a backlog of weeks must not have to fit into a small board's memory ─────────────────────
 
 
 def unfinished(path: Path) -> Path | None:

@@ -34,18 +34,18 @@ from system_calls import Call, traced
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parents[1]
 _PARTS = os.cpu_count() or 1
-_AT_THE_PROVINCE = province_aftermath.CHECKS | own_keys_aftermath.CHECKS
 _CHECKS: dict[str, Check] = {
     "documents": aftermath.check_documents,
     "gate and trip": aftermath.check_documents,
     "plain TinyDB": aftermath.check_documents,
     "keyring": aftermath.check_keyring,
-    **_AT_THE_PROVINCE,
+    **province_aftermath.CHECKS,
+    **own_keys_aftermath.CHECKS,
     "join": check_membership,
     "renewal": check_membership,
     **reset_aftermath.CHECKS,
 }
-_PREPARED: dict[str, Callable[[Path], None]] = {
+_PREPARED: dict[str, Callable[[Path], object]] = {
     **dict.fromkeys(province_aftermath.CHECKS, crash_province.found),
     **dict.fromkeys(own_keys_aftermath.CHECKS, crash_province.found_bare),
     **dict.fromkeys(reset_aftermath.CHECKS, reset_scenarios.found),
