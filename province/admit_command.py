@@ -138,19 +138,26 @@ class Renewals:
         """Ends `work`; may be called from a signal handler's thread."""
         self._arrived.put(None)
 
-    def work(self, link: BrokerLink) -> None:
-        """Answers until `stop`."""
+    def work(self, publish: Callable[[Message], object]) -> None:
+        """Answers until `stop`.
+
+        Args:
+            publish: sends an answer.
+        """
         while True:
-            self._look_after()
+            try:
+                self._look_after()
+            except (OSError, ProvinceError) as error:
+                _log.error("not looked after: %s; trying again within the hour", error)
             try:
                 arrived = self._arrived.get(timeout=_HOUR_S)
             except queue.Empty:
                 continue
             if arrived is None:
                 return
-            self._answer(arrived, link)
+            self._answer(arrived, publish)
 
-    def _answer(self, arrived: Arrived, link: BrokerLink) -> None:
+    def _answer(self, arrived: Arrived, publish: Callable[[Message], object]) -> None:
         found = topics.parse(arrived.topic)
         if found is None or found[1] is not Leaf.CERTIFICATE_REQUEST:
             return
@@ -160,8 +167,10 @@ class Renewals:
             _log.warning("no certificate for device=%s: %s", found[0], error)
         except ProvinceError as error:
             _log.error("no certificate for device=%s now: %s", found[0], error)
+        except Exception as error:  # noqa: BLE001 - a request that meets a fault of ours must not end the process; no trace: it may hold data
+            _log.error("internal error with a request of device=%s: %s", found[0], type(error).__name__)
         else:
-            link.publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
+            publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
 
 
 def _mend(layout: Layout, authority: TlsAuthority) -> None:
@@ -196,7 +205,7 @@ def run(args: argparse.Namespace) -> int:
     _log.info("the door is open port=%d, devices are sent to broker=%s:%d", settings.door_port, *told.broker)
     link.start()
     try:
-        renewals.work(link)
+        renewals.work(link.publish)
     finally:
         door.stop()
         link.stop()

@@ -147,17 +147,18 @@ def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_m
         KeystoreAway, NotNoted, RevocationsDamaged, RegisterBusy: it may not be done; do it again before you believe the register.
     """
     keystore.check()
-    for device in devices.revoked(connection):
-        if not is_revoked(keystore, device.public_key):
-            note(keystore, Revocation(device.name, device.public_key, at_ms, certificates_of(connection, device.public_key)))
-    found = noted(keystore)
-    if not any(_counts_again(connection, one) for one in found):
-        return 0
-    with database.transaction(connection, path):
-        return sum(
-            devices.revoke_key(connection, one.public_key) + certificates.revoke_given(connection, one.name, one.given, one.at_ms)
-            for one in found
-        )
+    with database.explained(path):
+        for device in devices.revoked(connection):
+            if not is_revoked(keystore, device.public_key):
+                note(keystore, Revocation(device.name, device.public_key, at_ms, certificates_of(connection, device.public_key)))
+        found = noted(keystore)
+        if not any(_counts_again(connection, one) for one in found):
+            return 0
+        with database.transaction(connection, path):
+            return sum(
+                devices.revoke_key(connection, one.public_key) + certificates.revoke_given(connection, one.name, one.given, one.at_ms)
+                for one in found
+            )
 
 
 def _counts_again(connection: sqlite3.Connection, one: Revocation) -> bool:
