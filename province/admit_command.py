@@ -23,7 +23,7 @@ from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
 from province import door as doors
-from province import officers, renewing, revocations, secret_files
+from province import officers, renewing, revocations, revoking, secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
@@ -181,7 +181,7 @@ def _mend(layout: Layout, authority: TlsAuthority) -> None:
         except OSError as error:
             raise ProvinceError(f"{layout.revocations}: cannot be written ({error.strerror}). Make room.") from None
     if lacked:
-        _log.warning("%s lacked %d revoked certificates: written again. Reload the broker now", layout.revocations, lacked)
+        revoking.have_it_read(layout, lacked)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -194,12 +194,18 @@ def missing_from_list(layout: Layout, keystore: Keystore, now_ms: int) -> int:
 def mend_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int) -> int:
     """Writes the list of revoked certificates again if it lacks some, and says how many it lacked; the broker must then read it.
 
+    Args:
+        layout: the province.
+        connection: of `connect`: what is noted in the keystore is in its register.
+        authority: signs the list.
+        now_ms: milliseconds since 1970 UTC.
+
     Raises:
-        KeystoreAway, RevocationsDamaged, RegisterBusy, OSError: it may lack some still.
+        RegisterBusy, OSError: it may lack some still.
     """
-    keystore = Keystore(layout.keystore)
     with database.transaction(connection, layout.register):  # one writer at a time: `revoke` puts a probe on the list
-        lacking = missing_from_list(layout, keystore, now_ms)
+        wanted = certificates.revoked(connection, now_ms)
+        lacking = len(wanted - certificates.listed(layout)) if wanted else 0
         if lacking:
             certificates.write_list(layout, connection, authority, now_ms)
     return lacking
