@@ -34,6 +34,7 @@ from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
 from province.receipt_ranges import Outcome, build
 from province.register import Register, Stored
+from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _BATCH_MOST = 200
@@ -99,7 +100,7 @@ class Collector:
         self._trust_clock = trust_clock
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
-        self._flooded = 0
+        self._seldom = Seldom()
         self._troubles: dict[str, str] = {}
         self._latest_day_ms = 0
         self._publish_keyring = threading.Event()
@@ -121,9 +122,8 @@ class Collector:
     def _enqueue(self, arrived: Arrived) -> None:
         # The broker keeps to its limit of unacknowledged messages with QoS 1; QoS 0 knows no limit, and no entry is sent so.
         if arrived.handle[1] == 0 and self._queue.qsize() >= _WAITING_MOST:
-            self._flooded += 1
-            if self._flooded.bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
-                _log.warning("dropped %d messages sent with QoS 0 while the queue was full", self._flooded)
+            if count := self._seldom.worth_a_line("dropped"):
+                _log.warning("dropped %d messages sent with QoS 0 while the queue was full", count)
             return
         self._queue.put(_Waiting(arrived, self._connection))
 
@@ -269,9 +269,12 @@ class Collector:
         stored = [item for item in results if isinstance(item, Stored)]
         for item in results:
             if isinstance(item, Refused):
-                _log.warning("quarantined topic=%r reason=%s size=%d: %s", item.topic[:200], item.reason, len(item.payload), item.detail)
-            elif item.outcome.forked:
-                _log.warning("fork device=%s log=%s seq=%d", item.name, item.log.hex(), item.outcome.seq)
+                parsed = topics.parse(item.topic)  # nobody can send under a name for which there is no certificate
+                if count := self._seldom.worth_a_line(parsed and parsed[0], item.reason):
+                    what = item.topic[:200], item.reason, count, len(item.payload), item.detail
+                    _log.warning("quarantined topic=%r reason=%s count=%d size=%d: %s", *what)
+            elif item.outcome.forked and (count := self._seldom.worth_a_line(item.name, "fork")):
+                _log.warning("fork device=%s count=%d log=%s seq=%d", item.name, count, item.log.hex(), item.outcome.seq)
             self._report(item, committed_ms)
         repeated = sum(item.repeated for item in stored)
         _log.debug(

@@ -19,6 +19,7 @@ from edge_agent import door_link, joining
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from province.errors import ProvinceError
+from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _GUESTS_MOST = 64
@@ -60,7 +61,7 @@ class Door:
         self._guests = threading.BoundedSemaphore(_GUESTS_MOST)
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._without_room = 0
+        self._seldom = Seldom()
         self._hands: dict[socket.socket, None] = {}  # by which a guest is shown out; who came first is first
         if address[0] or not socket.has_dualstack_ipv6():
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -107,11 +108,8 @@ class Door:
                 self._wait_for_room(error)
 
     def _wait_for_room(self, error: Exception) -> None:
-        self._without_room += 1
-        if self._without_room.bit_count() == 1:  # 1, 2, 4, 8 …: it may last
-            _log.warning(
-                "no room for a guest here, %d times until now: %s. Give it more: LimitNOFILE, TasksMax", self._without_room, error
-            )  # fmt: skip
+        if count := self._seldom.worth_a_line():
+            _log.warning("no room for a guest here, %d times until now: %s. Give it more: LimitNOFILE, TasksMax", count, error)
         self._closed.wait(_BREATH_S)
 
     def _has_room(self) -> bool:

@@ -39,9 +39,9 @@ def descriptors_left(count: int) -> Iterator[None]:
         del held[len(held) - count :]
         yield
     finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))  # first, so that there is room for all at once
         for descriptor in held:
             os.close(descriptor)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 class Warned(logging.Handler):
