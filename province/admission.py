@@ -23,7 +23,8 @@ from edge_agent.cbor import Malformed
 from edge_agent.joining import Answer, Membership, Outcome, Request, Wish
 from edge_agent.ticket import fingerprint, shown
 from edge_agent.topics import DeviceName
-from province import certificates, database, devices, keyring_office, revocations, tickets, waiting_room
+from province import certificates, database, devices, keyring_office, revocations, revoking, tickets, waiting_room
+from province.errors import ProvinceError
 from province.keystore import Keystore
 from province.layout import Layout
 from province.tickets import Grant, Useless
@@ -124,6 +125,8 @@ class Admission:
                     membership = decide(connection)
                     waiting_room.forget(connection, request.public_key)  # an approval lets in once
                 answer = Answer(asked, Outcome.WELCOME, membership=membership)
+                if request.wish is not Wish.RENEW:
+                    self._shut_former_names_out(connection, now_ms)
                 _log.info("welcome device=%s wish=%s key=%s", membership.name, request.wish, who)
             except (_Refusal, Useless) as refusal:
                 answer = Answer(asked, Outcome.REFUSED, str(refusal))
@@ -131,6 +134,14 @@ class Admission:
             except _PleaseWait:
                 answer = self._wait(connection, request, asked, now_ms, who)
         return joining.reply(answer, self._officer)
+
+    def _shut_former_names_out(self, connection: sqlite3.Connection, now_ms: int) -> None:
+        """Who has just got another name has no way in under the one before; what fails here keeps nobody out, and the next join does it."""
+        try:
+            if lacked := revocations.mend_list(self._layout, connection, self._authority, now_ms):
+                revoking.have_it_read(self._layout, lacked)
+        except (OSError, ProvinceError) as error:
+            _log.error("%s lacks the certificates of a device's former name: %s", self._layout.revocations, error)
 
     def _check_key(self, request: Request) -> None:
         """In the transaction: whoever revokes notes it in one too."""

@@ -23,7 +23,7 @@ from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import Leaf
 from province import door as doors
-from province import officers, renewing, revocations, secret_files
+from province import officers, renewing, revocations, revoking, secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.clock import now_ms
 from province.collect_command import broker_address
@@ -138,19 +138,26 @@ class Renewals:
         """Ends `work`; may be called from a signal handler's thread."""
         self._arrived.put(None)
 
-    def work(self, link: BrokerLink) -> None:
-        """Answers until `stop`."""
+    def work(self, publish: Callable[[Message], object]) -> None:
+        """Answers until `stop`.
+
+        Args:
+            publish: sends an answer.
+        """
         while True:
-            self._look_after()
+            try:
+                self._look_after()
+            except (OSError, ProvinceError) as error:
+                _log.error("not looked after: %s; trying again within the hour", error)
             try:
                 arrived = self._arrived.get(timeout=_HOUR_S)
             except queue.Empty:
                 continue
             if arrived is None:
                 return
-            self._answer(arrived, link)
+            self._answer(arrived, publish)
 
-    def _answer(self, arrived: Arrived, link: BrokerLink) -> None:
+    def _answer(self, arrived: Arrived, publish: Callable[[Message], object]) -> None:
         found = topics.parse(arrived.topic)
         if found is None or found[1] is not Leaf.CERTIFICATE_REQUEST:
             return
@@ -160,8 +167,10 @@ class Renewals:
             _log.warning("no certificate for device=%s: %s", found[0], error)
         except ProvinceError as error:
             _log.error("no certificate for device=%s now: %s", found[0], error)
+        except Exception as error:  # noqa: BLE001 - a request that meets a fault of ours must not end the process; no trace: it may hold data
+            _log.error("internal error with a request of device=%s: %s", found[0], type(error).__name__)
         else:
-            link.publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
+            publish(Message(found[0].topic(Leaf.CERTIFICATE_ISSUED), answer))
 
 
 def _mend(layout: Layout, authority: TlsAuthority) -> None:
@@ -172,7 +181,7 @@ def _mend(layout: Layout, authority: TlsAuthority) -> None:
         except OSError as error:
             raise ProvinceError(f"{layout.revocations}: cannot be written ({error.strerror}). Make room.") from None
     if lacked:
-        _log.warning("%s lacked %d revoked certificates: written again. Reload the broker now", layout.revocations, lacked)
+        revoking.have_it_read(layout, lacked)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -196,7 +205,7 @@ def run(args: argparse.Namespace) -> int:
     _log.info("the door is open port=%d, devices are sent to broker=%s:%d", settings.door_port, *told.broker)
     link.start()
     try:
-        renewals.work(link)
+        renewals.work(link.publish)
     finally:
         door.stop()
         link.stop()

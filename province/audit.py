@@ -27,7 +27,7 @@ from province import database
 from province.errors import ProvinceError
 from province.files import write_atomically
 from province.identifiers import Identifier, canonical
-from province.keystore import AUDIT_HEAD, Absent, KeyDamaged, Keystore
+from province.keystore import AUDIT_HEAD, Absent, KeyDamaged, Keystore, KeystoreAway
 from province.layout import Layout
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
@@ -288,12 +288,23 @@ def _check_second(row: sqlite3.Row, name: str, officers: dict[str, Ed25519Public
 
 
 def _told_head(keystore: Keystore) -> tuple[int, bytes] | str:
-    """The number and hash of the newest line as the keystore says, or what is wrong with its word."""
+    """The number and hash of the newest line as the keystore says, or what is wrong with its word.
+
+    Raises:
+        KeystoreAway: it cannot be told now; that is no word about the log.
+    """
     keystore.check()
+    file = _head_file(keystore)
     try:
-        told = json.loads(_head_file(keystore).read_bytes())
+        told = json.loads(file.read_bytes())
         return int(told["number"]), bytes.fromhex(told["hash"])
     except FileNotFoundError:
+        keystore.check()  # taken away just now?
         return "not there"
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        raise KeystoreAway(
+            f"{file}: cannot be read now ({error.strerror}). Nothing was entered or shown: do it again. If its disk has lost it for good, "
+            "move it away: the next look then says for ever that it is not there."
+        ) from None
+    except (ValueError, KeyError, TypeError):
         return "not readable"

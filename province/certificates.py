@@ -82,6 +82,12 @@ def revoke_given(connection: sqlite3.Connection, name: DeviceName, given: Iterab
     )
 
 
+def revoked(connection: sqlite3.Connection, now_ms: int) -> set[int]:
+    """The serial numbers of the revoked certificates that have not run out by themselves, as the register has them."""
+    rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,))
+    return {int(row["serial"]) for row in rows}
+
+
 def listed(layout: Layout) -> set[int]:
     """The serial numbers on the list of revoked certificates as it is written now; none when there is no list that can be read."""
     try:

@@ -34,6 +34,7 @@ from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
 from province.receipt_ranges import Outcome, build
 from province.register import Register, Stored
+from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _BATCH_MOST = 200
@@ -99,7 +100,8 @@ class Collector:
         self._trust_clock = trust_clock
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._connection = 0
-        self._flooded = 0
+        self._seldom = Seldom()
+        self._troubles: dict[str, str] = {}
         self._latest_day_ms = 0
         self._publish_keyring = threading.Event()
         self._stopping = threading.Event()
@@ -120,9 +122,8 @@ class Collector:
     def _enqueue(self, arrived: Arrived) -> None:
         # The broker keeps to its limit of unacknowledged messages with QoS 1; QoS 0 knows no limit, and no entry is sent so.
         if arrived.handle[1] == 0 and self._queue.qsize() >= _WAITING_MOST:
-            self._flooded += 1
-            if self._flooded.bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
-                _log.warning("dropped %d messages sent with QoS 0 while the queue was full", self._flooded)
+            if count := self._seldom.worth_a_line("dropped"):
+                _log.warning("dropped %d messages sent with QoS 0 while the queue was full", count)
             return
         self._queue.put(_Waiting(arrived, self._connection))
 
@@ -142,10 +143,10 @@ class Collector:
             batch = self._take()
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
-                self._look_after()
-                self._extend_keyring()
-                self._revoke_again()
-                self._erase_again()
+                self._step("not looked after", self._look_after)
+                self._step("keyring not extended", self._extend_keyring)
+                self._step("revocations not applied", self._revoke_again)
+                self._step("erasures not applied", self._erase_again)
             if self._publish_keyring.is_set():
                 self._publish_keyring.clear()
                 link.publish(Message(topics.KEYRING, self._office.signed, retain=True))
@@ -168,35 +169,41 @@ class Collector:
                 batch.append(item)
         return batch
 
+    def _step(self, what: str, work: Callable[[], None]) -> None:
+        """Does a part of each minute's work; what is away is waited for, the other parts are done, and each trouble is said once."""
+        try:
+            work()
+        except (OSError, ProvinceError, ValueError) as error:
+            if self._troubles.get(what) != (trouble := str(error)):
+                self._troubles[what] = trouble
+                _log.error("%s: %s; trying again each minute", what, trouble)
+        else:
+            if self._troubles.pop(what, None) is not None:
+                _log.info("no longer: %s", what)
+
     def _extend_keyring(self) -> None:
         try:
             if self._office.extend(now_ms()):
                 self._publish_keyring.set()
             self._latest_day_ms = self._office.latest_day_ms
         except (OSError, ProvinceError, ValueError) as error:
-            _log.error("keyring not extended: %s; it ends on %s", error, self._office.last_day)
+            raise ProvinceError(f"{error}; it ends on {self._office.last_day}") from None
 
     def _erase_again(self) -> None:
         """A register restored from a backup, or an entry sent again, may hold what was erased."""
-        try:
-            if erased := self._register.erase_again(self._keystore, now_ms()):
-                _log.warning("erased %d entries again that were erased before", erased)
-        except ProvinceError as error:
-            _log.error("erasures not applied: %s", error)
+        if erased := self._register.erase_again(self._keystore, now_ms()):
+            _log.warning("erased %d entries again that were erased before", erased)
 
     def _revoke_again(self) -> None:
         """A register or a list of revoked certificates restored from a backup may know nothing of a stolen device."""
-        try:
-            if revoked := self._register.revoke_again(self._keystore, now_ms()):
-                _log.warning("revoked %d devices and certificates again that were revoked before", revoked)
-            layout = Layout(self._keystore.folder.parent)
-            if lacking := revocations.missing_from_list(layout, self._keystore, now_ms()):
-                _log.error(
-                    "%s: %d revoked certificates are missing: it was restored. Start `gate-province admit` again, then reload the broker",
-                    layout.revocations, lacking,
-                )  # fmt: skip
-        except ProvinceError as error:
-            _log.error("revocations not applied: %s", error)
+        if revoked := self._register.revoke_again(self._keystore, now_ms()):
+            _log.warning("revoked %d devices and certificates again that were revoked before", revoked)
+        layout = Layout(self._keystore.folder.parent)
+        if lacking := revocations.missing_from_list(layout, self._keystore, now_ms()):
+            _log.error(
+                "%s: %d revoked certificates are missing: it was restored. Start `gate-province admit` again, then reload the broker",
+                layout.revocations, lacking,
+            )  # fmt: skip
 
     def _handle(self, batch: Sequence[_Waiting], link: Link) -> None:
         """Carries a batch all the way: commit, receipts, acknowledgements."""
@@ -262,9 +269,12 @@ class Collector:
         stored = [item for item in results if isinstance(item, Stored)]
         for item in results:
             if isinstance(item, Refused):
-                _log.warning("quarantined topic=%r reason=%s size=%d: %s", item.topic[:200], item.reason, len(item.payload), item.detail)
-            elif item.outcome.forked:
-                _log.warning("fork device=%s log=%s seq=%d", item.name, item.log.hex(), item.outcome.seq)
+                parsed = topics.parse(item.topic)  # nobody can send under a name for which there is no certificate
+                if count := self._seldom.worth_a_line(parsed and parsed[0], item.reason):
+                    what = item.topic[:200], item.reason, count, len(item.payload), item.detail
+                    _log.warning("quarantined topic=%r reason=%s count=%d size=%d: %s", *what)
+            elif item.outcome.forked and (count := self._seldom.worth_a_line(item.name, "fork")):
+                _log.warning("fork device=%s count=%d log=%s seq=%d", item.name, count, item.log.hex(), item.outcome.seq)
             self._report(item, committed_ms)
         repeated = sum(item.repeated for item in stored)
         _log.debug(

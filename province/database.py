@@ -34,6 +34,19 @@ def explain(error: sqlite3.Error, path: Path) -> RegisterBusy:
     return RegisterBusy(f"{path}: {advice.get(code, 'the database refuses: check its disk')} ({code})")
 
 
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Says what is wrong with the database in our words, for whatever reads or writes it.
+
+    Raises:
+        RegisterBusy: it cannot be read or written now.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from None
+
+
 def create(path: Path) -> None:
     """Makes an empty register, 0600.
 

@@ -7,22 +7,26 @@ from outside is a length, a bounded frame, and one parser (`edge_agent.joining`)
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge_agent import door_link, joining
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from province.errors import ProvinceError
+from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _GUESTS_MOST = 64
 _VISIT_S = 20.0  # whoever takes longer is shown out
 _ROOM_S = 1.0  # so long whoever was shown out to make room has to be gone
+_BREATH_S = 0.2  # before the next try when this machine has no room for a guest, who goes on waiting in front of the door
+_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Door:
         self._front: Callable[[], Front] = lambda: first
         self._guests = threading.BoundedSemaphore(_GUESTS_MOST)
         self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._seldom = Seldom()
         self._hands: dict[socket.socket, None] = {}  # by which a guest is shown out; who came first is first
         if address[0] or not socket.has_dualstack_ipv6():
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -74,6 +80,7 @@ class Door:
 
     def stop(self) -> None:
         """Closes the door; guests who are in are left to the process's end."""
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
@@ -84,14 +91,26 @@ class Door:
         while True:
             try:
                 guest, (host, *_) = self._server.accept()
-            except OSError:  # `stop` has closed it; anything else is the guest's trouble
-                if self._server.fileno() < 0 or not self._listens():
+            except OSError as error:  # `stop` has closed it; anything else is the guest's trouble, or this machine's
+                if self._closed.is_set() or self._server.fileno() < 0 or not self._listens():
                     return
+                if error.errno in _NO_ROOM:
+                    self._wait_for_room(error)
                 continue
             if not self._has_room():
                 guest.close()
                 continue
-            threading.Thread(target=self._receive, args=(guest, host), name="guest", daemon=True).start()
+            try:
+                threading.Thread(target=self._receive, args=(guest, host), name="guest", daemon=True).start()
+            except RuntimeError as error:  # no more threads
+                guest.close()
+                self._guests.release()
+                self._wait_for_room(error)
+
+    def _wait_for_room(self, error: Exception) -> None:
+        if count := self._seldom.worth_a_line():
+            _log.warning("no room for a guest here, %d times until now: %s. Give it more: LimitNOFILE, TasksMax", count, error)
+        self._closed.wait(_BREATH_S)
 
     def _has_room(self) -> bool:
         """Whether one more may come in. Who has been here longest makes room, else 64 who only hold the line keep everyone away."""
@@ -108,19 +127,10 @@ class Door:
         return bool(self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
     def _receive(self, guest: socket.socket, host: str) -> None:
-        hand = guest.dup()  # TLS takes the guest's own descriptor over
-        with self._lock:
-            self._hands[hand] = None
-        shown_out = threading.Timer(_VISIT_S, _show_out, (hand,))
-        shown_out.daemon = True
-        shown_out.start()
+        """Serves a guest, and gives the place on to the next one whatever happens."""
         try:
-            front = self._front()
-            with guest, front.context.wrap_socket(guest, server_side=True) as stream:
-                door_link.send_frame(stream, front.greeting)
-                door_link.send_frame(stream, front.answer(door_link.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
-                with contextlib.suppress(OSError):
-                    stream.unwrap()  # so that the answer is not cut off by a reset
+            with guest, self._within_time(guest):
+                self._serve_one(guest)
         except (Malformed, Forged) as error:
             _log.warning("turned away from=%s: %s", host, error)
         except ProvinceError as error:
@@ -130,11 +140,32 @@ class Door:
         except Exception as error:  # noqa: BLE001 - a request that meets a fault of ours must not end the process; no trace: it may hold data
             _log.error("internal error with a guest: %s", type(error).__name__)
         finally:
+            self._guests.release()
+
+    @contextlib.contextmanager
+    def _within_time(self, guest: socket.socket) -> Iterator[None]:
+        """Keeps a hand on a guest, by which it is shown out when its time is over or its place is needed."""
+        hand = guest.dup()  # TLS takes the guest's own descriptor over
+        shown_out = threading.Timer(_VISIT_S, _show_out, (hand,))
+        shown_out.daemon = True
+        with self._lock:
+            self._hands[hand] = None
+        try:
+            shown_out.start()
+            yield
+        finally:
             shown_out.cancel()
             with self._lock:
                 self._hands.pop(hand, None)
                 hand.close()
-            self._guests.release()
+
+    def _serve_one(self, guest: socket.socket) -> None:
+        front = self._front()
+        with front.context.wrap_socket(guest, server_side=True) as stream:
+            door_link.send_frame(stream, front.greeting)
+            door_link.send_frame(stream, front.answer(door_link.receive_frame(stream, joining.MAX_REQUEST_BYTES)))
+            with contextlib.suppress(OSError):
+                stream.unwrap()  # so that the answer is not cut off by a reset
 
 
 def _show_out(hand: socket.socket) -> None:

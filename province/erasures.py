@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -67,25 +67,32 @@ def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_m
         RegisterBusy: not erased; do it again.
     """
     keystore.check()
-    found = []
-    for file in sorted(keystore.erased("x").parent.glob("*.json")):
-        for org, device, log, seq, digest in _read(file):
-            row = connection.execute(
-                "SELECT id FROM entry WHERE org = ? AND device = ? AND log = ? AND seq = ? AND hash = ? AND erased_ms IS NULL",
-                (org, device, bytes.fromhex(log), seq, bytes.fromhex(digest)),
-            ).fetchone()
-            found += [] if row is None else [row["id"]]
-    if found:
-        with database.transaction(connection, path):
-            connection.executemany("DELETE FROM token WHERE entry_id = ?", [(row_id,) for row_id in found])
-            # an older register may still hold it unopened: it was opened since, and is not to be again
-            connection.executemany(
-                "UPDATE entry SET body = NULL, erased_ms = ?, status = replace(status, 'held', 'registered'), reason = NULL WHERE id = ?",
-                [(at_ms, row_id) for row_id in found],
-            )
-        with suppress(sqlite3.Error):
-            database.fold(connection)
+    with database.explained(path):
+        found = [row_id for file in sorted(keystore.erased("x").parent.glob("*.json")) for row_id in _there(connection, _read(file))]
+        if found:
+            with database.transaction(connection, path):
+                _erase(connection, found, at_ms)
+            with suppress(sqlite3.Error):
+                database.fold(connection)
     return len(found)
+
+
+def _there(connection: sqlite3.Connection, identities: Iterable[Identity]) -> Iterator[int]:
+    """The rows with these identities that are not erased."""
+    query = "SELECT id FROM entry WHERE org = ? AND device = ? AND log = ? AND seq = ? AND hash = ? AND erased_ms IS NULL"
+    for org, device, log, seq, digest in identities:
+        row = connection.execute(query, (org, device, bytes.fromhex(log), seq, bytes.fromhex(digest))).fetchone()
+        if row is not None:
+            yield row["id"]
+
+
+def _erase(connection: sqlite3.Connection, found: Iterable[int], at_ms: int) -> None:
+    connection.executemany("DELETE FROM token WHERE entry_id = ?", [(row_id,) for row_id in found])
+    # an older register may still hold it unopened: it was opened since, and is not to be again
+    connection.executemany(
+        "UPDATE entry SET body = NULL, erased_ms = ?, status = replace(status, 'held', 'registered'), reason = NULL WHERE id = ?",
+        [(at_ms, row_id) for row_id in found],
+    )
 
 
 def connect(layout: Layout, keystore: Keystore, at_ms: int) -> sqlite3.Connection:

@@ -83,9 +83,13 @@ class KeyringOffice:
         self._current = check(layout, self.signed)
 
     def sign_as(self, officer: Officer) -> None:
-        """Signs with this key and certificate from now on: they may have been renewed."""
-        self._officer = officer
+        """Signs with this key and certificate from now on: they may have been renewed.
+
+        Raises:
+            NotAProvince: the root's public key cannot be read; whoever signed before goes on.
+        """
         self._signer_ends_ms = read_certificate(officer.certificate, read_root_public(self._layout)).not_after_ms
+        self._officer = officer
 
     @property
     def current(self) -> Keyring:

@@ -82,10 +82,8 @@ class Register:
         Raises:
             RegisterBusy: it cannot be told now.
         """
-        try:
+        with database.explained(self.path):
             return devices.find(self._connection, name)
-        except sqlite3.Error as error:
-            raise database.explain(error, self.path) from None
 
     def latest_ms(self) -> int:
         """When the entry stored last was stored, milliseconds since 1970 UTC; 0 before the first.
@@ -93,10 +91,8 @@ class Register:
         Raises:
             RegisterBusy: it cannot be told now.
         """
-        try:
+        with database.explained(self.path):
             row = self._connection.execute("SELECT registered_ms FROM entry ORDER BY id DESC LIMIT 1").fetchone()
-        except sqlite3.Error as error:
-            raise database.explain(error, self.path) from None
         return 0 if row is None else int(row["registered_ms"])
 
     def erase_again(self, keystore: Keystore, at_ms: int) -> int:
@@ -105,10 +101,7 @@ class Register:
         Raises:
             KeystoreAway, ErasuresDamaged, RegisterBusy: as `erasures.reapply`.
         """
-        try:
-            return erasures.reapply(self._connection, self.path, keystore, at_ms)
-        except sqlite3.Error as error:
-            raise database.explain(error, self.path) from None
+        return erasures.reapply(self._connection, self.path, keystore, at_ms)
 
     def revoke_again(self, keystore: Keystore, at_ms: int) -> int:
         """Revokes what was revoked before and counts again; says how many devices and certificates.
@@ -116,10 +109,7 @@ class Register:
         Raises:
             KeystoreAway, NotNoted, RevocationsDamaged, RegisterBusy: as `revocations.reapply`.
         """
-        try:
-            return revocations.reapply(self._connection, self.path, keystore, at_ms)
-        except sqlite3.Error as error:
-            raise database.explain(error, self.path) from None
+        return revocations.reapply(self._connection, self.path, keystore, at_ms)
 
     def store(self, batch: Sequence[Taken | Refused], clock: Callable[[], int]) -> list[Stored | Refused]:
         """Stores a batch, all or nothing.

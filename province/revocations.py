@@ -147,17 +147,18 @@ def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_m
         KeystoreAway, NotNoted, RevocationsDamaged, RegisterBusy: it may not be done; do it again before you believe the register.
     """
     keystore.check()
-    for device in devices.revoked(connection):
-        if not is_revoked(keystore, device.public_key):
-            note(keystore, Revocation(device.name, device.public_key, at_ms, certificates_of(connection, device.public_key)))
-    found = noted(keystore)
-    if not any(_counts_again(connection, one) for one in found):
-        return 0
-    with database.transaction(connection, path):
-        return sum(
-            devices.revoke_key(connection, one.public_key) + certificates.revoke_given(connection, one.name, one.given, one.at_ms)
-            for one in found
-        )
+    with database.explained(path):
+        for device in devices.revoked(connection):
+            if not is_revoked(keystore, device.public_key):
+                note(keystore, Revocation(device.name, device.public_key, at_ms, certificates_of(connection, device.public_key)))
+        found = noted(keystore)
+        if not any(_counts_again(connection, one) for one in found):
+            return 0
+        with database.transaction(connection, path):
+            return sum(
+                devices.revoke_key(connection, one.public_key) + certificates.revoke_given(connection, one.name, one.given, one.at_ms)
+                for one in found
+            )
 
 
 def _counts_again(connection: sqlite3.Connection, one: Revocation) -> bool:
@@ -193,12 +194,18 @@ def missing_from_list(layout: Layout, keystore: Keystore, now_ms: int) -> int:
 def mend_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int) -> int:
     """Writes the list of revoked certificates again if it lacks some, and says how many it lacked; the broker must then read it.
 
+    Args:
+        layout: the province.
+        connection: of `connect`: what is noted in the keystore is in its register.
+        authority: signs the list.
+        now_ms: milliseconds since 1970 UTC.
+
     Raises:
-        KeystoreAway, RevocationsDamaged, RegisterBusy, OSError: it may lack some still.
+        RegisterBusy, OSError: it may lack some still.
     """
-    keystore = Keystore(layout.keystore)
-    with database.transaction(connection, layout.register):  # between the look and the writing no other list, with a probe on it
-        lacking = missing_from_list(layout, keystore, now_ms)
+    with database.transaction(connection, layout.register):  # one writer at a time: `revoke` puts a probe on the list
+        wanted = certificates.revoked(connection, now_ms)
+        lacking = len(wanted - certificates.listed(layout)) if wanted else 0
         if lacking:
             certificates.write_list(layout, connection, authority, now_ms)
     return lacking

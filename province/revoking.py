@@ -82,6 +82,20 @@ def reload_by_pid(layout: Layout) -> None:
         raise StillOpen(f"{layout.broker_pid}: names process {number}, which is {name}, not Mosquitto; it was left alone. {advice}")
 
 
+def have_it_read(layout: Layout, added: int) -> None:
+    """Has the broker read the list of revoked certificates, which has become longer, or says in the log who must."""
+    try:
+        reload_by_pid(layout)
+    except StillOpen:
+        _log.warning(
+            "%s: %d revoked certificates added, and no Mosquitto of ours runs here. Make the broker read it: copy it there if it is on "
+            "another machine, then `systemctl reload mosquitto`; RabbitMQ reads it by itself",
+            layout.revocations, added,
+        )  # fmt: skip
+    else:
+        _log.info("%s: %d revoked certificates added, and the broker was told to read it", layout.revocations, added)
+
+
 def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int:
     """Shuts a device out, for good.
 

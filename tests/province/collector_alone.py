@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from province_world import Log
@@ -39,7 +40,6 @@ def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None
         made: the first entry, if not the log's next one.
         trust_clock: as the collector's.
     """
-    office = KeyringOffice(layout, layout.read_settings(), load_officer(layout, Power.KEYRING))
     topic, left = log.scanner.name.topic(Leaf.ENTRIES), [*changes]
     results: list[Stored | Refused] = []
 
@@ -52,9 +52,33 @@ def delivered(layout: Layout, log: Log, *changes: str, made: bytes | None = None
             beneath.execute(left.pop(0))
         collector.on_event(Arrived(topic, log.append(), False, (1, 1)))
 
-    officer = load_officer(layout, Power.RECEIPTS)
     with Register(layout.register) as register:
-        collector = Collector(register, Keystore(layout.keystore), office, lambda: officer, seen, trust_clock=trust_clock)
+        collector = _collector(layout, register, seen, trust_clock=trust_clock)
         collector.on_event(Arrived(topic, made or log.append(), False, (1, 1)))
         collector.work(_Broker())
     return results[-1]
+
+
+def handed(layout: Layout, messages: Sequence[tuple[str, bytes]]) -> list[Stored | Refused]:
+    """Hands the collector messages, each with its topic, all at once; what became of each."""
+    results: list[Stored | Refused] = []
+
+    def seen(result: Stored | Refused, _committed_ms: int) -> None:
+        results.append(result)
+        if len(results) == len(messages):
+            collector.stop()
+
+    with Register(layout.register) as register:
+        collector = _collector(layout, register, seen)
+        for number, (topic, payload) in enumerate(messages, 1):
+            collector.on_event(Arrived(topic, payload, False, (number, 1)))
+        collector.work(_Broker())
+    return results
+
+
+def _collector(
+    layout: Layout, register: Register, seen: Callable[[Stored | Refused, int], None], *, trust_clock: bool = False
+) -> Collector:
+    office = KeyringOffice(layout, layout.read_settings(), load_officer(layout, Power.KEYRING))
+    officer = load_officer(layout, Power.RECEIPTS)
+    return Collector(register, Keystore(layout.keystore), office, lambda: officer, seen, trust_clock=trust_clock)

@@ -1,9 +1,10 @@
-"""The register moved away, replaced or on a full disk under a running collector: nothing is receipted that nobody would find again."""
+"""The register or more moved away, replaced or on a full disk under a collector: nothing is receipted that nobody would find again."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +62,32 @@ def test_a_register_moved_away_is_waited_for(layout: Layout, device: Scanner, wi
         [part] = connected.next_receipt().ranges
     assert (part.status, part.last_hash) == (Status.REGISTERED, envelope.envelope_hash(made))
     assert stored(layout)[1:] == [envelope.envelope_hash(made)]
+
+
+EACH_MOMENT = """
+import sys
+from province import __main__, collector
+collector._KEYRING_CHECK_S = 0.05
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.usefixtures("_broker")
+@pytest.mark.parametrize("lost, what", [("", "not looked after"), ("root.pub", "not looked after"), ("keystore", "erasures not applied")])
+def test_what_each_minutes_work_needs_is_waited_for_too(
+    layout: Layout, device: Scanner, witness: Scanner, tmp_path: Path, lost: str, what: str
+) -> None:
+    there, away, log = layout.root / lost, tmp_path / "away", Log.new(device)
+    minutes_of_moments = [sys.executable, "-c", EACH_MOMENT, "collect", str(layout.root), "--events"]
+    with Collecting(layout, minutes_of_moments) as collecting, session(device) as connected:
+        wait_for_keyring(witness)
+        there.rename(away)
+        collecting.wait_until_logged(f"{what}: ")
+        away.rename(there)
+        collecting.wait_until_logged(f"no longer: {what}")
+        [part] = connected.deliver(log.append())
+        assert collecting.log().count(f"{what}: ") == 1, "said once, however often it was tried"
+    assert part.status is Status.REGISTERED
 
 
 @pytest.mark.usefixtures("_broker")
