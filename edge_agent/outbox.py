@@ -97,6 +97,21 @@ class Backlog:
         return self.head if self.head.seq > 0 else self.before
 
 
+def files_of(path: Path) -> Iterator[Path]:
+    """The outbox's files, there or not: itself, and what lies beside it and belongs to it, the agent's note of damage too."""
+    return (path.with_name(path.name + suffix) for suffix in ("", *SIDE_SUFFIXES))
+
+
+def remove(path: Path) -> None:
+    """Deletes an outbox that nobody needs any more, with all that belongs to it; the caller makes the folder stay.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for file in files_of(path):
+        file.unlink(missing_ok=True)
+
+
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """Opens the file for one end; `synchronous` is SQLite's setting of that name.
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity, set_aside, stored_keyring
+from edge_agent import identity, outbox, set_aside, stored_keyring
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import LogHead
@@ -21,7 +21,6 @@ from edge_agent.recorder import Recorder
 
 DOCUMENT = "resetting"
 _CAPACITY_BYTES = 1_000_000  # nothing is appended here
-_SUFFIXES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +102,7 @@ def _forget_identity(state: Path, plan: Plan) -> None:
 
 
 def _begin_new_log(state: Path, former: dict[str, Any]) -> None:
-    for suffix in _SUFFIXES:
-        with suppress(FileNotFoundError):
-            (state / (OUTBOX_FILE + suffix)).unlink()
+    outbox.remove(state / OUTBOX_FILE)  # with the agent's note of damage, on which the new one would not open
     set_aside.remove_older(state, 0)  # the former owner's, of which all that waited has its receipt or was thrown away
     sync_folder(state)
     if "log" in former:

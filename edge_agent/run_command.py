@@ -105,11 +105,6 @@ def _identity(settings: Settings) -> identities.Identity | None:
     return None
 
 
-def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
-    WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
-    return identities.load(settings.device.state)
-
-
 def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -119,15 +114,16 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         work.put(Stop())
 
     stop_when_asked(stop)
-    identity = identity or _join(settings, stopping)
+    if identity is None:
+        WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
     status = _StatusFile(settings.device.runtime)
     try:
         while True:
             work = queue.SimpleQueue()  # what the connection before still tells is of no account
-            if stopping.is_set():
+            if stopping.is_set():  # whoever ends needs no key: its token may be away by now
                 return
-            _carry(settings, identity, work, stopping, status)
-            identity = identities.load(settings.device.state)  # a ticket has moved us: maybe to another broker and door
+            _carry(settings, identity or identities.load(settings.device.state), work, stopping, status)
+            identity = None  # a ticket has moved us: maybe to another broker and door
     finally:
         status.remove()
 
@@ -208,6 +204,7 @@ def _run_alone(settings: Settings) -> int:
     except Stopped:
         return 0
     except (OSError, identities.BadIdentity, identities.NotEnrolled) as error:
-        log.error("%s: its files cannot be used: %s. Enrol this device again", settings.device.state, error)  # noqa: TRY400 - the same
+        away = isinstance(error, identities.KeyAway)
+        log.error("%s", error if away else f"{settings.device.state}: its files cannot be used: {error}. Enrol this device again")  # noqa: TRY400 - the same
         return 1
     return 0

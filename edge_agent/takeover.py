@@ -79,7 +79,9 @@ def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
         former = documents.get(identity.FORMER)
     finally:
         documents.close()
-    if former is None or (former["org"], former["device"]) == (name.org, name.device):
+    if former is None or "org" not in former:  # it was nobody, or nobody knows who: no other name that its last log could be of
+        return
+    if (former["org"], former["device"]) == (name.org, name.device):
         return
     waits = backlog(state)
     if waits is not None and waits.head.seq == 0:

@@ -10,11 +10,13 @@ import agent_shell
 import pytest
 import uplink_world
 from agent_shell import enrolled, gate_agent, running
+from joining_scenarios import GATES, join_at
 from real_broker import Broker, Config, Listener, free_port
 from sealed_examples import NAME, RECEIPTS_OFFICER, WAIT_S, filled
+from soft_token import needs_softhsm, soft_token
 from uplink_world import ENTRIES, RECEIPTS, STATUS
 
-from edge_agent import envelope, receipt
+from edge_agent import device_keys, envelope, receipt
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME
@@ -72,6 +74,20 @@ def test_it_says_that_no_broker_is_there_and_ends_promptly_when_told(settings: C
         assert second.returncode == 1
         assert f"another gate-agent (process {agent.process.pid})" in second.stderr
         assert agent.end(how) == 0
+
+
+@needs_softhsm
+def test_a_stop_needs_no_key_and_a_start_says_that_it_is_away(settings: Config) -> None:
+    with soft_token(settings.file.parent / "token") as token:
+        device_keys.load_or_make(settings.state, token.uri)
+        join_at(GATES[0], settings.state)
+        with running(settings) as agent:
+            agent.until("carrying entries")
+            token.unplug()
+            assert agent.end() == 0
+        assert "Enrol" not in agent.log()
+        done = gate_agent("run", "--config", settings.file)
+        assert (done.returncode, "check that it is plugged in" in done.stderr, "Enrol" in done.stderr) == (1, True, False), done.stderr
 
 
 def test_a_runtime_folder_that_cannot_be_made_is_exit_code_1(settings: Config) -> None:

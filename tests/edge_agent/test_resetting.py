@@ -18,7 +18,7 @@ from edge_agent import device_keys, enrol, envelope, identity, reset, resetting,
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.documents import Documents
 from edge_agent.entry import Header, LogHead
-from edge_agent.outbox import FILE_NAME
+from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.topics import DeviceName
 
 settings = agent_shell.settings
@@ -132,3 +132,15 @@ def test_damaged_documents_do_not_keep_a_device_from_being_reset(tmp_path: Path)
         (tmp_path / (DOCUMENTS + suffix)).write_bytes(b"torn")
     assert reset.reset(tmp_path, discard=5, new_keys=False).former == "nobody"
     assert not is_member(tmp_path)
+
+
+@pytest.mark.parametrize("cut_before", [False, True])
+def test_a_note_of_damage_does_not_outlive_the_outbox_it_was_about(tmp_path: Path, cut_before: bool) -> None:
+    head = cut_short(tmp_path) if cut_before else member(tmp_path)
+    (tmp_path / (FILE_NAME + DAMAGE_NOTE)).touch()  # the agent met damage, and firmware has not started since
+    if cut_before:
+        assert resetting.finish(tmp_path)
+    else:
+        reset.reset(tmp_path, discard=5, new_keys=False)
+    assert not resetting.finish(tmp_path)
+    assert first_entry(tmp_path, NAME).predecessor == head
