@@ -78,7 +78,7 @@ def install(membership: Membership, root: Ed25519PublicKey, keys: DeviceKeys, st
     documents = Documents(state)
     try:
         takeover.refuse(state, takeover.enrolment_now(documents), membership.name, root_text, same_key=True)
-        takeover.forget_strange_predecessor(state, membership.name)
+        takeover.forget_strange_predecessor(state, root_text)
         folder = state / identity.FOLDER
         write_private(folder / identity.TLS_CERTIFICATE, certificate.public_bytes(Encoding.PEM))
         write_private(folder / identity.BROKER_CA, authority_pem)
