@@ -18,9 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from cryptography import x509
-
-from edge_agent import device_keys, joining, knock, membership, stored_keyring
+from edge_agent import device_keys, joining, knock, known_time, membership
 from edge_agent.broker_link import Message
 from edge_agent.cose import Forged
 from edge_agent.identity import BadIdentity, Identity
@@ -77,7 +75,7 @@ class CertificateKeeper:
         self._let_in = threading.Event()
         self._trouble = ""
         self._stopped = False
-        self._certificate = self._read()
+        self._certificate = known_time.read_certificate(identity.endpoint.certificate_file)
 
     def use(self, link: Link) -> None:
         """Names the connection whose certificate it is."""
@@ -88,12 +86,6 @@ class CertificateKeeper:
         self._stopped = True
         self._let_in.set()
 
-    def _read(self) -> x509.Certificate | None:
-        try:
-            return x509.load_pem_x509_certificate(self._identity.endpoint.certificate_file.read_bytes())
-        except (OSError, ValueError):
-            return None  # the link says so, with its file
-
     def _begin_and_end_ms(self) -> tuple[int, int]:
         if self._certificate is None:
             return (0, 0)
@@ -101,12 +93,8 @@ class CertificateKeeper:
         return int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
 
     def known_ms(self) -> int:
-        """The latest time this device has proof of: its clock may stand at 1970, but certificate and keyring were signed some day."""
-        try:
-            issued_ms = stored_keyring.read(self._state, self._identity.root).issued_ms
-        except (stored_keyring.NoKeyring, OSError):
-            issued_ms = 0
-        return max(issued_ms, self._begin_and_end_ms()[0])
+        """The latest time this device has proof of."""
+        return known_time.known_ms(self._state, self._identity.root, self._certificate)
 
     def _now_ms(self) -> int:
         return max(self._wall_ms(), self.known_ms())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from edge_agent.endpoint import Endpoint
+from edge_agent import known_time
 from edge_agent.entry import Clock
 from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, Identity
 from firmware.time_sense import Now
@@ -114,10 +115,18 @@ def _wrong_files(state: Path) -> Iterator[str]:
             yield f"{file.name}: {error.strerror}"
 
 
-def check_broker(endpoint: Endpoint) -> Finding:
-    """Whether the broker can be reached and lets us in; signs nobody in."""
+def check_broker(identity: Identity, state: Path) -> Finding:
+    """Whether the broker can be reached and lets us in; signs nobody in.
+
+    Args:
+        identity: who asks.
+        state: the state folder: what is kept there bounds the time where the clock is wrong (decision 0062).
+    """
     from edge_agent.broker_probe import NotLetIn, Unreachable, probe  # noqa: PLC0415 - with --offline nobody needs MQTT
 
+    mine = identity.endpoint
+    certificate = known_time.read_certificate(mine.certificate_file)
+    endpoint = replace(mine, known_ms=lambda: known_time.known_ms(state, identity.root, certificate))
     try:
         version = probe(endpoint)
     except Unreachable as error:  # people pass all the same: design.md, "Failure table"

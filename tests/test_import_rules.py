@@ -11,8 +11,8 @@ WIRE = {
     "envelope", "fields", "joining", "keyring", "logs", "private_files", "process_lock", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
-    "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
-    "pages", "recorder", "resetting", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
+    "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time", "outbox",
+    "outbox_view", "pages", "recorder", "resetting", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

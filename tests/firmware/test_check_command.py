@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import checked_world
@@ -85,6 +87,28 @@ def test_a_province_that_does_not_know_us_is_a_fault(
     assert "does not accept our certificate" in found["broker"]["detail"]
 
 
+def test_a_clock_that_stands_before_the_keyring_makes_no_fault_of_a_good_broker(
+    enrolled: Enrolled, reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its certificate is of a time to which this clock has not come: as at 1970, where the agent connects all the same (decision 0062)."""
+    days = 30 * 86_400_000
+    authority = Authority()
+    authority.ahead = timedelta(milliseconds=days)
+    later = Broker(tmp_path / "broker", authority)
+    authority.ahead = timedelta()  # the broker's own clock is right, and so is our certificate
+    certify(enrolled, authority, later.port)
+    later.start()
+    try:
+        config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+        _exit_code, found = check(config, capsys)
+        assert (verdicts(found)["broker"], "not yet valid" in found["broker"]["detail"]) == ("fault", True)
+        enrolled.offer(enrolled.province.keyring(2, issued_ms=time.time_ns() // 1_000_000 + days))
+        _exit_code, found = check(config, capsys)
+        assert verdicts(found)["broker"] == "ok", found["broker"]
+    finally:
+        later.end()
+
+
 def test_the_table_says_what_to_do_next(enrolled: Enrolled, capsys: pytest.CaptureFixture[str]) -> None:
     config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"})
     assert main(["check", "--config", str(config), "--offline"]) == 1
@@ -149,7 +173,7 @@ def test_a_broker_check_that_hangs_holds_nobody_up(
 ) -> None:
     hanging = threading.Event()
     monkeypatch.setattr(self_test, "_BROKER_S", 0.05)
-    monkeypatch.setattr(self_test, "check_broker", lambda _endpoint: hanging.wait())
+    monkeypatch.setattr(self_test, "check_broker", lambda _identity, _state: hanging.wait())
     config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
     exit_code, found = check(config, capsys)
     hanging.set()
