@@ -147,6 +147,22 @@ class Documents:
         found = self._database.get(where("name") == name)
         return None if found is None or isinstance(found, list) else found["value"]
 
+    def get_sure(self, name: str) -> dict[str, Any] | None:
+        """As `get`, for whoever decides something by it: a newest version that is away for a moment is asked for again.
+
+        Raises:
+            DocumentsDamaged: both versions of the file are torn.
+            OSError: it comes and goes.
+        """
+        with suppress(OSError):
+            return self._confirmed(name)
+        return self._confirmed(name)
+
+    def _confirmed(self, name: str) -> dict[str, Any] | None:
+        found = self.get(name)
+        self._storage.confirm()
+        return found
+
     def put(self, name: str, value: Mapping[str, Any]) -> None:
         """Stores a document under its name, replacing the one before; on disk to stay when it returns."""
         self.change(name, lambda _before: value)
@@ -162,9 +178,7 @@ class Documents:
             DocumentsDamaged: both versions of the file are torn.
         """
         with _WRITING:
-            before = self.get(name)
-            self._storage.confirm()
-            value = change(before)
+            value = change(self.get_sure(name))
             if value is not None:
                 self._database.upsert({"name": name, "value": dict(value)}, where("name") == name)
 

@@ -182,6 +182,6 @@ def _enrolment(state: Path) -> dict[str, Any] | None:
         raise NotEnrolled(f"{state}: no such folder. Enrol this device first: gate-agent enrol BUNDLE")
     documents = Documents(state)
     try:
-        return documents.get(ENROLMENT)
+        return documents.get_sure(ENROLMENT)
     finally:
         documents.close()

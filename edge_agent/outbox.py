@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_agent.carving import broken_wal
 from edge_agent.entry import HASH_BYTES, LOG_BYTES, LogHead
@@ -32,7 +32,6 @@ FILE_NAME = "outbox.sqlite"
 _BUSY_S = 5.0
 _LOOK_AGAIN_S = 0.05
 DAMAGE_NOTE = "-damaged"  # suffix of the note that the agent leaves for firmware
-SIDE_SUFFIXES = ("-wal", "-shm", DAMAGE_NOTE)  # what lies beside the file and belongs to it
 
 
 class OutboxError(Exception):
@@ -97,9 +96,25 @@ class Backlog:
         return self.head if self.head.seq > 0 else self.before
 
 
-def files_of(path: Path) -> Iterator[Path]:
-    """The outbox's files, there or not: itself, and what lies beside it and belongs to it, the agent's note of damage too."""
-    return (path.with_name(path.name + suffix) for suffix in ("", *SIDE_SUFFIXES))
+class Files(NamedTuple):
+    """An outbox's files, each of which may be there or not.
+
+    Attributes:
+        main: the file that gives the others their names.
+        wal: its write-ahead log.
+        shared: what SQLite's connections share; holds nothing.
+        damage_note: left by the agent for firmware.
+    """
+
+    main: Path
+    wal: Path
+    shared: Path
+    damage_note: Path
+
+
+def files_of(path: Path) -> Files:
+    """All that belongs to an outbox, the main file first."""
+    return Files(path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", DAMAGE_NOTE)))
 
 
 def remove(path: Path) -> None:
@@ -160,7 +175,7 @@ def _refuse_when_broken(path: Path) -> None:
 
     The other end may be writing just now: what is broken must be so twice, at the same place.
     """
-    wal = path.with_name(path.name + "-wal")
+    wal = files_of(path).wal
     try:
         if wal.stat().st_size and not path.stat().st_size:  # SQLite would throw the log away
             raise OutboxDamaged(f"{path}: empty beside a write-ahead log that is not")

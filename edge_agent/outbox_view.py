@@ -7,11 +7,11 @@ from pathlib import Path
 
 from edge_agent.outbox import (
     APPLICATION_ID,
-    DAMAGE_NOTE,
     Backlog,
     OutboxDamaged,
     OutboxError,
     explaining,
+    files_of,
     opened_to_read,
     read_backlog,
 )
@@ -60,7 +60,7 @@ def look_into(path: Path) -> OutboxView:
 def _wal_bytes(path: Path) -> int | None:
     """How long the write-ahead log is; None when there is none, which there is as long as somebody has the outbox open."""
     try:
-        return path.with_name(path.name + "-wal").stat().st_size
+        return files_of(path).wal.stat().st_size
     except OSError:
         return None
 
@@ -85,4 +85,4 @@ def _looked(path: Path, *, by_itself: bool) -> OutboxView:
         row = connection.execute("SELECT envelope FROM sealed ORDER BY ordinal LIMIT 1").fetchone()
     if row is not None and not isinstance(row[0], bytes):
         raise OutboxDamaged(f"{path}: a row is not an entry")
-    return OutboxView(backlog, None if row is None else row[0], path.with_name(path.name + DAMAGE_NOTE).exists())
+    return OutboxView(backlog, None if row is None else row[0], files_of(path).damage_note.exists())

@@ -115,7 +115,7 @@ def _agreed(state: Path, discard: int, *, new_keys: bool) -> Plan:
 def _former(documents: Documents, last: LogHead | None) -> dict[str, Any]:
     """Who the device was and its last entry; what an earlier reset noted stays where there is nothing newer."""
     now = takeover.enrolment_now(documents)  # sets damaged documents aside
-    noted = dict(documents.get(identity.FORMER) or {})
+    noted = dict(documents.get_sure(identity.FORMER) or {})
     if now is not None:
         if noted.get("root", now["root"]) != now["root"]:
             noted.clear()  # the log was of the province before this one

@@ -5,6 +5,7 @@ Half of it would be worse than none: a device that is nobody's with the log of t
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ from edge_agent import identity, outbox, set_aside, stored_keyring
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import LogHead
+from edge_agent.identity import Identity
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import alone
 from edge_agent.recorder import Recorder
 
+log = logging.getLogger(__name__)
 DOCUMENT = "resetting"
 _CAPACITY_BYTES = 1_000_000  # nothing is appended here
 
@@ -54,7 +57,7 @@ def carry_out(state: Path, plan: Plan) -> None:
 def unfinished(state: Path) -> Plan | None:
     """A reset that was cut short, None when there is none."""
     with suppress(DocumentsDamaged), closing(Documents(state)) as documents:  # a write that is cut short damages nothing
-        noted = documents.get(DOCUMENT)
+        noted = documents.get_sure(DOCUMENT)
         return None if noted is None else Plan(**noted)
     return None
 
@@ -76,6 +79,20 @@ def finish(state: Path) -> bool:
         with closing(Documents(state)) as documents:
             _carry_on(state, documents, plan)
     return True
+
+
+def identity_now(state: Path) -> Identity | None:
+    """Who this device is once a reset that was cut short is finished, None when it belongs to nobody yet.
+
+    Raises:
+        identity.BadIdentity: see `identity.load`.
+        OSError: the folder cannot be written.
+    """
+    if finish(state):
+        log.warning("the reset of this device had been cut short; now it is done")
+    with suppress(identity.NotEnrolled):
+        return identity.load(state)
+    return None
 
 
 def _carry_on(state: Path, documents: Documents, plan: Plan) -> None:

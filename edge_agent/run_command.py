@@ -96,15 +96,6 @@ class _StatusFile:
             self._path.unlink(missing_ok=True)
 
 
-def _identity(settings: Settings) -> identities.Identity | None:
-    """Who we are, None when this device belongs to nobody yet."""
-    if resetting.finish(settings.device.state):
-        log.warning("the reset of this device had been cut short; now it is done")
-    with contextlib.suppress(identities.NotEnrolled):
-        return identities.load(settings.device.state)
-    return None
-
-
 def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -187,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_alone(settings: Settings) -> int:
     try:
-        identity = _identity(settings)
+        identity = resetting.identity_now(settings.device.state)
     except identities.BadIdentity as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 1 if isinstance(error, identities.KeyAway) else 2

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import set_aside
+from edge_agent import outbox, set_aside
 from edge_agent.carving import copy
 from edge_agent.disk import sync_folder
 from edge_agent.finds import Finds, Sql, heads_of
-from edge_agent.outbox import SIDE_SUFFIXES, OutboxDamaged, OutboxUnread
+from edge_agent.outbox import OutboxDamaged, OutboxUnread
 from edge_agent.pages import Pages, RawFile
 from edge_agent.recorder import Recorder
 
@@ -84,8 +84,7 @@ def _set_aside(path: Path, wall_ms: int) -> Path:
         else:
             main.touch(0o600)
     if not path.exists():
-        for suffix in SIDE_SUFFIXES:
-            side = path.with_name(path.name + suffix)
+        for side in outbox.files_of(path):
             if side.exists():
                 side.rename(folder / side.name)
     sync_folder(path.parent)
@@ -95,7 +94,8 @@ def _set_aside(path: Path, wall_ms: int) -> Path:
 def _opened(folder: Path, name: str, undo: ExitStack) -> list[RawFile]:
     """The damaged file and its write-ahead log, as far as there is anything in them."""
     found = []
-    for file in (folder / name, folder / f"{name}-wal"):
+    aside = outbox.files_of(folder / name)
+    for file in (aside.main, aside.wal):
         if file.exists() and file.stat().st_size:
             found.append(RawFile(file))
             undo.callback(found[-1].close)
@@ -149,8 +149,7 @@ def _open_new(path: Path, capacity_bytes: int, keep_free_bytes: int) -> Recorder
     try:
         return Recorder(path, capacity_bytes, keep_free_bytes)
     except OutboxDamaged:
-        for suffix in ("", *SIDE_SUFFIXES):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        outbox.remove(path)
         return Recorder(path, capacity_bytes, keep_free_bytes)
 
 

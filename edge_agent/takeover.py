@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity
+from edge_agent import identity, outbox
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.forwarder import Forwarder
 from edge_agent.outbox import FILE_NAME as OUTBOX_FILE
@@ -21,7 +21,7 @@ class AlreadyEnrolled(Exception):
 def enrolment_now(documents: Documents) -> dict[str, Any] | None:
     """The enrolment in force, None when there is none; damaged documents are set aside: enrolling again is the way out of that."""
     try:
-        return documents.get(identity.ENROLMENT)
+        return documents.get_sure(identity.ENROLMENT)
     except DocumentsDamaged:
         documents.set_aside()
         return None
@@ -34,8 +34,8 @@ def backlog(state: Path) -> Backlog | None:
         AlreadyEnrolled: it cannot be told.
     """
     try:
-        with closing(Forwarder(state / OUTBOX_FILE)) as outbox:
-            return outbox.backlog()
+        with closing(Forwarder(state / OUTBOX_FILE)) as forwarder:
+            return forwarder.backlog()
     except FileNotFoundError:
         return None
     except OutboxError as error:
@@ -81,7 +81,7 @@ def forget_strange_predecessor(state: Path, root: str) -> None:
     """
     documents = Documents(state)
     try:
-        former = documents.get(identity.FORMER)
+        former = documents.get_sure(identity.FORMER)
     finally:
         documents.close()
     if (
@@ -89,7 +89,5 @@ def forget_strange_predecessor(state: Path, root: str) -> None:
     ):  # it was nobody, or nobody knows whose: no other province that would know the log
         return
     waits = backlog(state)
-    if waits is not None and waits.head.seq == 0:
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                (state / (OUTBOX_FILE + suffix)).unlink()
+    if waits is not None and waits.head.seq == 0 and not waits.entries:
+        outbox.remove(state / OUTBOX_FILE)

@@ -51,7 +51,7 @@ class GateState:
     def _stored(self) -> bool:
         documents = Documents(self._folder, FILE_NAME)
         try:
-            stored = documents.get(DOCUMENT)
+            stored = documents.get_sure(DOCUMENT)
         except DocumentsDamaged:
             documents.set_aside()
             log.error("%s: torn, and set aside: the gate is open; if it was closed, close it again", documents.path)  # noqa: TRY400

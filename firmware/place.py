@@ -32,7 +32,7 @@ class WatchedPlace:
             if stamp == self._stamp:
                 return False
             with closing(Documents(self._state)) as documents:
-                enrolled = documents.get(ENROLMENT)
+                enrolled = documents.get_sure(ENROLMENT)
             if enrolled is not None and tuple(enrolled.get(key) for key in ("org", "device", "site", "gate")) != self._ours:
                 return True
             self._stamp = stamp

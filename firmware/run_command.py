@@ -6,7 +6,6 @@ import argparse
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from drivers.errors import DriverError
@@ -62,15 +61,6 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
         identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
 
 
-def _identity(settings: Settings) -> Identity | None:
-    """Who we are, None when this device belongs to nobody yet."""
-    if resetting.finish(settings.device.state):
-        log.warning("the reset of this device had been cut short; now it is done")
-    with suppress(identities.NotEnrolled):
-        return identities.load(settings.device.state)
-    return None
-
-
 def run(args: argparse.Namespace) -> int:
     """Runs the gate; 0 after a stop, 1 when a device, the disk or the token with the key refuses, 2 for a configuration error."""
     logs.configure(verbose=args.verbose)
@@ -95,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
     try:
-        identity = _identity(settings)
+        identity = resetting.identity_now(settings.device.state)
     except (identities.BadIdentity, DocumentsDamaged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 1 if isinstance(error, identities.KeyAway) else 2

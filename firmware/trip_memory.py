@@ -59,7 +59,7 @@ class TripMemory:
         """
         with contextlib.closing(Documents(self._state, FILE_NAME)) as documents:
             try:
-                noted = documents.get(_DOCUMENT)
+                noted = documents.get_sure(_DOCUMENT)
             except DocumentsDamaged as error:
                 log.warning("%s", error)
                 documents.set_aside()

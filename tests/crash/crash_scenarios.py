@@ -16,6 +16,7 @@ import document_scenarios
 import joining_scenarios
 import outbox_scenarios
 import province_scenarios
+import reset_scenarios
 import salvage_scenarios
 import spoilt_scenarios
 
@@ -44,6 +45,8 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "admission": province_scenarios.admit,
     "join": joining_scenarios.joining_by_ticket,
     "renewal": joining_scenarios.renewal,
+    "reset": reset_scenarios.for_another_owner,
+    "reset: new keys": reset_scenarios.with_new_keys,
 }
 SPOILT: dict[str, Callable[..., None]] = {
     "no fsync": spoilt_scenarios.no_fsync,

@@ -10,7 +10,7 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,8 @@ from pathlib import Path
 import aftermath
 import crash_province
 import province_aftermath
+import reset_aftermath
+import reset_scenarios
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
 from crash_scenarios import AGAIN
@@ -39,6 +41,11 @@ _CHECKS: dict[str, Check] = {
     **province_aftermath.CHECKS,
     "join": check_membership,
     "renewal": check_membership,
+    **reset_aftermath.CHECKS,
+}
+_PREPARED: dict[str, Callable[[Path], None]] = {
+    **dict.fromkeys(province_aftermath.CHECKS, crash_province.found),
+    **dict.fromkeys(reset_aftermath.CHECKS, reset_scenarios.found),
 }
 
 
@@ -70,7 +77,7 @@ def _run(scenario: str, folder: Path, *bundles: Path) -> list[Call]:
 
 
 def record(scenario: str, folder: Path) -> Trace:
-    """Runs a scenario once under strace, in an empty folder, or in one with a province just founded.
+    """Runs a scenario once under strace, in an empty folder, or in one with a province or a member just made.
 
     Raises:
         system_calls.CannotTrace: it failed.
@@ -79,8 +86,8 @@ def record(scenario: str, folder: Path) -> Trace:
     root.mkdir()
     bundles = _write_bundles(folder) if scenario == "enrolment" else []
     before = {}
-    if scenario in province_aftermath.CHECKS:
-        crash_province.found(root)
+    if (prepare := _PREPARED.get(scenario)) is not None:
+        prepare(root)
         before = crash_province.image_of(root)
     return Trace(scenario, _run(scenario, folder, *bundles), str(root), before, bundles=tuple(bundles))
 

@@ -16,7 +16,8 @@ from edge_agent import device_keys, identity, stored_keyring
 from edge_agent.identity import BadIdentity, Identity, NotEnrolled
 
 
-def _key(state: Path) -> str:
+def key_of(state: Path) -> str:
+    """The public half of its signing key."""
     return device_keys.load(state).signing.public_key().public_bytes_raw().hex()
 
 
@@ -28,7 +29,12 @@ def _fits(who: Identity, state: Path) -> dict[str, str]:
     return {"gate": who.gate, "certificate": f"{certificate.serial_number:x}"}
 
 
-def _member(state: Path) -> dict[str, str] | None:
+def member_at(state: Path) -> dict[str, str] | None:
+    """What the device is, all of whose parts belong together; None when it is nobody's.
+
+    Raises:
+        Broken: they do not.
+    """
     try:
         who = identity.load(state)
     except NotEnrolled:
@@ -51,12 +57,12 @@ def _outcome(now: dict[str, str] | None, allowed: list[Any]) -> Outcome:
 def check_membership(folder: Path, promises: Promised) -> Outcome:
     """The device has the key of its label and is who it was, or who it was to become; a ticket makes either whole."""
     state, key = folder / STATE, promises.key[0]
-    if key is not None and (not state.is_dir() or _key(state) != key):
+    if key is not None and (not state.is_dir() or key_of(state) != key):
         raise Broken(Outcome.LOST, "the key of the label is gone")
-    outcome = _outcome(_member(state), promises.member)
+    outcome = _outcome(member_at(state), promises.member)
     become = join_at((promises.member[-1] or {"gate": GATES[0]})["gate"], state)
-    if _member(state) != become:
+    if member_at(state) != become:
         raise Broken(Outcome.SHUT, "joined again, it is not whole")
-    if key is not None and _key(state) != key:
+    if key is not None and key_of(state) != key:
         raise Broken(Outcome.LOST, "joined again, it has another key")
     return outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import stat
 import threading
@@ -14,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import WAIT_S, brief
+from unread_documents import unreadable
 
-from edge_agent import documents as documents_module
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 
 OLD, NEW = {"counter": 1, "name": "Chợ"}, {"counter": 2, "name": "Bến xe"}
@@ -167,20 +166,6 @@ def test_the_file_can_be_read_by_a_person(tmp_path: Path) -> None:
 # ── sectors that the card does not give ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def unreadable(monkeypatch: pytest.MonkeyPatch, file: Path, times: int) -> None:
-    """Lets a file's bytes not be given so many times, and never longer than until another takes its place."""
-    real, left, itself = documents_module._bytes_of, [times], file.stat().st_ino
-    file.with_name("held").hardlink_to(file)  # so that no other file gets its number
-
-    def failing(asked: Path) -> bytes:
-        if asked.exists() and asked.stat().st_ino == itself and left[0]:
-            left[0] -= 1
-            raise OSError(errno.EIO, "Input/output error", str(asked))
-        return real(asked)
-
-    monkeypatch.setattr(documents_module, "_bytes_of", failing)
-
-
 def test_a_lost_sector_is_as_a_torn_file_the_version_before_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, OLD)
     put(tmp_path, NEW)
@@ -205,6 +190,17 @@ def test_what_was_away_for_a_moment_is_not_decided_or_written_over_with_less(
     documents.put("third", OLD)
     documents.close()
     assert (read(tmp_path), read(tmp_path, "third")) == (NEW, OLD)
+
+
+@pytest.mark.parametrize("times", range(1, 5))
+def test_who_decides_by_it_is_told_the_newest_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    put(tmp_path, OLD)
+    put(tmp_path, NEW)
+    unreadable(monkeypatch, tmp_path / FILE_NAME, times)
+    documents = Documents(tmp_path)
+    for expected in {1: [NEW], 2: [NEW], 3: [OLD, NEW], 4: [OLD, NEW]}[times]:  # given at none of three readings it is a lost sector
+        assert documents.get_sure("it") == expected
+    documents.close()
 
 
 def test_without_a_version_before_an_unreadable_file_is_an_error_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.documents import Documents
 from edge_agent.entry import Header, LogHead
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.salvage import salvage
 from edge_agent.topics import DeviceName
 
 settings = agent_shell.settings
@@ -93,6 +94,19 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
         assert (first.seq, first.log == head.log, first.predecessor) == (1, False, head if root == GOOD["root"] else None)
         assert (device_keys.load_or_make(state).signing.public_key() == DEVICE.public_key()) is not new_keys
     assert 0 < kept < count - 8
+
+
+def test_what_a_salvage_carried_over_is_not_taken_for_the_empty_outbox_of_a_reset(tmp_path: Path) -> None:
+    member(tmp_path)
+    reset.reset(tmp_path, discard=5, new_keys=False)
+    takeover.forget_strange_predecessor(tmp_path, OTHER)
+    filled(tmp_path / FILE_NAME, 3)
+    recorder, _salvaged = salvage(tmp_path / FILE_NAME, 10**6, 0, 1)
+    recorder.close()  # the power went before its first entry of its own
+    takeover.forget_strange_predecessor(tmp_path, OTHER)  # as a ticket for another place does
+    waits = takeover.backlog(tmp_path)
+    assert waits is not None
+    assert waits.entries == 3
 
 
 def cut_short(state: Path) -> LogHead:

@@ -16,6 +16,7 @@ import pytest
 from gate_bench import CARD, LANES, PHONE, Bench, codes
 from gate_world import DAY_MS, Enrolled, SpyIndicator, now_ms
 from test_feedback import SpyOutput
+from unread_documents import unreadable
 
 from drivers import fittings
 from drivers.indicator import Signal
@@ -76,6 +77,13 @@ def test_a_torn_state_is_open_and_said_and_can_be_closed_again(enrolled: Enrolle
     assert not state.closed
     assert "the gate is open; if it was closed, close it again" in caplog.text
     state.close_gate(True)
+    assert GateState(enrolled.state).closed
+
+
+def test_a_note_that_is_away_for_a_moment_does_not_open_a_closed_gate(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    for closed in (False, True):
+        GateState(enrolled.state).close_gate(closed)
+    unreadable(monkeypatch, enrolled.state / FILE_NAME, 2)
     assert GateState(enrolled.state).closed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from gate_run import Gate
 from gate_world import Enrolled, Reader, gate_toml, wait_until
 from parts_world import Contact, counters, notes, wait_for_inputs
+from unread_documents import unreadable
 
 from edge_agent import identity
 from edge_agent.documents import FILE_NAME, Documents
@@ -105,6 +106,24 @@ def test_what_cannot_be_read_now_moves_nobody_and_is_read_again(enrolled: Enroll
     assert watched.is_left()
     file.unlink()
     assert not watched.is_left()
+
+
+def moves_back(enrolled: Enrolled, opened: identity.Identity) -> bool:
+    return WatchedPlace(enrolled.state, opened).is_left()
+
+
+def opens_at_the_old_place(enrolled: Enrolled, opened: identity.Identity) -> bool:
+    return identity.load(enrolled.state).gate != opened.gate
+
+
+@pytest.mark.parametrize("wrong", [moves_back, opens_at_the_old_place])
+def test_documents_that_are_away_for_a_moment_move_nobody_back(
+    enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Enrolled, identity.Identity], bool]
+) -> None:
+    move(enrolled, gate="B")
+    opened = enrolled.identity()
+    unreadable(monkeypatch, enrolled.state / FILE_NAME, 2)  # as often as one look reads it
+    assert not wrong(enrolled, opened)
 
 
 def test_a_gate_that_rests_without_power_opens_at_its_new_place(enrolled: Enrolled, readers: tuple[Reader, Reader], tmp_path: Path) -> None:
