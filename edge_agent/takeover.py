@@ -84,9 +84,7 @@ def forget_strange_predecessor(state: Path, root: str) -> None:
         former = documents.get_sure(identity.FORMER)
     finally:
         documents.close()
-    if (
-        former is None or former.get("root", root) == root
-    ):  # it was nobody, or nobody knows whose: no other province that would know the log
+    if former is None or former.get("root", root) == root:  # it was nobody, or in no other province that anybody knows of
         return
     waits = backlog(state)
     if waits is not None and waits.head.seq == 0 and not waits.entries:

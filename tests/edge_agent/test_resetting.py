@@ -99,11 +99,11 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
 def test_what_a_salvage_carried_over_is_not_taken_for_the_empty_outbox_of_a_reset(tmp_path: Path) -> None:
     member(tmp_path)
     reset.reset(tmp_path, discard=5, new_keys=False)
-    takeover.forget_strange_predecessor(tmp_path, OTHER)
+    takeover.forget_strange_predecessor(tmp_path, "another province's")
     filled(tmp_path / FILE_NAME, 3)
     recorder, _salvaged = salvage(tmp_path / FILE_NAME, 10**6, 0, 1)
     recorder.close()  # the power went before its first entry of its own
-    takeover.forget_strange_predecessor(tmp_path, OTHER)  # as a ticket for another place does
+    takeover.forget_strange_predecessor(tmp_path, "another province's")  # as a ticket for another place does
     waits = takeover.backlog(tmp_path)
     assert waits is not None
     assert waits.entries == 3

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from real_broker import Authority, Broker
 
 from drivers.indicator import Signal
+from edge_agent import private_files
+from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY
 from firmware import board_checks, self_test
 from firmware.__main__ import main
 from firmware.check_table import WIDTH, rows
@@ -209,3 +211,14 @@ def test_on_a_raspberry_pi_the_board_is_looked_at(
     assert (exit_code, verdicts(found)["board"]) == (1, "fault")
     assert "64-bit" in found["board"]["todo"]
     assert "groups" in found
+
+
+@pytest.mark.parametrize("name, part", [(SIGNING_KEY, "identity"), (TLS_KEY, "certificate")])
+def test_a_key_that_only_the_services_are_given_is_no_fault(
+    enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str], name: str, part: str
+) -> None:
+    (enrolled.state / FOLDER / name).write_bytes(private_files.note(f"gate-scanner.{name}"))
+    exit_code, found = check(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}), capsys)
+    assert (exit_code, verdicts(found)[part], verdicts(found)["broker"]) == (0, "note", "skipped"), found
+    assert "systemd credential" in found[part]["detail"]
+    assert not any("enrol" in found[each]["todo"] for each in (part, "broker"))
