@@ -75,7 +75,7 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """How we check the broker and prove who we are.
 
     A clock that stands before a time we have proof of is wrong, and would call good certificates "not yet valid": then OpenSSL leaves the
-    times alone (X509_V_FLAG_NO_CHECK_TIME, decision 0062) and `_refuse_outdated` compares with the time we know.
+    times alone (X509_V_FLAG_NO_CHECK_TIME, decision 0062) and `refuse_outdated` compares with the time we know.
 
     Raises:
         OSError: a file cannot be used; the message names it.
@@ -102,12 +102,13 @@ def _clock_is_behind(known_ms: int) -> bool:
     return time.time_ns() // 1_000_000 < known_ms
 
 
-def _refuse_outdated(certificate: bytes | None, known_ms: int) -> None:
-    """Refuses a broker's certificate that had ended before the time we know.
+def refuse_outdated(stream: ssl.SSLSocket, known_ms: int) -> None:
+    """Refuses, after the handshake, a broker's certificate that had ended before the time we know; see `tls_context`.
 
     Raises:
-        _Outdated: it had.
+        ValueError: it had; `explain` says it in words.
     """
+    certificate = stream.getpeercert(binary_form=True)
     if certificate is None or not _clock_is_behind(known_ms):
         return
     ended_ms = x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp() * 1000
@@ -292,7 +293,7 @@ class BrokerLink:
         stream = self._client.socket()
         if isinstance(stream, ssl.SSLSocket):
             try:
-                _refuse_outdated(stream.getpeercert(binary_form=True), self._endpoint.known_ms())
+                refuse_outdated(stream, self._endpoint.known_ms())
             except _Outdated:
                 stream.close()
                 raise

@@ -7,7 +7,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from edge_agent.broker_link import explain, tls_context
+from edge_agent.broker_link import explain, refuse_outdated, tls_context
 from edge_agent.endpoint import Endpoint
 
 PROBE_S = 3.0
@@ -34,7 +34,7 @@ def probe(endpoint: Endpoint, timeout_s: float = PROBE_S) -> str:
 
     Raises:
         Unreachable: no network, no such host, nobody listening, no answer in time.
-        NotLetIn: TLS failed, at either end.
+        NotLetIn: TLS failed, at either end. Without a clock its times are judged as the agent does: by `endpoint.known_ms` alone.
     """
     try:
         context = tls_context(endpoint)
@@ -47,7 +47,11 @@ def probe(endpoint: Endpoint, timeout_s: float = PROBE_S) -> str:
         raise NotLetIn(_refusal(error, endpoint)) from None
     except TimeoutError:
         raise Unreachable(f"broker {endpoint.host}:{endpoint.port}: no answer within {timeout_s:g} s: check the network") from None
-    except (OSError, UnicodeError) as error:
+    except UnicodeError as error:  # no host name
+        raise Unreachable(explain(error, endpoint)) from None
+    except ValueError as error:
+        raise NotLetIn(explain(error, endpoint)) from None
+    except OSError as error:
         raise Unreachable(explain(error, endpoint)) from None
 
 
@@ -62,6 +66,7 @@ def _refusal(error: ssl.SSLError, endpoint: Endpoint) -> str:
 
 def _shake_hands(context: ssl.SSLContext, plain: socket.socket, endpoint: Endpoint) -> str:
     with context.wrap_socket(plain, server_hostname=endpoint.host) as secured:
+        refuse_outdated(secured, endpoint.known_ms())
         version = secured.version() or "TLS"
         with socket.socket(fileno=os.dup(secured.fileno())) as below, suppress(OSError):  # it may be quicker, and have hung up
             below.shutdown(socket.SHUT_WR)  # we have nothing to say; a goodbye of TLS would cross with an alert and hide it

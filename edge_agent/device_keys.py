@@ -24,7 +24,9 @@ from edge_agent.identity import (
     TLS_KEY,
     BadIdentity,
     KeyAway,
+    enrolled_as,
     load_signer,
+    no_key_here,
     note_credentials,
     private,
     read_private,
@@ -106,7 +108,8 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     Raises:
         ValueError: `token` is no such URI.
         token_signer.TokenTrouble: the token cannot be used.
-        BadIdentity: a key is damaged, or a credential that this process is not given; or `token` is given and the key is in none.
+        BadIdentity: a key is damaged, or a credential that this process is not given; or a member's signing key is missing; or `token`
+            is given and the key is in none.
         OSError: the folder cannot be read or written.
     """
     folder = state / FOLDER
@@ -116,6 +119,8 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
     with alone(state):  # an agent that starts, an installer who prints the label: both must be told the key that stays
         note_credentials(folder)
         if not private(folder, SIGNING_KEY).exists():
+            if enrolled_as(state) is not None:  # the province knows another one
+                raise BadIdentity(no_key_here(state))
             if token is not None:
                 TokenSigner(token, make=True)
             write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()) if token is None else token.encode())

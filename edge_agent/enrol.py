@@ -143,7 +143,7 @@ def _install(bundle: Bundle, state: Path) -> None:
         key_file = folder / identity.SIGNING_KEY
         same_key = key_file.exists() and key_file.read_bytes() == bundle.fields["signing_key_pem"].encode()
         takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)
-        takeover.forget_strange_predecessor(state, bundle.name)
+        takeover.forget_strange_predecessor(state, bundle.fields["root"])
         folder.mkdir(mode=0o700, exist_ok=True)
         identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
         identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())

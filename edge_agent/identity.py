@@ -43,6 +43,10 @@ class KeyAway(BadIdentity):
     """What enrolment left is whole, but its key is in a token that does not sign now: starting again later may help."""
 
 
+class KeyNotGiven(BadIdentity):
+    """What enrolment left is whole, but its key is a systemd credential, and this process was given none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who this device is.
@@ -157,7 +161,8 @@ def load(state: Path) -> Identity:
 
     Raises:
         NotEnrolled: there is none.
-        BadIdentity: it is damaged; or, as KeyAway, its key is in a token that does not sign now.
+        BadIdentity: it is damaged; or, as KeyAway, its key is in a token that does not sign now, or, as KeyNotGiven, a credential of
+            others.
     """
     try:
         enrolment = _enrolment(state)
@@ -172,9 +177,32 @@ def load(state: Path) -> Identity:
     except token_signer.TokenTrouble as error:
         raise KeyAway(f"{state / FOLDER / SIGNING_KEY}: {error}") from None
     except private_files.NotGiven as error:
-        raise BadIdentity(str(error)) from None
+        raise KeyNotGiven(str(error)) from None
+    except FileNotFoundError:
+        raise BadIdentity(no_key_here(state)) from None
     except (OSError, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise BadIdentity(f"{state / FOLDER}: the identity is damaged ({type(error).__name__}: {error}). Enrol this device again") from None
+
+
+def no_key_here(state: Path) -> str:
+    """What is wrong with a member that has no signing key, and what to do."""
+    return (
+        f"{state / FOLDER / SIGNING_KEY}: this device is enrolled, and its signing key is not here. Is it a systemd credential "
+        f"(gate-scanner.{SIGNING_KEY})? Then start the services once: they note it here. If it is lost: gate-agent reset, then enrol "
+        "this device anew"
+    )
+
+
+def enrolled_as(state: Path) -> DeviceName | None:
+    """The name this device is enrolled under, whatever its keys are; None when it is nobody's, or what says so is damaged.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with suppress(NotEnrolled, DocumentsDamaged, KeyError, TypeError, ValueError):
+        enrolment = _enrolment(state)
+        return None if enrolment is None else DeviceName(enrolment["org"], enrolment["device"])
+    return None
 
 
 def _enrolment(state: Path) -> dict[str, Any] | None:

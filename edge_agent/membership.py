@@ -78,7 +78,7 @@ def install(membership: Membership, root: Ed25519PublicKey, keys: DeviceKeys, st
     documents = Documents(state)
     try:
         takeover.refuse(state, takeover.enrolment_now(documents), membership.name, root_text, same_key=True)
-        takeover.forget_strange_predecessor(state, membership.name)
+        takeover.forget_strange_predecessor(state, root_text)
         folder = state / identity.FOLDER
         write_private(folder / identity.TLS_CERTIFICATE, certificate.public_bytes(Encoding.PEM))
         write_private(folder / identity.BROKER_CA, authority_pem)
@@ -97,21 +97,30 @@ def install(membership: Membership, root: Ed25519PublicKey, keys: DeviceKeys, st
         documents.close()
 
 
-def renew(membership: Membership, keys: DeviceKeys, now: identity.Identity) -> x509.Certificate:
+def renew(membership: Membership, keys: DeviceKeys, now: identity.Identity) -> x509.Certificate | None:
     """Puts a renewed certificate in the place of the one before, and the broker's authority beside it where that was renewed too.
 
     The authority keeps its name and key, so each fits whichever of the other a power cut leaves.
 
+    Returns:
+        The certificate; None when both were here already, and nothing was written.
+
     Raises:
         BadMembership: it is for another name or key, or the authority cannot be read.
-        OSError: it cannot be written.
+        OSError: it cannot be read or written.
     """
     if membership.name != now.name:
         raise BadMembership("the granted TLS certificate is for another name than this device's")
     certificate, authority_pem = certificate_of(membership, keys), _authority_pem(membership)
-    file = now.endpoint.certificate_file
-    if now.endpoint.authority_file.read_bytes() != authority_pem:
-        write_private(now.endpoint.authority_file, authority_pem)
-    write_private(file, certificate.public_bytes(Encoding.PEM))
-    sync_folder(file.parent)
-    return certificate
+    granted = ((now.endpoint.authority_file, authority_pem), (now.endpoint.certificate_file, certificate.public_bytes(Encoding.PEM)))
+    changed = [(file, pem) for file, pem in granted if not _holds(file, pem)]
+    for file, pem in changed:
+        write_private(file, pem)
+    sync_folder(now.endpoint.certificate_file.parent)
+    return certificate if changed else None
+
+
+def _holds(file: Path, data: bytes) -> bool:
+    with suppress(FileNotFoundError):
+        return file.read_bytes() == data
+    return False

@@ -117,7 +117,9 @@ def _former(documents: Documents, last: LogHead | None) -> dict[str, Any]:
     now = takeover.enrolment_now(documents)  # sets damaged documents aside
     noted = dict(documents.get_sure(identity.FORMER) or {})
     if now is not None:
-        noted |= {"org": now["org"], "device": now["device"]}
+        if noted.get("root", now["root"]) != now["root"]:
+            noted.clear()  # the log was of the province before this one
+        noted |= {"org": now["org"], "device": now["device"], "root": now["root"]}
     if last is not None:
         noted |= {"log": last.log.hex(), "seq": last.seq, "hash": last.hash.hex()}
     return noted

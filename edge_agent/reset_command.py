@@ -31,7 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "reset",
         help="make this device nobody's again",
-        description="Forgets whose this device is and begins a new log; its first entry will name the end of the old one.",
+        description="Forgets whose this device is and begins a new log. In the same province its first entry will name the end of the old "
+        "one, under whatever name.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

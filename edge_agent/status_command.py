@@ -55,11 +55,13 @@ def _lives(pid: int) -> bool:
 
 def collect(settings: Settings) -> dict[str, Any]:
     """Everything the command shows."""
+    enrolled, enrolment_trouble = None, ""
     try:
-        enrolled: str | None = str(identities.load(settings.device.state).name)
-        enrolment_trouble = ""
+        enrolled = str(identities.load(settings.device.state).name)
+    except identities.KeyNotGiven as error:  # the services have it
+        enrolled, enrolment_trouble = str(identities.enrolled_as(settings.device.state)), str(error)
     except (identities.NotEnrolled, identities.BadIdentity) as error:
-        enrolled, enrolment_trouble = None, str(error)
+        enrolment_trouble = str(error)
     return {
         "device": enrolled,
         "enrolment_trouble": enrolment_trouble,
@@ -71,7 +73,8 @@ def collect(settings: Settings) -> dict[str, Any]:
 
 def _lines(status: dict[str, Any]) -> list[str]:
     outbox, agent, firmware = status["outbox"], status["agent"], status["firmware"]
-    lines = [f"device    {status['device'] or status['enrolment_trouble']}"]
+    told = [text for text in (status["device"], status["enrolment_trouble"]) if text]
+    lines = [f"{title:<10}{text}" for title, text in zip(("device", ""), told, strict=False)]
     if "trouble" in outbox:
         lines.append(f"outbox    {outbox['trouble']}")
     else:

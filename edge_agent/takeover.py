@@ -69,19 +69,22 @@ def refuse(state: Path, now: dict[str, Any] | None, name: DeviceName, root: str,
         )
 
 
-def forget_strange_predecessor(state: Path, name: DeviceName) -> None:
-    """Takes away the empty outbox that a reset left, when the device begins anew under another name.
+def forget_strange_predecessor(state: Path, root: str) -> None:
+    """Takes away the empty outbox that a reset left, when the device begins anew in another province.
 
-    Its first entry would name the last log of the old name as its predecessor, and the province would look for that log under the new.
+    Its first entry would name a log as its predecessor that this province cannot know. In the same province it does so under another
+    name too, or what was thrown away under the old one would never be missed.
+
+    Args:
+        state: the device's state folder.
+        root: of the province it joins, base64.
     """
     documents = Documents(state)
     try:
         former = documents.get_sure(identity.FORMER)
     finally:
         documents.close()
-    if former is None or "org" not in former:  # it was nobody, or nobody knows who: no other name that its last log could be of
-        return
-    if (former["org"], former["device"]) == (name.org, name.device):
+    if former is None or former.get("root", root) == root:  # it was nobody, or in no other province that anybody knows of
         return
     waits = backlog(state)
     if waits is not None and waits.head.seq == 0 and not waits.entries:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +15,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from edge_agent import known_time, private_files
 from edge_agent.endpoint import Endpoint
 from edge_agent.entry import Clock
 from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, Identity
 from firmware.time_sense import Now
-from firmware.verdict import Finding, fault, note, ok
+from firmware.verdict import Finding, fault, note, ok, skipped
 
 _PART = "certificate"
 _RENEW = "ask the province for a new bundle and run: gate-agent enrol BUNDLE"
+_ELSEWHERE = "a systemd credential, which only the services are given"
 _FEW_DAYS = 30  # time enough to drive there
 _DAY_MS = 86_400_000
 
@@ -34,6 +38,8 @@ def check_certificate(identity: Identity, now: Now, not_before_ms: int) -> Findi
         not_before_ms: the signed lower bound: by it a certificate has ended even where the clock says nothing.
     """
     endpoint = identity.endpoint
+    if _is_key_elsewhere(endpoint):
+        return note(_PART, f"{endpoint.key_file}: {_ELSEWHERE}", "what the services found is in check.json in the state folder")
     try:
         certificate = x509.load_pem_x509_certificate(endpoint.certificate_file.read_bytes())
         key = load_pem_private_key(endpoint.key_file.read_bytes(), password=None)
@@ -48,6 +54,12 @@ def check_certificate(identity: Identity, now: Now, not_before_ms: int) -> Findi
     if names != [str(identity.name)]:
         return fault(_PART, f"it is for {', '.join(names) or 'nobody'}, not for {identity.name}", _RENEW)
     return _check_dates(certificate, authority, now, not_before_ms)
+
+
+def _is_key_elsewhere(endpoint: Endpoint) -> bool:
+    with suppress(OSError):
+        return private_files.is_note(endpoint.key_file)
+    return False
 
 
 def _check_dates(certificate: x509.Certificate, authority: x509.Certificate, now: Now, not_before_ms: int) -> Finding:
@@ -114,10 +126,20 @@ def _wrong_files(state: Path) -> Iterator[str]:
             yield f"{file.name}: {error.strerror}"
 
 
-def check_broker(endpoint: Endpoint) -> Finding:
-    """Whether the broker can be reached and lets us in; signs nobody in."""
+def check_broker(identity: Identity, state: Path) -> Finding:
+    """Whether the broker can be reached and lets us in; signs nobody in.
+
+    Args:
+        identity: who asks.
+        state: the state folder: what is kept there bounds the time where the clock is wrong (decision 0062).
+    """
     from edge_agent.broker_probe import NotLetIn, Unreachable, probe  # noqa: PLC0415 - with --offline nobody needs MQTT
 
+    mine = identity.endpoint
+    if _is_key_elsewhere(mine):
+        return skipped("broker", f"our key for it is {_ELSEWHERE}")
+    certificate = known_time.read_certificate(mine.certificate_file)
+    endpoint = replace(mine, known_ms=lambda: known_time.known_ms(state, identity.root, certificate))
     try:
         version = probe(endpoint)
     except Unreachable as error:  # people pass all the same: design.md, "Failure table"

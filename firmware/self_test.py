@@ -50,7 +50,7 @@ def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
     loosened = [*manner.loosened, *loose_files(settings.device.state)]  # before loading closes them
     enrolled, identity = check_identity(settings.device.state)
-    broker = _Later(lambda: check_broker(identity.endpoint)) if identity is not None and manner.online else None
+    broker = _Later(lambda: check_broker(identity, settings.device.state)) if identity is not None and manner.online else None
     seen: list[Finding] = []
     with contextlib.nullcontext() if manner.of_gate else alone(settings) as running:
         for finding in chain([enrolled], _test_machine(settings), check_state(settings, identity, loosened)):

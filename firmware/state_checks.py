@@ -38,6 +38,8 @@ def check_identity(state: Path) -> tuple[Finding, Identity | None]:
             str(error),
             "show it an enrolment ticket while gate-firmware and gate-agent run; other ways: gate-agent enrol --help",
         ), None
+    except identities.KeyNotGiven as error:
+        return note("identity", str(error), "what the services found when the gate first opened is in check.json in the state folder"), None
     except (identities.BadIdentity, DocumentsDamaged, OSError) as error:
         return fault("identity", str(error), "run this as the gate's user; if it stays so, enrol this device again"), None
     return ok("identity", f"{identity.name}, site {identity.site}, gate {identity.gate}"), identity

@@ -14,7 +14,7 @@ class AlertKind(StrEnum):
     FORK = "fork"  # two envelopes under one number: a cloned or restored card, or a stolen key
     BROKEN_LINK = "broken-link"  # an entry names another predecessor than the one we have
     UNANNOUNCED_LOG = "unannounced-log"  # a new log that does not say what came before it, though the device had another
-    CUT_PREDECESSOR = "cut-predecessor"  # a new log names an end of the earlier one that has not arrived
+    CUT_PREDECESSOR = "cut-predecessor"  # a new log names an end of the earlier one, maybe of another name, that has not arrived
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ fork           two envelopes under one number: a cloned or restored card, or a s
 ahead          entries that claim a time after they came, or a later day: a wrong clock, or somebody who wants them kept longer
 broken-link    an entry names another predecessor than the one that came
 unannounced-log  a new log that does not say what came before it: an outbox was deleted
-cut-predecessor  a new log names an end of the earlier log that has not arrived
+cut-predecessor  a new log names an end of the earlier log that has not arrived; also when the device had another name then
 """
 
 

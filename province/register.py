@@ -15,7 +15,7 @@ from typing import Self
 from edge_agent.entry import Clock, LogHead, Passage, encode_body
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
-from province import clock_truth, database, days, devices, erasures, revocations, wrapping
+from province import clock_truth, database, days, devices, erasures, predecessors, revocations, wrapping
 from province.alerts import AlertKind
 from province.database import RegisterBusy
 from province.fate import Opened
@@ -210,18 +210,34 @@ class Register:
             return
         before = entry.header.predecessor
         if before is None:
-            other = self._connection.execute(
-                "SELECT 1 FROM ledger WHERE org = ? AND device = ? AND log <> ? LIMIT 1", _key(entry)
-            ).fetchone()
-            if other is not None:
+            if any(self._has_other_log(name, entry.log) for name in self._names(entry)):
                 self._alert(AlertKind.UNANNOUNCED_LOG, entry.name, LogHead(entry.log, entry.seq, entry.hash), at_ms)
-        elif before.seq > 0:
+        elif before.seq > 0 and (name := self._whose_end(entry, before)) is not None:
             self._connection.execute(
                 "INSERT OR IGNORE INTO announced VALUES (?, ?, ?, ?, ?, ?)",
-                (entry.name.org, entry.name.device, before.log, before.seq, before.hash, entry.log),
+                (name.org, name.device, before.log, before.seq, before.hash, entry.log),
             )
-            if not self._has_head(entry.name, before):
-                self._alert(AlertKind.CUT_PREDECESSOR, entry.name, before, at_ms)
+            if not self._has_head(name, before):
+                self._alert(AlertKind.CUT_PREDECESSOR, name, before, at_ms)
+
+    def _names(self, entry: Taken) -> list[DeviceName]:
+        """Those of its device: the one it has, and any that it had with the same key."""
+        return [entry.name, *predecessors.former_names(self._connection, entry.name)]
+
+    def _has_other_log(self, name: DeviceName, log: bytes) -> bool:
+        query = "SELECT 1 FROM ledger WHERE org = ? AND device = ? AND log <> ? LIMIT 1"
+        return self._connection.execute(query, (name.org, name.device, log)).fetchone() is not None
+
+    def _whose_end(self, entry: Taken, before: LogHead) -> DeviceName | None:
+        """Under which name the end of a log counts that an entry names; None where it has come from a device of another key.
+
+        That one's own chain is not ended by it: with another key it is another device, as far as anybody can tell.
+        """
+        writers = predecessors.writers(self._connection, before.log)
+        for name in self._names(entry):
+            if name in writers:
+                return name
+        return None if any(self._has_head(name, before) for name in writers) else entry.name
 
     def _has_head(self, name: DeviceName, head: LogHead) -> bool:
         key = (name.org, name.device, head.log)

@@ -48,7 +48,7 @@ TABLES = (
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
         day TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
         PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
-    # Heads of earlier logs, as a new log's first entry names them: how far the earlier log must reach.
+    # Heads of earlier logs, as a new log's first entry names them: how far the earlier log, maybe of another name, must reach.
     """CREATE TABLE announced(
         org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, by_log BLOB NOT NULL,
         PRIMARY KEY(org, device, log, seq, hash, by_log)) WITHOUT ROWID""",

@@ -11,9 +11,9 @@ WIRE = {
     "envelope", "fields", "joining", "keyring", "logs", "private_files", "process_lock", "receipt", "sealing", "stamp", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
-    "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox",
-    "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings", "sql_reading", "stored_keyring",
-    "stored_time", "token_signer",
+    "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",
+    "outbox", "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings", "sql_reading",
+    "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

@@ -105,3 +105,17 @@ def test_a_certificate_that_is_over_is_renewed_at_the_door_also_when_no_broker_i
     label = shown(fingerprint(device_keys.load(world.gate.state).signing.public_key()))
     world.gate.agent.wait_until_logged(f"gate-province approve DIR {label}")
     assert "nothing listens there" in world.gate.agent.log()
+
+
+def test_a_broker_that_refuses_a_good_certificate_is_no_reason_to_ask_the_door_without_end(world: Chain) -> None:
+    world.admit()
+    world.broker.stop()
+    rules = world.layout.broker_config.read_text()
+    world.layout.broker_config.write_text(f"clientid_prefixes province\n{rules}")  # as a list or definitions that leave devices out
+    world.broker.start()
+    before = certificate(world).serial_number
+    world.gate.agent.start()
+    world.gate.agent.wait_until_logged("At the broker, look at its clock")
+    assert world.admitting is not None
+    assert world.admitting.log().count("welcome") == 1
+    assert certificate(world).serial_number == before

@@ -14,7 +14,9 @@ from province_world import ROOT, cli
 
 from edge_agent import device_keys, identity
 from edge_agent.documents import FILE_NAME as DOCUMENTS
+from edge_agent.keyring import day_of
 from province.alerts import AlertKind
+from province.clock import now_ms
 from province.synthetic import synthetic_people
 
 PEOPLE = synthetic_people(6, seed=9)
@@ -97,15 +99,39 @@ def test_what_has_no_receipt_is_not_thrown_away_unsaid(world: Chain) -> None:
     assert {alert.kind for alert in world.alerts()} == {AlertKind.CUT_PREDECESSOR}  # the province sees that a tail is missing
 
 
-def test_under_another_name_it_begins_anew_and_the_old_name_is_silent(world: Chain) -> None:
+@pytest.mark.parametrize("keys", [(), ("--new-keys",)])
+def test_under_another_name_it_begins_anew_and_the_old_name_is_silent(world: Chain, keys: tuple[str, ...]) -> None:
     work(world, 0)
-    assert agent(world, "reset", "--new-keys").returncode == 0
+    assert agent(world, "reset", *keys).returncode == 0
     rejoin(world, "gate-2")
     who = identity.load(world.gate.state)
     assert (str(who.name), who.site, who.gate) == ("bus-co/gate-2", "Tuyến 8", "Cửa trước")
     work(world, 1)
     assert world.passages_of(PEOPLE[:2]) == [1, 1]
     assert world.alerts() == []
+
+
+@pytest.mark.parametrize("keys, told_of", [((), "gate-1"), (("--new-keys",), "gate-2")])
+def test_another_name_hides_nothing_that_was_thrown_away(world: Chain, keys: tuple[str, ...], told_of: str) -> None:
+    """With new keys nobody can tell that it is the same device: the end that it names is then missed under the new name."""
+    work(world, 0, 1)
+    world.gate.open()
+    world.gate.pass_by(PEOPLE[2:3])
+    world.gate.firmware.end()
+    waiting = world.gate.waiting()
+    assert agent(world, "reset", "--discard", str(waiting), *keys).returncode == 0
+    [before] = world.logs()
+    rejoin(world, "gate-2")
+    work(world, 3)
+    end = before.last + waiting
+    assert [(alert.kind, alert.name.device, alert.log, alert.seq) for alert in world.alerts()] == [
+        (AlertKind.CUT_PREDECESSOR, told_of, before.log, end)
+    ]
+    [missing] = [log for log in world.logs() if log.log == before.log and log.name.device == told_of]
+    assert missing.gaps == ((before.last + 1 if not keys else 1, end),)
+    page = cli("prove", world.layout.root, f"bus-co/{told_of}", day_of(now_ms()).isoformat()).stdout
+    assert "cut-tail" in page
+    assert "NOT COMPLETE" in page
 
 
 def test_a_reset_cut_short_is_done_again(world: Chain) -> None:

@@ -47,10 +47,11 @@ class Authority:
     def __init__(self, common_name: str = "Test authority") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = named(common_name)
+        self.ahead = timedelta(hours=0)  # what it signs from now on begins and ends so much later
         self.certificate = self._sign(self._key, self._name, authority=True, host=None)
 
     def _sign(self, key: ec.EllipticCurvePrivateKey, subject: x509.Name, *, authority: bool, host: str | None) -> str:
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) + self.ahead
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+import agent_shell
 import pkcs11
 import pytest
-from agent_shell import gate_agent
-from real_broker import Authority, bundle, write_bundle
+from agent_shell import enrolled, gate_agent, running
+from real_broker import Authority, Config, bundle, write_bundle
 from sealed_examples import NAME
 from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
@@ -18,6 +20,8 @@ from edge_agent import device_keys, enrol, identity, reset, resetting, token_sig
 from edge_agent.documents import Documents
 from edge_agent.identity import BadIdentity
 from edge_agent.token_signer import TokenSigner, TokenTrouble
+
+settings = agent_shell.settings
 
 
 @pytest.fixture
@@ -118,6 +122,29 @@ def test_a_shell_makes_no_keys_beside_credentials(served: Path, words: tuple[str
 def test_a_bundle_does_not_put_keys_beside_credentials(served: Path) -> None:
     done = gate_agent("enrol", write_bundle(served, bundle(Authority(), 8883)), "--state", served)
     assert (done.returncode, "Use a ticket" in done.stderr) == (1, True)
+
+
+def test_a_shell_takes_nothing_of_the_services_for_damaged(settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the services have started with the credential for the first time, and after."""
+    enrolled(settings, 8883)
+    credentials, file = tmp_path / "credentials", key_file(settings.state)
+    credentials.mkdir()
+    file.rename(credentials / "gate-scanner.signing.key")
+    made = gate_agent("enrol", "--label", "--config", settings.file)
+    asked = gate_agent("enrol", "--request", tmp_path / "request.json", "--config", settings.file)
+    shown = gate_agent("status", "--config", settings.file)
+    for said in (made.stderr, asked.stderr, shown.stdout):
+        assert "its signing key is not here. Is it a systemd credential (gate-scanner.signing.key)?" in said
+    assert (made.returncode, asked.returncode, file.exists()) == (1, 1, False)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    with running(settings) as agent:
+        agent.until("carrying entries of")
+        monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+        shown = gate_agent("status", "--config", settings.file)
+        assert f"device    {NAME}\n          {file}: this key is a systemd credential" in shown.stdout
+        assert "damaged" not in shown.stdout
+        assert "nrol this device" not in shown.stdout
+        assert json.loads(gate_agent("status", "--json", "--config", settings.file).stdout)["device"] == str(NAME)
 
 
 def test_a_member_whose_keys_are_credentials_says_so_in_their_place(

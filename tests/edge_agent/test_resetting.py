@@ -60,9 +60,9 @@ def member(state: Path) -> LogHead:
     return LogHead(envelope.peek(made[0]).header.log, 5, envelope.envelope_hash(made[4]))
 
 
-def first_entry(state: Path, name: DeviceName) -> Header:
-    """What the device records first once it has joined under a name."""
-    takeover.forget_strange_predecessor(state, name)  # what joining does first
+def first_entry(state: Path, root: str = GOOD["root"]) -> Header:
+    """What the device records first once it has joined a province."""
+    takeover.forget_strange_predecessor(state, root)  # what joining does first
     return envelope.peek(filled(state / FILE_NAME, 1)[0]).header
 
 
@@ -78,7 +78,7 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
     count, cut, kept = 0, True, 0
     while cut:
         count += 1
-        state, name = tmp_path / str(count), (NAME, OTHER)[count % 2]
+        state, root = tmp_path / str(count), (GOOD["root"], "another province's")[count % 2]
         head = member(state)
         cut = cut_at(state, count, new_keys=new_keys)
         if again and resetting.unfinished(state) is not None:
@@ -90,8 +90,8 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
             kept += 1
             assert envelope.peek(filled(state / FILE_NAME, 1)[0]).header.seq == 6
             continue
-        first = first_entry(state, name)
-        assert (first.seq, first.log == head.log, first.predecessor) == (1, False, head if name == NAME else None)
+        first = first_entry(state, root)
+        assert (first.seq, first.log == head.log, first.predecessor) == (1, False, head if root == GOOD["root"] else None)
         assert (device_keys.load_or_make(state).signing.public_key() == DEVICE.public_key()) is not new_keys
     assert 0 < kept < count - 8
 
@@ -99,11 +99,11 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
 def test_what_a_salvage_carried_over_is_not_taken_for_the_empty_outbox_of_a_reset(tmp_path: Path) -> None:
     member(tmp_path)
     reset.reset(tmp_path, discard=5, new_keys=False)
-    takeover.forget_strange_predecessor(tmp_path, OTHER)
+    takeover.forget_strange_predecessor(tmp_path, "another province's")
     filled(tmp_path / FILE_NAME, 3)
     recorder, _salvaged = salvage(tmp_path / FILE_NAME, 10**6, 0, 1)
     recorder.close()  # the power went before its first entry of its own
-    takeover.forget_strange_predecessor(tmp_path, OTHER)  # as a ticket for another place does
+    takeover.forget_strange_predecessor(tmp_path, "another province's")  # as a ticket for another place does
     waits = takeover.backlog(tmp_path)
     assert waits is not None
     assert waits.entries == 3
@@ -125,19 +125,30 @@ def test_the_agent_finishes_it_before_it_waits_for_a_ticket(settings: Config) ->
         agent.until("the reset of this device had been cut short; now it is done")
         agent.until("not enrolled: waiting for a ticket")
         assert agent.end() == 0
-    assert first_entry(settings.state, NAME).predecessor == head
+    assert first_entry(settings.state).predecessor == head
     assert device_keys.load(settings.state).signing.public_key() != DEVICE.public_key()
 
 
 def test_a_bundle_of_another_name_finishes_it_first(settings: Config) -> None:
-    cut_short(settings.state)
+    head = cut_short(settings.state)
     key, certificate = AUTHORITY.issue(str(OTHER))
     fields = bundle(AUTHORITY, 8883) | {"device": OTHER.device, "tls_key_pem": key, "tls_certificate_pem": certificate}
     done = gate_agent("enrol", write_bundle(settings.file.parent, fields), "--config", settings.file)
     assert done.returncode == 0, done.stderr
     assert identity.load(settings.state).name == OTHER
     first = envelope.peek(filled(settings.state / FILE_NAME, 1)[0]).header
-    assert (first.seq, first.predecessor) == (1, None)
+    assert (first.seq, first.predecessor) == (1, head), "or what was thrown away under the old name would never be missed"
+
+
+def test_a_log_of_one_province_is_never_named_to_another(tmp_path: Path) -> None:
+    member(tmp_path)
+    assert reset.reset(tmp_path, discard=5, new_keys=False).discarded == 5
+    elsewhere = {"org": NAME.org, "device": NAME.device, "root": "another province's"}
+    takeover.forget_strange_predecessor(tmp_path, elsewhere["root"])
+    with closing(Documents(tmp_path)) as documents:
+        documents.put(identity.ENROLMENT, elsewhere)
+    assert reset.reset(tmp_path, discard=0, new_keys=False) == reset.Done(str(NAME), 0)  # before it recorded anything there
+    assert first_entry(tmp_path, elsewhere["root"]).predecessor is None
 
 
 def test_damaged_documents_do_not_keep_a_device_from_being_reset(tmp_path: Path) -> None:
@@ -157,4 +168,4 @@ def test_a_note_of_damage_does_not_outlive_the_outbox_it_was_about(tmp_path: Pat
     else:
         reset.reset(tmp_path, discard=5, new_keys=False)
     assert not resetting.finish(tmp_path)
-    assert first_entry(tmp_path, NAME).predecessor == head
+    assert first_entry(tmp_path).predecessor == head

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import checked_world
@@ -18,6 +20,8 @@ from hypothesis import strategies as st
 from real_broker import Authority, Broker
 
 from drivers.indicator import Signal
+from edge_agent import private_files
+from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY
 from firmware import board_checks, self_test
 from firmware.__main__ import main
 from firmware.check_table import WIDTH, rows
@@ -85,6 +89,28 @@ def test_a_province_that_does_not_know_us_is_a_fault(
     assert "does not accept our certificate" in found["broker"]["detail"]
 
 
+def test_a_clock_that_stands_before_the_keyring_makes_no_fault_of_a_good_broker(
+    enrolled: Enrolled, reader: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its certificate is of a time to which this clock has not come: as at 1970, where the agent connects all the same (decision 0062)."""
+    days = 30 * 86_400_000
+    authority = Authority()
+    authority.ahead = timedelta(milliseconds=days)
+    later = Broker(tmp_path / "broker", authority)
+    authority.ahead = timedelta()  # the broker's own clock is right, and so is our certificate
+    certify(enrolled, authority, later.port)
+    later.start()
+    try:
+        config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+        _exit_code, found = check(config, capsys)
+        assert (verdicts(found)["broker"], "not yet valid" in found["broker"]["detail"]) == ("fault", True)
+        enrolled.offer(enrolled.province.keyring(2, issued_ms=time.time_ns() // 1_000_000 + days))
+        _exit_code, found = check(config, capsys)
+        assert verdicts(found)["broker"] == "ok", found["broker"]
+    finally:
+        later.end()
+
+
 def test_the_table_says_what_to_do_next(enrolled: Enrolled, capsys: pytest.CaptureFixture[str]) -> None:
     config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": "serial:/dev/nope"})
     assert main(["check", "--config", str(config), "--offline"]) == 1
@@ -149,7 +175,7 @@ def test_a_broker_check_that_hangs_holds_nobody_up(
 ) -> None:
     hanging = threading.Event()
     monkeypatch.setattr(self_test, "_BROKER_S", 0.05)
-    monkeypatch.setattr(self_test, "check_broker", lambda _endpoint: hanging.wait())
+    monkeypatch.setattr(self_test, "check_broker", lambda _identity, _state: hanging.wait())
     config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
     exit_code, found = check(config, capsys)
     hanging.set()
@@ -185,3 +211,14 @@ def test_on_a_raspberry_pi_the_board_is_looked_at(
     assert (exit_code, verdicts(found)["board"]) == (1, "fault")
     assert "64-bit" in found["board"]["todo"]
     assert "groups" in found
+
+
+@pytest.mark.parametrize("name, part", [(SIGNING_KEY, "identity"), (TLS_KEY, "certificate")])
+def test_a_key_that_only_the_services_are_given_is_no_fault(
+    enrolled: Enrolled, reader: Reader, capsys: pytest.CaptureFixture[str], name: str, part: str
+) -> None:
+    (enrolled.state / FOLDER / name).write_bytes(private_files.note(f"gate-scanner.{name}"))
+    exit_code, found = check(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}), capsys)
+    assert (exit_code, verdicts(found)[part], verdicts(found)["broker"]) == (0, "note", "skipped"), found
+    assert "systemd credential" in found[part]["detail"]
+    assert not any("enrol" in found[each]["todo"] for each in (part, "broker"))

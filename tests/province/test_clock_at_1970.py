@@ -13,6 +13,7 @@ import pytest
 from province_world import WAIT_S, Broker, Scanner, founded, free_port, scanner
 
 from edge_agent.broker_link import BrokerLink, Connected, Disconnected, Event
+from edge_agent.broker_probe import NotLetIn, probe
 from province.clock import now_ms
 from province.layout import Layout
 from province.tls_authority import TlsAuthority
@@ -57,6 +58,9 @@ def test_a_certificate_of_the_future_is_good_for_a_device_that_knows_its_clock_i
     with broker(layout, tmp_path) as device:
         assert "not yet valid" in why(first_event(device, 0))  # as for any program that believes its clock
         assert isinstance(first_event(device, now_ms() + 31 * DAY_MS), Connected)
+        with pytest.raises(NotLetIn, match="not yet valid"):
+            probe(device.endpoint)
+        assert probe(replace(device.endpoint, known_ms=lambda: now_ms() + 31 * DAY_MS)) == "TLSv1.3"  # the self-test says the same
 
 
 def test_a_certificate_that_had_ended_by_the_last_known_time_is_refused(layout: Layout, tmp_path: Path) -> None:
@@ -64,6 +68,8 @@ def test_a_certificate_that_had_ended_by_the_last_known_time_is_refused(layout: 
     with broker(layout, tmp_path) as device:
         assert "expired" in why(first_event(device, 0))
         assert "had ended before" in why(first_event(device, now_ms() + DAY_MS))
+        with pytest.raises(NotLetIn, match="had ended before"):
+            probe(replace(device.endpoint, known_ms=lambda: now_ms() + DAY_MS))
 
 
 @pytest.mark.parametrize("what", ["another province", "another host"])
