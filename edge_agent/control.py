@@ -18,6 +18,7 @@ from typing import Any
 SOCKET_NAME = "control.sock"
 MAX_MESSAGE_BYTES = 32 * 1024
 TICKET, TICKET_TRIED = "ticket", "ticket-tried"
+NOT_ENROLLED = "not-enrolled"  # how a gate is that belongs to nobody: it waits for a ticket, and its counters tell of its parts alone
 
 
 class BadMessage(ValueError):

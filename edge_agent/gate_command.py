@@ -8,12 +8,13 @@ from pathlib import Path
 
 from edge_agent import settings as settings_of
 from edge_agent.console import print_line
-from edge_agent.control import ask, ask_counters
+from edge_agent.control import NOT_ENROLLED, ask, ask_counters
 
 log = logging.getLogger(__name__)
 _WORDS = {
     "open": "open",
     "closed": "closed by command: nobody comes in until `gate-agent gate open`",
+    NOT_ENROLLED: "not enrolled: waiting for a ticket",
     "out-of-hours": "not open: outside gate.opening_hours",
 }
 

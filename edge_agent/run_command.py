@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -77,12 +78,18 @@ class _StatusFile:
         self._path = runtime / STATUS_FILE
 
     def write(self, uplink: Uplink) -> None:
+        self._write(connected=uplink.connected, trouble=uplink.trouble, last_receipt_ms=uplink.last_receipt_ms, counters=uplink.counters)
+
+    def waiting_to_join(self) -> None:
+        self._write(connected=False, trouble="running, not enrolled: waiting for a ticket", last_receipt_ms=0, counters={})
+
+    def _write(self, *, connected: bool, trouble: str, last_receipt_ms: int, counters: Mapping[str, int]) -> None:
         status = {
             "pid": os.getpid(),
-            "connected": uplink.connected,
-            "trouble": uplink.trouble,
-            "last_receipt_ms": uplink.last_receipt_ms,
-            "counters": dict(uplink.counters),
+            "connected": connected,
+            "trouble": trouble,
+            "last_receipt_ms": last_receipt_ms,
+            "counters": dict(counters),
         }
         new = self._path.with_suffix(".new")
         try:
@@ -105,10 +112,11 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         work.put(Stop())
 
     stop_when_asked(stop)
-    if identity is None:
-        WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
     status = _StatusFile(settings.device.runtime)
     try:
+        if identity is None:
+            status.waiting_to_join()
+            WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
         while True:
             work = queue.SimpleQueue()  # what the connection before still tells is of no account
             if stopping.is_set():  # whoever ends needs no key: its token may be away by now

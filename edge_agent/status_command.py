@@ -14,7 +14,7 @@ from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.cbor import Malformed
 from edge_agent.console import print_json, print_line
-from edge_agent.control import ask_counters
+from edge_agent.control import NOT_ENROLLED, ask_counters
 from edge_agent.envelope import peek
 from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.outbox_view import look_into
@@ -88,8 +88,11 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if firmware is None:
         lines.append("firmware  not running: start it with `gate-firmware run`")
     else:
-        lines.append(f"firmware  running, clock {firmware.get('clock')}, gate {firmware.get('gate')}")
-        lines.append("presence  " + ", ".join(f"{name} {count}" for name, count in firmware.get("presence", {}).items()))
+        waits = firmware.get("gate") == NOT_ENROLLED
+        how = "not enrolled: waiting for a ticket" if waits else f"clock {firmware.get('clock')}, gate {firmware.get('gate')}"
+        lines.append(f"firmware  running, {how}")
+        if "presence" in firmware:
+            lines.append("presence  " + ", ".join(f"{name} {count}" for name, count in firmware.get("presence", {}).items()))
         lines.extend(f"          {name} {count}" for name, count in sorted(firmware.get("answers", {}).items()))
         lines.extend(f"          lane {name}: {state}" for name, state in sorted(firmware.get("sources", {}).items()))
     return lines

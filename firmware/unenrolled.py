@@ -17,7 +17,7 @@ from typing import Any
 from drivers.indicator import Signal
 from edge_agent import identity as identities
 from edge_agent import ticket
-from edge_agent.control import TICKET_TRIED, ticket_message
+from edge_agent.control import NOT_ENROLLED, TICKET_TRIED, ticket_message
 from edge_agent.identity import Identity
 from edge_agent.settings import Settings
 from firmware.codes import sort_code
@@ -93,6 +93,7 @@ class Unenrolled:
                 self._feedback.answer(lane, Signal(str(advice)))
             case SourceChanged(lane, state, why):
                 log.info("lane %s is %s %s", lane, state, why)
+                self._feedback.source_is(lane, state)
 
     def _answer(self, reading: Reading) -> None:
         text = reading.data.decode("utf-8", errors="replace")
@@ -126,6 +127,8 @@ class Unenrolled:
             if not request.get("joined"):
                 self._failed.set()
             return None
+        if request["type"] == "counters":
+            return {"type": "counters", "gate": NOT_ENROLLED, "sources": self._feedback.sources(), "lights": self._feedback.lights()}
         return {"type": "refused", "why": f"this device is not enrolled: {request['type']} is not known here"}
 
     def _close(self) -> None:

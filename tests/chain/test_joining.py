@@ -55,6 +55,13 @@ def enrol(gate: Gate, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
 
 
+def status(gate: Gate, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_agent", "status", *words, "--config", str(gate.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    assert done.returncode == 1, "it carries nothing yet"
+    return done
+
+
 def test_from_a_ticket_at_the_reader_to_the_first_receipt(world: Chain) -> None:
     gate, people = world.gate, synthetic_people(3, seed=5)
     gate.agent.start()
@@ -62,6 +69,12 @@ def test_from_a_ticket_at_the_reader_to_the_first_receipt(world: Chain) -> None:
     gate.await_line("starting")
     gate.firmware.wait_until_logged("lane in is working")
     assert gate.present(people[0]) == "refused"  # nobody is recorded by a device that belongs to nobody
+    told = status(gate)
+    assert "agent     running, not enrolled: waiting for a ticket" in told.stdout
+    assert "firmware  running, not enrolled: waiting for a ticket" in told.stdout
+    assert "start it with" not in told.stdout
+    machines = json.loads(status(gate, "--json").stdout)
+    assert (machines["device"], machines["agent"]["connected"], machines["firmware"]["sources"]) == (None, False, {"in": "working"})
     gate.port.send(ticket(world).encode() + b"\r\n")
     gate.await_line("ready")
     gate.pass_by(people)
