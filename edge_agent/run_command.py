@@ -27,7 +27,7 @@ from edge_agent.notify import Beat, of_this_process
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
 from edge_agent.takeover import AlreadyEnrolled
-from edge_agent.trusted_time import trusted_ms
+from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
@@ -48,7 +48,7 @@ def _move(text: str, state: Path) -> bool:
     return True
 
 
-def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
+def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event, told: ToldClock) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
     while not (stopping.is_set() or moved):
@@ -57,6 +57,7 @@ def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping:
             try:
                 work.put(Recorded())
                 for message in client.messages():
+                    told.heard(message)
                     if message["type"] == "passage":
                         work.put(Recorded())
                     elif (text := scanned_ticket(message)) is not None:
@@ -150,7 +151,8 @@ def _carry(
     keeper = CertificateKeeper(identity, state)
     link: BrokerLink = connect(identity, settings.agent, work, keeper.known_ms)
     keeper.use(link)
-    clock = partial(trusted_ms, always=settings.device.clock == "system")
+    told = ToldClock()
+    clock = partial(trusted_ms, always=settings.device.clock == "system", told=told.is_set)
 
     def changed() -> None:
         status.write(uplink)
@@ -158,7 +160,8 @@ def _carry(
 
     uplink = Uplink(identity, settings.agent, state, work, link.publish, changed, clock, keeper)
     uplink.use(link)
-    threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
+    listening = settings.device.runtime, state, work, stopping, told
+    threading.Thread(target=_listen, args=listening, name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()

@@ -28,6 +28,7 @@ from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.other_codes import OtherCode
 from firmware.reading import Pulse, Reading, Report, SourceChanged, Unread
+from firmware.said_once import SaidOnce
 from firmware.sources import Source
 from firmware.supervised import stop_all
 
@@ -63,6 +64,7 @@ class Unenrolled:
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
         manager = Notifier() if notifier is None else notifier
         self._heartbeat = Heartbeat(manager, self._reports, self._sources, settings.device.runtime, lambda: "waits for an enrolment ticket")
+        self._said = SaidOnce("lane")
         self._last_text = ""
         self._last_s = 0.0
         self._untried: str | None = None
@@ -98,7 +100,7 @@ class Unenrolled:
             case Unread(lane, advice):
                 self._feedback.answer(lane, Signal(str(advice)))
             case SourceChanged(lane, state, why):
-                log.info("lane %s is %s %s", lane, state, why)
+                self._said.say(lane, state, why)
             case Pulse(arrived):
                 arrived()
 
