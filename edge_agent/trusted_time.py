@@ -1,8 +1,8 @@
 """Tells the time to the agent if it can be trusted, and nothing otherwise.
 
 Source: design.md "Time". Whether the province's certificates are in their time is judged by a trusted clock only; without one, by the
-signed lower bound alone: at 1970 nothing is "not yet valid". Where the service may not ask the kernel itself (`ProtectClock=` forbids even that),
-firmware's word counts, which it repeats each second.
+signed lower bound alone: at 1970 nothing is "not yet valid". Where the service may not ask the kernel itself (`ProtectClock=` forbids even
+that), firmware's word counts, which it repeats each second.
 """
 
 from __future__ import annotations
