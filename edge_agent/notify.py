@@ -1,7 +1,8 @@
 """Tells systemd how a service is: ready, alive, stopping, and in a few words what it does; outside systemd it says nothing.
 
 Source: sd_notify(3): one datagram of `NAME=value` lines to the socket that `$NOTIFY_SOCKET` names, an `@` standing for the zero byte of
-an abstract one; sd_watchdog_enabled(3) for `$WATCHDOG_USEC`. Nothing here waits for systemd, raises, or names a person.
+an abstract one; sd_watchdog_enabled(3) for `$WATCHDOG_USEC`. Nothing here waits for systemd longer than a second,
+raises, or names a person.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import suppress
 
 _BEATS = 4  # within the watchdog's time: three may be late
 _START_STEP_S = 60.0
+_IMPORTANT_S = 1.0  # what is said once waits so long for a manager whose hands are full
 _OWN_BEAT_S = 5.0  # where systemd watches for the start alone
 
 
@@ -54,7 +56,7 @@ class Notifier:
         """The service does its work now."""
         self.is_ready = True
         self._status = status
-        self._send("READY=1", f"STATUS={status}")
+        self._send("READY=1", f"STATUS={status}", wait_s=_IMPORTANT_S)
 
     def status(self, words: str) -> None:
         """What the service does, for `systemctl status`; sent when it is news."""
@@ -82,14 +84,15 @@ class Notifier:
 
     def stopping(self, status: str = "stopping") -> None:
         """The service ends."""
-        self._send("STOPPING=1", f"STATUS={status}")
+        self._send("STOPPING=1", f"STATUS={status}", wait_s=_IMPORTANT_S)
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, wait_s: float = 0.0) -> None:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:  # full or gone: a manager restarts or is busy
+            way.settimeout(wait_s)
             way.connect(self._address)
-            way.send("\n".join(lines).encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            way.send("\n".join(lines).encode(), socket.MSG_NOSIGNAL)
 
 
 class Beat:

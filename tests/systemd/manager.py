@@ -51,8 +51,11 @@ class Manager:
             assert self._changed.wait_for(lambda: self.count(line) >= wanted, WAIT_S), f"no {line} in {self.heard}"
 
     def wait_for_first(self, line: str) -> None:
+        self.wait_for_total(line, 1)
+
+    def wait_for_total(self, line: str, count: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self.count(line) >= 1, WAIT_S), f"no {line} in {self.heard}"
+            assert self._changed.wait_for(lambda: self.count(line) >= count, WAIT_S), f"no {line} in {self.heard}"
 
     def wait_until_it_would_restart(self) -> None:
         """Waits until the service has been silent for so long that systemd would start it anew."""
