@@ -91,6 +91,7 @@ def test_without_any_camera_it_is_red_asks_for_time_and_opens_when_one_comes(
     gate.out.wait_for("fault")
     manager.wait_for_first("EXTEND_TIMEOUT_USEC=60000000")
     assert not manager.count("READY=1")
+    assert not manager.count("WATCHDOG=1")
     late.plug()
     manager.wait_for_first("READY=1")
     late.scan(write_person(PERSON))
