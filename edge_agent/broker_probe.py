@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -52,6 +53,8 @@ def probe(endpoint: Endpoint, timeout_s: float = PROBE_S) -> str:
     except ValueError as error:
         raise NotLetIn(explain(error, endpoint)) from None
     except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            raise Unreachable("not tried: this process may use no network, as gate-firmware.service has it") from None
         raise Unreachable(explain(error, endpoint)) from None
 
 
