@@ -67,7 +67,7 @@ def test_from_a_ticket_at_the_reader_to_the_first_receipt(world: Chain) -> None:
     gate.agent.start()
     gate.firmware.start()
     gate.await_line("starting")
-    gate.firmware.wait_until_logged("lane in is working")
+    gate.firmware.wait_until_logged("lane in: working")
     assert gate.present(people[0]) == "refused"  # nobody is recorded by a device that belongs to nobody
     told = status(gate)
     assert "agent     running, not enrolled: waiting for a ticket" in told.stdout

@@ -76,7 +76,7 @@ def test_a_device_that_belongs_to_nobody_tests_itself_when_it_has_joined(gates: 
     enrolled.state.rename(member)
     gate = gates.start(config)
     gate.err.wait_for("not enrolled")
-    gate.err.wait_for("lane in is working")
+    gate.err.wait_for("lane in: working")
     assert not (enrolled.state / "check.json").exists()
     (member / FOLDER).rename(enrolled.state / FOLDER)
     for file in member.iterdir():  # the documents come last, as with a ticket

@@ -111,7 +111,7 @@ def test_a_device_that_is_not_enrolled_records_nobody_and_says_how_to_enrol(enro
     shutil.rmtree(enrolled.state)
     gate = Gate(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url}))
     gate.err.wait_for("not enrolled: nobody is recorded; show an enrolment ticket")
-    gate.err.wait_for("lane in is working")
+    gate.err.wait_for("lane in: working")
     reader.scan(CARD)
     gate.out.wait_for("refused")
     assert gate.stop() == 0
