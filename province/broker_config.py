@@ -70,6 +70,10 @@ persistence_location {layout.broker_store}/
 autosave_on_changes false
 autosave_interval 60
 
+# Every connection is an open file, and anybody who reaches the port holds one until TLS has failed: with the usual 1024 strangers can
+# hold this broker full. Give it more than all scanners need (`systemctl edit mosquitto`: [Service] LimitNOFILE=65536), and limit the
+# connections of one address in the firewall. max_connections would not help: strangers count there too.
+
 # Larger packets cut the connection before they are read whole. 200 in flight fill one transaction of the collector; beyond
 # the queue's limits entries are dropped here and sent again by their device.
 max_packet_size {_MAX_PACKET_BYTES}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-import resource
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
+from typing import NoReturn
 
 import admission_world
 import pytest
@@ -23,25 +23,19 @@ from province import door
 province = admission_world.province
 
 
-@contextmanager
-def descriptors_left(count: int) -> Iterator[None]:
-    """Takes all other file descriptors of this process away."""
-    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 10, most))
-    held = []
-    try:
-        with suppress(OSError):
-            while True:
-                held.append(os.open(os.devnull, os.O_RDONLY))
-        for descriptor in held[len(held) - count :]:
-            os.close(descriptor)
-        del held[len(held) - count :]
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))  # first, so that there is room for all at once
-        for descriptor in held:
-            os.close(descriptor)
+def no_more_descriptors(_socket: socket.socket) -> NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def no_more_threads(_thread: threading.Thread) -> NoReturn:
+    raise RuntimeError("can't start new thread")  # as CPython says it
+
+
+def opened(province: Province) -> tuple[str, int]:
+    """One more door, with room for one guest."""
+    port = free_port()
+    province.open("server", port)
+    return "127.0.0.1", port
 
 
 class Warned(logging.Handler):
@@ -66,11 +60,9 @@ def warned() -> Iterator[Warned]:
     logging.getLogger("province.door").removeHandler(handler)
 
 
-@pytest.fixture
-def guest() -> Iterator[socket.socket]:
-    with socket.socket() as made:
-        made.settimeout(WAIT_S)
-        yield made
+@pytest.fixture(autouse=True)
+def _one_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "_GUESTS_MOST", 1)
 
 
 def greeting(raw: socket.socket) -> bytes:
@@ -81,51 +73,38 @@ def greeting(raw: socket.socket) -> bytes:
 
 
 def test_who_comes_while_there_are_no_descriptors_is_let_in_later(
-    province: Province, warned: Warned, guest: socket.socket, monkeypatch: pytest.MonkeyPatch
+    province: Province, warned: Warned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door, "_BREATH_S", 0.01)
-    with descriptors_left(0):
-        guest.connect(("127.0.0.1", province.port))
+    with monkeypatch.context() as full:
+        full.setattr(socket.socket, "accept", no_more_descriptors)
+        guest = socket.create_connection(opened(province), WAIT_S)
         assert warned.once.wait(WAIT_S)
     assert greeting(guest)
 
 
-def test_the_door_does_not_spin_meanwhile_and_can_be_closed(
-    province: Province, warned: Warned, guest: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_door_does_not_spin_meanwhile_and_can_be_closed(province: Province, warned: Warned, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "_BREATH_S", 10 * WAIT_S)
-    with descriptors_left(0):
-        guest.connect(("127.0.0.1", province.port))
-        assert warned.once.wait(WAIT_S)
+    monkeypatch.setattr(socket.socket, "accept", no_more_descriptors)
+    opened(province)
+    assert warned.once.wait(WAIT_S)
     province.stack.close()
     assert warned.count == 1
 
 
-def test_a_guest_for_whom_there_is_no_second_descriptor_takes_no_place_along(
-    province: Province, guest: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "_GUESTS_MOST", 1)
-    port = free_port()
-    province.open("server", port)
-    with descriptors_left(1):
-        guest.connect(("127.0.0.1", port))
-        with suppress(ConnectionError):
+def test_a_guest_for_whom_there_is_no_second_descriptor_takes_no_place_along(province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = opened(province)
+    with monkeypatch.context() as full:
+        full.setattr(socket.socket, "dup", no_more_descriptors)
+        with socket.create_connection(address, WAIT_S) as guest, suppress(ConnectionError):
             assert guest.recv(1) == b""
-    assert greeting(socket.create_connection(("127.0.0.1", port), WAIT_S))
+    assert greeting(socket.create_connection(address, WAIT_S))
 
 
-def test_a_guest_for_whom_there_is_no_thread_ends_nothing(
-    province: Province, warned: Warned, guest: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "_GUESTS_MOST", 1)
-    port = free_port()
-    province.open("server", port)
+def test_a_guest_for_whom_there_is_no_thread_ends_nothing(province: Province, warned: Warned, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = opened(province)
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", no_more_threads)
-        guest.connect(("127.0.0.1", port))
-        assert warned.once.wait(WAIT_S)
-    assert greeting(socket.create_connection(("127.0.0.1", port), WAIT_S))
-
-
-def no_more_threads(_thread: threading.Thread) -> None:
-    raise RuntimeError("can't start new thread")  # as CPython says it
+        with socket.create_connection(address, WAIT_S):
+            assert warned.once.wait(WAIT_S)
+    assert greeting(socket.create_connection(address, WAIT_S))

@@ -29,7 +29,8 @@ def test_refused_messages_are_counted_by_device_and_reason(
 ) -> None:
     other = scanner(layout, tmp_path, "scanner-2")
     mine, theirs = device.name.topic(Leaf.ENTRIES), other.name.topic(Leaf.ENTRIES)
-    forged = Log.new(device).append()[:-1] + b"\0"
+    made = Log.new(device).append()
+    forged = made[:-1] + bytes([made[-1] ^ 1])
     results = handed(layout, [(mine, b"rubbish")] * 100 + [(theirs, b"rubbish")] + [(mine, forged), ("elsewhere", b"rubbish")] * 2)
     assert len(results) == 105
     assert counts(caplog.text, f"quarantined topic={mine!r} reason=malformed") == SAID_OF_100
