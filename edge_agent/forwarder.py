@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,9 +11,11 @@ from pathlib import Path
 
 from edge_agent.disk import sync_file
 from edge_agent.envelope import envelope_hash
+from edge_agent.open_files import OpenFiles
 from edge_agent.outbox import (
     APPLICATION_ID,
     DAMAGE_NOTE,
+    SIDE_SUFFIXES,
     Backlog,
     OutboxDamaged,
     OutboxError,
@@ -73,11 +76,12 @@ class Forwarder:
         self.path = path
         self._folded_at: int | None = None
         try:
-            self._inode = path.stat().st_ino
+            self._files = OpenFiles(path)
         except FileNotFoundError:
             raise FileNotFoundError(f"{path}: no outbox yet; gate-firmware makes it when it starts") from None
         except OSError as error:
             raise OutboxError(f"{path}: cannot be read ({error.strerror}): check disk and permissions") from None
+        self._refuse_without_log()
         with self._noting_damage():
             self._connection = connect(path, "NORMAL")
             # Debian's SQLite would write each forgotten page over with zeros: as many bytes again, and it is ciphertext
@@ -85,6 +89,21 @@ class Forwarder:
         if not self._is_made():
             self._connection.close()
             raise FileNotFoundError(f"{path}: gate-firmware is still making it")
+        try:
+            self._files.now_open()
+        except OSError as error:
+            self._connection.close()
+            raise OutboxError(f"{path}: cannot be read ({error.strerror}): check disk and permissions") from None
+
+    def _refuse_without_log(self) -> None:
+        """A file from under which the write-ahead log was taken is firmware's alone: another log would part the two of us for good.
+
+        The log comes before its index and goes before it, so look in this order.
+        """
+        beside = [self.path.with_name(self.path.name + suffix) for suffix in SIDE_SUFFIXES if suffix != "-wal"]
+        wal = self.path.with_name(self.path.name + "-wal")
+        if any(map(os.path.lexists, beside)) and not os.path.lexists(wal):
+            raise OutboxError(f"{wal}: it was taken away: gate-firmware sets the outbox aside and carries on what it holds")
 
     def _is_made(self) -> bool:
         try:
@@ -101,15 +120,18 @@ class Forwarder:
             with explaining(self.path):
                 yield
         except OutboxDamaged:
-            if not self.replaced():
-                with suppress(OSError):
-                    self.path.with_name(self.path.name + DAMAGE_NOTE).touch(0o600)
+            self._note_damage()
             raise
 
+    def _note_damage(self) -> None:
+        with suppress(OSError):
+            if not self._files.main_is_gone():
+                self.path.with_name(self.path.name + DAMAGE_NOTE).touch(0o600)
+
     def replaced(self) -> bool:
-        """Tells whether firmware has set the file aside and made another: then open it anew."""
+        """Tells whether firmware has set the file aside, or one beside it was taken away: then close it, and open it anew."""
         try:
-            return self.path.stat().st_ino != self._inode
+            return self._files.are_gone()
         except OSError:
             return True
 
@@ -235,5 +257,10 @@ class Forwarder:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file; one that has lost its write-ahead log gets what was in it first, and firmware a note to set it aside."""
+        with suppress(OSError, sqlite3.Error):
+            if not self._files.main_is_gone() and self._files.are_gone():
+                self._note_damage()
+                if self._files.are_nobodys():
+                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._connection.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from edge_agent.disk import sync_folder
 from edge_agent.entry import LOG_BYTES, NO_PREVIOUS, LogHead
 from edge_agent.envelope import envelope_hash
+from edge_agent.open_files import OpenFiles
 from edge_agent.outbox import (
     APPLICATION_ID,
     DAMAGE_NOTE,
@@ -72,12 +73,14 @@ class Recorder:
         self._damage_note = path.with_name(path.name + DAMAGE_NOTE)
         self._refuse_when_noted()
         self._make_file()
+        with self._explaining_the_disk():
+            self._files = OpenFiles(path)
         self._connection = connect(path, "FULL")
         try:
             with self._explaining_the_disk():
-                self._inode = path.stat().st_ino
                 with explaining(path):
                     self.created = self._create_if_new()
+                self._files.now_open()
                 sync_folder(path.parent)  # the file's name must survive a power cut; at each opening, for it may have failed before
             self._backlog = self._checked_backlog()
         except BaseException:
@@ -247,16 +250,21 @@ class Recorder:
             self._connection.execute("UPDATE head SET before_log = ?, before_seq = ?, before_hash = ?", (head.log, head.seq, head.hash))
 
     def is_gone(self) -> bool:
-        """Tells whether the file was taken from its path, or another put there; what it holds can still be read until `close`.
+        """Tells whether the file or one that SQLite keeps beside it was taken from its path, or another put there.
+
+        What it holds can still be read until `close`; nobody else finds it.
 
         Raises:
             OutboxError: the disk does not say.
         """
         with self._explaining_the_disk():
-            try:
-                return self.path.stat().st_ino != self._inode
-            except FileNotFoundError:
-                return True
+            return self._files.are_gone()
+
+    def fold_into_file(self) -> None:
+        """Folds a write-ahead log that has no name any more back into the file, as far as that goes: a power cut takes such a log away."""
+        with suppress(OSError, sqlite3.Error):
+            if self._files.are_nobodys():
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @property
     def connection(self) -> sqlite3.Connection:
