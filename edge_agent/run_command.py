@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import threading
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
+from edge_agent.intake import Intake
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
@@ -47,7 +47,7 @@ def _move(text: str, state: Path) -> bool:
     return True
 
 
-def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
+def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
     while not (stopping.is_set() or moved):
@@ -112,7 +112,7 @@ def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
 
 def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
-    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    work: Intake[Work] = Intake()
 
     def stop() -> None:
         stopping.set()
@@ -123,7 +123,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
     status = _StatusFile(settings.device.runtime)
     try:
         while True:
-            work = queue.SimpleQueue()  # what the connection before still tells is of no account
+            work = Intake()  # what the connection before still tells is of no account
             if stopping.is_set():
                 return
             _carry(settings, identity, work, stopping, status)
@@ -132,9 +132,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         status.remove()
 
 
-def _carry(
-    settings: Settings, identity: identities.Identity, work: queue.SimpleQueue[Work], stopping: threading.Event, status: _StatusFile
-) -> None:
+def _carry(settings: Settings, identity: identities.Identity, work: Intake[Work], stopping: threading.Event, status: _StatusFile) -> None:
     """Carries entries as one member at one place, until a stop or a move."""
     state = settings.device.state
     keeper = CertificateKeeper(identity, state)

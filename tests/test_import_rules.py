@@ -8,11 +8,12 @@ import pytest
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command_line", "console", "cose", "disk", "door_link", "ending", "endpoint", "entry",
-    "envelope", "fields", "joining", "keyring", "logs", "private_files", "process_lock", "receipt", "sealing", "stamp", "ticket", "topics",
+    "envelope", "fields", "joining", "keyring", "logs", "packet_lengths", "private_files", "process_lock", "receipt", "sealing", "stamp",
+    "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
-    "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",
-    "pages", "recorder", "resetting", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
+    "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "open_files", "outbox",
+    "outbox_view", "pages", "recorder", "resetting", "salvage", "set_aside", "settings", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},
