@@ -25,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.backoff import BackOff
 from edge_agent.endpoint import Endpoint
+from edge_agent.packet_lengths import WatchedStream
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _CONNECT_S = 10.0
@@ -195,6 +196,7 @@ class BrokerLink:
         self._useful = False
         self._refused = False
         self._why = ""
+        self._stream: object = None
         self._client_id = client_id
         self._will = will
         self._manual_ack = manual_ack
@@ -212,6 +214,7 @@ class BrokerLink:
             manual_ack=self._manual_ack,
             reconnect_on_failure=False,
         )
+        self._tls.sslsocket_class = WatchedStream
         client.tls_set_context(self._tls)
         client.connect_timeout = _CONNECT_S
         if self._will is not None:
@@ -290,7 +293,7 @@ class BrokerLink:
         return self._useful or (self._accepted_s is not None and time.monotonic() - self._accepted_s >= _STEADY_S)
 
     def _check_time(self) -> None:
-        stream = self._client.socket()
+        self._stream = stream = self._client.socket()
         if isinstance(stream, ssl.SSLSocket):
             try:
                 refuse_outdated(stream, self._endpoint.known_ms())
@@ -314,6 +317,8 @@ class BrokerLink:
 
     def _why_ended(self) -> str:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"
+        if isinstance(self._stream, WatchedStream) and self._stream.too_large:
+            return f"{where}: it began {self._stream.too_large}: check that this is the province's broker"
         if self._accepted_s is None:
             self._refused = True
             return f"{where}: it closed the connection during sign-in: {_NOT_ACCEPTED}, or another client uses our name"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,9 +11,9 @@ from pathlib import Path
 
 from edge_agent.disk import sync_file
 from edge_agent.envelope import envelope_hash
+from edge_agent.open_files import OpenFiles
 from edge_agent.outbox import (
     APPLICATION_ID,
-    DAMAGE_NOTE,
     Backlog,
     OutboxDamaged,
     OutboxError,
@@ -20,6 +21,7 @@ from edge_agent.outbox import (
     Waiting,
     connect,
     explaining,
+    files_of,
     read_backlog,
     single_row,
     transaction,
@@ -74,11 +76,12 @@ class Forwarder:
         self._folded_at: int | None = None
         self._forgotten_since = 0  # the last fold
         try:
-            self._inode = path.stat().st_ino
+            self._files = OpenFiles(path)
         except FileNotFoundError:
             raise FileNotFoundError(f"{path}: no outbox yet; gate-firmware makes it when it starts") from None
         except OSError as error:
             raise OutboxError(f"{path}: cannot be read ({error.strerror}): check disk and permissions") from None
+        self._refuse_without_log()
         with self._noting_damage():
             self._connection = connect(path, "NORMAL")
             # Debian's SQLite would write each forgotten page over with zeros: as many bytes again, and it is ciphertext
@@ -86,6 +89,20 @@ class Forwarder:
         if not self._is_made():
             self._connection.close()
             raise FileNotFoundError(f"{path}: gate-firmware is still making it")
+        try:
+            self._files.now_open()
+        except OSError as error:
+            self._connection.close()
+            raise OutboxError(f"{path}: cannot be read ({error.strerror}): check disk and permissions") from None
+
+    def _refuse_without_log(self) -> None:
+        """A file from under which the write-ahead log was taken is firmware's alone: another log would part the two of us for good.
+
+        The log comes before its index and goes before it, so look in this order.
+        """
+        files = files_of(self.path)
+        if os.path.lexists(files.shared) and not os.path.lexists(files.wal):
+            raise OutboxError(f"{files.wal}: it was taken away: gate-firmware sets the outbox aside and carries on what it holds")
 
     def _is_made(self) -> bool:
         try:
@@ -102,15 +119,18 @@ class Forwarder:
             with explaining(self.path):
                 yield
         except OutboxDamaged:
-            if not self.replaced():
-                with suppress(OSError):
-                    self.path.with_name(self.path.name + DAMAGE_NOTE).touch(0o600)
+            self._note_damage()
             raise
 
+    def _note_damage(self) -> None:
+        with suppress(OSError):
+            if not self._files.main_is_gone():
+                files_of(self.path).damage_note.touch(0o600)
+
     def replaced(self) -> bool:
-        """Tells whether firmware has set the file aside and made another: then open it anew."""
+        """Tells whether firmware has set the file aside, or one beside it was taken away: then close it, and open it anew."""
         try:
-            return self.path.stat().st_ino != self._inode
+            return self._files.are_gone()
         except OSError:
             return True
 
@@ -233,7 +253,7 @@ class Forwarder:
             self.checkpoint()
             self._folded_at = changed
             return
-        wal = self.path.with_name(self.path.name + "-wal")
+        wal = files_of(self.path).wal
         try:
             sync_file(wal)
         except OSError as error:
@@ -246,5 +266,10 @@ class Forwarder:
         self._forgotten_since = 0
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file; one that has lost its write-ahead log gets what was in it first, and firmware a note to set it aside."""
+        with suppress(OSError, sqlite3.Error):
+            if not self._files.main_is_gone() and self._files.are_gone():
+                self._note_damage()
+                if self._files.are_nobodys():
+                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._connection.close()

@@ -13,9 +13,9 @@ from pathlib import Path
 from edge_agent.disk import sync_folder
 from edge_agent.entry import LOG_BYTES, NO_PREVIOUS, LogHead
 from edge_agent.envelope import envelope_hash
+from edge_agent.open_files import OpenFiles
 from edge_agent.outbox import (
     APPLICATION_ID,
-    DAMAGE_NOTE,
     SCHEMA_VERSION,
     Backlog,
     OutboxDamaged,
@@ -25,6 +25,7 @@ from edge_agent.outbox import (
     Spot,
     connect,
     explaining,
+    files_of,
     read_backlog,
     single_row,
     transaction,
@@ -68,16 +69,17 @@ class Recorder:
         self.path = path
         self._capacity_bytes = capacity_bytes
         self._keep_free_bytes = keep_free_bytes
-        self._wal = path.with_name(path.name + "-wal")
-        self._damage_note = path.with_name(path.name + DAMAGE_NOTE)
+        _main, self._wal, _shared, self._damage_note = files_of(path)
         self._refuse_when_noted()
         self._make_file()
+        with self._explaining_the_disk():
+            self._files = OpenFiles(path)
         self._connection = connect(path, "FULL")
         try:
             with self._explaining_the_disk():
-                self._inode = path.stat().st_ino
                 with explaining(path):
                     self.created = self._create_if_new()
+                self._files.now_open()
                 sync_folder(path.parent)  # the file's name must survive a power cut; at each opening, for it may have failed before
             self._backlog = self._checked_backlog()
         except BaseException:
@@ -247,16 +249,21 @@ class Recorder:
             self._connection.execute("UPDATE head SET before_log = ?, before_seq = ?, before_hash = ?", (head.log, head.seq, head.hash))
 
     def is_gone(self) -> bool:
-        """Tells whether the file was taken from its path, or another put there; what it holds can still be read until `close`.
+        """Tells whether the file or one that SQLite keeps beside it was taken from its path, or another put there.
+
+        What it holds can still be read until `close`; nobody else finds it.
 
         Raises:
             OutboxError: the disk does not say.
         """
         with self._explaining_the_disk():
-            try:
-                return self.path.stat().st_ino != self._inode
-            except FileNotFoundError:
-                return True
+            return self._files.are_gone()
+
+    def fold_into_file(self) -> None:
+        """Folds a write-ahead log that has no name any more back into the file, as far as that goes: a power cut takes such a log away."""
+        with suppress(OSError, sqlite3.Error):
+            if self._files.are_nobodys():
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @property
     def connection(self) -> sqlite3.Connection:

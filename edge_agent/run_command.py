@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -22,6 +21,7 @@ from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
+from edge_agent.intake import Intake
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
 from edge_agent.notify import Beat, of_this_process
@@ -49,7 +49,7 @@ def _move(text: str, state: Path) -> bool:
     return True
 
 
-def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event, told: ToldClock) -> None:
+def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, told: ToldClock) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
     while not (stopping.is_set() or moved):
@@ -107,7 +107,7 @@ class _StatusFile:
 
 def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
-    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    work: Intake[Work] = Intake()
 
     beat = Beat(of_this_process())
 
@@ -124,7 +124,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
             beat.notifier.ready("waits for an enrolment ticket")
             WaitingToJoin(settings.device.state, settings.device.runtime, stopping, beat).join()
         while True:
-            work = queue.SimpleQueue()  # what the connection before still tells is of no account
+            work = Intake()  # what the connection before still tells is of no account
             if stopping.is_set():  # whoever ends needs no key: its token may be away by now
                 return
             _carry(settings, identity or identities.load(settings.device.state), work, stopping, status, beat)
@@ -136,7 +136,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
 def _carry(
     settings: Settings,
     identity: identities.Identity,
-    work: queue.SimpleQueue[Work],
+    work: Intake[Work],
     stopping: threading.Event,
     status: _StatusFile,
     beat: Beat,

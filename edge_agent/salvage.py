@@ -184,7 +184,7 @@ def salvage(
         keep_free_bytes: for the new one.
         wall_ms: names the folder.
         device_key: the device's own key, with which every entry is signed; None believes what looks like an entry.
-        still_open: the one whose file is gone from its path, with its last copy; the caller closes it when all is done.
+        still_open: the one of which a file is gone from its path, with its last copy; the caller closes it when all is done.
         unread_is_lost: what the disk does not give now it will never give again; otherwise that is an error, to be tried again.
 
     Raises:
@@ -193,6 +193,8 @@ def salvage(
         OutboxError: the new one cannot be made or filled (a full disk); nothing was lost, the next salvage carries on where this one
             stopped, while the agent empties what is filled.
     """
+    if still_open is not None:
+        still_open.fold_into_file()  # so that the next salvage finds all there, should this one be cut short
     folder = _set_aside(path, wall_ms)
     finds = Finds(device_key)
     with ExitStack() as undo:

@@ -23,6 +23,7 @@ from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
+from edge_agent.intake import Intake
 from edge_agent.outbox import FILE_NAME, OutboxError, Waiting
 from edge_agent.send_window import SendWindow
 from edge_agent.settings import AgentSettings
@@ -75,7 +76,7 @@ class Uplink:
         identity: Identity,
         settings: AgentSettings,
         state: Path,
-        work: queue.SimpleQueue[Work],
+        work: Intake[Work],
         publish: Callable[[Message], Callable[[], bool] | None],
         on_change: Callable[[], None] = lambda: None,
         trusted_ms: Callable[[int], int | None] = lambda _not_before_ms: None,
@@ -153,6 +154,8 @@ class Uplink:
                     self._keeper.disconnected(refused=refused)
             case Arrived(topic, payload):
                 self._arrived(topic, payload)
+                if self._work.dropped:
+                    self.counters["dropped_messages"] = self._work.dropped
             case Recorded() | Stop():
                 return
         self._on_change()
@@ -325,9 +328,7 @@ class Uplink:
             outbox.settle()
 
 
-def connect(
-    identity: Identity, settings: AgentSettings, work: queue.SimpleQueue[Work], known_ms: Callable[[], int] = lambda: 0
-) -> BrokerLink:
+def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], known_ms: Callable[[], int] = lambda: 0) -> BrokerLink:
     """The device's link to the broker, its events going to `work`; not started yet. `known_ms`: see `Endpoint`.
 
     Raises:

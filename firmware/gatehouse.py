@@ -62,7 +62,7 @@ def open_recorder(
         settings: where it is and what it may hold.
         damaged: damage was met in it, even if it opens: then it lies in a part that opening does not read.
         device_key: the device's own key, against which salvaged entries are checked.
-        still_open: the outbox until now, whose file is gone from its path: its entries are carried on, and the caller closes it.
+        still_open: the outbox until now, of which a file is gone from its path: its entries are carried on, and the caller closes it.
         unread_is_lost: see `salvage`.
 
     Raises:

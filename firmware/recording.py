@@ -97,7 +97,6 @@ class Recording:
         circumstances: Circumstances = STANDING,
     ) -> None:
         self.recorder = recorder
-        self._inode = recorder.path.stat().st_ino
         self._identity = identity
         self._keyring = keyring
         self._time_sense = time_sense
@@ -110,7 +109,6 @@ class Recording:
         """Goes on with another outbox; the one before is closed."""
         self.recorder.close()
         self.recorder = recorder
-        self._inode = recorder.path.stat().st_ino
 
     def passage(
         self,
@@ -149,12 +147,8 @@ class Recording:
 
     def _refuse_when_removed(self) -> None:
         """A file deleted or replaced under our hands takes entries still, and nobody would ever find them."""
-        try:
-            here = self.recorder.path.stat().st_ino == self._inode
-        except OSError:
-            here = False
-        if not here:
-            raise OutboxDamaged(f"{self.recorder.path}: the file was removed while the gate was open")
+        if self.recorder.is_gone():
+            raise OutboxDamaged(f"{self.recorder.path}: the file, or one beside it, was removed while the gate was open")
 
     def _key_of(self, day: date | None) -> SealingKey:
         epoch_key = self._keyring.current().key_for(day)

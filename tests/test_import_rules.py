@@ -8,13 +8,13 @@ import pytest
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command_line", "console", "cose", "disk", "door_link", "ending", "endpoint", "entry",
-    "envelope", "fields", "joining", "keyring", "logs", "notify", "private_files", "process_lock", "receipt", "sealing", "stamp",
-    "ticket", "topics",
+    "envelope", "fields", "joining", "keyring", "logs", "notify", "packet_lengths", "private_files", "process_lock", "receipt",
+    "sealing", "stamp", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
     "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",
-    "outbox", "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings", "sql_reading",
-    "stored_keyring", "stored_time", "token_signer",
+    "open_files", "outbox", "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings",
+    "sql_reading", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

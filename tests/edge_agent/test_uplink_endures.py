@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import signal
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +16,7 @@ from uplink_world import QUICK, STATUS, Agent, Province, exact, log_of
 from edge_agent import identity, keyring, topics
 from edge_agent.broker_link import Connected, Disconnected, Message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
+from edge_agent.intake import Intake
 from edge_agent.keyring import Keyring
 from edge_agent.outbox import FILE_NAME, OutboxDamaged
 from edge_agent.pages import PAGE_BYTES
@@ -104,7 +104,7 @@ def test_stopping_is_prompt_with_and_without_a_broker(state: Path, broker: Broke
 
 
 def test_what_arrives_while_stopping_harms_nothing(state: Path) -> None:
-    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    work: Intake[Work] = Intake()
     sent: list[Message] = []
     for item in (Connected(), Recorded(), Disconnected("gone"), Stop(), Connected()):
         work.put(item)

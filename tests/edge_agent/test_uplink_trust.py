@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +16,7 @@ from edge_agent import enrol, envelope, identity, keyring, receipt, stored_keyri
 from edge_agent.authority import Power
 from edge_agent.broker_link import Arrived, Connected, Message
 from edge_agent.forwarder import Forwarder
+from edge_agent.intake import Intake
 from edge_agent.keyring import Keyring
 from edge_agent.outbox import FILE_NAME
 from edge_agent.receipt import Range, Receipt, Status
@@ -40,7 +40,7 @@ def worked(
     state: Path, *events: Work, trusted: Callable[[int], int | None] = lambda _bound_ms: None, messages: list[Message] | None = None
 ) -> Uplink:
     """An uplink that has handled these events and stopped."""
-    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    work: Intake[Work] = Intake()
     sent = [] if messages is None else messages
     uplink = Uplink(identity.load(state), AgentSettings(), state, work, sent.append, trusted_ms=trusted)
     for event in (*events, Stop()):
@@ -67,7 +67,7 @@ def waiting(state: Path) -> int:
 def sent(state: Path) -> list[bytes]:
     """What a running uplink sends of the outbox, once."""
     messages: list[Message] = []
-    work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    work: Intake[Work] = Intake()
     uplink = Uplink(identity.load(state), AgentSettings(), state, work, messages.append)
     uplink._handle(Connected())
     uplink._send_what_waits()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,6 +14,7 @@ from sealed_examples import DEVICE_PUBLIC, NAME, WAIT_S, officer
 from edge_agent import broker_link, enrol, envelope, identity, receipt, uplink
 from edge_agent.authority import Power
 from edge_agent.forwarder import Forwarder
+from edge_agent.intake import Intake
 from edge_agent.outbox import FILE_NAME
 from edge_agent.receipt import Range, Receipt, Status
 from edge_agent.settings import AgentSettings
@@ -53,7 +53,7 @@ class Agent:
     """An uplink with its link, in threads of this process."""
 
     def __init__(self, state: Path, settings: AgentSettings = QUICK) -> None:
-        self.work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self.work: Intake[Work] = Intake()
         self.changed = threading.Condition()
         who = identity.load(state)
         self.link = uplink.connect(who, settings, self.work)

@@ -206,12 +206,13 @@ def test_an_outbox_deleted_while_the_gate_is_open_is_replaced(enrolled: Enrolled
     assert Kind.SALVAGE in enrolled.kinds()
 
 
-def test_a_deleted_outbox_gives_its_last_copy_to_the_new_one(enrolled: Enrolled, readers: tuple[Reader, Reader]) -> None:
+@pytest.mark.parametrize("gone", [[""], ["-wal"], ["-wal", "-shm"]], ids=["file", "log", "log and index"])
+def test_a_deleted_outbox_gives_its_last_copy_to_the_new_one(enrolled: Enrolled, readers: tuple[Reader, Reader], gone: list[str]) -> None:
     before, after = synthetic_people(9)[:6], synthetic_people(9)[6:]
 
-    def salvaged() -> bool:
+    def salvaged() -> bool:  # nobody opens the old one before it is set aside
         with suppress(FileNotFoundError):  # not there yet, or still being made
-            return Kind.SALVAGE in enrolled.kinds()
+            return any(enrolled.state.glob("salvaged-*")) and Kind.SALVAGE in enrolled.kinds()
         return False
 
     with RunningGate(enrolled, enrolled.settings(*two_lanes(readers), held_s=0.2, repeat_s=1.0)):
@@ -221,7 +222,10 @@ def test_a_deleted_outbox_gives_its_last_copy_to_the_new_one(enrolled: Enrolled,
             readers[0].scan(write_person(person))
             light.wait_for(Signal.ACCEPTED, count)
         first = enrolled.sealed()
-        enrolled.outbox.unlink()  # noticed within a second, or by the next person who is refused
+        for suffix in gone:
+            enrolled.outbox.with_name(
+                enrolled.outbox.name + suffix
+            ).unlink()  # noticed within a second, or by the next person who is refused
         wait_until(salvaged, "its entries are in a new one")
         for count, person in enumerate(after, start=7):
             readers[0].scan(write_person(person))

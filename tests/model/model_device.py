@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import queue
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from edge_agent.broker_link import Arrived, Connected, Disconnected, Message
 from edge_agent.entry import Clock, Direction, Known, LogHead, Method
 from edge_agent.envelope import SealedEntry, peek
 from edge_agent.forwarder import Forwarder
+from edge_agent.intake import Intake
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.reset import reset
 from edge_agent.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
@@ -90,7 +90,7 @@ class Device:
             boottime_ms=lambda: 60_000,
         )
         self.recording = Recording(who, recorder, keyring, sense, self._boots.to_bytes(16, "big"))
-        self.work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self.work: Intake[Work] = Intake()
         self.uplink = Uplink(who, CARRYING, self.state, self.work, self._publish, trusted_ms=lambda _not_before_ms: now_ms())
 
     def stop(self) -> None:
