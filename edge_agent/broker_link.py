@@ -32,6 +32,7 @@ _CONNECT_S = 10.0
 _STOP_S = 2.0
 _LIVENESS_S = 1.0
 _STEADY_S = 5.0
+_SILENT = "Keep alive timeout"  # paho's reason for giving a connection up itself: MQTT 5, section 2.4, 0x8D
 _NOT_ACCEPTED = "it does not accept our certificate (revoked, expired, of another province)"
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, OpenSSL 1.1.0 and later: Python's ssl has no name for it, and passes it on
 
@@ -188,13 +189,14 @@ class BrokerLink:
         self._endpoint = endpoint
         self._subscriptions = [(topic, 1) for topic in subscriptions]
         self._on_event = on_event
-        self._keepalive_s = keepalive_s
+        # paho gives a silent connection up after twice what it is told: once to ask, once to wait for the answer
+        self._patience_s = max(1, keepalive_s * 3 // 4)
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._pause = threading.Event()
         self._accepted_s: float | None = None
         self._useful = False
-        self._refused = False
+        self._refused = self._silent = False
         self._why = ""
         self._stream: object = None
         self._client_id = client_id
@@ -269,10 +271,9 @@ class BrokerLink:
             self._ended.clear()
             if self._stopping.is_set():
                 return
-            self._accepted_s, self._useful, self._refused, self._why = None, False, False, ""
+            self._accepted_s, self._useful, self._refused, self._silent, self._why = None, False, False, False, ""
             try:
-                # paho gives a silent connection up after twice what it is told: once to ask, once to wait for the answer
-                self._client.connect(self._endpoint.host, self._endpoint.port, max(1, self._keepalive_s * 3 // 4))
+                self._client.connect(self._endpoint.host, self._endpoint.port, self._patience_s)
                 self._check_time()
                 self._client.loop_start()  # paho's own thread: only then is publishing from other threads safe
                 self._wait_for_the_end()
@@ -319,6 +320,8 @@ class BrokerLink:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"
         if isinstance(self._stream, WatchedStream) and self._stream.too_large:
             return f"{where}: it began {self._stream.too_large}: check that this is the province's broker"
+        if self._accepted_s is None and self._silent:
+            return f"{where}: no answer to our sign-in within {self._patience_s} s: check the network, and what listens there"
         if self._accepted_s is None:
             self._refused = True
             return f"{where}: it closed the connection during sign-in: {_NOT_ACCEPTED}, or another client uses our name"
@@ -337,8 +340,9 @@ class BrokerLink:
         self._on_event(Connected())
 
     def _disconnected(
-        self, _client: mqtt.Client, _userdata: object, _flags: mqtt.DisconnectFlags, _reason: ReasonCode, _properties: Properties | None
+        self, _client: mqtt.Client, _userdata: object, _flags: mqtt.DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        self._silent = reason == _SILENT
         self._ended.set()
 
     def _arrived(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:

@@ -111,6 +111,14 @@ def test_the_largest_packet_that_is_taken_arrives_whole(tmp_path: Path) -> None:
         assert len(events.next(Arrived).payload) == 100 - len(RECEIPTS) - 2
 
 
+def test_a_broker_that_takes_tls_and_says_nothing_has_not_refused_us(tmp_path: Path) -> None:
+    with listening(tmp_path, read_until_it_hangs_up) as endpoint, linked(endpoint, keepalive_s=1) as events:
+        told = events.next(Disconnected)
+    assert not told.refused
+    assert "no answer to our sign-in within 1 s" in told.why
+    assert "certificate" not in told.why
+
+
 @given(st.lists(st.integers(0, 300), max_size=8), st.integers(0, 400), st.data())
 def test_lengths_are_followed_however_the_stream_is_cut(sizes: list[int], last: int, data: st.DataObject) -> None:
     stream = b"".join(b"\x30" + length_of(size) + b"\xff" * size for size in [*sizes, last])
