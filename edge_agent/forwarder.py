@@ -101,8 +101,11 @@ class Forwarder:
         The log comes before its index and goes before it, so look in this order.
         """
         files = files_of(self.path)
-        if os.path.lexists(files.shared) and not os.path.lexists(files.wal):
-            raise OutboxError(f"{files.wal}: it was taken away: gate-firmware sets the outbox aside and carries on what it holds")
+        if os.path.lexists(files.wal):
+            return
+        for file, why in ((files.shared, f"{files.wal}: it was taken away"), (files.damage_note, f"{self.path}: damage was met in it")):
+            if os.path.lexists(file):
+                raise OutboxError(f"{why}: gate-firmware sets the outbox aside and carries on what it holds")
 
     def _is_made(self) -> bool:
         try:

@@ -159,13 +159,22 @@ def test_damaged_documents_do_not_keep_a_device_from_being_reset(tmp_path: Path)
     assert not is_member(tmp_path)
 
 
-@pytest.mark.parametrize("cut_before", [False, True])
-def test_a_note_of_damage_does_not_outlive_the_outbox_it_was_about(tmp_path: Path, cut_before: bool) -> None:
-    head = cut_short(tmp_path) if cut_before else member(tmp_path)
+def test_a_note_of_damage_does_not_outlive_the_outbox_it_was_about(tmp_path: Path) -> None:
+    head = cut_short(tmp_path)
     (tmp_path / (FILE_NAME + DAMAGE_NOTE)).touch()  # the agent met damage, and firmware has not started since
-    if cut_before:
-        assert resetting.finish(tmp_path)
-    else:
-        reset.reset(tmp_path, discard=5, new_keys=False)
+    assert resetting.finish(tmp_path)
     assert not resetting.finish(tmp_path)
+    assert first_entry(tmp_path).predecessor == head
+
+
+def test_an_outbox_noted_as_damaged_is_salvaged_before_anything_is_thrown_away(tmp_path: Path) -> None:
+    head = member(tmp_path)
+    (tmp_path / (FILE_NAME + DAMAGE_NOTE)).touch()
+    with pytest.raises(takeover.AlreadyEnrolled, match="Start gate-firmware first"):
+        reset.reset(tmp_path, discard=5, new_keys=False)
+    assert is_member(tmp_path)
+    recorder, salvaged = salvage(tmp_path / FILE_NAME, 10**9, 0, 1)
+    recorder.close()
+    assert salvaged.kept == 5
+    reset.reset(tmp_path, discard=5, new_keys=False)
     assert first_entry(tmp_path).predecessor == head
