@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -48,6 +49,8 @@ def probe(endpoint: Endpoint, timeout_s: float = PROBE_S) -> str:
     except TimeoutError:
         raise Unreachable(f"broker {endpoint.host}:{endpoint.port}: no answer within {timeout_s:g} s: check the network") from None
     except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EAFNOSUPPORT:
+            raise Unreachable("not tried: this process may use no network, as gate-firmware.service has it") from None
         raise Unreachable(explain(error, endpoint)) from None
 
 

@@ -23,10 +23,11 @@ from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
+from edge_agent.notify import Beat, of_this_process
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
 from edge_agent.takeover import AlreadyEnrolled
-from edge_agent.trusted_time import trusted_ms
+from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
@@ -47,7 +48,7 @@ def _move(text: str, state: Path) -> bool:
     return True
 
 
-def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event) -> None:
+def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping: threading.Event, told: ToldClock) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
     while not (stopping.is_set() or moved):
@@ -56,6 +57,7 @@ def _listen(runtime: Path, state: Path, work: queue.SimpleQueue[Work], stopping:
             try:
                 work.put(Recorded())
                 for message in client.messages():
+                    told.heard(message)
                     if message["type"] == "passage":
                         work.put(Recorded())
                     elif (text := scanned_ticket(message)) is not None:
@@ -105,8 +107,9 @@ def _identity(settings: Settings) -> identities.Identity | None:
     return None
 
 
-def _join(settings: Settings, stopping: threading.Event) -> identities.Identity:
-    WaitingToJoin(settings.device.state, settings.device.runtime, stopping).join()
+def _join(settings: Settings, stopping: threading.Event, beat: Beat) -> identities.Identity:
+    beat.notifier.ready("waits for an enrolment ticket")
+    WaitingToJoin(settings.device.state, settings.device.runtime, stopping, beat).join()
     return identities.load(settings.device.state)
 
 
@@ -114,41 +117,57 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
     stopping = threading.Event()
     work: queue.SimpleQueue[Work] = queue.SimpleQueue()
 
+    beat = Beat(of_this_process())
+
     def stop() -> None:
+        beat.notifier.stopping()
         stopping.set()
         work.put(Stop())
 
     stop_when_asked(stop)
-    identity = identity or _join(settings, stopping)
+    identity = identity or _join(settings, stopping, beat)
     status = _StatusFile(settings.device.runtime)
     try:
         while True:
             work = queue.SimpleQueue()  # what the connection before still tells is of no account
             if stopping.is_set():
                 return
-            _carry(settings, identity, work, stopping, status)
+            _carry(settings, identity, work, stopping, status, beat)
             identity = identities.load(settings.device.state)  # a ticket has moved us: maybe to another broker and door
     finally:
         status.remove()
 
 
 def _carry(
-    settings: Settings, identity: identities.Identity, work: queue.SimpleQueue[Work], stopping: threading.Event, status: _StatusFile
+    settings: Settings,
+    identity: identities.Identity,
+    work: queue.SimpleQueue[Work],
+    stopping: threading.Event,
+    status: _StatusFile,
+    beat: Beat,
 ) -> None:
     """Carries entries as one member at one place, until a stop or a move."""
     state = settings.device.state
     keeper = CertificateKeeper(identity, state)
     link: BrokerLink = connect(identity, settings.agent, work, keeper.known_ms)
     keeper.use(link)
-    clock = partial(trusted_ms, always=settings.device.clock == "system")
-    uplink = Uplink(identity, settings.agent, state, work, link.publish, lambda: status.write(uplink), clock, keeper)
+    told = ToldClock()
+    clock = partial(trusted_ms, always=settings.device.clock == "system", told=told.is_set)
+
+    def changed() -> None:
+        status.write(uplink)
+        beat.notifier.status(f"connected to the broker of {identity.endpoint.host}" if uplink.connected else "not connected; entries wait")
+
+    uplink = Uplink(identity, settings.agent, state, work, link.publish, changed, clock, keeper)
     uplink.use(link)
-    threading.Thread(target=_listen, args=(settings.device.runtime, state, work, stopping), name="control-listener", daemon=True).start()
+    listening = settings.device.runtime, state, work, stopping, told
+    threading.Thread(target=_listen, args=listening, name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()
+    beat.notifier.ready("not connected yet; entries wait")
     try:
-        uplink.run()
+        uplink.run(beat)
     finally:
         keeper.stop()
         if uplink.connected:

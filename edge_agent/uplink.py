@@ -110,8 +110,12 @@ class Uplink:
         """Names the connection to make anew when it brings no receipts."""
         self._link = link
 
-    def run(self) -> None:
-        """Works until a `Stop` arrives."""
+    def run(self, alive: Callable[[], None] = lambda: None) -> None:
+        """Works until a `Stop` arrives.
+
+        Args:
+            alive: called after each round of queue and outbox, more than once a second while nothing hangs.
+        """
         while True:
             try:
                 work = self._work.get(timeout=self._wait_s())
@@ -123,6 +127,7 @@ class Uplink:
                 self._handle(work)
             if self._work.empty():
                 self._send_what_waits()
+            alive()
         if self._outbox is not None:
             self._outbox.close()
 

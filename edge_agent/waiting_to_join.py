@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -32,12 +33,14 @@ class WaitingToJoin:
         state: the device's state folder.
         runtime: where firmware's control socket is.
         stopping: set when the agent should end.
+        alive: called every half second while it waits.
     """
 
-    def __init__(self, state: Path, runtime: Path, stopping: threading.Event) -> None:
+    def __init__(self, state: Path, runtime: Path, stopping: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
         self._state = state
         self._runtime = runtime
         self._stopping = stopping
+        self._alive = alive
         self._scanned: str | None = None
 
     def join(self) -> None:
@@ -50,6 +53,7 @@ class WaitingToJoin:
         keys = device_keys.load_or_make(self._state)
         log.info("not enrolled: waiting for a ticket; this device's key is %s", shown(fingerprint(keys.signing.public_key())))
         while not self._stopping.is_set():
+            self._alive()
             with suppress(OSError, BadMessage), closing(ControlClient(self._runtime, timeout_s=_LOOK_S)) as client:
                 while not self._stopping.is_set() and not self._read(client):
                     if self._scanned is not None and self._try(client):
@@ -59,6 +63,7 @@ class WaitingToJoin:
 
     def _read(self, client: ControlClient) -> bool:
         """Notes a ticket that comes within a moment; True when firmware is gone."""
+        self._alive()
         try:
             message = client.receive()
         except TimeoutError:

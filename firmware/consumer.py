@@ -29,7 +29,7 @@ from firmware.health_pass import WatchedTrustList
 from firmware.inbox import Inbox
 from firmware.judgement import Moment
 from firmware.outbox_care import OutboxCare, Repair
-from firmware.reading import Reading, Report, SourceChanged, Switched, TripOrder, Unread
+from firmware.reading import Pulse, Reading, Report, SourceChanged, Switched, TripOrder, Unread
 from firmware.recording import Recording
 from firmware.said_once import SaidOnce
 from firmware.setting_up import SettingUp
@@ -176,6 +176,9 @@ class Consumer:
                 self._said.say(lane, state, why)
                 self._feedback.source_is(lane, state)
                 self._settle()
+            case Pulse(arrived):
+                self._outbox.look()
+                arrived()
             case None:
                 self._outbox.tidy()
 

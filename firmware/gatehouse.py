@@ -19,6 +19,7 @@ from drivers.indicator import Signal
 from edge_agent.control import TICKET_TRIED, ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
+from edge_agent.notify import Notifier
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull, OutboxUnread
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
@@ -28,6 +29,7 @@ from firmware.consumer import Consumer, Parts
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
+from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.place import WatchedPlace
 from firmware.reading import SourceState, Switched, TripOrder
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 _JOIN_S = 2.0
 _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
+_SALVAGE_S = 900.0  # a large outbox on a slow card
 _MB = 1_000_000
 
 
@@ -88,6 +91,7 @@ class Gatehouse:
         settings: the configuration.
         identity: who we are.
         stopping: set when the gate should close.
+        notifier: told how the gate is.
 
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
@@ -96,8 +100,11 @@ class Gatehouse:
             give a damaged outbox whole, are waited out first.
     """
 
-    def __init__(self, settings: Settings, identity: Identity, stopping: threading.Event | None = None) -> None:
+    def __init__(
+        self, settings: Settings, identity: Identity, stopping: threading.Event | None = None, notifier: Notifier | None = None
+    ) -> None:
         self._settings = settings
+        self._notifier = Notifier() if notifier is None else notifier
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports = Inbox()
@@ -125,9 +132,11 @@ class Gatehouse:
             undo.pop_all()
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
+        self._heartbeat = Heartbeat(self._notifier, self._reports, self._sources, settings.device.runtime, self._status)
 
     def _open_recorder(self, *, damaged: bool = False, still_open: Recorder | None = None) -> tuple[Recorder, Salvaged | None]:
         """Opens the outbox; only what the disk has not given for half a minute is taken for lost: it may be a loose contact."""
+        self._notifier.may_take(_SALVAGE_S)
         lost = self._unread_since_s is not None and time.monotonic() - self._unread_since_s >= _UNREAD_IS_LOST_S
         try:
             opened = open_recorder(self._settings, damaged=damaged, device_key=self._device_key, still_open=still_open, unread_is_lost=lost)
@@ -148,6 +157,7 @@ class Gatehouse:
                 if not told and isinstance(error, OutboxFull):
                     log.error("%s", error)  # noqa: TRY400 - a message for people
                 if not told:
+                    self._notifier.status(f"closed: {'the disk is full' if isinstance(error, OutboxFull) else 'the outbox cannot be read'}")
                     self._feedback.everywhere(Signal.FULL if isinstance(error, OutboxFull) else Signal.FAULT)
                 told = True
                 if self._stopping.wait(_LOOK_AGAIN_S):
@@ -179,6 +189,7 @@ class Gatehouse:
             while not (self._stopping.is_set() or self._happenings.power_failed or self._moved or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
+                    self._heartbeat.tick()
                 self._show_orders()
         finally:
             self._close()
@@ -241,11 +252,13 @@ class Gatehouse:
     def _power_comes_back(self) -> bool:
         """Rests, everything closed and dark, until the power is back (True) or the gate is asked to stop."""
         log.warning("the power fails: the gate is closed until it is back")
+        self._notifier.status("closed: the power fails")
         while not self._stopping.is_set():
             with contextlib.suppress(queue.Empty):
                 report = self._reports.get(timeout=_LOOK_AGAIN_S)
                 if isinstance(report, Switched) and self._happenings.role(report.name) == "power-fail":
                     self._happenings.switched(report)  # what the other contacts do now is met when the gate opens anew
+            self._notifier.alive()
             if not self._happenings.power_failed:
                 log.info("the power is back: the gate opens")
                 return True
@@ -266,6 +279,13 @@ class Gatehouse:
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
         return counters
+
+    def _status(self) -> str:
+        counters = self._consumer.counters()
+        states = list(counters["sources"].values())
+        outbox = "full" if counters["outbox_fullness"] >= 1 else f"{counters['outbox_fullness']:.0%} full"
+        lanes = f"{states.count(SourceState.WORKING)} of {len(states)} lanes read"
+        return f"{counters['gate']}; {lanes}; outbox {outbox}; clock {counters['clock']}"
 
     def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
         """Answers a listener's request, in the control server's thread."""

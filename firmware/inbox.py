@@ -12,7 +12,7 @@ from collections import Counter, deque
 from threading import Condition, Lock
 from typing import TypeAlias
 
-from firmware.reading import Report, Switched, TripOrder
+from firmware.reading import Pulse, Report, Switched, TripOrder
 
 ROOM = 32
 _Part: TypeAlias = tuple[str, str]
@@ -94,5 +94,7 @@ def _part_of(report: Report) -> _Part:
             return "contact", name
         case TripOrder():
             return "operator", ""
+        case Pulse():
+            return "watchdog", ""
         case _:
             return "lane", report.lane

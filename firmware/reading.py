@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -84,4 +85,11 @@ class TripOrder(StrEnum):
     TERMINUS = "trip-terminus"
 
 
-Report: TypeAlias = Reading | Unread | SourceChanged | Switched | TripOrder
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The watchdog's token: it goes the way of every report, and `arrived` is called where that way ends."""
+
+    arrived: Callable[[], None] = field(repr=False)
+
+
+Report: TypeAlias = Reading | Unread | SourceChanged | Switched | TripOrder | Pulse

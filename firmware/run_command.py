@@ -17,6 +17,7 @@ from edge_agent.disk import make_folder
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.ending import stop_when_asked
 from edge_agent.identity import Identity
+from edge_agent.notify import of_this_process
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
@@ -26,6 +27,7 @@ from firmware.first_boot import open_to_others, try_once
 from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
+_SELF_TEST_S = 120.0
 _NOBODY = (identities.NotEnrolled, identities.BadIdentity)
 _EPILOG = """\
 examples:
@@ -52,13 +54,20 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
     from firmware.unenrolled import Unenrolled  # noqa: PLC0415 - the same
 
-    stopping = threading.Event()
-    stop_when_asked(stopping.set)
+    stopping, notifier = threading.Event(), of_this_process()
+
+    def stop() -> None:
+        notifier.stopping()
+        stopping.set()
+
+    stop_when_asked(stop)
     if identity is None:
-        identity = Unenrolled(settings, stopping).wait()
+        identity = Unenrolled(settings, stopping, notifier).wait()
     if identity is not None:
+        notifier.may_take(_SELF_TEST_S)
+        notifier.status("opening the gate")
         try_once(settings, stopping, loosened)
-    while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping).run():
+    while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping, notifier).run():
         identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
 
 

@@ -21,6 +21,7 @@ from firmware.aim import Aim
 from firmware.inbox import Inbox
 from firmware.reading import Method, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.supervised import Device, Supervised
+from firmware.vigil import Signs
 
 if TYPE_CHECKING:  # numpy and the decoders: a gate with a barcode reader does not need them
     from drivers.camera import Camera, Frame
@@ -64,6 +65,12 @@ class Source:
         refused = {f"refused_{reason}": count for reason, count in self._refused().items()}
         reopened = {"reopened": self.kept.reopened} if self.kept.reopened else {}
         return {**self.counters, **reopened, **refused, "look_ms": round(self.look_ms, 2)}
+
+    def signs(self) -> Signs:
+        """What the watchdog goes by: a camera always has something to tell, a reader that is open waits for people."""
+        kept = self.kept
+        silent = kept.is_working and not self.lane.camera
+        return Signs(self.lane.name, kept.steps, kept.in_vain, kept.is_working, silent, kept.over)
 
     def newly_refused(self) -> bool:
         """Tells whether a reader has thrown away somebody's code (binary, far too long, without an end) since this was last asked."""

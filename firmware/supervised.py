@@ -30,6 +30,9 @@ Opened = TypeVar("Opened", bound=Device)
 class Supervised(Generic[Opened]):
     """A device that is kept open.
 
+    Seen from outside: `reopened` counts every opening after the first, `in_vain` those since it last worked, `steps` what its thread does
+    at all, and `over` says that the thread has ended by itself.
+
     Args:
         name: of the thread.
         opens: opens the device.
@@ -47,7 +50,8 @@ class Supervised(Generic[Opened]):
         ended: str = "it ended",
     ) -> None:
         self.stopping = threading.Event()
-        self.reopened = 0
+        self.reopened = self.in_vain = self.steps = 0
+        self.over = False
         self._opens, self._use, self._say, self._ended = opens, use, say, ended
         self._device: Opened | None = None
         self._lock = threading.Lock()
@@ -69,8 +73,15 @@ class Supervised(Generic[Opened]):
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether it is open and has shown that it works."""
+        return self._works
+
     def works(self, why: str = "") -> None:
         """To be called by `use`: the device works. Said once for each opening, and again when there is something to add."""
+        self.steps += 1
+        self.in_vain = 0
         if not self._works or why:
             self._works = True
             self._say(SourceState.WORKING, why)
@@ -84,9 +95,13 @@ class Supervised(Generic[Opened]):
         wait_s = FIRST_WAIT_S
         while not self.stopping.is_set():
             self._works = False
+            self.steps += 1
             if not self._once():
+                self.over = True
                 return
+            self.steps += 1
             self.reopened += 1
+            self.in_vain += 1
             wait_s = FIRST_WAIT_S if self._works else wait_s
             self.stopping.wait(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)

@@ -19,13 +19,16 @@ from edge_agent import identity as identities
 from edge_agent import ticket
 from edge_agent.control import TICKET_TRIED, ticket_message
 from edge_agent.identity import Identity
+from edge_agent.notify import Notifier
 from edge_agent.settings import Settings
 from firmware.codes import sort_code
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
+from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.other_codes import OtherCode
-from firmware.reading import Reading, Report, SourceChanged, Unread
+from firmware.reading import Pulse, Reading, Report, SourceChanged, Unread
+from firmware.said_once import SaidOnce
 from firmware.sources import Source
 from firmware.supervised import stop_all
 
@@ -41,13 +44,14 @@ class Unenrolled:
     Args:
         settings: the configuration.
         stopping: set when the gate should close.
+        notifier: told how the gate is.
 
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
         OSError: the control socket cannot be made.
     """
 
-    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+    def __init__(self, settings: Settings, stopping: threading.Event, notifier: Notifier | None = None) -> None:
         self._settings = settings
         self._stopping = stopping
         self._reports = Inbox()
@@ -58,6 +62,9 @@ class Unenrolled:
             self._feedback.close()
             raise
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
+        manager = Notifier() if notifier is None else notifier
+        self._heartbeat = Heartbeat(manager, self._reports, self._sources, settings.device.runtime, lambda: "waits for an enrolment ticket")
+        self._said = SaidOnce("lane")
         self._last_text = ""
         self._last_s = 0.0
         self._untried: str | None = None
@@ -81,6 +88,7 @@ class Unenrolled:
                 with suppress(queue.Empty):
                     self._take(self._reports.get(timeout=_LOOK_S))
                 self._follow_up()
+                self._heartbeat.tick()
             return None
         finally:
             self._close()
@@ -92,7 +100,9 @@ class Unenrolled:
             case Unread(lane, advice):
                 self._feedback.answer(lane, Signal(str(advice)))
             case SourceChanged(lane, state, why):
-                log.info("lane %s is %s %s", lane, state, why)
+                self._said.say(lane, state, why)
+            case Pulse(arrived):
+                arrived()
 
     def _answer(self, reading: Reading) -> None:
         text = reading.data.decode("utf-8", errors="replace")

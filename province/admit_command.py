@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import queue
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
+from edge_agent.notify import Beat, of_this_process
 from edge_agent.topics import Leaf
 from province import door as doors
 from province import officers, renewing, revocations, secret_files
@@ -35,7 +37,7 @@ from province.tls_authority import TlsAuthority
 
 _log = logging.getLogger(__name__)
 _WAITING_MOST = 1000
-_HOUR_S = 3600.0
+_HOUR_S, _ROUND_S = 3600.0, 60.0
 
 _EPILOG = """\
 examples:
@@ -114,11 +116,15 @@ class Renewals:
     Args:
         admission: who decides now.
         look_after: called once an hour and after each request, for what a service of years has to look after.
+        alive: called once a minute at least.
     """
 
-    def __init__(self, admission: Callable[[], Admission], look_after: Callable[[], None]) -> None:
+    def __init__(
+        self, admission: Callable[[], Admission], look_after: Callable[[], None], alive: Callable[[], None] = lambda: None
+    ) -> None:
         self._admission = admission
         self._look_after = look_after
+        self._alive = alive
         self._arrived: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
 
     def on_event(self, event: Event) -> None:
@@ -140,12 +146,17 @@ class Renewals:
 
     def work(self, link: BrokerLink) -> None:
         """Answers until `stop`."""
+        looked_s = float("-inf")
         while True:
-            self._look_after()
+            self._alive()
+            if time.monotonic() >= looked_s + _HOUR_S:
+                looked_s = time.monotonic()
+                self._look_after()
             try:
-                arrived = self._arrived.get(timeout=_HOUR_S)
+                arrived = self._arrived.get(timeout=_ROUND_S)
             except queue.Empty:
                 continue
+            looked_s = float("-inf")
             if arrived is None:
                 return
             self._answer(arrived, link)
@@ -188,13 +199,20 @@ def run(args: argparse.Namespace) -> int:
     secret_files.tighten(layout)
     renewing.finish_exchanges(layout)
     _mend(layout, renewing.load_authority(layout))  # before anybody is told that the door is open
+    beat = Beat(of_this_process())
     post, watch = _post(layout, told, timedelta(days=args.certificate_days)), Watch(layout)
-    renewals = Renewals(lambda: post.now().admission, lambda: watch.tell(now_ms()))
+    renewals = Renewals(lambda: post.now().admission, lambda: watch.tell(now_ms()), beat)
     link, door = _link(layout, settings, renewals), _open(settings, post)
-    stop_when_asked(renewals.stop)
+
+    def stop() -> None:
+        beat.notifier.stopping()
+        renewals.stop()
+
+    stop_when_asked(stop)
     door.start()
     _log.info("the door is open port=%d, devices are sent to broker=%s:%d", settings.door_port, *told.broker)
     link.start()
+    beat.notifier.ready(f"the door is open on port {settings.door_port}")
     try:
         renewals.work(link)
     finally:

@@ -15,6 +15,7 @@ from edge_agent.broker_link import BrokerLink
 from edge_agent.console import print_json
 from edge_agent.ending import stop_when_asked
 from edge_agent.endpoint import Endpoint
+from edge_agent.notify import Beat, of_this_process
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from province import officers, renewing, secret_files
 from province.clock import now_ms
@@ -180,17 +181,24 @@ def collect(
 
     if not keystore.epochs():
         raise NotAProvince(f"{layout.keystore}: holds no day keys. Mount or restore the keystore.")
+    beat = Beat(of_this_process())
     with Register(layout.register, wait_s=1.0) as register:
-        collector = Collector(register, keystore, office, officer.now, report, look_after, trust_clock=trust_clock)
+        collector = Collector(register, keystore, office, officer.now, report, look_after, trust_clock=trust_clock, alive=beat)
         try:
             link = _link(layout, address, number, collector, make_link)
         except OSError as error:  # ssl.SSLError is one
             raise NotAProvince(
                 f"{layout.collector_of(number or 1)}: the collector's certificate cannot be used ({error}). Restore it."
             ) from None
-        stop_when_asked(collector.stop, "after the batch in hand")
+
+        def stop() -> None:
+            beat.notifier.stopping("stopping after the batch in hand")
+            collector.stop()
+
+        stop_when_asked(stop, "after the batch in hand")
         _log.info("collecting broker=%s:%d keyring_until=%s", *address, office.last_day)
         link.start()
+        beat.notifier.ready(f"collects from {address[0]}:{address[1]}")
         try:
             collector.work(link)
         finally:

@@ -75,6 +75,7 @@ class Collector:
         report: called for each message after its batch is committed and receipted, with the time of the commit.
         look_after: called once a minute, for what a service of years has to look after.
         trust_clock: go by this machine's clock although it says less than was said here before.
+        alive: called at each round, once a minute at least, and at each try while something is waited out.
 
     Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
     """
@@ -89,7 +90,9 @@ class Collector:
         look_after: Callable[[], None] = lambda: None,
         *,
         trust_clock: bool = False,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        self._alive = alive
         self._register = register
         self._keystore = keystore
         self._office = office
@@ -139,6 +142,7 @@ class Collector:
         """
         checked_s = float("-inf")
         while not self._stopping.is_set():
+            self._alive()
             batch = self._take()
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
@@ -214,6 +218,7 @@ class Collector:
         """Commits a batch however long it takes; nothing when told to stop, then the broker and the devices deliver it again."""
         retry_s = _FIRST_RETRY_S
         while True:
+            self._alive()
             try:
                 self._check_clock()
                 return self._commit(batch)

@@ -8,7 +8,7 @@ import pytest
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command_line", "console", "cose", "disk", "door_link", "ending", "endpoint", "entry",
-    "envelope", "fields", "joining", "keyring", "logs", "private_files", "process_lock", "receipt", "sealing", "ticket", "topics",
+    "envelope", "fields", "joining", "keyring", "logs", "notify", "private_files", "process_lock", "receipt", "sealing", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
     "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "outbox", "outbox_view",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -80,3 +81,14 @@ def test_nobody_there_or_somebody_silent_is_unreachable(broker: Broker) -> None:
         silent.listen()
         with pytest.raises(Unreachable, match="no answer within"):
             probe(replace(endpoint, port=silent.getsockname()[1]), 0.2)
+
+
+def test_a_service_that_may_use_no_network_says_so(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = broker.endpoint(str(NAME))
+
+    def forbidden(*_words: object) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")  # as RestrictAddressFamilies= answers
+
+    monkeypatch.setattr(socket, "create_connection", forbidden)
+    with pytest.raises(Unreachable, match="this process may use no network"):
+        probe(endpoint)
