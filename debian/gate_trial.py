@@ -16,7 +16,19 @@ from firmware.__main__ import main as firmware
 # loaded by some gates only, and late: a gate must not find out at night that one is missing
 _LATE = (
     *("edge_agent.run_command", "firmware.run_command"),
-    *("av", "cwt", "gpiozero", "luma.oled.device", "paho.mqtt.client", "pkcs11", "pynmea2", "pyzbar.pyzbar", "serial", "tinydb", "zxingcpp"),
+    *(
+        "av",
+        "cwt",
+        "gpiozero",
+        "luma.oled.device",
+        "paho.mqtt.client",
+        "pkcs11",
+        "pynmea2",
+        "pyzbar.pyzbar",
+        "serial",
+        "tinydb",
+        "zxingcpp",
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edge_agent.outbox import FILE_NAME, opened_to_read
@@ -36,20 +37,24 @@ def _wait(what: str, happened: Callable[[], bool]) -> None:
         time.sleep(_LOOK_S)
 
 
+def _holds(entries: int) -> bool:
+    return len(_entries()) >= entries
+
+
 def _pass(view: Path, first: int, count: int) -> None:
     _wait("the gate to look through its camera", view.is_fifo)
-    _wait("the gate to note its start", lambda: bool(_entries()))
+    _wait("the gate to note its start", partial(_holds, 1))
     with view.open("w", encoding="utf-8", buffering=1) as camera:
         for person in synthetic_people(first + count, seed=7)[first:]:
-            before = len(_entries())
+            more = len(_entries()) + 1
             camera.write(write_person(person) + "\n")
-            _wait("a passage to be recorded", lambda before=before: len(_entries()) > before)  # type: ignore[misc]
+            _wait("a passage to be recorded", partial(_holds, more))
             camera.write("\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "list":
         for ordinal, digest in _entries():
-            print(ordinal, digest)  # noqa: T201 - its output
+            print(ordinal, digest)
     else:
         _pass(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
