@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench crash model chaos codes fuzz format docs
+.PHONY: help setup run test lint bench crash model chaos codes fuzz format docs deb deb-check install
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
 .venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare tests/interop/package-lock.json
 	@.ci/prepare
@@ -51,3 +51,12 @@ format: .venv/.ready  ## put the code into the house's form
 
 docs: .venv/.ready  ## write the generated parts of the docs anew
 	@$(BIN)/python hw_docs/generate.py
+
+deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
+	@debian/build $(ARGS)
+
+deb-check:  ## installs, upgrades, breaks, removes and purges them in a clean Debian; needs root, takes minutes
+	@debian/check
+
+install:  ## with sudo: the gate's package, made here, on this machine (PACKAGE=gate-scanner-province for a province)
+	@debian/install-here $(PACKAGE)

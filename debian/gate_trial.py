@@ -1,0 +1,63 @@
+"""Tries a new environment before a gate uses it: a code drawn and read, every library loaded, the entries already recorded understood."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
+from edge_agent.outbox_view import look_into
+from edge_agent.settings import DeviceSettings
+from firmware.__main__ import main as firmware
+
+# loaded by some gates only, and late: a gate must not find out at night that one is missing
+_LATE = (
+    *("edge_agent.run_command", "firmware.run_command"),
+    *(
+        "av",
+        "cwt",
+        "gpiozero",
+        "luma.oled.device",
+        "paho.mqtt.client",
+        "pkcs11",
+        "pynmea2",
+        "pyzbar.pyzbar",
+        "serial",
+        "tinydb",
+        "zxingcpp",
+    ),
+)
+
+
+def _entries_are_understood(outbox: Path) -> None:
+    """Reads an outbox that is there as its owner, so that nothing beside it becomes root's. A damaged one is firmware's work."""
+    try:
+        owner = outbox.stat()
+    except FileNotFoundError:
+        return
+    os.setgroups([])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+    try:
+        look_into(outbox)
+    except (FileNotFoundError, OutboxDamaged):
+        return
+    except OutboxError as error:
+        sys.exit(f"{error}")
+
+
+def _a_code_is_read() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        picture = str(Path(folder) / "code.png")
+        if firmware(["test-code", picture]) or firmware(["read", picture]):
+            sys.exit("a code that this software drew is not read by it")
+
+
+if __name__ == "__main__":
+    for library in (*_LATE, *(("lgpio",) if os.uname().machine == "aarch64" else ())):
+        importlib.import_module(library)
+    _a_code_is_read()
+    _entries_are_understood(DeviceSettings().state / FILE_NAME)
