@@ -14,13 +14,25 @@ from sealed_examples import DEVICE_PUBLIC, sealed_at
 
 from edge_agent import device_keys, envelope, outbox, reset, resetting, set_aside, takeover
 from edge_agent.forwarder import Forwarder
+from edge_agent.outbox import Backlog
 from firmware.gatehouse import open_recorder
 
 _KEY = DEVICE_PUBLIC.public_bytes_raw().hex()
 
 
-def _check_whole(state: Path) -> None:
-    waits = takeover.backlog(state)
+def _waits(folder: Path) -> Backlog | None:
+    """What waits; what says "Start gate-firmware first" is believed: it then sets right what a cut has left of SQLite's side files."""
+    try:
+        return takeover.backlog(folder / STATE)
+    except takeover.AlreadyEnrolled:
+        recorder, _salvaged = open_recorder(settings_for(folder), device_key=DEVICE_PUBLIC)
+        recorder.close()
+        return takeover.backlog(folder / STATE)
+
+
+def _check_whole(folder: Path) -> None:
+    state = folder / STATE
+    waits = _waits(folder)
     if waits is None or waits.entries != ENTRIES:
         raise Broken(Outcome.LOST, f"a member still, of whose entries {0 if waits is None else waits.entries} wait")
     if key_of(state) != _KEY:
@@ -59,7 +71,7 @@ def check_reset(folder: Path, promises: Promised) -> Outcome:
     if member_at(state) is not None:
         if allowed[0] is not None:
             raise Broken(Outcome.LOST, "it was nobody's, and is a member again")
-        _check_whole(state)
+        _check_whole(folder)
         reset.reset(state, discard=ENTRIES, **wanted)
         outcome = Outcome.BEFORE
     elif allowed == [None]:

@@ -1,6 +1,6 @@
 """A member is reset, for another owner or because its keys may be known, while the power may go at any moment.
 
-It has worked: entries wait, the agent has noted damage, a damaged outbox of earlier is set aside.
+It has worked: entries wait, a damaged outbox of earlier is set aside.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ def found(folder: Path) -> None:
     made = filled(state / outbox.FILE_NAME, ENTRIES)
     log, digest = envelope.peek(made[0]).header.log, envelope.envelope_hash(made[-1])
     _note_of(folder).write_text(json.dumps({"log": log.hex(), "hash": digest.hex()}))
-    outbox.files_of(state / outbox.FILE_NAME).damage_note.touch(0o600)
     earlier = state / f"{set_aside.DONE}1"
     earlier.mkdir()
     (earlier / outbox.FILE_NAME).write_bytes(b"of earlier")

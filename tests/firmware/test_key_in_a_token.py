@@ -94,4 +94,4 @@ def test_an_outbox_removed_after_the_token_came_back_is_repaired_again(
     bench.tick()  # sees that the file is gone
     bench.tick()
     assert (bench.repairs, bench.state()) == (1, Signal.READY)
-    assert "the file was removed while the gate was open" in caplog.text  # one trouble does not hide the next
+    assert "was removed while the gate was open" in caplog.text  # one trouble does not hide the next
