@@ -34,7 +34,7 @@ def _wait(what: str, happened: Callable[[], bool]) -> None:
     while not happened():
         if time.monotonic() > end_s:
             sys.exit(f"waited {_PATIENCE_S:g} s for {what}")
-        time.sleep(_LOOK_S)
+        time.sleep(_LOOK_S)  # another process's file offers no event to a check with no library
 
 
 def _holds(entries: int) -> bool:

@@ -24,10 +24,11 @@ from edge_agent.fields import Fields
 from edge_agent.keyring import day_of
 from edge_agent.process_lock import alone
 from province import database
+from province.day_keys import KeyDamaged
 from province.errors import ProvinceError
 from province.files import write_atomically
 from province.identifiers import Identifier, canonical
-from province.keystore import AUDIT_HEAD, Absent, KeyDamaged, Keystore, KeystoreAway
+from province.keystore import AUDIT_HEAD, Absent, Keystore, KeystoreAway
 from province.layout import Layout
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")

@@ -14,7 +14,8 @@ from edge_agent.keyring import UNDATED, day_of
 from edge_agent.receipt import Status
 from edge_agent.sealing import CannotOpen
 from province.clock_truth import AHEAD_MS
-from province.keystore import Absent, DayKeys, KeyDamaged
+from province.day_keys import DayKeys, KeyDamaged
+from province.keystore import Absent
 
 
 class Held(StrEnum):

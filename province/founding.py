@@ -14,10 +14,11 @@ from edge_agent.authority import Power
 from edge_agent.disk import sync_folder
 from edge_agent.keyring import UNDATED, EpochKey
 from province import audit, broker_config, database, officers
+from province.day_keys import write_pair
 from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
-from province.keystore import Keystore, write_pair
+from province.keystore import Keystore
 from province.layout import COLLECTORS, REGISTRAR, Layout, Settings
 from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority, TlsIdentity

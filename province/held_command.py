@@ -10,7 +10,8 @@ from pathlib import Path
 from edge_agent.console import print_json, print_line, print_table
 from province import database
 from province.clock import shown
-from province.keystore import Keystore, read_pair
+from province.day_keys import read_pair
+from province.keystore import Keystore
 from province.layout import Layout
 from province.reopening import Reopened, Reopening, held_counts, key_ids
 

@@ -15,8 +15,9 @@ from edge_agent.fields import Fields
 from edge_agent.receipt import Status
 from edge_agent.topics import DeviceName
 from province import devices
+from province.day_keys import DayKeys
 from province.fate import Fate, Held, decide
-from province.keystore import Absent, DayKeys
+from province.keystore import Absent
 
 
 class Reason(StrEnum):

@@ -12,9 +12,9 @@ from edge_agent.authority import Power
 from edge_agent.console import print_json, print_line
 from edge_agent.keyring import UNDATED, EpochKey, day_of
 from province.clock import now_ms, shown
+from province.day_keys import write_pair
 from province.errors import AlreadyThere, ProvinceError
 from province.keyring_office import KeyringOffice, check, read_signed
-from province.keystore import write_pair
 from province.layout import Layout
 from province.officers import load_officer
 from province.terms import Role, terms

@@ -1,4 +1,4 @@
-"""The day keys: what opens a day's entries, finds a day's people and reads a day's rows. Destroy one file and that day is closed for good.
+"""The folder of the day keys: one file a day, destroyed for good when the day is closed, and what else must be in no backup.
 
 Source: design.md "Keys". One file a day, 0600, in a folder of its own outside the database and every backup. Keys are read when they
 are needed and not kept in memory, so that a day destroyed on disk is destroyed at the next batch too.
@@ -9,28 +9,22 @@ carries a marker of its province, without which nothing is said about any day; a
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import secrets
-from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum, auto
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
 from edge_agent import sealing
 from edge_agent.disk import sync_folder
-from edge_agent.keyring import EpochKey
-from province.errors import NotAProvince, ProvinceError
+from province import day_keys
+from province.day_keys import DayKeys, KeyDamaged
+from province.errors import ProvinceError
 from province.files import keep_folder, write_atomically
 from province.layout import Layout
 from province.officers import read_root_public
 
-FORMAT = "gate-scanner-day-keys/1"
-PAIR_FORMAT = "gate-scanner-sealing-key/1"
 MARKER = "province.id"
 COUNTER = "keyring.counter"
 AUDIT_HEAD = "audit.head"
@@ -38,7 +32,6 @@ DESTROYED = "destroyed"
 ERASED = "erased"
 REVOKED = "revoked"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
-_SYMMETRIC_BYTES = 32
 _BEING_WRITTEN = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # as `write_atomically` names it; left by a power cut, it goes with its day
 
 
@@ -50,76 +43,11 @@ class TooEarly(ProvinceError):
     """The day is not past the shortest retention there is; nothing was destroyed."""
 
 
-class KeyDamaged(ProvinceError):
-    """A day's file is there but is not a day's keys."""
-
-
 class Absent(Enum):
     """Why there are no keys of a day."""
 
     MISSING = auto()  # never made, or not restored: nobody knows
     DESTROYED = auto()  # on purpose and for good: its tombstone says so
-
-
-@dataclass(frozen=True)
-class DayKeys:
-    """All secrets of one day.
-
-    Attributes:
-        epoch: the day as YYYY-MM-DD.
-        pair: what devices seal to.
-        token_key: 32 bytes; turns identifiers into tokens.
-        data_key: 32 bytes; closes the register's rows.
-    """
-
-    epoch: str
-    pair: sealing.KeyPair
-    token_key: bytes = field(repr=False)
-    data_key: bytes = field(repr=False)
-
-    @property
-    def public(self) -> EpochKey:
-        """The half that is published."""
-        return EpochKey(self.epoch, self.pair.suite, self.pair.public)
-
-    @cached_property
-    def private(self) -> sealing.PrivateKey:
-        """The key that opens the day's entries; making it ready takes half as long as opening one."""
-        return sealing.load_private(self.pair.suite, self.pair.private)
-
-
-def generate(day: date, suite: sealing.Suite) -> DayKeys:
-    """Makes the keys of a day."""
-    return DayKeys(day.isoformat(), sealing.generate(suite), secrets.token_bytes(_SYMMETRIC_BYTES), secrets.token_bytes(_SYMMETRIC_BYTES))
-
-
-def write_pair(path: Path, pair: sealing.KeyPair) -> None:
-    """Writes a sealing key pair alone, such as the undated one."""
-    fields = {
-        "format": PAIR_FORMAT, "suite": str(pair.suite), "public": b64encode(pair.public).decode(),
-        "private": b64encode(pair.private).decode(),
-    }  # fmt: skip
-    write_atomically(path, json.dumps(fields, indent=1).encode())
-
-
-def read_pair(path: Path) -> sealing.KeyPair:
-    """Reads what `write_pair` wrote.
-
-    Raises:
-        NotAProvince: it cannot be read, or is no such key.
-    """
-    try:
-        fields = json.loads(path.read_bytes())
-        pair = sealing.KeyPair(sealing.Suite(fields["suite"]), b64decode(fields["public"]), b64decode(fields["private"]))
-        sealing.load_private(pair.suite, pair.private)
-        sealing.load_public(pair.suite, pair.public)
-    except OSError as error:
-        raise NotAProvince(f"{path}: cannot be read ({error.strerror}). Mount the stick that holds it, or check the name.") from None
-    except (ValueError, KeyError, TypeError):
-        fields, pair = {}, None
-    if pair is None or fields.get("format") != PAIR_FORMAT:
-        raise NotAProvince(f"{path}: not a sealing key as `gate-province init` writes to offline/. Take the copy from the safe.")
-    return pair
 
 
 class Keystore:
@@ -200,7 +128,7 @@ class Keystore:
             return Absent.MISSING
         except OSError as error:
             raise KeystoreAway(f"{self.path(epoch)}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
-        return Absent.DESTROYED if text is None else self._read(epoch, text)
+        return Absent.DESTROYED if text is None else day_keys.decode(text, epoch, self.path(epoch))
 
     def _is_destroyed(self, epoch: str) -> bool:
         try:
@@ -208,19 +136,6 @@ class Keystore:
         except FileNotFoundError:
             return False
         return True
-
-    def _read(self, epoch: str, text: bytes) -> DayKeys:
-        try:
-            fields = json.loads(text)
-            pair = sealing.KeyPair(sealing.Suite(fields["suite"]), b64decode(fields["public"]), b64decode(fields["private"]))
-            keys = DayKeys(fields["epoch"], pair, b64decode(fields["token_key"]), b64decode(fields["data_key"]))
-            sealing.load_private(pair.suite, pair.private)
-            sealing.load_public(pair.suite, pair.public)
-        except (ValueError, KeyError, TypeError):
-            keys = None
-        if keys is None or keys.epoch != epoch or {len(keys.token_key), len(keys.data_key)} != {_SYMMETRIC_BYTES}:
-            raise KeyDamaged(f"{self.path(epoch)}: damaged. Restore this file from the keystore's copy.")
-        return keys
 
     def destroy(self, day: date, today: date) -> None:
         """Destroys a day's keys for good; doing it again finishes what a power cut left undone.
@@ -281,12 +196,7 @@ class Keystore:
         Raises:
             OSError: they cannot be written.
         """
-        fields = {
-            "format": FORMAT, "epoch": keys.epoch, "suite": str(keys.pair.suite), "public": b64encode(keys.pair.public).decode(),
-            "private": b64encode(keys.pair.private).decode(), "token_key": b64encode(keys.token_key).decode(),
-            "data_key": b64encode(keys.data_key).decode(),
-        }  # fmt: skip
-        write_atomically(self.path(keys.epoch), json.dumps(fields, indent=1).encode())
+        write_atomically(self.path(keys.epoch), day_keys.encode(keys))
 
     def ensure(self, day: date, suite: sealing.Suite) -> DayKeys | Absent:
         """The keys of a day that was never published, made now if there are none; a destroyed day gets no new ones.
@@ -296,7 +206,7 @@ class Keystore:
         """
         keys = self.load(day.isoformat())
         if keys is Absent.MISSING:
-            keys = generate(day, suite)
+            keys = day_keys.generate(day, suite)
             self.store(keys)
         return keys
 

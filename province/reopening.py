@@ -23,8 +23,9 @@ from edge_agent.receipt import Status
 from edge_agent.sealing import CannotOpen, KeyPair
 from edge_agent.topics import DeviceName
 from province import database, days, wrapping
+from province.day_keys import DayKeys, KeyDamaged
 from province.fate import Fate, Held, Opened, decide
-from province.keystore import Absent, DayKeys, KeyDamaged, Keystore
+from province.keystore import Absent, Keystore
 from province.register import add_tokens
 
 _ROWS_A_TRANSACTION = 200

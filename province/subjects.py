@@ -16,9 +16,10 @@ from edge_agent.entry import Kind, Passage, RecordedPerson, decode_body
 from edge_agent.sealing import CannotOpen
 from edge_agent.topics import DeviceName
 from province import erasures, views, wrapping
+from province.day_keys import KeyDamaged
 from province.errors import NotAProvince
 from province.identifiers import Identifier, canonical
-from province.keystore import Absent, KeyDamaged, Keystore
+from province.keystore import Absent, Keystore
 from province.views import Found
 
 _OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's

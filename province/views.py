@@ -17,9 +17,10 @@ from firmware.person_codes.masking import mask_name, mask_number
 from province import wrapping
 from province.alerts import Alert, AlertKind
 from province.clock_truth import DATED_AHEAD, When, when
+from province.day_keys import DayKeys, KeyDamaged
 from province.errors import NotAProvince
 from province.identifiers import Identifier, token
-from province.keystore import Absent, DayKeys, KeyDamaged, Keystore
+from province.keystore import Absent, Keystore
 from province.ledger import Span, gaps
 
 _DAY_MS = 86_400_000

@@ -24,7 +24,7 @@ def main() -> None:
     began_s = time.perf_counter()
     for place in range(people):
         comes_s = began_s + place * apart_s
-        time.sleep(max(0.0, comes_s - time.perf_counter()))
+        time.sleep(max(0.0, comes_s - time.perf_counter()))  # the next person's moment
         scanner.record()
         waits_ms.append((time.perf_counter() - comes_s) * 1000)
         scanner.recorder.checkpoint_if_large()

@@ -23,7 +23,8 @@ from edge_agent.sealing import Suite
 from edge_agent.topics import Leaf
 from province import founding
 from province.clock import now_ms
-from province.keystore import DayKeys, Keystore
+from province.day_keys import DayKeys
+from province.keystore import Keystore
 from province.layout import Layout
 
 _ENTRIES = 3000

@@ -193,7 +193,7 @@ def drained(folder: Path, entries: int) -> list[Measure]:
             agent = _Agent(gate)
             register.take(collecting, entries)
             while gate.recorder.backlog().entries:
-                time.sleep(0.01)
+                time.sleep(0.01)  # forgotten in another process, after all is registered: nothing tells
             memory_mb = agent.memory_mb()
             agent.end()
         alone += [_alone(layout, folder, broker, number) for number in range(_ROUNDS, 2 * _ROUNDS)]

@@ -21,9 +21,10 @@ from firmware.person_codes import Person
 from firmware.person_codes.national import bare_capitals
 from province import database, identifiers, views, wrapping
 from province.alerts import Alert
+from province.day_keys import DayKeys
 from province.enrolling import Place
 from province.identifiers import Identifier
-from province.keystore import DayKeys, Keystore
+from province.keystore import Keystore
 from province.layout import Layout
 
 

@@ -23,8 +23,9 @@ from edge_agent.sealing import Suite
 from edge_agent.topics import DeviceName, Leaf
 from province import database, founding, tickets
 from province.admission import Addresses, Admission
+from province.day_keys import DayKeys, generate
 from province.intake import Intake
-from province.keystore import DayKeys, Keystore, generate
+from province.keystore import Keystore
 from province.layout import Layout, Settings
 from province.officers import load_officer, read_root_public
 from province.register import Register

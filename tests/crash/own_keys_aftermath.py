@@ -15,8 +15,9 @@ from own_keys_scenarios import ANOTHER, EXCHANGED, in_use, renewal
 from edge_agent.authority import Power
 from edge_agent.keyring import UNDATED, EpochKey, Keyring
 from province import certificates, officers, renewing
+from province.day_keys import DayKeys, read_pair
 from province.keyring_office import KeyringOffice
-from province.keystore import DayKeys, Keystore, read_pair
+from province.keystore import Keystore
 from province.layout import Layout
 from province.renewing import Renewal
 from province.terms import DAY_MS, OFFICERS, Role, file_of

@@ -17,8 +17,9 @@ from edge_agent.topics import DeviceName
 from province import certificate, database, proving, quarantine, views, wrapping
 from province.clock import now_ms
 from province.collector import Collector
+from province.day_keys import DayKeys
 from province.keyring_office import KeyringOffice
-from province.keystore import DayKeys, Keystore
+from province.keystore import Keystore
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 from province.register import Register

@@ -17,7 +17,8 @@ from typing import Any
 
 from province import database
 from province.clock import now_ms
-from province.keystore import Absent, DayKeys, Keystore
+from province.day_keys import DayKeys
+from province.keystore import Absent, Keystore
 from province.layout import Layout
 from province.retention import Retention
 

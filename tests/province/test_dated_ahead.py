@@ -20,9 +20,10 @@ from edge_agent.receipt import Status
 from province import collector, database, views
 from province.clock import now_ms
 from province.clock_truth import AHEAD_MS
+from province.day_keys import DayKeys
 from province.fate import decide
 from province.intake import Refused
-from province.keystore import Absent, DayKeys, Keystore
+from province.keystore import Absent, Keystore
 from province.layout import Layout
 from province.views import day_bounds_ms
 

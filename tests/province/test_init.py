@@ -21,8 +21,9 @@ from edge_agent.sealing import Suite
 from province import founding
 from province.__main__ import main
 from province.clock import now_ms
+from province.day_keys import DayKeys
 from province.keyring_office import KeyringOffice
-from province.keystore import DayKeys, Keystore
+from province.keystore import Keystore
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 

@@ -25,7 +25,8 @@ from edge_agent.stored_keyring import OlderKeyring
 from edge_agent.topics import DeviceName
 from province import files, keyring_office
 from province.clock import now_ms
-from province.keystore import Absent, Keystore, KeystoreAway, read_pair
+from province.day_keys import read_pair
+from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 

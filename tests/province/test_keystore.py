@@ -15,8 +15,9 @@ from edge_agent.authority import Power
 from edge_agent.keyring import UNDATED, day_of
 from province import files, keystore
 from province.clock import now_ms
+from province.day_keys import DayKeys, generate
 from province.keyring_office import KeyringOffice
-from province.keystore import Absent, DayKeys, Keystore, KeystoreAway, TooEarly, generate
+from province.keystore import Absent, Keystore, KeystoreAway, TooEarly
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
 

@@ -19,8 +19,9 @@ from edge_agent.keyring import day_of
 from edge_agent.receipt import Status
 from province import database, quarantine, views
 from province.clock import now_ms
+from province.day_keys import DayKeys
 from province.intake import Reason, Refused
-from province.keystore import Absent, DayKeys, Keystore
+from province.keystore import Absent, Keystore
 from province.layout import Layout
 from province.retention import Retention
 
