@@ -16,7 +16,8 @@ from pathlib import Path
 
 from chaos_part import Part
 from chaos_world import ChaosWorld
-from tcp_proxy import Act, TcpProxy, Way
+from tcp_proxy import TcpProxy
+from tcp_pump import Act, Way
 
 from edge_agent.outbox import FILE_NAME
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_broker import Authority, Broker, Events, Listener
 from sealed_examples import NAME, brief
-from tcp_proxy import TcpProxy, Way
+from tcp_proxy import TcpProxy
+from tcp_pump import Way
 
 from edge_agent import broker_link
 from edge_agent.backoff import BackOff

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from network_world import NetworkWorld, network_world
 from province_world import Broker, free_port
-from tcp_proxy import Act, Way
+from tcp_pump import Act, Way
 
 SHORTEST_WAIT_S = 0.5
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from network_world import NetworkWorld, network_world
-from tcp_proxy import Act, Way
+from tcp_pump import Act, Way
 
 ENTRIES, MEANWHILE = 2000, 40
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from tcp_proxy import WAIT_S, Act, TcpProxy, Way
+from tcp_proxy import WAIT_S, TcpProxy
+from tcp_pump import Act, Way
 
 PIECE = bytes(range(256)) * 8
 
