@@ -14,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / folder) for folder in ("model", "province", "edge_agent"))]
 
-from promise_machine import happened, run  # noqa: E402 - the path above comes first
+from model_world import happened  # noqa: E402 - the path above comes first
+from promise_machine import run  # noqa: E402 - the same
 
 
 def main() -> None:

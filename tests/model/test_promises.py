@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from promise_machine import HOSTILE, happened, run
+from model_world import happened
+from promise_machine import HOSTILE, run
 
 
 def test_the_promises_hold_whatever_the_broker_does() -> None:
