@@ -178,7 +178,8 @@ class Uplink:
                 self.counters["unexpected_messages"] += 1
         except (Malformed, Forged, OlderKeyring) as error:
             self.counters["refused_messages"] += 1
-            log.warning("refused a message on %s: %s", topic, error)
+            if (count := self.counters["refused_messages"]).bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
+                log.warning("refused a message on %s, number %d since the start: %s", topic, count, error)
         except (OSError, DocumentsDamaged) as error:
             log.error("%s: cannot be stored (%s); it comes again with the next connection", topic, error)  # noqa: TRY400
 

@@ -138,3 +138,10 @@ def test_the_agents_clock_is_trusted_when_set_and_not_before_the_bound(
     monkeypatch.setattr(system_clock, "wall_ms", lambda: FROM_MS)
     monkeypatch.setattr(system_clock, "clock_state", lambda: state_of_clock)
     assert trusted_ms(bound_ms, always=always) == (FROM_MS if trusted else None)
+
+
+def test_who_floods_the_agent_does_not_fill_its_log(state: Path, caplog: pytest.LogCaptureFixture) -> None:
+    uplink = worked(state, *[Arrived(RECEIPTS, b"nonsense", retained=False, handle=(0, 0))] * 20)
+    assert uplink.counters["refused_messages"] == 20
+    told = [line for line in caplog.messages if "refused a message on" in line]
+    assert [line.split("number ")[1].split()[0] for line in told] == ["1", "2", "4", "8", "16"]
