@@ -44,6 +44,7 @@ _COLOURS = {
     Signal.HOLD_STILL: _AMBER,
     Signal.UNREADABLE: _AMBER,
     Signal.REFUSED: _RED,
+    Signal.TESTED: _AMBER,
     Signal.IDENTIFY: _AMBER,
 }
 

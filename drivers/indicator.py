@@ -13,8 +13,8 @@ class Signal(StrEnum):
     hours: nobody comes in), FAULT, FULL, CLOSED (the firmware has ended).
     Answers: ACCEPTED, ACCEPTED_ASK (recorded; the keeper should look), ALREADY, ASK_KEEPER (not let through by the light, for one of
     several reasons that it does not tell), NOT_OPEN, PASS_SEEN (a health pass was read: now the personal code), PASS_NOT_VALID,
-    NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED (could not be recorded), IDENTIFY (an
-    operator asks "which device is it?").
+    NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED (could not be recorded), TESTED (a
+    reader is being tested: read, and not recorded), IDENTIFY (an operator asks "which device is it?").
     """
 
     STARTING = "starting"
@@ -36,6 +36,7 @@ class Signal(StrEnum):
     HOLD_STILL = "hold-still"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
+    TESTED = "tested"
     IDENTIFY = "identify"
 
 

@@ -103,6 +103,7 @@ PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
         Signal.HOLD_STILL: Pattern((_beep(_AMBER, 100), _light(_AMBER, 1000))),  # one long light: wait
         Signal.UNREADABLE: Pattern((_beep(_AMBER, 50), _off(100)), repeats=3),
         Signal.REFUSED: Pattern((_beep(_RED, 600), _off(150), _beep(_RED, 150), _light(_RED, 200))),
+        Signal.TESTED: Pattern((_beep(_RED_AMBER, 50), _off(50), _beep(_RED_AMBER, 50), _off(50), _beep(_AMBER, 300), _light(_AMBER, 300))),
         Signal.IDENTIFY: Pattern((_beep(_ALL, 150), _off(150)), repeats=4),
     }
 )

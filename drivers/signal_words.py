@@ -24,6 +24,7 @@ _WORDS = {
     Signal.HOLD_STILL: ("‖", "Giữ yên mã", "hold still"),
     Signal.UNREADABLE: ("≈", "Không đọc được, đưa lại mã", "unreadable"),
     Signal.REFUSED: ("✘", "Không ghi được, xin chờ", "refused"),
+    Signal.TESTED: ("⚒", "Đang thử máy, CHƯA ghi", "a test, not recorded"),
     Signal.IDENTIFY: ("◎", "Máy này đây", "identify"),
 }
 

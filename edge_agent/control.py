@@ -2,7 +2,8 @@
 
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
 `counters`, `passage` and `ticket` messages and never waits for a reader: one who is slow misses messages. Readers send requests:
-`counters`, `identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`).
+`counters`, `identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`); those of the
+keeper's station page are in station_words.py.
 Nothing of this touches a disk.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 SOCKET_NAME = "control.sock"
 MAX_MESSAGE_BYTES = 32 * 1024
-TICKET, TICKET_TRIED = "ticket", "ticket-tried"
+PASSAGE, TICKET, TICKET_TRIED = "passage", "ticket", "ticket-tried"
 NOT_ENROLLED = "not-enrolled"  # how a gate is that belongs to nobody: it waits for a ticket, and its counters tell of its parts alone
 
 

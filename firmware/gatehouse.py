@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent.control import TICKET_TRIED, ticket_message
+from edge_agent.control import ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
 from edge_agent.notify import Notifier
@@ -26,14 +26,16 @@ from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.consumer import Consumer, Parts
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.place import WatchedPlace
-from firmware.reading import SourceState, Switched, TripOrder
+from firmware.reader_tests import ReaderTests
+from firmware.reading import SourceState, Switched
 from firmware.recording import Recording
+from firmware.requests import Requests
 from firmware.setting_up import SettingUp
 from firmware.sources import Source
 from firmware.supervised import stop_all
@@ -127,9 +129,13 @@ class Gatehouse:
             self._control = ControlServer(settings.device.runtime, self._request)
             undo.callback(self._control.stop)
             happenings = self._surroundings.happenings
-            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up)
+            tests = ReaderTests([lane.name for lane in settings.lanes], settings.gate.held_s)
+            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up, tests)
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
+        self._requests = Requests(
+            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._identify, self._in_vain
+        )
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
         self._heartbeat = Heartbeat(self._notifier, self._reports, self._sources, settings.device.runtime, self._status)
@@ -287,40 +293,5 @@ class Gatehouse:
         lanes = f"{states.count(SourceState.WORKING)} of {len(states)} lanes read"
         return f"{counters['gate']}; {lanes}; outbox {outbox}; clock {counters['clock']}"
 
-    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
-        """Answers a listener's request, in the control server's thread."""
-        match request["type"]:
-            case "counters":
-                return self._counters()
-            case "identify":
-                self._identify.set()
-                return {"type": "done"}
-            case "close" | "open" as wanted:
-                return self._close_gate(closed=wanted == "close")
-            case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
-                return self._order_trip(TripOrder(wanted))
-            case str(word) if word == TICKET_TRIED:
-                joined = request.get("joined") is True
-                if self._setting_up.tried(request.get("text"), joined=joined) and not joined:
-                    self._in_vain.set()
-                return None
-            case _:
-                return {"type": "refused", "why": "not a request this firmware knows"}
-
-    def _order_trip(self, order: TripOrder) -> Mapping[str, Any]:
-        if not self._happenings.has_trips:
-            return {"type": "refused", "why": "this gate has no trips; set vehicle.trips = true in its configuration"}
-        try:
-            self._reports.put(order, block=False)
-        except queue.Full:
-            return {"type": "refused", "why": "the gate is busy; try again"}
-        return {"type": "done"}
-
-    def _close_gate(self, *, closed: bool) -> Mapping[str, Any]:
-        """Obeys an operator; the next person is answered by it, the lights follow within a second."""
-        try:
-            self._gate_state.close_gate(closed)
-        except OSError as error:
-            return {"type": "refused", "why": f"the state folder cannot be written ({error.strerror}); the gate is as before"}
-        log.info("the gate is %s by command", "closed" if closed else "open")
-        return {"type": "done"}
+    def _request(self, request: Mapping[str, Any], asker: Asker) -> Mapping[str, Any] | None:
+        return self._requests.answer(request, asker)

@@ -22,7 +22,7 @@ from edge_agent.identity import Identity
 from edge_agent.notify import Notifier
 from edge_agent.settings import Settings
 from firmware.codes import sort_code
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 from firmware.feedback import Feedback
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
@@ -129,7 +129,7 @@ class Unenrolled:
             self._failed.clear()
             self._feedback.everywhere(Signal.REFUSED)
 
-    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
+    def _request(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any] | None:
         """Answers a listener's request, in the control server's thread."""
         if request["type"] == TICKET_TRIED:
             if request.get("text") == self._untried:

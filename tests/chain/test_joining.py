@@ -169,7 +169,8 @@ def test_a_running_agent_obeys_a_ticket_that_firmware_hands_over(world: Chain) -
     assert enrol(gate, "--ticket", ticket(world)).returncode == 0
     moving = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1")
     tried: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    server = ControlServer(gate.runtime, tried.put)  # in firmware's place, which decides when a ticket may be obeyed
+    # In firmware's place, which decides when a ticket may be obeyed.
+    server = ControlServer(gate.runtime, lambda request, _asker: tried.put(request))
     server.start()
     try:
         gate.agent.start()
