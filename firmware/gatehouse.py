@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from drivers import system_clock
 from drivers.indicator import Signal
+from drivers.patterns import PATTERNS
 from edge_agent.control import ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
@@ -47,6 +49,7 @@ _JOIN_S = 2.0
 _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
+_TO_SHOW = 4
 _MB = 1_000_000
 
 
@@ -110,7 +113,7 @@ class Gatehouse:
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports = Inbox()
-        self._identify, self._in_vain = threading.Event(), threading.Event()
+        self._to_show: deque[Signal] = deque(maxlen=_TO_SHOW)  # on every light
         self._setting_up = SettingUp()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
         self._gate_state = GateState(settings.device.state)
@@ -134,7 +137,7 @@ class Gatehouse:
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
         self._requests = Requests(
-            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._identify, self._in_vain
+            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._to_show.append
         )
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
@@ -211,13 +214,11 @@ class Gatehouse:
     def _set_up(self) -> None:
         log.warning("the set-up button was pressed: for ten minutes this gate obeys an enrolment ticket")
         self._setting_up.begin()
-        self._identify.set()
+        self._to_show.append(Signal.IDENTIFY)
 
     def _show_orders(self) -> None:
-        for order, signal in ((self._identify, Signal.IDENTIFY), (self._in_vain, Signal.REFUSED)):
-            if order.is_set():
-                order.clear()
-                self._feedback.everywhere(signal)
+        while self._to_show:
+            self._feedback.everywhere(self._to_show.popleft())
 
     def _each_second(self) -> None:
         for source in self._sources:
@@ -229,6 +230,8 @@ class Gatehouse:
         if self._place.is_left():
             log.warning("this gate was moved: it closes, and opens at its new place")
             self._moved = True
+            self._feedback.everywhere(Signal.JOINED)
+            self._stopping.wait(PATTERNS[Signal.JOINED].duration_ms / 1000)  # whoever showed the ticket sees it
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge_agent.control import TICKET_TRIED
+from drivers.indicator import Signal
+from edge_agent.control import TICKET_TRIED, Tried, came_of
 from edge_agent.station_words import DECLARE, READER_TEST, READER_TEST_END, Verdict, WhyRefused, declared_message
 from firmware import declaration as declarations
 from firmware.consumer import Consumer
@@ -21,7 +21,7 @@ from firmware.gate_state import GateState
 from firmware.inbox import Inbox
 from firmware.reader_tests import ReaderTests
 from firmware.reading import Declared, TripOrder
-from firmware.setting_up import SettingUp
+from firmware.setting_up import SIGNALS, SettingUp
 
 log = logging.getLogger(__name__)
 Answer = Mapping[str, Any]
@@ -38,8 +38,7 @@ class Requests:
         setting_up: when a ticket is obeyed.
         tests: of readers.
         counters: how the gate is.
-        identify: set when somebody asks which device this is.
-        in_vain: set when a ticket was tried and did not work.
+        show: shows a signal on every light, soon.
     """
 
     def __init__(
@@ -50,16 +49,14 @@ class Requests:
         setting_up: SettingUp,
         tests: ReaderTests,
         counters: Callable[[], Answer],
-        identify: threading.Event,
-        in_vain: threading.Event,
+        show: Callable[[Signal], None],
     ) -> None:
         self._reports = reports
         self._consumer = consumer
         self._gate_state = gate_state
         self._setting_up = setting_up
         self._tests = tests
-        self._identify = identify
-        self._in_vain = in_vain
+        self._show = show
         self._answers: Mapping[str, Callable[[Mapping[str, Any], Asker], Answer | None]] = {
             "counters": lambda _request, _asker: counters(),
             "identify": lambda _request, _asker: self._show_which(),
@@ -78,7 +75,7 @@ class Requests:
         return {"type": "refused", "why": "not a request this firmware knows"} if answer is None else answer(request, asker)
 
     def _show_which(self) -> Answer:
-        self._identify.set()
+        self._show(Signal.IDENTIFY)
         return _DONE
 
     def _declare(self, request: Mapping[str, Any], asker: Asker) -> Answer | None:
@@ -114,6 +111,6 @@ class Requests:
         return _DONE
 
     def _ticket_tried(self, request: Mapping[str, Any], _asker: Asker) -> None:
-        joined = request.get("joined") is True
-        if self._setting_up.tried(request.get("text"), joined=joined) and not joined:
-            self._in_vain.set()
+        tried = came_of(request)
+        if self._setting_up.tried(request.get("text"), joined=tried is Tried.JOINED):
+            self._show(SIGNALS[tried])
