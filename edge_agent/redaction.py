@@ -16,18 +16,18 @@ _PLACES = re.compile(
 _MILLISECONDS = re.compile(r"1[0-9]{12}")  # a moment from 2001 to 2033; no person's number is 13 digits without letters
 _HEX = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")  # ids and hashes
 _DIGITS = re.compile(r"[0-9]{9,}")
+_PEM = r"-----BEGIN [A-Z0-9 ]+-----"
+_PEM_END = r"-----END [A-Z0-9 ]+-----"
 _SECRETS = (
-    re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL),  # PEM, also cut short
-    re.compile(r"GATE1:[A-Z]:[A-Za-z0-9+/=$%*.:-]+", re.IGNORECASE),  # tickets and site codes
-    re.compile(r"(?i)(?<=:/)/[^/\s@]+@"),  # a user and password in a URL
-    re.compile(
-        r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)(?!token=)[^\s;&,\"']+|\bpkcs11:\S+"
-    ),
+    re.compile(rf"{_PEM}(?:(?:[^\n]*\n){{0,200}}?[^\n]*{_PEM_END}|[^\n]*(?:\n[^\n]*){{0,40}})"),  # also one cut short
+    re.compile(r"(?i)GATE1:[A-Z]:[A-Z0-9+/=$%*.:-]+"),  # tickets and site codes
+    re.compile(r"[^\s:/@\"'=&]+:[^\s/@\"']+@"),  # a user and password before a host
+    re.compile(r"\bpkcs11:\S+"),
+    re.compile(r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)[^\s;&,\"']+"),
     re.compile(r"\b[0-9a-fA-F]{64,}\b"),  # a raw key, or a hash that is not worth the doubt
-    re.compile(
-        r"(?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_-]*[0-9])(?=[A-Za-z0-9+/_-]*[A-Z])(?=[A-Za-z0-9+/_-]*[a-z])[A-Za-z0-9+/_-]{40,}={0,2}"
-    ),
 )
+_LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
+_LONG_WORD = re.compile(r"(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}")  # paths and devices' names have shorter
 
 
 def without_numbers(text: str) -> str:
@@ -54,8 +54,8 @@ def without_secrets(text: str) -> str:
 
     Example:
         >>> without_secrets("broker mqtts://gate:hunter2@mqtt.example.vn psk=abc pin-value=1234")
-        'broker mqtts:/‹secret›mqtt.example.vn psk=‹secret› pin-value=‹secret›'
+        'broker mqtts://‹secret›mqtt.example.vn psk=‹secret› pin-value=‹secret›'
     """
     for secret in _SECRETS:
-        text = secret.sub(lambda match: f"{(match[1] or '') if match.re.groups else ''}‹secret›", text)
-    return without_numbers(text)
+        text = secret.sub(lambda match: f"{match[1] if match.re.groups else ''}‹secret›", text)
+    return without_numbers(_LIKE_BASE64.sub(lambda match: "‹secret›" if _LONG_WORD.search(match[0]) else match[0], text))

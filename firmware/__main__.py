@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from edge_agent import logs
 from edge_agent.command_line import Program, dispatch, guarded
 
 _COMMANDS = {
@@ -38,7 +37,6 @@ _PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 2 for a wrong command line, 130 for Ctrl-C, else what the command says."""
-    logs.configure(quiet=True)
     return guarded(lambda: dispatch(_PROGRAM, argv), _PROGRAM.name)
 
 

@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-from edge_agent import logs
 from edge_agent.command_line import Program, dispatch, guarded
 from edge_agent.console import complain
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
@@ -62,7 +61,6 @@ _PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 could not be done, 2 wrong command line or folder, 130 Ctrl-C."""
-    logs.configure(quiet=True)
     return guarded(lambda: _explained(argv), _PROGRAM.name)
 
 

@@ -126,7 +126,7 @@ def test_no_number_of_a_code_is_left_in_a_text(form: CodeForm) -> None:
                     assert number not in left
 
 
-@given(st.integers(0, 10**8), st.integers(10**12, 2 * 10**12 - 1), st.binary(min_size=16, max_size=16))
+@given(st.integers(0, 10**8 - 1), st.integers(10**12, 2 * 10**12 - 1), st.binary(min_size=16, max_size=16))
 def test_sequence_numbers_moments_and_logs_stay_in_a_text(seq: int, at_ms: int, log: bytes) -> None:
     text = f"entry {seq} at {at_ms} in {log.hex()}"
     assert without_numbers(text) == text or log.hex().isdecimal()
