@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_agent import identity as identities
-from edge_agent import join, resetting
+from edge_agent import join, logs, resetting
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.certificate_keeper import CertificateKeeper
@@ -181,8 +181,7 @@ def run(args: argparse.Namespace) -> int:
         0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
         2 for a configuration error or a damaged identity.
     """
-    if args.verbose:
-        logging.getLogger().setLevel(logging.DEBUG)
+    logs.configure(verbose=args.verbose)
     try:
         settings = settings_of.load(args.config)
     except settings_of.ConfigError as error:
