@@ -40,6 +40,11 @@ class DeviceSettings:
         "auto",
         choices=("auto", "system"),
     )
+    memory: bool = setting(
+        "the state folder may lie in memory, where all that was recorded is lost at power-off: for demonstrations and tests. "
+        "Otherwise such a gate stays shut",
+        False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ class Config:
 def config(folder: Path, agent: str = "receipt_timeout_s = 0.5") -> Config:
     made = Config(folder / "gate.toml", folder / "state", folder / "run")
     made.file.write_text(
-        f'[device]\nstate = "{made.state}"\nruntime = "{made.runtime}"\n[agent]\n{agent}\n'
+        f'[device]\nstate = "{made.state}"\nruntime = "{made.runtime}"\nmemory = true\n[agent]\n{agent}\n'
         '[[lane]]\nname = "lane"\ndirection = "in"\ncamera = "images:x"\n'
     )
     return made
