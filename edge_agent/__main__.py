@@ -15,6 +15,7 @@ examples:
   gate-agent status                       how is this scanner?
   sudo gate-agent diagnose                one file about it, without secrets, to send to whoever helps
   gate-agent gate close                   let nobody in until `gate-agent gate open`
+  gate-agent station pin                  a new PIN for the page on the keeper's phone
 
 `gate-agent COMMAND --help` shows each command's options.
 """
@@ -30,6 +31,7 @@ _PROGRAM = Program(
         "status": "show how this scanner is",
         "diagnose": "one file about this scanner, without secrets, for whoever helps",
         "gate": "close the gate, open it, or tell which it is",
+        "station": "the keeper's page: make its PIN, show where it is",
     },
 )
 
