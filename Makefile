@@ -18,12 +18,13 @@ run: .venv/.ready  ## the whole chain on this machine: people at a gate, a real 
 test: .venv/.ready  ## all tests, with real broker, real processes, real pseudo-terminals (ARGS="-k outbox" for some)
 	@$(BIN)/pytest $(ARGS)
 
-lint: .venv/.ready  ## style, types, import rules, generated parts of the docs
+lint: .venv/.ready  ## style, types, import rules; links, commands and generated parts of the docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -p no:randomly tests/test_import_rules.py
 	@$(BIN)/python hw_docs/generate.py --check
+	@$(BIN)/python hw_docs/check_docs.py
 
 bench: .venv/.ready  ## measured figures, each a ratio against a reference in the same run; writes bench.json
 	@$(BIN)/python tests/bench/run.py $(ARGS)

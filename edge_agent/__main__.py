@@ -17,7 +17,7 @@ examples:
 
 `gate-agent COMMAND --help` shows each command's options.
 """
-_PROGRAM = Program(
+PROGRAM = Program(
     name="gate-agent",
     package="edge_agent",
     description="Carries sealed entries from this scanner to the province, and lets the outbox forget them when they are receipted.",
@@ -35,7 +35,7 @@ _PROGRAM = Program(
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 2 for a wrong command line or configuration, 130 for Ctrl-C."""
     logs.configure(verbose=False)
-    return guarded(lambda: dispatch(_PROGRAM, argv), _PROGRAM.name)
+    return guarded(lambda: dispatch(PROGRAM, argv), PROGRAM.name)
 
 
 if __name__ == "__main__":
