@@ -1,4 +1,4 @@
-"""Checks every Markdown page: links, anchors and pictures lead somewhere, commands and settings are what the code knows, no machine's paths.
+"""Checks every Markdown page: links, anchors and pictures lead somewhere, commands and settings exist, nothing is one machine's.
 
 `python hw_docs/check_docs.py` names what is wrong by page and line, and ends with 1. Offline; used by `make lint`.
 """
@@ -69,14 +69,14 @@ def read(file: Path) -> Page:
         tokens += [(line, leaf) for leaf in (token.children or [token])]
         if in_heading and token.type == "inline":
             headings.append("".join(leaf.content for leaf in token.children or []))
-    return Page(file, text, tuple(tokens), frozenset(_slugs(headings)) | frozenset(_HTML_ID.findall(text)))
+    return Page(file, text, tuple(tokens), frozenset(slugs(headings)) | frozenset(_HTML_ID.findall(text)))
 
 
-def _slugs(headings: list[str]) -> Iterator[str]:
+def slugs(headings: list[str]) -> Iterator[str]:
     """The anchors that code hosts give to headings.
 
     Example:
-        >>> list(_slugs(["Tử đèn, còi!", "A `b` c", "A b c"]))
+        >>> list(slugs(["Tử đèn, còi!", "A `b` c", "A b c"]))
         ['tử-đèn-còi', 'a-b-c', 'a-b-c-1']
     """
     seen: dict[str, int] = {}

@@ -24,7 +24,7 @@ _OPERATORS = {"|", "&&", "||", ";", "&"}
 _REDIRECTIONS = {"<", ">", ">>"}
 
 
-class _Wrong(Exception):  # noqa: N818 - as in the rest of the house
+class _Wrong(Exception):
     """What a parser says of a command line."""
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import get_type_hints
 
 import electrical
+import guide_parts
+import guide_words
 import kit_pins
 import optics
 import printable
@@ -160,6 +162,7 @@ _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     **optics.TABLES,
     **electrical.TABLES,
+    **guide_parts.TABLES,
     "kept-free": kit_pins.kept_free,
     "part-counts": kit_pins.counts,
     **{f"pins-{kit}": _of_kit(kit_pins.pin_table, kit) for kit in kit_pins.KITS},
@@ -180,6 +183,7 @@ def pictures() -> Iterator[tuple[Path, str]]:
     """Every picture drawn by code, with what it should be."""
     for script in sorted((ROOT / "hw_docs" / "pictures").glob("*.py")):
         yield script.with_suffix(".svg"), runpy.run_path(str(script))["draw"]()
+    yield from guide_parts.pictures()
 
 
 def main() -> int:
@@ -188,7 +192,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
     problems = [problem for kit in kit_pins.KITS for problem in kit_pins.problems(kit)]
-    for page, new in [*pictures(), *printable.pages(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
+    problems += [*guide_words.problems(), *guide_parts.leftovers()]
+    for page, new in [*pictures(), *printable.pages(), *guide_parts.cards(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         if new != text and check:
             problems.append(f"{page.relative_to(ROOT)}: a generated part is stale: run `make docs`")
