@@ -20,6 +20,7 @@ from typing import get_type_hints
 
 import electrical
 import guide_parts
+import guide_path
 import guide_words
 import kit_pins
 import optics
@@ -184,6 +185,7 @@ def pictures() -> Iterator[tuple[Path, str]]:
     for script in sorted((ROOT / "hw_docs" / "pictures").glob("*.py")):
         yield script.with_suffix(".svg"), runpy.run_path(str(script))["draw"]()
     yield from guide_parts.pictures()
+    yield from guide_path.pictures()
 
 
 def main() -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from pathlib import Path
 
+import kit_pins
 import light_strip
-from guide_words import HEADINGS, Group, Language, advice, rhythm
+from guide_words import HEADINGS, PARTS, Group, Language, advice, called, rhythm
 
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
@@ -36,12 +38,6 @@ def of_group(group: Group) -> list[Signal]:
     return [signal for signal in PATTERNS if advice(signal).group is group]
 
 
-def called(signal: Signal, language: Language) -> str:
-    """What a signal is called."""
-    _shape, vietnamese, english = shape_and_words(signal)
-    return vietnamese if language is Language.VI else english[0].upper() + english[1:]
-
-
 def heading(group: Group, language: Language) -> str:
     """What a group is called."""
     return HEADINGS[group][0 if language is Language.VI else 1]
@@ -60,6 +56,25 @@ def lights(language: Language) -> Iterator[str]:
             picture = f"![{words}](../lights/{signal}.svg)"
             yield f"| {picture} | **{called(signal, language)}** <br> {words} | {advice(signal).words(language)} |"
         yield ""
+
+
+def _section(signal: Signal, language: Language) -> Iterator[str]:
+    """One signal, where a page speaks of it."""
+    words = rhythm(PATTERNS[signal], language)
+    yield f"![{words}](../lights/{signal}.svg)"
+    yield ""
+    yield f"*{called(signal, language)}: {words}.*"
+    yield ""
+
+
+def box(language: Language) -> Iterator[str]:
+    """What is in the box of each kit."""
+    yield f"| {'linh kiện' if language is Language.VI else 'part'} | {' | '.join(kit_pins.KITS)} |"
+    yield "| --- " * (1 + len(kit_pins.KITS)) + "|"
+    for what, numbers in kit_pins.counted().items():
+        name = PARTS.get(what, "") if language is Language.VI else what
+        yield f"| {name} | {' | '.join(str(number) if number else '' for number in numbers)} |"
+    yield ""
 
 
 def _example() -> list[Finding]:
@@ -81,12 +96,14 @@ def check_example() -> Iterator[str]:
     yield "```"
 
 
-def _of(part: Callable[[Language], Iterator[str]], language: Language) -> Callable[[], Iterator[str]]:
-    return lambda: part(language)
-
-
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
-    **{f"lights-{language}": _of(lights, language) for language in Language},
+    **{f"lights-{language}": partial(lights, language) for language in Language},
+    **{
+        f"light-{signal}-{language}": partial(_section, signal, language)
+        for signal in PATTERNS
+        for language in Language
+    },
+    **{f"box-{language}": partial(box, language) for language in Language},
     "check-example": check_example,
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
+import kit_pins
+
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS, Lamp, Pattern
+from drivers.signal_words import shape_and_words
 
 
 class Language(StrEnum):
@@ -108,28 +112,70 @@ ADVICE = {
     "closed": Advice(Group.MACHINE, "Tối hẳn: máy tắt hoặc mất điện. Ghi giấy. Xem ổ cắm, cầu dao.", "Dark: off or without power. Write on paper. Look at plug and breaker."),
 }  # fmt: skip
 
+# The section of trouble.md that each state leads to, in both languages.
+TROUBLE = {
+    "closed": ("Tối hẳn", "Dark"),
+    "starting": ("Vàng chớp đều", "Amber, even"),
+    "attention": ("Xanh chớp, rồi vàng chớp", "Green wink, then amber wink"),
+    "shut": ("Đỏ và vàng cùng sáng", "Red and amber together"),
+    "fault": ("Đỏ chớp nhanh", "Red, quick"),
+    "full": ("Đỏ liên tục", "Red, steady"),
+    "ready": ("Xanh bình thường mà khách quét không được", "Normal green, and people are not read"),
+}
+
+# Parts as `kit_pins.counted` names them.
+PARTS = {
+    "camera": "camera",
+    "barcode reader": "đầu đọc mã vạch",
+    "driver board": "mạch công suất",
+    "green lamp": "đèn xanh",
+    "red lamp": "đèn đỏ",
+    "amber lamp": "đèn vàng",
+    "active buzzer": "còi có sẵn mạch dao động",
+    "relay of barrier or turnstile": "rơ-le cho thanh chắn, cửa xoay",
+    "ignition (KL15)": "dây khóa điện (KL15)",
+    "supply lost, from the UPS": "dây báo mất nguồn, từ bộ lưu điện",
+    "tamper switch of the lid": "công tắc nắp hộp",
+    "door contact": "công tắc cửa xe",
+    "keeper's button": "nút người trực",
+    "terminus button": "nút bến cuối",
+}
+
 _LAMPS = {Lamp.GREEN: ("xanh", "green"), Lamp.AMBER: ("vàng", "amber"), Lamp.RED: ("đỏ", "red")}
 
 
-def advice(signal: Signal) -> Advice:
-    """What to do at a signal.
-
-    Raises:
-        LookupError: nobody has written it yet.
-    """
-    try:
-        return ADVICE[str(signal)]
-    except KeyError:
-        raise LookupError(f"hw_docs/guide_words.py: ADVICE has no words for the signal {str(signal)!r}; write what the keeper does") from None
-
-
 def problems() -> list[str]:
-    """Signals without advice, and advice for what is no signal."""
+    """Signals without words, and words for what is no signal."""
     signals = {str(signal) for signal in PATTERNS}
+    states = {str(signal) for signal, pattern in PATTERNS.items() if pattern.is_state}
     return [
-        *(f"hw_docs/guide_words.py: ADVICE has no words for the signal {name!r}" for name in sorted(signals - ADVICE.keys())),
-        *(f"hw_docs/guide_words.py: ADVICE has {name!r}, which is no signal" for name in sorted(ADVICE.keys() - signals)),
+        *_differences("ADVICE", signals, ADVICE.keys()),
+        *_differences("TROUBLE", states, TROUBLE.keys()),
+        *_differences("PARTS", kit_pins.counted().keys(), PARTS.keys()),
     ]
+
+
+def _differences(table: str, wanted: Set[str], there: Set[str]) -> Iterator[str]:
+    for name in sorted(wanted - there):
+        yield f"hw_docs/guide_words.py: {table} has no words for {name!r}: write them"
+    for name in sorted(there - wanted):
+        yield f"hw_docs/guide_words.py: {table} has {name!r}, which there is not: remove it"
+
+
+def advice(signal: Signal) -> Advice:
+    """What to do at a signal; nothing yet where `problems` says so."""
+    return ADVICE.get(str(signal), Advice(Group.MACHINE, "", ""))
+
+
+def trouble(signal: Signal, language: Language) -> str:
+    """The section of trouble.md that a state leads to."""
+    return TROUBLE.get(str(signal), ("", ""))[0 if language is Language.VI else 1]
+
+
+def called(signal: Signal, language: Language) -> str:
+    """What a signal is called."""
+    _shape, vietnamese, english = shape_and_words(signal)
+    return vietnamese if language is Language.VI else english[0].upper() + english[1:]
 
 
 def rhythm(pattern: Pattern, language: Language) -> str:

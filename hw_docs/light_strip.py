@@ -65,22 +65,33 @@ def _lit(lamp: Lamp, step: Step) -> bool:
 
 def strip(pattern: Pattern, title: str, *, seconds: bool = True) -> str:
     """One signal's picture, which needs no language: lanes for each lamp and the sound, a line each second, named or not."""
-    lanes_height = 3 * LANE + SOUND_HEIGHT + 2
-    height = STRIP_HEIGHT if seconds else lanes_height + 8
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {STRIP_WIDTH} {height}" '
-        f'width="{STRIP_WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{STRIP_WIDTH}" height="{height}" rx="4" fill="{PAPER}" stroke="{LINE}"/>',
-    ]
+    height = STRIP_HEIGHT if seconds else STRIP_HEIGHT - 10
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {STRIP_WIDTH} {height}" '
+            f'width="{STRIP_WIDTH}" height="{height}" role="img">',
+            f"<title>{escape(title)}</title>",
+            *strip_parts(pattern, height, seconds=seconds),
+            "</svg>\n",
+        ]
+    )
+
+
+def strip_parts(pattern: Pattern, height: int, *, seconds: bool) -> Iterator[str]:
+    """What is in a strip, from its upper left corner."""
+    wide = SHOWN_MS * _PX_A_MS
+    yield f'<rect width="{STRIP_WIDTH}" height="{height}" rx="4" fill="{PAPER}" stroke="{LINE}"/>'
     for place, lamp in enumerate(Lamp):
         y = 5 + place * LANE
-        parts += [lamp_shape(lamp, 6, y, 12), f'<rect x="{_MARGIN}" y="{y}" width="{SHOWN_MS * _PX_A_MS:g}" height="{LANE - 3}" fill="#f1f3f5"/>']
-    parts.append(text(12, 6 + 3 * LANE + SOUND_HEIGHT, "♪", 12, SOUND, "bold", "middle"))
-    parts.append(f'<rect x="{_MARGIN}" y="{6 + 3 * LANE}" width="{SHOWN_MS * _PX_A_MS:g}" height="{SOUND_HEIGHT}" fill="#f1f3f5"/>')
+        yield lamp_shape(lamp, 6, y, 12)
+        yield f'<rect x="{_MARGIN}" y="{y}" width="{wide:g}" height="{LANE - 3}" fill="#f1f3f5"/>'
+    yield text(12, 6 + 3 * LANE + SOUND_HEIGHT, "♪", 12, SOUND, "bold", "middle")
+    yield f'<rect x="{_MARGIN}" y="{6 + 3 * LANE}" width="{wide:g}" height="{SOUND_HEIGHT}" fill="#f1f3f5"/>'
     for ms in range(0, SHOWN_MS + 1, 1000):
         x = _MARGIN + ms * _PX_A_MS
-        parts.append(f'<line x1="{x:g}" y1="3" x2="{x:g}" y2="{5 + lanes_height}" stroke="{SOFT}" stroke-width="0.6" stroke-dasharray="1 2"/>')
+        yield (
+            f'<line x1="{x:g}" y1="3" x2="{x:g}" y2="{7 + 3 * LANE + SOUND_HEIGHT}" stroke="{SOFT}" stroke-width="0.6" stroke-dasharray="1 2"/>'
+        )
         if ms and seconds:
-            parts.append(text(x, STRIP_HEIGHT - 3, f"{ms // 1000} s", 9, SOFT, anchor="end" if ms == SHOWN_MS else "middle"))
-    return "\n".join([*parts, *bars(pattern, _MARGIN, 5, _PX_A_MS), "</svg>\n"])
+            yield text(x, height - 3, f"{ms // 1000} s", 9, SOFT, anchor="end" if ms == SHOWN_MS else "middle")
+    yield from bars(pattern, _MARGIN, 5, _PX_A_MS)
