@@ -94,6 +94,7 @@ def check_example() -> Iterator[str]:
         yield from check_table.rows(finding)
     yield check_table.summary(_example())
     yield "```"
+    yield ""
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
