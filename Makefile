@@ -50,8 +50,9 @@ format: .venv/.ready  ## put the code into the house's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: .venv/.ready  ## write the generated parts of the docs anew
+docs: .venv/.ready  ## write the generated parts of the docs anew, and the field guide and sheets as PDF to dist/docs
 	@$(BIN)/python hw_docs/generate.py
+	@$(BIN)/python hw_docs/pdf.py
 
 deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 	@debian/build $(ARGS)

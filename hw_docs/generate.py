@@ -195,7 +195,12 @@ def main() -> int:
     check = parser.parse_args().check
     problems = [problem for kit in kit_pins.KITS for problem in kit_pins.problems(kit)]
     problems += [*guide_words.problems(), *guide_parts.leftovers()]
-    for page, new in [*pictures(), *printable.pages(), *guide_parts.cards(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
+    for page, new in [
+        *pictures(),
+        *printable.pages(),
+        *guide_parts.cards(),
+        *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents()),
+    ]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         if new != text and check:
             problems.append(f"{page.relative_to(ROOT)}: a generated part is stale: run `make docs`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape
@@ -19,6 +20,7 @@ from firmware.verdict import Finding, fault, note, ok, skipped
 
 FOLDER = Path(__file__).resolve().parent
 LIGHTS = FOLDER / "guide" / "lights"
+_DEFAULT = FOLDER.parent / "systemd" / "gate.toml"
 
 
 def pictures() -> Iterator[tuple[Path, str]]:
@@ -30,7 +32,11 @@ def pictures() -> Iterator[tuple[Path, str]]:
 def leftovers() -> list[str]:
     """Pictures of signals that there are no longer."""
     wanted = {path.name for path, _text in pictures()}
-    return [f"hw_docs/guide/lights/{path.name}: no signal has this picture; remove it" for path in LIGHTS.glob("*.svg") if path.name not in wanted]
+    return [
+        f"hw_docs/guide/lights/{path.name}: no signal has this picture; remove it"
+        for path in LIGHTS.glob("*.svg")
+        if path.name not in wanted
+    ]
 
 
 def of_group(group: Group) -> list[Signal]:
@@ -77,6 +83,17 @@ def box(language: Language) -> Iterator[str]:
     yield ""
 
 
+def desk_pins(language: Language) -> Iterator[str]:
+    """The pins of the default configuration's lamps."""
+    part, pin = ("linh kiện", "chân trên hàng 40") if language is Language.VI else ("part", "header pin")
+    yield f"| {part} | GPIO (BCM) | {pin} |"
+    yield "| --- | --- | --- |"
+    for name, bcm in kit_pins.indicator_pins(tomllib.loads(_DEFAULT.read_text("utf-8"))["gate"]["indicator"]).items():
+        what = kit_pins.PARTS[name].what
+        yield f"| {PARTS.get(what, '') if language is Language.VI else what} | GPIO{bcm} | {kit_pins.HEADER_PIN[bcm]} |"
+    yield ""
+
+
 def _example() -> list[Finding]:
     return [
         ok("identity", "cho-coc-leu/cong-1"),
@@ -99,12 +116,9 @@ def check_example() -> Iterator[str]:
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     **{f"lights-{language}": partial(lights, language) for language in Language},
-    **{
-        f"light-{signal}-{language}": partial(_section, signal, language)
-        for signal in PATTERNS
-        for language in Language
-    },
+    **{f"light-{signal}-{language}": partial(_section, signal, language) for signal in PATTERNS for language in Language},
     **{f"box-{language}": partial(box, language) for language in Language},
+    **{f"desk-pins-{language}": partial(desk_pins, language) for language in Language},
     "check-example": check_example,
 }
 
@@ -127,22 +141,39 @@ tr { break-inside: avoid; }
 _CARD_WORDS = {
     Language.VI: (
         "Đèn báo gì, tôi làm gì?",
-        "Hình đọc từ trái sang phải, dài 3 giây: xanh ▬ bo tròn, vàng ▰ xiên, đỏ ■ vuông, ♪ tiếng bíp. Chưa thấy xanh thì coi như chưa ghi.",
-        "<b>Ghi giấy</b> khi đỏ hoặc tối. <b>Mất mạng:</b> cứ quét, máy giữ và gửi sau. <b>Mất điện:</b> không mất gì, có điện máy tự chạy. "
-        "<b>Không tự mở nắp, không rút thẻ nhớ.</b><br>Kỹ thuật: …………………………… Mã máy: …………………… Tỉnh: ……………………",
+        (
+            "Hình đọc từ trái sang phải, dài 3 giây: xanh ▬ bo tròn, vàng ▰ xiên, đỏ ■ vuông, ♪ tiếng bíp. "
+            "Chưa thấy xanh thì coi như chưa ghi."
+        ),
+        (
+            ("Ghi giấy", "khi đỏ hoặc tối."),
+            ("Mất mạng:", "cứ quét, máy giữ và gửi sau."),
+            ("Mất điện:", "không mất gì, có điện máy tự chạy."),
+            ("Không tự mở nắp, không rút thẻ nhớ.", ""),
+        ),
+        "Kỹ thuật: …………………………… Mã máy: …………………… Tỉnh: ……………………",
     ),
     Language.EN: (
         "What does the light say, what do I do?",
-        "Read each picture from left to right, 3 seconds: green ▬ rounded, amber ▰ slanted, red ■ square, ♪ beep. No green yet: not recorded yet.",
-        "<b>Write on paper</b> when it is red or dark. <b>No network:</b> go on, it keeps all and sends later. <b>Power cut:</b> nothing is lost, it "
-        "starts by itself. <b>Do not open the lid or pull the card.</b><br>Technician: …………………………… Device: …………………… Province: ……………………",
+        (
+            "Read each picture from left to right, 3 seconds: green ▬ rounded, amber ▰ slanted, red ■ square, ♪ beep. "
+            "No green yet: not recorded yet."
+        ),
+        (
+            ("Write on paper", "when it is red or dark."),
+            ("No network:", "go on, it keeps all and sends later."),
+            ("Power cut:", "nothing is lost, it starts by itself."),
+            ("Do not open the lid or pull the card.", ""),
+        ),
+        "Technician: …………………………… Device: …………………… Province: ……………………",
     ),
 }
 
 
 def card(language: Language) -> str:
     """The quick card, one page of A5, as HTML that needs nothing from elsewhere."""
-    title, lead, foot = _CARD_WORDS[language]
+    title, lead, rules, blanks = _CARD_WORDS[language]
+    foot = " ".join(f"<b>{escape(what)}</b> {escape(then)}".strip() for what, then in rules) + f"<br>{escape(blanks)}"
     rows: list[str] = []
     for group in Group:
         rows += [f'<h2 class="{group}">{escape(heading(group, language))}</h2>', "<table>"]
@@ -155,7 +186,7 @@ def card(language: Language) -> str:
         rows.append("</table>")
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{_CARD_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n<p class=\"lead\">{escape(lead)}</p>\n"
+        f'<style>\n{_CARD_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n'
         + "\n".join(rows)
         + f'\n<p class="foot">{foot}</p>\n</body>\n</html>\n'
     )

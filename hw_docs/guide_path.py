@@ -13,8 +13,8 @@ from drivers.indicator import Signal
 from drivers.patterns import PATTERNS, Lamp
 
 _FOLDER = Path(__file__).resolve().parent / "guide"
-_WIDTH, _ROW, _TOP = 900, 72, 62
-_ASK_LEFT, _ASK_WIDTH, _LEFT = 20, 170, 270
+_WIDTH, _ROW, _TOP = 1010, 72, 62
+_ASK_LEFT, _ASK_WIDTH, _LEFT = 20, 210, 310
 _WORDS = {
     Language.VI: ("Thấy đèn gì khi không có khách?", "Có đèn nào sáng không?", "Có đèn đỏ không?", "Có đèn xanh không?", "có", "không"),
     Language.EN: ("Which light, while nobody is there?", "Does any lamp light?", "Is there red?", "Is there green?", "yes", "no"),
@@ -77,9 +77,8 @@ def draw(language: Language) -> str:
 
 
 def _asked(words: str, middle: float) -> Iterator[str]:
-    yield (
-        f'<rect x="{_ASK_LEFT}" y="{middle - 26:g}" width="{_ASK_WIDTH}" height="52" rx="26" fill="#eef1f4" stroke="{strip.INK}" stroke-width="1.5"/>'
-    )
+    where = f'x="{_ASK_LEFT}" y="{middle - 26:g}" width="{_ASK_WIDTH}" height="52" rx="26"'
+    yield f'<rect {where} fill="#eef1f4" stroke="{strip.INK}" stroke-width="1.5"/>'
     yield strip.text(_ASK_LEFT + _ASK_WIDTH / 2, middle + 5, words, 14, weight="bold", anchor="middle")
 
 
@@ -92,7 +91,7 @@ def _down(before: float, answer: str, middle: float) -> Iterator[str]:
 
 def _end(answer: str, signal: Signal, language: Language, middle: float, top: float) -> Iterator[str]:
     """A light at the end of an answer, with the section to read."""
-    y = top + _ROW / 2 - 2
+    y = top + _ROW / 2
     bend = _ASK_LEFT + _ASK_WIDTH + 22
     yield (
         f'<polyline points="{_ASK_LEFT + _ASK_WIDTH},{middle:g} {bend},{middle:g} {bend},{y:g} {_LEFT - 8},{y:g}" '
@@ -100,7 +99,7 @@ def _end(answer: str, signal: Signal, language: Language, middle: float, top: fl
     )
     yield f'<polygon points="{_LEFT - 10},{y - 5:g} {_LEFT - 10},{y + 5:g} {_LEFT - 1},{y:g}" fill="{strip.INK}"/>'
     yield strip.text(bend + 5, y - 5, answer, 13, strip.SOFT)
-    yield f'<g transform="translate({_LEFT} {top + 5:g}) scale(0.72 1)">'
+    yield f'<g transform="translate({_LEFT} {top + 8:g}) scale(0.72 1)">'
     yield from strip.strip_parts(PATTERNS[signal], strip.STRIP_HEIGHT - 10, seconds=False)
     yield "</g>"
     x = _LEFT + strip.STRIP_WIDTH * 0.72 + 14

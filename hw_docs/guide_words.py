@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -81,19 +82,21 @@ ADVICE = {
     "ask-keeper": Advice(
         Group.KEEPER,
         "Máy không cho qua và không nói lý do. Hỏi người đó; đúng người thì bấm nút người trực rồi mời đưa lại mã.",
-        "The device lets nobody through and does not say why. Ask them; if all is right, press the keeper's button and have the code shown again.",
+        "The device does not let them through and does not say why. Ask; if all is right, press the keeper's button, then the code again.",
     ),
-    "pass-not-valid": Advice(
-        Group.KEEPER, "Làm theo quy định của địa điểm.", "Do what your place's rule says."
+    "pass-not-valid": Advice(Group.KEEPER, "Làm theo quy định của địa điểm.", "Do what your place's rule says."),
+    "not-open": Advice(
+        Group.KEEPER, "Ngoài giờ, hoặc cổng đang được đóng.", "Outside opening hours, or the gate was closed. They come back later."
     ),
-    "not-open": Advice(Group.KEEPER, "Ngoài giờ, hoặc cổng đang được đóng.", "Outside opening hours, or the gate was closed. They come back later."),
     "refused": Advice(
         Group.KEEPER,
         "Lượt này CHƯA được ghi. Mời đưa lại; vẫn vậy thì ghi giấy và xem đèn của máy.",
         "This passage was NOT recorded. Ask again; if it stays so, write it on paper and look at the device's light.",
     ),
     "identify": Advice(
-        Group.MACHINE, "Máy vừa nhận phiếu ghi danh, hoặc được hỏi “máy nào đây?”.", "The device took an enrolment ticket, or was asked “which one are you?”."
+        Group.MACHINE,
+        "Máy vừa nhận phiếu ghi danh, hoặc được hỏi “máy nào đây?”.",
+        "The device took an enrolment ticket, or was asked “which one are you?”.",
     ),
     "ready": Advice(Group.MACHINE, "Máy tốt.", "All is well."),
     "starting": Advice(
@@ -107,10 +110,22 @@ ADVICE = {
         "Every passage is still recorded. Close the lid; if the light stays, call the technician the same day.",
     ),
     "shut": Advice(Group.MACHINE, "Không nhận lượt vào. Lượt ra vẫn ghi.", "Nobody comes in. Whoever goes out is recorded."),
-    "fault": Advice(Group.MACHINE, "Ghi giấy. Xem lại dây đầu đọc, camera; chờ 1 phút, rồi gọi kỹ thuật.", "Write on paper. Look at the reader's and camera's cables; after 1 minute call the technician."),
-    "full": Advice(Group.MACHINE, "Ghi giấy. Gọi kỹ thuật ngay: máy cần có mạng để gửi đi.", "Write on paper. Call the technician at once: it needs a network to send."),
-    "closed": Advice(Group.MACHINE, "Tối hẳn: máy tắt hoặc mất điện. Ghi giấy. Xem ổ cắm, cầu dao.", "Dark: off or without power. Write on paper. Look at plug and breaker."),
-}  # fmt: skip
+    "fault": Advice(
+        Group.MACHINE,
+        "Ghi giấy. Xem lại dây đầu đọc, camera; chờ 1 phút, rồi gọi kỹ thuật.",
+        "Write on paper. Look at the reader's and camera's cables; after 1 minute call the technician.",
+    ),
+    "full": Advice(
+        Group.MACHINE,
+        "Ghi giấy. Gọi kỹ thuật ngay: máy cần có mạng để gửi đi.",
+        "Write on paper. Call the technician at once: it needs a network to send.",
+    ),
+    "closed": Advice(
+        Group.MACHINE,
+        "Tối hẳn: máy tắt hoặc mất điện. Ghi giấy. Xem ổ cắm, cầu dao.",
+        "Dark: off or without power. Write on paper. Look at plug and breaker.",
+    ),
+}
 
 # The section of trouble.md that each state leads to, in both languages.
 TROUBLE = {
@@ -155,7 +170,7 @@ def problems() -> list[str]:
     ]
 
 
-def _differences(table: str, wanted: Set[str], there: Set[str]) -> Iterator[str]:
+def _differences(table: str, wanted: AbstractSet[str], there: AbstractSet[str]) -> Iterator[str]:
     for name in sorted(wanted - there):
         yield f"hw_docs/guide_words.py: {table} has no words for {name!r}: write them"
     for name in sorted(there - wanted):
@@ -191,7 +206,10 @@ def rhythm(pattern: Pattern, language: Language) -> str:
     if not any(step.lamps or step.sound for step in pattern.steps):
         return ("tắt hẳn, không tiếng", "dark and silent")[place]
     lit = [
-        (" + ".join(_LAMPS[lamp][place] for lamp in Lamp if lamp in lamps) or ("tắt", "dark")[place], sum(step.duration_ms for step in steps))
+        (
+            " + ".join(_LAMPS[lamp][place] for lamp in Lamp if lamp in lamps) or ("tắt", "dark")[place],
+            sum(step.duration_ms for step in steps),
+        )
         for lamps, steps in groupby(pattern.steps, lambda step: step.lamps)
     ]
     words = lit[0][0] if pattern.is_state and len(lit) == 1 else " – ".join(f"{name} {_seconds(ms, language)}" for name, ms in lit)

@@ -66,15 +66,9 @@ def _lit(lamp: Lamp, step: Step) -> bool:
 def strip(pattern: Pattern, title: str, *, seconds: bool = True) -> str:
     """One signal's picture, which needs no language: lanes for each lamp and the sound, a line each second, named or not."""
     height = STRIP_HEIGHT if seconds else STRIP_HEIGHT - 10
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {STRIP_WIDTH} {height}" '
-            f'width="{STRIP_WIDTH}" height="{height}" role="img">',
-            f"<title>{escape(title)}</title>",
-            *strip_parts(pattern, height, seconds=seconds),
-            "</svg>\n",
-        ]
-    )
+    size = f'viewBox="0 0 {STRIP_WIDTH} {height}" width="{STRIP_WIDTH}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
+    return "\n".join([head, f"<title>{escape(title)}</title>", *strip_parts(pattern, height, seconds=seconds), "</svg>\n"])
 
 
 def strip_parts(pattern: Pattern, height: int, *, seconds: bool) -> Iterator[str]:
@@ -89,9 +83,8 @@ def strip_parts(pattern: Pattern, height: int, *, seconds: bool) -> Iterator[str
     yield f'<rect x="{_MARGIN}" y="{6 + 3 * LANE}" width="{wide:g}" height="{SOUND_HEIGHT}" fill="#f1f3f5"/>'
     for ms in range(0, SHOWN_MS + 1, 1000):
         x = _MARGIN + ms * _PX_A_MS
-        yield (
-            f'<line x1="{x:g}" y1="3" x2="{x:g}" y2="{7 + 3 * LANE + SOUND_HEIGHT}" stroke="{SOFT}" stroke-width="0.6" stroke-dasharray="1 2"/>'
-        )
+        ends = f'x1="{x:g}" y1="3" x2="{x:g}" y2="{7 + 3 * LANE + SOUND_HEIGHT}"'
+        yield f'<line {ends} stroke="{SOFT}" stroke-width="0.6" stroke-dasharray="1 2"/>'
         if ms and seconds:
             yield text(x, height - 3, f"{ms // 1000} s", 9, SOFT, anchor="end" if ms == SHOWN_MS else "middle")
     yield from bars(pattern, _MARGIN, 5, _PX_A_MS)

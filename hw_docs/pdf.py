@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from guide_words import Language
 from markdown_it import MarkdownIt
@@ -19,32 +20,9 @@ OUT = FOLDER.parent / "dist" / "docs"
 # The chapters of the guide, in the order of the book.
 CHAPTERS = ("keeper", "lights", "trouble", "install", "service")
 _TITLES = {
-    Language.VI: ("Sổ tay hiện trường", "Máy đọc mã QR cá nhân ở chợ, trên xe buýt, tại cơ quan", "Nội dung", "trang"),
-    Language.EN: ("Field guide", "The reader of personal QR codes at a market, on a bus, in an office", "Contents", "page"),
+    Language.VI: ("Sổ tay hiện trường", "Máy đọc mã QR cá nhân ở chợ, trên xe buýt, tại cơ quan", "Nội dung"),
+    Language.EN: ("Field guide", "The reader of personal QR codes at a market, on a bus, in an office", "Contents"),
 }
-_STYLE = """\
-@page { size: A4; margin: 17mm 16mm 16mm; @bottom-center { content: "gate-scanner · " string(chapter) " · " counter(page); font: 8pt "DejaVu Sans"; color: #5b6b7b; } }
-@page :first { @bottom-center { content: none; } }
-body { font: 9.6pt/1.42 "DejaVu Sans", sans-serif; color: #16202b; }
-.cover { height: 250mm; display: flex; flex-direction: column; justify-content: center; }
-.cover h1 { font-size: 34pt; margin: 0; string-set: none; break-before: avoid; border: none; }
-.cover p { font-size: 14pt; color: #5b6b7b; }
-nav h2 { margin-top: 0; } nav ol { list-style: none; padding: 0; } nav li { margin: 1.2mm 0; } nav li.part { font-weight: bold; margin-top: 3mm; }
-nav li.section { padding-left: 6mm; } nav a { color: inherit; text-decoration: none; }
-nav a::after { content: leader(".") target-counter(attr(href), page); color: #5b6b7b; }
-h1 { font-size: 19pt; line-height: 1.2; margin: 0 0 4mm; break-before: page; string-set: chapter content(); border-bottom: 0.6mm solid #1f9d4d; padding-bottom: 1.5mm; }
-h2 { font-size: 13pt; margin: 6mm 0 1.5mm; break-after: avoid; } h3 { font-size: 10.8pt; margin: 4mm 0 1mm; break-after: avoid; }
-p { margin: 1.6mm 0; } ul, ol { margin: 1.2mm 0; padding-left: 6mm; } li { margin: 0.7mm 0; }
-table { border-collapse: collapse; width: 100%; margin: 2mm 0 3mm; font-size: 0.92em; }
-th, td { border: 0.25mm solid #c3cad2; padding: 1.2mm 1.6mm; text-align: left; vertical-align: top; } th { background: #eef1f4; }
-tr { break-inside: avoid; } thead { display: table-header-group; }
-td img[src*="lights/"] { width: 52mm; display: block; }
-p > img { max-width: 100%; max-height: 215mm; display: block; margin: 2mm auto; }
-blockquote { margin: 2mm 0; padding: 1.5mm 3mm; background: #fff6e0; border-left: 1mm solid #e59a00; break-inside: avoid; }
-code { font: 0.9em "DejaVu Sans Mono", monospace; background: #f1f3f5; padding: 0 0.6mm; }
-pre { background: #f1f3f5; padding: 2mm 3mm; white-space: pre-wrap; line-height: 1.3; break-inside: avoid; } pre code { padding: 0; font-size: 0.84em; }
-a { color: #1f6fc0; text-decoration: none; }
-"""
 
 
 def books() -> Iterator[tuple[str, str, Path]]:
@@ -57,7 +35,8 @@ def books() -> Iterator[tuple[str, str, Path]]:
 
 def guide(language: Language) -> str:
     """The whole guide as one page of HTML."""
-    title, subtitle, contents, _page = _TITLES[language]
+    title, subtitle, contents = _TITLES[language]
+    style = (FOLDER / "guide" / "book.css").read_text("utf-8")
     chapters = [(name, FOLDER / "guide" / language / f"{name}.md") for name in CHAPTERS]
     bodies, entries = [], []
     for name, file in chapters:
@@ -65,8 +44,10 @@ def guide(language: Language) -> str:
         bodies.append(html)
         entries += [f'<li class="{level}"><a href="#{anchor}">{words}</a></li>' for level, anchor, words in headings]
     return (
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}: {subtitle}</title><style>{_STYLE}</style></head><body>'
-        f'<section class="cover"><h1>{title}</h1><p>{subtitle}</p><p>gate-scanner</p></section>'
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        f"<title>{title}: {subtitle}</title><style>{style}</style></head><body>"
+        f'<section class="cover"><h1>{title}</h1><p>{subtitle}</p><p>gate-scanner</p>'
+        f'<img src="../../pictures/side_market_gate.svg" alt=""></section>'
         f"<nav><h2>{contents}</h2><ol>{''.join(entries)}</ol></nav>{''.join(bodies)}</body></html>"
     )
 
@@ -76,7 +57,7 @@ def _chapter(name: str, markdown: str) -> tuple[str, list[tuple[str, str, str]]]
     from check_docs import slugs  # noqa: PLC0415 - the checker's own rule of anchors
 
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
-    tokens = parser.parse(re.sub(r"<!--.*?-->\n?", "", markdown, flags=re.DOTALL))
+    tokens = parser.parse(re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL))
     opened = [place for place, token in enumerate(tokens) if token.type == "heading_open"]
     words = ["".join(leaf.content for leaf in tokens[place + 1].children or []) for place in opened]
     headings: list[tuple[str, str, str]] = []
@@ -96,7 +77,7 @@ def _bend(leaf: Token, name: str) -> None:
     """Lets a link within the guide lead to its place in the book; one to elsewhere in the project becomes words."""
     if leaf.type != "link_open":
         return
-    path, _, anchor = str(leaf.attrs.get("href", "")).partition("#")
+    path, _, anchor = unquote(str(leaf.attrs.get("href", ""))).partition("#")
     chapter = path.removesuffix(".md") if path else name
     if chapter in CHAPTERS:
         leaf.attrSet("href", f"#{chapter}-{anchor}" if anchor else f"#{chapter}")
