@@ -14,7 +14,7 @@ WIRE = {
 DEVICE = {
     "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",
     "open_files", "outbox", "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings",
-    "sql_reading", "stored_keyring", "stored_time", "token_signer",
+    "sql_reading", "station_words", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

@@ -18,7 +18,7 @@ import pytest
 from chain_world import Chain, Gate, Process, chain
 from province_world import ROOT, Broker, cli, free_port
 
-from edge_agent.control import ticket_message, tried_message
+from edge_agent.control import Tried, ticket_message, tried_message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.identity import FOLDER, load
 from edge_agent.topics import DeviceName
@@ -66,7 +66,7 @@ def test_from_a_ticket_at_the_reader_to_the_first_receipt(world: Chain) -> None:
     gate, people = world.gate, synthetic_people(3, seed=5)
     gate.agent.start()
     gate.firmware.start()
-    gate.await_line("starting")
+    gate.await_line("not enrolled, show a ticket")
     gate.firmware.wait_until_logged("lane in: working")
     assert gate.present(people[0]) == "refused"  # nobody is recorded by a device that belongs to nobody
     told = status(gate)
@@ -169,14 +169,15 @@ def test_a_running_agent_obeys_a_ticket_that_firmware_hands_over(world: Chain) -
     assert enrol(gate, "--ticket", ticket(world)).returncode == 0
     moving = ticket(world, "--site", "cho-dong-ba", "--gate", "Cổng sau", "--device", "cong-1")
     tried: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    server = ControlServer(gate.runtime, tried.put)  # in firmware's place, which decides when a ticket may be obeyed
+    # In firmware's place, which decides when a ticket may be obeyed.
+    server = ControlServer(gate.runtime, lambda request, _asker: tried.put(request))
     server.start()
     try:
         gate.agent.start()
         while True:  # the agent may not be listening yet
             server.tell(ticket_message(moving))
             with suppress(queue.Empty):
-                assert tried.get(timeout=0.1) == tried_message(moving, joined=True)
+                assert tried.get(timeout=0.1) == tried_message(moving, Tried.JOINED)
                 break
     finally:
         server.stop()
