@@ -21,12 +21,13 @@ test: .venv/.ready  ## all tests, with real broker, real processes, real pseudo-
 arm64:  ## the tests of what runs at a gate in an emulated arm64 Debian; needs root (RELEASE=trixie ARGS="tests/province" for others)
 	@.ci/arm64 $(ARGS)
 
-lint: .venv/.ready  ## style, types, import rules, generated parts of the docs
+lint: .venv/.ready  ## style, types, import rules; links, commands and generated parts of the docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -p no:randomly tests/test_import_rules.py
 	@$(BIN)/python hw_docs/generate.py --check
+	@$(BIN)/python hw_docs/check_docs.py
 
 bench: .venv/.ready  ## measured figures, each a ratio against a reference in the same run; writes bench.json
 	@$(BIN)/python tests/bench/run.py $(ARGS)
@@ -52,8 +53,9 @@ format: .venv/.ready  ## put the code into the house's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: .venv/.ready  ## write the generated parts of the docs anew
+docs: .venv/.ready  ## write the generated parts of the docs anew, and the field guide and sheets as PDF to dist/docs
 	@$(BIN)/python hw_docs/generate.py
+	@$(BIN)/python hw_docs/pdf.py
 
 deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 	@debian/build $(ARGS)

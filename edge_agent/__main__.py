@@ -19,7 +19,7 @@ examples:
 
 `gate-agent COMMAND --help` shows each command's options.
 """
-_PROGRAM = Program(
+PROGRAM = Program(
     name="gate-agent",
     package="edge_agent",
     description="Carries sealed entries from this scanner to the province, and lets the outbox forget them when they are receipted.",
@@ -39,12 +39,12 @@ _PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 2 for a wrong command line or configuration, 130 for Ctrl-C."""
-    return guarded(lambda: _told(argv), _PROGRAM.name)
+    return guarded(lambda: _told(argv), PROGRAM.name)
 
 
 def _told(argv: Sequence[str] | None) -> int:
     logs.configure()  # its commands say what they do: reset, enrol
-    return dispatch(_PROGRAM, argv)
+    return dispatch(PROGRAM, argv)
 
 
 if __name__ == "__main__":

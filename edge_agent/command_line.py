@@ -54,18 +54,32 @@ def dispatch(program: Program, argv: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if argv is None else list(argv)
     name = next((word for word in given if word in program.commands), None)
-    command = None if name is None else cast("Command", importlib.import_module(f"{program.package}.{name.replace('-', '')}_command"))
+    command = None if name is None else _load(program, name)
+    args = parser_of(program, {} if name is None or command is None else {name: command}).parse_args(given)
+    return 0 if command is None else command.run(args)
+
+
+def whole_parser(program: Program) -> argparse.ArgumentParser:
+    """The command line with all its commands, for those who check what is written about it."""
+    return parser_of(program, {name: _load(program, name) for name in program.commands})
+
+
+def parser_of(program: Program, loaded: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """The command line, in which only the loaded commands know their options."""
     parser = argparse.ArgumentParser(
         prog=program.name, description=program.description, epilog=program.epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for each, summary in program.commands.items():
-        if command is not None and each == name:
-            command.add_parser(subparsers)
+    for name, summary in program.commands.items():
+        if name in loaded:
+            loaded[name].add_parser(subparsers)
         else:
-            subparsers.add_parser(each, help=summary)
-    args = parser.parse_args(given)
-    return 0 if command is None else command.run(args)
+            subparsers.add_parser(name, help=summary)
+    return parser
+
+
+def _load(program: Program, name: str) -> Command:
+    return cast("Command", importlib.import_module(f"{program.package}.{name.replace('-', '')}_command"))
 
 
 def guarded(work: Callable[[], int], program: str) -> int:

@@ -26,7 +26,7 @@ examples:
 `gate-firmware COMMAND --help` shows each command's options and examples.
 """
 
-_PROGRAM = Program(
+PROGRAM = Program(
     name="gate-firmware",
     package="firmware",
     description="The gate itself: reads people's QR codes, records each passage sealed, and answers with light and sound.",
@@ -37,7 +37,7 @@ _PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 2 for a wrong command line, 130 for Ctrl-C, else what the command says."""
-    return guarded(lambda: dispatch(_PROGRAM, argv), _PROGRAM.name)
+    return guarded(lambda: dispatch(PROGRAM, argv), PROGRAM.name)
 
 
 if __name__ == "__main__":

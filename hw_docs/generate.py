@@ -1,7 +1,7 @@
 """Writes the parts of the docs that the code knows best: configuration, driver URLs, pins, signals, commands, pictures.
 
-`python hw_docs/generate.py` writes them between their marks; `--check` only says which are stale. Both also check that every
-relative link in the docs leads somewhere. Used by `make docs` and `make lint`.
+`python hw_docs/generate.py` writes them between their marks; `--check` only says which are stale. Used by `make docs` and
+`make lint`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import get_type_hints
 
 import electrical
+import guide_parts
+import guide_path
+import guide_words
 import kit_pins
 import optics
 import printable
@@ -31,8 +34,6 @@ from edge_agent import settings, telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
-_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
-_LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 
 
 def _row(*cells: str) -> str:
@@ -163,6 +164,7 @@ _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     **optics.TABLES,
     **electrical.TABLES,
+    **guide_parts.TABLES,
     "kept-free": kit_pins.kept_free,
     "part-counts": kit_pins.counts,
     **{f"pins-{kit}": _of_kit(kit_pins.pin_table, kit) for kit in kit_pins.KITS},
@@ -183,6 +185,8 @@ def pictures() -> Iterator[tuple[Path, str]]:
     """Every picture drawn by code, with what it should be."""
     for script in sorted((ROOT / "hw_docs" / "pictures").glob("*.py")):
         yield script.with_suffix(".svg"), runpy.run_path(str(script))["draw"]()
+    yield from guide_parts.pictures()
+    yield from guide_path.pictures()
 
 
 def schemas() -> Iterator[tuple[Path, str]]:
@@ -192,31 +196,21 @@ def schemas() -> Iterator[tuple[Path, str]]:
         yield ROOT / "hw_docs" / "schemas" / f"{kind.__name__.lower()}.v{telemetry.VERSION}.json", text
 
 
-def broken_links(page: Path, text: str) -> list[str]:
-    """The relative links of a page that lead nowhere."""
-    prose = _CODE.sub("", text)
-    return [
-        f"{page.relative_to(ROOT)}: link to {target} leads nowhere"
-        for target in _LINK.findall(prose)
-        if not (page.parent / target).exists()
-    ]
-
-
 def main() -> int:
     """Renews or checks every page; 1 when something is stale or broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
     problems = [problem for kit in kit_pins.KITS for problem in kit_pins.problems(kit)]
+    problems += [*guide_words.problems(), *guide_parts.leftovers()]
     for page, new in [
         *pictures(),
         *schemas(),
         *printable.pages(),
+        *guide_parts.cards(),
         *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents()),
     ]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
-        if page.suffix == ".md":
-            problems += broken_links(page, new)
         if new != text and check:
             problems.append(f"{page.relative_to(ROOT)}: a generated part is stale: run `make docs`")
         elif new != text:

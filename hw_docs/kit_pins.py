@@ -156,10 +156,8 @@ def pin_table(kit: str) -> Iterator[str]:
     yield ""
 
 
-def counts() -> Iterator[str]:
-    """How many of each part the kits need, as far as their configurations say."""
-    yield _row("part", *KITS)
-    yield _row(*["---"] * (1 + len(KITS)))
+def counted() -> dict[str, list[int]]:
+    """How many of each part the kits need, kit by kit, as far as their configurations say."""
     lanes = {kit: load_settings(KITS_FOLDER / kit / "gate.toml").lanes for kit in KITS}
     rows: dict[str, list[int]] = {
         "camera": [sum(bool(lane.camera) for lane in lanes[kit]) for kit in KITS],
@@ -168,7 +166,14 @@ def counts() -> Iterator[str]:
     }
     for name, part in PARTS.items():
         rows[part.what] = [sum(use.part == name for use in uses(kit)) for kit in KITS]
-    for what, numbers in rows.items():
+    return rows
+
+
+def counts() -> Iterator[str]:
+    """The same as a table."""
+    yield _row("part", *KITS)
+    yield _row(*["---"] * (1 + len(KITS)))
+    for what, numbers in counted().items():
         yield _row(what, *(str(number) if number else "" for number in numbers))
     yield ""
 

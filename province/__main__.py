@@ -50,7 +50,7 @@ Exit codes: 0 done, 1 could not be done, 2 wrong command line or not a province'
 """
 
 _FAILED, _USAGE = 1, 2
-_PROGRAM = Program(
+PROGRAM = Program(
     name="gate-province",
     package="province",
     description="The receiving end: the province's keys, the collector of entries, and the register.",
@@ -61,20 +61,20 @@ _PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 could not be done, 2 wrong command line or folder, 130 Ctrl-C."""
-    return guarded(lambda: _explained(argv), _PROGRAM.name)
+    return guarded(lambda: _explained(argv), PROGRAM.name)
 
 
 def _explained(argv: Sequence[str] | None) -> int:
     try:
-        return dispatch(_PROGRAM, argv)
+        return dispatch(PROGRAM, argv)
     except (NotAProvince, AlreadyThere) as error:
-        complain(_PROGRAM.name, str(error))
+        complain(PROGRAM.name, str(error))
         return _USAGE
     except ProvinceError as error:
-        complain(_PROGRAM.name, str(error))
+        complain(PROGRAM.name, str(error))
         return _FAILED
     except sqlite3.Error as error:  # while only reading: `database.transaction` explains what happens while writing
-        complain(_PROGRAM.name, f"the register cannot be read now ({getattr(error, 'sqlite_errorname', type(error).__name__)}). Try again.")
+        complain(PROGRAM.name, f"the register cannot be read now ({getattr(error, 'sqlite_errorname', type(error).__name__)}). Try again.")
         return _FAILED
 
 
