@@ -30,6 +30,7 @@ def test_the_counters_tell_a_keeper_what_is_the_matter_and_grow_no_longer(bench:
     assert len(json.dumps(told)) < 2000
     bench.take(SourceChanged("in", SourceState.WORKING))
     bench.recording.recorder.close()
+    bench.consumer._outbox._repair_at_s = float("inf")
     bench.show(CARD)
     told = bench.consumer.counters()
     assert (told["why"], told["outbox"]["state"], told["answered"]["in"]["signal"]) == ({}, "broken", "refused")
