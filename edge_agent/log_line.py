@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sqlite3
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -92,9 +91,7 @@ def _error(error: BaseException) -> str:
     """An exception: what it says where we or the system wrote that, else where it comes from."""
     if is_ours(type(error).__module__) or isinstance(error, OSError):
         return without_numbers(str(error))
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", None) or where(error)
-    return where(error)
+    return getattr(error, "sqlite_errorname", None) or where(error)
 
 
 def _trouble(record: logging.LogRecord) -> str:

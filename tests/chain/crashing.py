@@ -1,6 +1,6 @@
-"""Runs one of our programs with a fault in one of its stages, as nasty as a library's can be: it says all that was at hand, in every way.
+"""Runs one of our programs with a fault in some of its stages, as nasty as a library's can be: it says all that was at hand, in every way.
 
-`python crashing.py STAGE FILE PROGRAM WORDS…`: STAGE is one of `STAGES`, FILE holds what was at hand.
+`python crashing.py STAGE,STAGE FILE PROGRAM WORDS…`: FILE holds what was at hand. Each stage fails once, and leaves FILE.STAGE to say so.
 """
 
 from __future__ import annotations
@@ -30,44 +30,43 @@ STAGES = {
 PRINTS = "leak"  # a stage that does what no rule can hinder: it prints, so that the search has something to find
 
 
-def failing(held: str) -> Any:
-    def stage(*_args: object, **_named: object) -> NoReturn:
-        logging.getLogger("library").error("met %s", held)
-        logging.getLogger("library").error(f"met {held}")  # noqa: G004 - as libraries do
-        warnings.warn(held, RuntimeWarning, stacklevel=2)
-        thread = threading.Thread(target=lambda: int(held), name="part")
-        thread.start()
-        thread.join()
-        try:
-            raise KeyError(held)
-        except KeyError as error:
-            logging.getLogger("library").exception(held)
-            raise ValueError(f"cannot be read: {held!r}") from error
-
-    return stage
+def fail(held: str) -> NoReturn:
+    logging.getLogger("library").error("met %s", held)
+    logging.getLogger("library").error(f"met {held}")  # noqa: G004 - as libraries do
+    warnings.warn(held, RuntimeWarning, stacklevel=2)
+    thread = threading.Thread(target=lambda: int(held), name="part")
+    thread.start()
+    thread.join()
+    try:
+        raise KeyError(held)  # noqa: TRY301 - a library's, here
+    except KeyError as error:
+        logging.getLogger("library").exception(held)
+        raise ValueError(f"cannot be read: {held!r}") from error
 
 
-def spoil(stage: str, held: str) -> None:
+def spoil(stage: str, file: Path) -> None:
     module, path = STAGES["parser" if stage == PRINTS else stage]
     owner: Any = importlib.import_module(module)
     *holders, name = path.split(".")
     for holder in holders:
         owner = getattr(owner, holder)
-    if stage == PRINTS:
-        whole = getattr(owner, name)
+    whole, failed, held = getattr(owner, name), file.with_suffix(f".{stage}"), file.read_text("utf-8")
 
-        def printing(*args: object) -> object:
+    def once(*args: Any, **named: Any) -> Any:
+        if not failed.exists():
+            failed.touch()
+            if stage != PRINTS:
+                fail(held)
             sys.stderr.write(f"met {held}\n")
-            return whole(*args)
+        return whole(*args, **named)
 
-        setattr(owner, name, printing)
-    else:
-        setattr(owner, name, failing(held))
+    setattr(owner, name, once)
 
 
 def main() -> int:
-    stage, file, program, *words = sys.argv[1:]
-    spoil(stage, Path(file).read_text("utf-8"))
+    stages, file, program, *words = sys.argv[1:]
+    for stage in stages.split(","):
+        spoil(stage, Path(file))
     sys.argv = [program, *words]
     entry = importlib.import_module(f"{program}.__main__")
     return int(entry.main(words))

@@ -63,7 +63,7 @@ class MarkedGate:
 
     def __init__(self, folder: Path, people: Marked, *, camera: bool = True) -> None:
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name in ("tmp", "home"):
             (folder / name).mkdir()
         self.broker = Broker(folder.parent / "broker", AUTHORITY)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from crashing import PRINTS, STAGES
@@ -19,6 +20,8 @@ from edge_agent.broker_link import Arrived
 from edge_agent.control import ControlClient
 from edge_agent.topics import KEYRING, Leaf
 
+FAILED = "ValueError (crashing.py:"
+ALONE = ("opening", "telling", "feedback", "uplink", "receipts")  # whose failing ends the process, by itself or after another's
 CRASHING = str(Path(__file__).with_name("crashing.py"))
 
 
@@ -55,7 +58,7 @@ class Tapped(Listener):
 def ask_everything(gate: MarkedGate, people: Marked) -> None:
     """Requests by the control socket: a person declared on paper, and what is no request at all; then a fence."""
     person = {"name": f"{FAMILY} {GIVEN}", "id_number": "001099012345", "birth_date": "1999-03-15", "phone": "0101234567"}
-    requests = [
+    requests: list[dict[str, Any]] = [
         {"type": "declare", "ref": "ref-00001", "lane": "in", "direction": "in", "person": person},
         {"type": "declare", "ref": f"{FAMILY}-{GIVEN}", "lane": GIVEN, "direction": FAMILY, "person": {GIVEN: FAMILY}, FAMILY: GIVEN},
         {"type": "declare", "person": people.codes[0]},
@@ -84,9 +87,9 @@ def test_nothing_the_device_writes_tells_of_anybody(gate: MarkedGate, people: Ma
             agent.err.wait_for("connected to the broker")
             for code in people.codes:
                 gate.show(firmware, code.encode())
-            for data in (data for code in people.codes[::4] for data in torn(code)):
+            for data in (data for code in people.codes[::9] for data in torn(code)):
                 gate.show(firmware, data)
-            for code in people.codes[1::4]:
+            for code in people.codes[1::6]:
                 gate.hold_up(firmware, code)
             ask_everything(gate, people)
             attack(tap, people, agent)
@@ -113,53 +116,82 @@ def test_nothing_the_device_writes_tells_of_anybody(gate: MarkedGate, people: Ma
 
 
 def test_nor_when_the_disk_is_full_and_the_outbox_damaged(people: Marked, tmp_path: Path) -> None:
-    with small_disk(tmp_path / "device" / "state", "300k"), closing(MarkedGate(tmp_path / "device", people, camera=False)) as gate:
+    first, more = people.codes[::2], people.codes[1::2]
+    with small_disk(tmp_path / "device" / "state", "400k"), closing(MarkedGate(tmp_path / "device", people, camera=False)) as gate:
         gate.enrol()
         with gate.running("firmware") as firmware:
             firmware.out.wait_for("ready")
-            for code in people.codes:
+            for code in first:
                 gate.show(firmware, code.encode())
-        for damage in (b"damaged" * 300, people.all_at_hand.encode()[:0]):
-            (gate.settings.state / "outbox.sqlite").write_bytes(damage)
-            with gate.running("firmware") as firmware:
-                firmware.out.wait_until(lambda at=firmware: len(at.out.lines) > 0)
-                gate.port.send(people.codes[0].encode() + b"\r\n")
-                gate.run("edge_agent", "diagnose", "--out", str(gate.folder / "bundle.tar.gz"))
-        (gate.settings.state / "rest").write_bytes(b"")
+            with pytest.raises(OSError, match="No space"):
+                (gate.settings.state / "filler").write_bytes(bytes(1_000_000))
+            for code in more:
+                gate.show(firmware, code.encode())
+            firmware.out.wait_for("refused")
+        (gate.settings.state / "filler").unlink()
+        spoil(gate.settings.state / "outbox.sqlite")
+        with gate.running("firmware") as firmware:
+            firmware.err.wait_for("salvage")
+            gate.port.send(people.codes[0].encode() + b"\r\n")
+            gate.run("edge_agent", "diagnose", "--out", str(gate.folder / "bundle.tar.gz"))
         assert traces_in(gate.folder, people) == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_nor_when_a_stage_fails_with_all_of_it_at_hand(stage: str, gate: MarkedGate, people: Marked, tmp_path: Path) -> None:
-    held = tmp_path / "held"
-    held.write_text(people.all_at_hand, "utf-8")
-    module = STAGES[stage][0]
-    program = "edge_agent" if module == "edge_agent.uplink" else "firmware"
-    with gate.running("firmware", *((CRASHING, stage, str(held)) if program == "firmware" else ())) as firmware:
-        if program == "firmware":
-            provoke(gate, people)
-            firmware.err.wait_for("ValueError (crashing.py:")
-        else:
-            firmware.out.wait_for("ready")
-            gate.show(firmware, people.codes[0].encode())
+def spoil(outbox: Path) -> None:
+    """Leaves garbage in the middle of an outbox's files."""
+    for file in (outbox, outbox.with_name(f"{outbox.name}-wal")):
+        if file.exists() and (size := file.stat().st_size) >= 4096:
+            with file.open("r+b") as data:
+                data.seek(size // 3)
+                data.write(b"damaged " * (size // 24))
+
+
+@pytest.fixture
+def held(people: Marked, tmp_path: Path) -> Path:
+    """What a fault has at hand, in a file outside the device."""
+    file = tmp_path / "held.txt"
+    file.write_text(people.all_at_hand, "utf-8")
+    return file
+
+
+def test_nor_when_each_stage_of_the_gate_fails_with_all_of_it_at_hand(gate: MarkedGate, people: Marked, held: Path) -> None:
+    stages = [stage for stage in STAGES if stage not in ALONE]
+    with gate.running("firmware", CRASHING, ",".join(stages), str(held)) as firmware:
+        firmware.err.wait_until(lambda: held.with_suffix(".reader").exists() and "working" in lane_in(firmware))
+        for code in people.codes:
+            gate.port.send(f"{code}\r\n".encode())
+        firmware.err.wait_until(lambda: all(held.with_suffix(f".{stage}").exists() for stage in stages))
+        firmware.err.wait_for("unexpected ValueError (crashing.py:")
+    assert traces_in(gate.folder, people) == []
+
+
+def lane_in(firmware: Running) -> str:
+    return next((line for line in reversed(firmware.err.lines) if "lane in: " in line), "")
+
+
+@pytest.mark.parametrize("stage", ["opening", "telling", "feedback"])
+def test_nor_when_the_gate_ends_by_a_fault(stage: str, gate: MarkedGate, people: Marked, held: Path) -> None:
+    with gate.running("firmware", CRASHING, stage, str(held)) as firmware:
+        firmware.err.wait_until(lambda: "working" in lane_in(firmware) or any(FAILED in line for line in firmware.err.lines))
+        gate.port.send(people.codes[0].encode() + b"\r\n")
+        firmware.err.wait_for("unexpected ValueError (crashing.py:")
+        assert stage == "feedback" or firmware.process.wait(20) == 1
+    assert traces_in(gate.folder, people) == []
+
+
+def test_nor_when_the_agent_ends_by_a_fault(gate: MarkedGate, people: Marked, held: Path) -> None:
+    with gate.running("firmware") as firmware, closing(Listener(gate.broker)) as listener:
+        firmware.out.wait_for("ready")
+        gate.show(firmware, people.codes[0].encode())
+        for stage in ("uplink", "receipts"):
             with gate.running("edge_agent", CRASHING, stage, str(held), form="json") as agent:
-                with closing(Listener(gate.broker)) as listener:
-                    agent.err.wait_for("connected to the broker")
-                    listener.publish(NAME.topic(Leaf.RECEIPTS), people.codes[0].encode())
-                    agent.err.wait_for("ValueError (crashing.py:")
-    told = traces_in(gate.folder, people)
-    assert told == []
+                agent.err.wait_for("carrying entries")
+                listener.publish(NAME.topic(Leaf.RECEIPTS), people.codes[0].encode())
+                agent.err.wait_for(FAILED)
+    assert traces_in(gate.folder, people) == []
 
 
-def provoke(gate: MarkedGate, people: Marked) -> None:
-    """Shows a person's code and a pass; whether they are answered depends on what fails."""
-    with_bars = next(code for code in people.codes if "|" in code)
-    gate.port.send(f"{people.codes[-1]}\r\n{with_bars}\r\n{people.codes[-4]}\r\n".encode())
-
-
-def test_the_search_finds_who_is_printed(gate: MarkedGate, people: Marked, tmp_path: Path) -> None:
-    held = tmp_path / "held"
-    held.write_text(people.all_at_hand, "utf-8")
+def test_the_search_finds_who_is_printed(gate: MarkedGate, people: Marked, held: Path) -> None:
     with gate.running("firmware", CRASHING, PRINTS, str(held)) as firmware:
         firmware.out.wait_for("ready")
         gate.show(firmware, people.codes[0].encode())
