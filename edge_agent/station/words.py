@@ -8,7 +8,7 @@ from types import MappingProxyType
 LANGUAGES = ("vi", "en")
 _WORDS: Mapping[str, tuple[str, str]] = {
     "language": ("Tiếng Việt", "English"),
-    "title": ("Trạm kiểm soát", "Gate station"),
+    "title": ("Trạm quét mã", "Gate station"),
     "offline": ("Chỉ trong mạng của điểm này · không cần Internet", "On this site's network only · needs no internet"),
     "menu": ("Các trang", "Pages"),
     "skip": ("Đến nội dung", "Skip to content"),
@@ -128,7 +128,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "source.ended": ("đã dừng", "has ended"),
     "source.opening": ("đang khởi động", "is starting"),
     "source.unknown": ("không rõ", "not known"),
-    "health.firmware": ("Bộ đọc", "Reader's program"),
+    "health.firmware": ("Chương trình đọc", "Reader's program"),
     "health.firmware.yes": ("đang chạy", "running"),
     "health.firmware.no": ("không chạy", "not running"),
     "health.clock": ("Đồng hồ", "Clock"),
@@ -141,7 +141,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "health.province": ("Nối với tỉnh", "Province"),
     "health.connected": ("đã nối", "connected"),
     "health.apart": ("chưa nối; lượt chờ trên máy, không mất", "not connected; entries wait here, none is lost"),
-    "health.device": ("Thiết bị", "Device"),
+    "health.device": ("Tên thiết bị", "Its name"),
     "health.nobodys": ("chưa đăng ký", "not enrolled"),
     "health.lights": ("Đèn, màn hình, thanh chắn", "Lights, display, barrier"),
     "health.refreshed": ("Tự cập nhật", "Updates by itself"),
