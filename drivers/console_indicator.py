@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 _GREEN, _RED, _AMBER, _PLAIN = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0m"
 _COLOURS = {
     Signal.STARTING: _AMBER,
+    Signal.WAITING: _AMBER,
     Signal.READY: _GREEN,
     Signal.ATTENTION: _AMBER,
     Signal.SHUT: _RED,
@@ -44,7 +45,12 @@ _COLOURS = {
     Signal.HOLD_STILL: _AMBER,
     Signal.UNREADABLE: _AMBER,
     Signal.REFUSED: _RED,
+    Signal.TESTED: _AMBER,
     Signal.IDENTIFY: _AMBER,
+    Signal.JOINED: _GREEN,
+    Signal.TICKET_REFUSED: _AMBER,
+    Signal.NOT_REACHED: _RED,
+    Signal.TICKET_FOREIGN: _RED,
 }
 
 

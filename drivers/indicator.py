@@ -9,15 +9,19 @@ from typing import Protocol
 class Signal(StrEnum):
     """Everything a gate can say. States last until the next state; answers play once, then the state returns.
 
-    States: STARTING, READY, ATTENTION (scanning goes on, an operator should look: outbox nearly full), SHUT (by command or opening
-    hours: nobody comes in), FAULT, FULL, CLOSED (the firmware has ended).
+    States: STARTING, WAITING (the device is nobody's: it waits for its ticket), READY, ATTENTION (scanning goes on, an operator should
+    look: outbox nearly full), SHUT (by command or opening hours: nobody comes in; or the reader is being tested), FAULT, FULL, CLOSED
+    (the firmware has ended).
     Answers: ACCEPTED, ACCEPTED_ASK (recorded; the keeper should look), ALREADY, ASK_KEEPER (not let through by the light, for one of
     several reasons that it does not tell), NOT_OPEN, PASS_SEEN (a health pass was read: now the personal code), PASS_NOT_VALID,
-    NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED (could not be recorded), IDENTIFY (an
-    operator asks "which device is it?").
+    NOT_A_PERSON_CODE, CLOSER and HOLD_STILL (a code is seen, not yet read), UNREADABLE, REFUSED (could not be recorded), TESTED (a
+    reader is being tested: read, and not recorded), IDENTIFY (an operator asks "which device is it?", or a ticket is being tried).
+    Of a ticket, for whoever installs: JOINED, TICKET_REFUSED (the province said no: expired, used or for another device), NOT_REACHED
+    (no network, or no province there), TICKET_FOREIGN (of another province, or forged).
     """
 
     STARTING = "starting"
+    WAITING = "waiting-for-ticket"
     READY = "ready"
     ATTENTION = "attention"
     SHUT = "shut"
@@ -36,7 +40,12 @@ class Signal(StrEnum):
     HOLD_STILL = "hold-still"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
+    TESTED = "tested"
     IDENTIFY = "identify"
+    JOINED = "joined"
+    TICKET_REFUSED = "ticket-refused"
+    NOT_REACHED = "province-not-reached"
+    TICKET_FOREIGN = "ticket-foreign"
 
 
 class Indicator(Protocol):

@@ -78,10 +78,15 @@ def _state(*steps: Step) -> Pattern:
     return Pattern(steps, is_state=True)
 
 
+def _ticket(lamps: frozenset[Lamp], blinks: int) -> Pattern:
+    return Pattern((_light(_ALL, 150), _off(100), *[_beep(lamps, 100), _off(100)] * blinks))
+
+
 PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
     {
         # States are silent: they last for hours.
         Signal.STARTING: _state(_light(_AMBER, 500), _off(500)),
+        Signal.WAITING: _state(*[_light(_AMBER, 100), _off(150)] * 3, _off(1250)),  # three winks, and a pause
         Signal.READY: _state(_light(_GREEN, 100), _off(2900)),  # a calm wink that also proves it is alive
         Signal.ATTENTION: _state(_light(_GREEN, 100), _off(200), _light(_AMBER, 100), _off(2600)),
         Signal.SHUT: _state(_light(_RED_AMBER, 1500), _off(500)),
@@ -103,6 +108,12 @@ PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
         Signal.HOLD_STILL: Pattern((_beep(_AMBER, 100), _light(_AMBER, 1000))),  # one long light: wait
         Signal.UNREADABLE: Pattern((_beep(_AMBER, 50), _off(100)), repeats=3),
         Signal.REFUSED: Pattern((_beep(_RED, 600), _off(150), _beep(_RED, 150), _light(_RED, 200))),
+        Signal.TESTED: Pattern((_beep(_RED_AMBER, 50), _off(50), _beep(_RED_AMBER, 50), _off(50), _beep(_AMBER, 300), _light(_AMBER, 300))),
         Signal.IDENTIFY: Pattern((_beep(_ALL, 150), _off(150)), repeats=4),
+        # What came of a ticket: all lamps once, then blinks to count: 2 the ticket is over, 3 the network, 4 it is not of this province.
+        Signal.JOINED: Pattern((_light(_ALL, 150), _off(100), _beep(_GREEN, 600), _light(_GREEN, 300))),
+        Signal.TICKET_REFUSED: _ticket(_AMBER, 2),
+        Signal.NOT_REACHED: _ticket(_RED_AMBER, 3),
+        Signal.TICKET_FOREIGN: _ticket(_RED, 4),
     }
 )

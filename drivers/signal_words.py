@@ -6,6 +6,7 @@ from drivers.indicator import Signal
 
 _WORDS = {
     Signal.STARTING: ("…", "Đang khởi động", "starting"),
+    Signal.WAITING: ("☐", "Chưa đăng ký, xin đưa vé", "not enrolled, show a ticket"),
     Signal.READY: ("○", "Sẵn sàng, mời đưa mã", "ready"),
     Signal.ATTENTION: ("▲", "Vẫn quét được, cần người xem máy", "attention"),
     Signal.SHUT: ("⊘", "Đang đóng cửa", "shut"),
@@ -24,7 +25,12 @@ _WORDS = {
     Signal.HOLD_STILL: ("‖", "Giữ yên mã", "hold still"),
     Signal.UNREADABLE: ("≈", "Không đọc được, đưa lại mã", "unreadable"),
     Signal.REFUSED: ("✘", "Không ghi được, xin chờ", "refused"),
+    Signal.TESTED: ("⚒", "Đang thử máy, CHƯA ghi", "a test, not recorded"),
     Signal.IDENTIFY: ("◎", "Máy này đây", "identify"),
+    Signal.JOINED: ("★", "Đã đăng ký xong", "joined"),
+    Signal.TICKET_REFUSED: ("∅", "Vé hết hạn hoặc đã dùng, xin vé mới", "ticket expired or used, get a new one"),
+    Signal.NOT_REACHED: ("⇅", "Không gọi được tỉnh, xem lại mạng", "province not reached, see the network"),
+    Signal.TICKET_FOREIGN: ("≠", "Vé của tỉnh khác hoặc vé giả", "ticket of another province, or forged"),
 }
 
 

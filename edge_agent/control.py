@@ -2,7 +2,8 @@
 
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
 `counters`, `passage` and `ticket` messages and never waits for a reader: one who is slow misses messages. Readers send requests:
-`counters`, `identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`).
+`counters`, `identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`); those of the
+keeper's station page are in station_words.py.
 Nothing of this touches a disk.
 """
 
@@ -12,13 +13,24 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 SOCKET_NAME = "control.sock"
 MAX_MESSAGE_BYTES = 32 * 1024
-TICKET, TICKET_TRIED = "ticket", "ticket-tried"
+PASSAGE, TICKET, TICKET_TRIED = "passage", "ticket", "ticket-tried"
 NOT_ENROLLED = "not-enrolled"  # how a gate is that belongs to nobody: it waits for a ticket, and its counters tell of its parts alone
+
+
+class Tried(StrEnum):
+    """What came of a ticket, as far as whoever installs the device can do something about it."""
+
+    JOINED = "joined"
+    REFUSED = "refused"  # the province said no: expired, used, for another device
+    NOT_REACHED = "not-reached"  # no network, or nobody at the province's door
+    FOREIGN = "foreign"  # of another province, forged, or no ticket
+    FAILED = "failed"  # something of the device's own; its log says what
 
 
 class BadMessage(ValueError):
@@ -139,6 +151,12 @@ def scanned_ticket(message: Mapping[str, Any]) -> str | None:
     return text if message["type"] == TICKET and isinstance(text, str) else None
 
 
-def tried_message(text: str, *, joined: bool) -> dict[str, Any]:
+def tried_message(text: str, tried: Tried) -> dict[str, Any]:
     """What the agent answers when it is through with a ticket."""
-    return {"type": TICKET_TRIED, "text": text, "joined": joined}
+    return {"type": TICKET_TRIED, "text": text, "tried": str(tried)}
+
+
+def came_of(message: Mapping[str, Any]) -> Tried:
+    """What the agent says came of a ticket."""
+    tried = message.get("tried")
+    return Tried(tried) if tried in tuple(Tried) else Tried.FAILED

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from edge_agent import device_keys, identity, knock, membership, takeover, ticket
+from edge_agent import device_keys, identity, knock, membership, ticket
+from edge_agent.cbor import Malformed
+from edge_agent.control import Tried
 from edge_agent.joining import Membership, Outcome
-from edge_agent.knock import NotReached
+from edge_agent.knock import NotReached, Untrusted
+from edge_agent.membership import BadMembership
 from edge_agent.process_lock import ProcessLock
+from edge_agent.takeover import AlreadyEnrolled
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 _LOST_TRIES = 5  # a network that comes and goes; a ticket lives ten minutes
@@ -18,6 +22,35 @@ _LOST_TRIES = 5  # a network that comes and goes; a ticket lives ten minutes
 
 class Refused(Exception):
     """The province does not let this device in; the message is its reason."""
+
+
+class GivenUp(Refused):
+    """There was no answer yet when whoever waits gave up; the message says what was waited for."""
+
+    def __init__(self, why: str, *, reached: bool) -> None:
+        super().__init__(f"given up: {why}")
+        self.reached = reached
+
+
+FAILURES = (Malformed, NotReached, Untrusted, Refused, BadMembership, AlreadyEnrolled, identity.BadIdentity, OSError)
+
+
+def what_came(error: Exception) -> Tried:
+    """One of `FAILURES`, as far as whoever shows the ticket can do something about it.
+
+    Example:
+        >>> what_came(Refused("the province refused: this ticket was used"))
+        <Tried.REFUSED: 'refused'>
+    """
+    match error:
+        case NotReached() | GivenUp(reached=False):
+            return Tried.NOT_REACHED
+        case Malformed() | Untrusted() | AlreadyEnrolled():
+            return Tried.FOREIGN
+        case Refused() if not isinstance(error, GivenUp):
+            return Tried.REFUSED
+        case _:
+            return Tried.FAILED
 
 
 @contextmanager
@@ -57,15 +90,14 @@ def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: C
 
     Raises:
         Malformed: not a ticket.
-        Refused: the province says no, or `wait` gave up; the message says what was waited for.
+        Refused: the province says no.
+        GivenUp: `wait` gave up.
         knock.NotReached, knock.Untrusted, membership.BadMembership: see there.
         takeover.AlreadyEnrolled, identity.BadIdentity, OSError: see `membership.install` and `device_keys.load_or_make`.
     """
     keys, member = device_keys.load_or_make(state), member_now(state)
     if member is not None and ticket.peek(text).root != ticket.fingerprint(member.root):
-        raise takeover.AlreadyEnrolled(
-            f"{state}: this ticket is of another province than the device. To give it to that one: gate-agent reset"
-        )
+        raise AlreadyEnrolled(f"{state}: this ticket is of another province than the device. To give it to that one: gate-agent reset")
     said, tries, wait_s = "", 0, _FIRST_WAIT_S
     while True:
         try:
@@ -88,5 +120,5 @@ def until_answered(text: str, state: Path, wait: Callable[[float], bool], say: C
             said = why
             say(why + then)
         if wait(random.uniform(0.5, 1.0) * wait_s):  # noqa: S311 - spreading load, not a secret
-            raise Refused(f"given up: {why}")
+            raise GivenUp(why, reached=not then)
         wait_s = min(_LONGEST_WAIT_S, wait_s * 1.5)

@@ -18,18 +18,14 @@ from edge_agent import identity as identities
 from edge_agent import join, resetting
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
-from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper
-from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
 from edge_agent.intake import Intake
-from edge_agent.knock import NotReached, Untrusted
-from edge_agent.membership import BadMembership
 from edge_agent.notify import Beat, of_this_process
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
-from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
@@ -40,15 +36,15 @@ _REOPEN_S = 1.0
 _GOODBYE_S = 3.0
 
 
-def _move(text: str, state: Path) -> bool:
+def _move(text: str, state: Path) -> Tried:
     """Obeys a ticket shown to a member: another place, the same name. Firmware says when it may be obeyed."""
     try:
         granted = join.until_answered(text, state, lambda _seconds: True)
-    except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identities.BadIdentity, OSError) as error:
+    except join.FAILURES as error:
         log.error("the ticket was not obeyed: %s", error)  # noqa: TRY400 - a message for people
-        return False
+        return join.what_came(error)
     log.warning("%s stands at %s, %s now: firmware and agent go on there", granted.name, granted.site, granted.gate)
-    return True
+    return Tried.JOINED
 
 
 def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, told: ToldClock) -> None:
@@ -64,8 +60,9 @@ def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.
                     if message["type"] == "passage":
                         work.put(Recorded())
                     elif (text := scanned_ticket(message)) is not None:
-                        moved = _move(text, state)
-                        client.send(tried_message(text, joined=moved))
+                        tried = _move(text, state)
+                        moved = tried is Tried.JOINED
+                        client.send(tried_message(text, tried))
                         if moved:
                             break
             finally:

@@ -9,13 +9,9 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge_agent import device_keys, identity, join
-from edge_agent.cbor import Malformed
-from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent import device_keys, join
+from edge_agent.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
 from edge_agent.disk import told
-from edge_agent.knock import NotReached, Untrusted
-from edge_agent.membership import BadMembership
-from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.ticket import fingerprint, shown
 
 log = logging.getLogger(__name__)
@@ -87,16 +83,15 @@ class WaitingToJoin:
                     return True
             return gone or self._stopping.is_set()
 
-        joined = False
+        tried = Tried.JOINED
         try:
             granted = join.until_answered(text, self._state, wait, lambda why: log.warning("%s", why))
-        except (Malformed, NotReached, Untrusted, join.Refused, BadMembership, AlreadyEnrolled, identity.BadIdentity) as error:
-            log.error("not joined: %s", error)  # noqa: TRY400 - a message for people
-        except OSError as error:
-            log.error("not joined: %s", told(error, self._state))  # noqa: TRY400 - the same
+        except join.FAILURES as error:
+            tried = join.what_came(error)
+            why = told(error, self._state) if isinstance(error, OSError) else error
+            log.error("not joined: %s", why)  # noqa: TRY400 - a message for people
         else:
-            joined = True
             log.info("joined as %s at %s, %s", granted.name, granted.site, granted.gate)
         with suppress(OSError):
-            client.send(tried_message(text, joined=joined))
-        return joined
+            client.send(tried_message(text, tried))
+        return tried is Tried.JOINED

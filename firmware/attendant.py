@@ -18,12 +18,11 @@ from firmware.gate import Gate
 from firmware.health_pass import read_pass
 from firmware.held_codes import HeldCodes
 from firmware.judgement import Judgement, Late, Moment, PassVerdict, Verdict
+from firmware.live import passage_message
 from firmware.other_codes import OtherCode
 from firmware.outbox_care import OutboxCare
 from firmware.person_codes import Person
-from firmware.person_codes.masking import mask_name, mask_number
 from firmware.reading import Reading
-from firmware.recording import Kept
 from firmware.watched_trust_list import WatchedTrustList
 
 log = logging.getLogger(__name__)
@@ -144,22 +143,8 @@ class Attendant:
             self._say(reading, Signal.REFUSED)
             return
         self._say(reading, signal, judgement.opens)  # recorded before green: the entry is on disk
-        scan_to_green_ms = (time.monotonic() - reading.at_s) * 1000
+        green_ms, scan_to_green_ms = time.time_ns() // 1_000_000, (time.monotonic() - reading.at_s) * 1000
         self._gate.recorded(reading.lane, person, judgement, reading.at_s)
         self._outbox.works_again()
-        self._tell(_passage(reading.lane, person, judgement, kept, scan_to_green_ms))
-
-
-def _passage(lane: str, person: Person, judgement: Judgement, kept: Kept, scan_to_green_ms: float) -> dict[str, Any]:
-    """What listeners on this device learn of a passage: masked, and in memory only."""
-    return {
-        "type": "passage",
-        "lane": lane,
-        "direction": str(judgement.way.direction),
-        "known": str(judgement.way.known),
-        "log": kept.recorded.log.hex(),
-        "seq": kept.recorded.seq,
-        "masked": {"name": mask_name(person.name), "number": mask_number(person.id_number)},
-        "green_ms": time.time_ns() // 1_000_000,
-        "scan_to_green_ms": round(scan_to_green_ms, 3),
-    }
+        passage = passage_message(reading.lane, person, judgement, kept, method, self._gate.presence())
+        self._tell({**passage, "green_ms": green_ms, "scan_to_green_ms": round(scan_to_green_ms, 3)})

@@ -9,6 +9,7 @@ from firmware import health_pass, other_codes
 from firmware.other_codes import OtherCode
 from firmware.person_codes import NotAPersonCode, Person, Reason, read_person
 
+TEST_CODE = "GATE-SCANNER TEST CODE"  # names nobody: see sample_code.py
 MAX_BYTES = 8000  # more than any QR code holds (7089 digits, 2953 bytes), also after a reader's change of encoding
 
 

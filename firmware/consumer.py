@@ -11,15 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Kind
+from edge_agent.keyring import day_of
 from edge_agent.settings import Settings
+from edge_agent.station_words import Verdict, WhyRefused, declared_message
 from firmware.aim import Advice
 from firmware.allowance import Facts
 from firmware.attendant import Attendant
+from firmware.desk import Desk
+from firmware.directions import LaneRule
 from firmware.feedback import Feedback
 from firmware.gate import Gate
 from firmware.gate_rules import rules_of
@@ -27,8 +32,10 @@ from firmware.gate_state import GateState
 from firmware.happenings import Happenings
 from firmware.inbox import Inbox
 from firmware.judgement import Moment
+from firmware.noted import Noted
 from firmware.outbox_care import OutboxCare, Repair
-from firmware.reading import Pulse, Reading, Report, SourceChanged, Switched, TripOrder, Unread
+from firmware.reader_tests import ReaderTests
+from firmware.reading import Declared, Pulse, Reading, Report, SourceChanged, Switched, TripOrder, Unread
 from firmware.recording import Recording
 from firmware.said_once import SaidOnce
 from firmware.setting_up import SettingUp
@@ -54,6 +61,7 @@ class Parts:
         gate_state: whether an operator has closed the gate.
         happenings: what the contacts mean.
         setting_up: when a ticket is obeyed.
+        tests: of readers.
     """
 
     recording: Recording
@@ -62,6 +70,7 @@ class Parts:
     gate_state: GateState
     happenings: Happenings
     setting_up: SettingUp
+    tests: ReaderTests
 
 
 class Consumer:
@@ -91,6 +100,7 @@ class Consumer:
         self._time_sense = parts.time_sense
         self._gate_state = parts.gate_state
         self._happenings = parts.happenings
+        self._tests = parts.tests
         self._outbox = OutboxCare(parts.recording, repair, settings.outbox.note_percent, self._settle)
         self._gate = Gate(rules_of(settings.gate, settings.lanes))
         self._trust = WatchedTrustList(Path(settings.gate.trust_list) if settings.gate.trust_list else None)
@@ -104,8 +114,9 @@ class Consumer:
             tell,
             parts.setting_up.take,
         )
+        self._desk = Desk(self._gate, self._outbox, self.moment, tell)
         self._keeps_out = (False, False)  # the outbox, the hours or a command
-        self._said = SaidOnce("lane")
+        self._said, self._noted = SaidOnce("lane"), Noted()
         self._stumbling: dict[str, str] = {}  # where the steps of each second stumble now, by step
         self._look_at_clock()
         self._next_tick_s = 0.0
@@ -143,6 +154,8 @@ class Consumer:
             "sources": self._feedback.sources(),
             "lights": self._feedback.lights(),
             "clock": str(self._clock),
+            "wall_ms": self._wall_ms,
+            "outbox": self._outbox.counters(),
             "outbox_fullness": round(self._outbox.fullness, 4),
             "queue": self._reports.qsize(),
             "gate": "closed"
@@ -152,18 +165,33 @@ class Consumer:
             else "open",
             "presence": self._gate.presence(),
             "sent_to_keeper": dict(self._gate.sent_to_keeper),
+            "reader_test": self._tests.lane,
+            **self._noted.told(),
         }
 
     def moment(self, at_s: float) -> Moment:
         """What the gate needs to know at a time, monotonic seconds; its wall time is at most a second old."""
         return Moment(at_s, None if self._clock is Clock.UNKNOWN else self._wall_ms, self._gate_state.closed)
 
+    @property
+    def lanes(self) -> Mapping[str, LaneRule]:
+        """The gate's lanes, by name."""
+        return self._gate.rules.lanes
+
+    @property
+    def has_trips(self) -> bool:
+        """Whether there are trips that an operator may order."""
+        return self._happenings.has_trips
+
+    def today(self, at_s: float) -> date | None:
+        """The day in Vietnam; None while the clock is not trusted."""
+        wall_ms = self.moment(at_s).wall_ms
+        return None if wall_ms is None else day_of(wall_ms)
+
     def _handle(self, report: Report | None) -> None:
         match report:
-            case Reading():
-                self._attendant.attend(report)
-            case Unread(lane, advice):
-                self._answer(lane, _ADVICE[advice])
+            case Reading() | Unread() | Declared():
+                self._somebody(report)
             case Switched(name):
                 if report.is_press and self._happenings.role(name) in _BUTTONS:
                     self._gate.pressed(name, report.at_s)  # means nothing where it is the set-up button
@@ -174,6 +202,7 @@ class Consumer:
                 self._happened(self._happenings.ordered(report, time.monotonic()))
             case SourceChanged(lane, state, why):
                 self._said.say(lane, state, why)
+                self._noted.source_is(lane, why)
                 self._feedback.source_is(lane, state)
                 self._settle()
             case Pulse(arrived):
@@ -181,6 +210,18 @@ class Consumer:
                 arrived()
             case None:
                 self._outbox.tidy()
+
+    def _somebody(self, report: Reading | Unread | Declared) -> None:
+        match report:
+            case Reading(lane, at_s=at_s) if self._tests.takes(lane, at_s):
+                if self._tests.shown(report):
+                    self._answer(lane, Signal.TESTED)
+            case Reading():
+                self._attendant.attend(report)
+            case Unread(lane, advice):
+                self._answer(lane, _ADVICE[advice])
+            case Declared():
+                self._desk.take(report)
 
     def _happened(self, events: Sequence[Facts]) -> None:
         for facts in events:
@@ -191,6 +232,8 @@ class Consumer:
         self.answers["unexpected"] += 1
         if isinstance(report, Reading):
             self._answer(report.lane, Signal.REFUSED)
+        if isinstance(report, Declared):
+            report.answer(declared_message(report.declaration.ref, Verdict.REFUSED, WhyRefused.UNEXPECTED))
 
     def _step(self, name: str, work: Callable[[], None]) -> None:
         """Does what comes round again and again; where it stumbles, the other steps are done all the same, and it is said once."""
@@ -211,6 +254,7 @@ class Consumer:
         self._step("happenings", lambda: self._happened(self._happenings.tick(time.monotonic())))
         self._step("trust", self._trust.look_again)
         self._step("outbox", self._outbox.look)
+        self._step("tests", self._tests.tidy)
         self._step("lights", self._settle)
 
     def _see_clock(self) -> None:
@@ -228,7 +272,7 @@ class Consumer:
         self._feedback.quiet(self._gate.rules.quiet(now.wall_ms))
         self._feedback.inside(self._gate.presence()["inside"] if self._gate.rules.counts else None)
         note = self._outbox.nearly_full or self._happenings.tampered
-        shut = self._gate.shut_lanes(now)
+        shut = self._gate.shut_lanes(now) | ({tested} if (tested := self._tests.lane) is not None else frozenset())
         self._feedback.settle(full=self._outbox.full, broken=self._outbox.broken, note=note, shut=shut)
         before, self._keeps_out = self._keeps_out, (self._outbox.full or self._outbox.broken, bool(shut))
         if any(was and not still for was, still in zip(before, self._keeps_out, strict=True)):
@@ -236,4 +280,5 @@ class Consumer:
 
     def _answer(self, lane: str, signal: Signal, opens: bool = False) -> None:
         self._feedback.answer(lane, signal, opens=opens)
+        self._noted.answered(lane, signal)
         self.answers[str(signal)] += 1

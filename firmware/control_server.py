@@ -13,6 +13,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,21 +26,38 @@ _MAX_LISTENERS = 8
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
+class Asker:
+    """Whoever sent a request, for answers that come later than its end.
+
+    Attributes:
+        gone_s: when they closed their connection, monotonic seconds; None while they are there.
+    """
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.gone_s: float | None = None
+        self._listener = listener
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Sends a message to them alone, and returns at once; it is lost when they have gone or do not read. From any thread."""
+        with contextlib.suppress(OSError, BadMessage):  # full or gone: a listener who is slow misses messages, the gate does not wait
+            self._listener.send(encode(message), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+
+
 class ControlServer:
     """The socket and its listeners, in a thread of its own.
 
     Args:
         runtime: the runtime folder.
-        on_request: called in the server's thread with each request; returns an answer for that listener, or None.
+        on_request: called in the server's thread with each request and whoever asks; returns the answer, None for none or a later one.
 
     Raises:
         OSError: the socket cannot be made.
     """
 
-    def __init__(self, runtime: Path, on_request: Callable[[dict[str, Any]], Mapping[str, Any] | None]) -> None:
+    def __init__(self, runtime: Path, on_request: Callable[[dict[str, Any], Asker], Mapping[str, Any] | None]) -> None:
         self._path = runtime / SOCKET_NAME
         self._on_request = on_request
-        self._listeners: set[socket.socket] = set()
+        self._listeners: dict[socket.socket, Asker] = {}
         self._lock = threading.Lock()
         self._wake_in, self._wake_out = socket.socketpair()
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
@@ -108,7 +126,7 @@ class ControlServer:
                 return
             listener.setblocking(False)
             with self._lock:
-                self._listeners.add(listener)
+                self._listeners[listener] = Asker(listener)
             selector.register(listener, selectors.EVENT_READ, self._receive)
 
     def _receive(self, selector: selectors.BaseSelector, listener: socket.socket) -> None:
@@ -121,17 +139,17 @@ class ControlServer:
         if not data:
             selector.unregister(listener)
             with self._lock:
-                self._listeners.discard(listener)
+                self._listeners.pop(listener).gone_s = time.monotonic()
             listener.close()
             return
-        with contextlib.suppress(BadMessage):  # an answer too long to send
-            answer = self._answer(data)
-            if answer is not None:
-                self._send(listener, encode(answer))
+        asker = self._listeners[listener]
+        answer = self._answer(data, asker)
+        if answer is not None:
+            asker.tell(answer)
 
-    def _answer(self, data: bytes) -> Mapping[str, Any] | None:
+    def _answer(self, data: bytes, asker: Asker) -> Mapping[str, Any] | None:
         try:
-            return self._on_request(decode(data))
+            return self._on_request(decode(data), asker)
         except BadMessage as error:
             return {"type": "refused", "why": str(error)}
         except Exception as error:  # noqa: BLE001 - a request we stumble over must not end the service for all

@@ -70,6 +70,18 @@ class Way:
     clash: bool = False
 
 
+def said(rule: LaneRule, direction: Direction) -> Way | None:
+    """The way of somebody of whom the keeper says it, as with a button; None where nobody goes that way at this lane.
+
+    Example:
+        >>> said(LaneRule(Mode.ALTERNATE), Direction.OUT).known, said(LaneRule(Mode.IN), Direction.OUT)
+        (<Known.BUTTON: 'button'>, None)
+    """
+    if rule.mode in (Mode.IN, Mode.OUT):
+        return Way(direction, Known.LANE) if Direction(rule.mode) is direction else None
+    return Way(direction, Known.BUTTON)
+
+
 class Directions:
     """The ways through one gate.
 

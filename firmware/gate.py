@@ -24,6 +24,7 @@ from firmware.person_codes import Person
 from firmware.presence import Last, Presence
 from firmware.repeat_window import RepeatWindow
 
+TABLE = "\0table"  # where people are declared: no lane, so no pass shown at one is theirs
 KEEPER_S = 30.0  # the keeper's button counts for the next person within so long
 
 
@@ -61,9 +62,15 @@ class Gate:
 
     def judge(self, lane: str, person: Person, now: Moment) -> Judgement:
         """Says what to do with a person; notes no more than that a repeat goes on, and that the keeper's press was for it."""
+        return self._judge(lane, person, self._directions.way(lane, self._presence.last(who(person)), now.at_s), now)
+
+    def judge_declared(self, person: Person, way: Way, now: Moment) -> Judgement:
+        """The same for somebody whom the keeper declares; `recorded` is then told of `TABLE` instead of a lane."""
+        return self._judge(TABLE, person, way, now)
+
+    def _judge(self, lane: str, person: Person, way: Way, now: Moment) -> Judgement:
         name = who(person)
         last = self._presence.last(name)
-        way = self._directions.way(lane, last, now.at_s)
         repeated = self._repeated(name, way, last, now.at_s)
         if repeated is not None:
             return self._again(lane, person, Way(repeated, way.known), now.at_s)

@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -16,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent.control import TICKET_TRIED, ticket_message
+from drivers.patterns import PATTERNS
+from edge_agent.control import ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
 from edge_agent.notify import Notifier
@@ -26,14 +28,16 @@ from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
 from firmware.consumer import Consumer, Parts
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.place import WatchedPlace
-from firmware.reading import SourceState, Switched, TripOrder
+from firmware.reader_tests import ReaderTests
+from firmware.reading import SourceState, Switched
 from firmware.recording import Recording
+from firmware.requests import Requests
 from firmware.setting_up import SettingUp
 from firmware.sources import Source
 from firmware.supervised import stop_all
@@ -45,6 +49,7 @@ _JOIN_S = 2.0
 _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
+_TO_SHOW = 4
 _MB = 1_000_000
 
 
@@ -108,8 +113,10 @@ class Gatehouse:
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports = Inbox()
-        self._identify, self._in_vain = threading.Event(), threading.Event()
+        self._to_show: deque[Signal] = deque(maxlen=_TO_SHOW)  # on every light
         self._setting_up = SettingUp()
+        self._software = version("gate-scanner")
+        self._since_s = time.monotonic()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
         self._gate_state = GateState(settings.device.state)
         self._unread_since_s: float | None = None
@@ -127,9 +134,13 @@ class Gatehouse:
             self._control = ControlServer(settings.device.runtime, self._request)
             undo.callback(self._control.stop)
             happenings = self._surroundings.happenings
-            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up)
+            tests = ReaderTests([lane.name for lane in settings.lanes], settings.gate.held_s)
+            parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up, tests)
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
+        self._requests = Requests(
+            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._to_show.append
+        )
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
         self._heartbeat = Heartbeat(self._notifier, self._reports, self._sources, settings.device.runtime, self._status)
@@ -178,7 +189,7 @@ class Gatehouse:
     def _work(self) -> None:
         try:
             self._control.start()
-            self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
+            self._consumer.note(Kind.BOOT, {"software": self._software, "new_outbox": int(self._recording.recorder.created)})
             if self._salvaged is not None:
                 self._consumer.note(Kind.SALVAGE, self._salvaged.facts())
             for facts in self._happenings.begun():
@@ -205,13 +216,11 @@ class Gatehouse:
     def _set_up(self) -> None:
         log.warning("the set-up button was pressed: for ten minutes this gate obeys an enrolment ticket")
         self._setting_up.begin()
-        self._identify.set()
+        self._to_show.append(Signal.IDENTIFY)
 
     def _show_orders(self) -> None:
-        for order, signal in ((self._identify, Signal.IDENTIFY), (self._in_vain, Signal.REFUSED)):
-            if order.is_set():
-                order.clear()
-                self._feedback.everywhere(signal)
+        while self._to_show:
+            self._feedback.everywhere(self._to_show.popleft())
 
     def _each_second(self) -> None:
         for source in self._sources:
@@ -223,6 +232,8 @@ class Gatehouse:
         if self._place.is_left():
             log.warning("this gate was moved: it closes, and opens at its new place")
             self._moved = True
+            self._feedback.everywhere(Signal.JOINED)
+            self._stopping.wait(PATTERNS[Signal.JOINED].duration_ms / 1000)  # whoever showed the ticket sees it
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
@@ -276,6 +287,7 @@ class Gatehouse:
 
     def _counters(self) -> dict[str, Any]:
         counters = self._consumer.counters()
+        counters |= {"software": self._software, "up_s": int(time.monotonic() - self._since_s), "set_up": self._setting_up.open}
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
         return counters
@@ -287,40 +299,5 @@ class Gatehouse:
         lanes = f"{states.count(SourceState.WORKING)} of {len(states)} lanes read"
         return f"{counters['gate']}; {lanes}; outbox {outbox}; clock {counters['clock']}"
 
-    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
-        """Answers a listener's request, in the control server's thread."""
-        match request["type"]:
-            case "counters":
-                return self._counters()
-            case "identify":
-                self._identify.set()
-                return {"type": "done"}
-            case "close" | "open" as wanted:
-                return self._close_gate(closed=wanted == "close")
-            case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
-                return self._order_trip(TripOrder(wanted))
-            case str(word) if word == TICKET_TRIED:
-                joined = request.get("joined") is True
-                if self._setting_up.tried(request.get("text"), joined=joined) and not joined:
-                    self._in_vain.set()
-                return None
-            case _:
-                return {"type": "refused", "why": "not a request this firmware knows"}
-
-    def _order_trip(self, order: TripOrder) -> Mapping[str, Any]:
-        if not self._happenings.has_trips:
-            return {"type": "refused", "why": "this gate has no trips; set vehicle.trips = true in its configuration"}
-        try:
-            self._reports.put(order, block=False)
-        except queue.Full:
-            return {"type": "refused", "why": "the gate is busy; try again"}
-        return {"type": "done"}
-
-    def _close_gate(self, *, closed: bool) -> Mapping[str, Any]:
-        """Obeys an operator; the next person is answered by it, the lights follow within a second."""
-        try:
-            self._gate_state.close_gate(closed)
-        except OSError as error:
-            return {"type": "refused", "why": f"the state folder cannot be written ({error.strerror}); the gate is as before"}
-        log.info("the gate is %s by command", "closed" if closed else "open")
-        return {"type": "done"}
+    def _request(self, request: Mapping[str, Any], asker: Asker) -> Mapping[str, Any] | None:
+        return self._requests.answer(request, asker)

@@ -12,17 +12,19 @@ from collections import Counter, deque
 from threading import Condition, Lock
 from typing import TypeAlias
 
-from firmware.reading import Pulse, Report, Switched, TripOrder
+from firmware.reading import Declared, Pulse, Report, Switched, TripOrder
 
 ROOM = 32
+TABLE_ROOM = 2  # each declaration is an fsync: whoever shows a code waits for so many of them at most
 _Part: TypeAlias = tuple[str, str]
+_TABLE: _Part = ("table", "")
 
 
 class Inbox:
     """Reports of lanes, contacts and operators; the methods are those of `queue.Queue`, the bound is each part's own.
 
     Args:
-        room: how many reports of one part may wait, above 0.
+        room: how many reports of one part may wait, above 0; of the keeper's declarations `TABLE_ROOM` at most.
 
     Example:
         >>> from firmware.reading import Reading
@@ -85,7 +87,7 @@ class Inbox:
         return not (self._ahead or self._waiting)
 
     def _is_full(self, part: _Part) -> bool:
-        return self._of_part[part] >= self._room
+        return self._of_part[part] >= (min(TABLE_ROOM, self._room) if part == _TABLE else self._room)
 
 
 def _part_of(report: Report) -> _Part:
@@ -94,6 +96,8 @@ def _part_of(report: Report) -> _Part:
             return "contact", name
         case TripOrder():
             return "operator", ""
+        case Declared():
+            return _TABLE
         case Pulse():
             return "watchdog", ""
         case _:

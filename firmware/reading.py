@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from firmware.aim import Advice
+from firmware.declaration import Declaration
 
 Method: TypeAlias = Literal["camera", "serial", "hid"]
 
@@ -86,10 +87,24 @@ class TripOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """The keeper declares somebody.
+
+    Attributes:
+        at_s: when the request came, `time.monotonic()` seconds.
+        answer: told what came of it; returns at once.
+    """
+
+    declaration: Declaration
+    at_s: float
+    answer: Callable[[Mapping[str, Any]], None] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Pulse:
     """The watchdog's token: it goes the way of every report, and `arrived` is called where that way ends."""
 
     arrived: Callable[[], None] = field(repr=False)
 
 
-Report: TypeAlias = Reading | Unread | SourceChanged | Switched | TripOrder | Pulse
+Report: TypeAlias = Reading | Unread | SourceChanged | Switched | TripOrder | Declared | Pulse

@@ -12,9 +12,10 @@ from math import dist
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware.codes import TEST_CODE
 from firmware.corners import Corners
 
-TEXT = "GATE-SCANNER TEST CODE"
+TEXT = TEST_CODE
 MODULES = 49
 PRINTED_MM = 50.0
 _VERSION, _LEVEL = 8, "M"

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+from drivers.indicator import Signal
 from edge_agent import ticket
+from edge_agent.control import Tried
 
 WINDOW_S = 600.0
+SIGNALS: Mapping[Tried, Signal] = MappingProxyType(
+    {
+        Tried.JOINED: Signal.JOINED,
+        Tried.REFUSED: Signal.TICKET_REFUSED,
+        Tried.NOT_REACHED: Signal.NOT_REACHED,
+        Tried.FOREIGN: Signal.TICKET_FOREIGN,
+        Tried.FAILED: Signal.REFUSED,
+    }
+)
 
 
 class SettingUp:

@@ -10,25 +10,28 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from drivers.indicator import Signal
+from drivers.patterns import PATTERNS
 from edge_agent import identity as identities
 from edge_agent import ticket
-from edge_agent.control import NOT_ENROLLED, TICKET_TRIED, ticket_message
+from edge_agent.control import NOT_ENROLLED, TICKET_TRIED, Tried, came_of, ticket_message
 from edge_agent.identity import Identity
 from edge_agent.notify import Notifier
 from edge_agent.settings import Settings
 from firmware.codes import sort_code
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 from firmware.feedback import Feedback
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.other_codes import OtherCode
-from firmware.reading import Pulse, Reading, Report, SourceChanged, Unread
+from firmware.reading import Pulse, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.said_once import SaidOnce
+from firmware.setting_up import SIGNALS
 from firmware.sources import Source
 from firmware.supervised import stop_all
 
@@ -36,6 +39,8 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.5
 _AGAIN_S = 3.0  # a code held up is read many times a second
 _JOIN_S = 2.0
+_TO_SHOW = 4
+_BROKEN = (SourceState.FAULT, SourceState.ENDED)
 
 
 class Unenrolled:
@@ -68,7 +73,8 @@ class Unenrolled:
         self._last_text = ""
         self._last_s = 0.0
         self._untried: str | None = None
-        self._failed = threading.Event()
+        self._to_show: deque[Signal] = deque(maxlen=_TO_SHOW)
+        self._state: Signal | None = None
 
     def wait(self) -> Identity | None:
         """Returns the identity once there is one, None when told to stop.
@@ -81,13 +87,14 @@ class Unenrolled:
         try:
             for source in self._sources:
                 source.kept.start()
-            self._feedback.everywhere(Signal.STARTING)
             while not self._stopping.is_set():
                 with suppress(identities.NotEnrolled):
-                    return identities.load(self._settings.device.state)
+                    identity = identities.load(self._settings.device.state)
+                    self._show_joined()
+                    return identity
+                self._follow_up()
                 with suppress(queue.Empty):
                     self._take(self._reports.get(timeout=_LOOK_S))
-                self._follow_up()
                 self._heartbeat.tick()
             return None
         finally:
@@ -125,17 +132,25 @@ class Unenrolled:
         untried = self._untried
         if untried is not None:
             self._control.tell(ticket_message(untried))
-        if self._failed.is_set():
-            self._failed.clear()
-            self._feedback.everywhere(Signal.REFUSED)
+        while self._to_show:
+            self._feedback.everywhere(self._to_show.popleft())
+        broken = all(state in _BROKEN for state in self._feedback.sources().values())
+        state = Signal.FAULT if broken else Signal.WAITING  # without a reader no ticket can be read either
+        if state is not self._state:
+            self._state = state
+            self._feedback.everywhere(state)
 
-    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
+    def _show_joined(self) -> None:
+        self._feedback.everywhere(Signal.JOINED)
+        self._stopping.wait(PATTERNS[Signal.JOINED].duration_ms / 1000)
+
+    def _request(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any] | None:
         """Answers a listener's request, in the control server's thread."""
         if request["type"] == TICKET_TRIED:
-            if request.get("text") == self._untried:
+            if request.get("text") == self._untried:  # else another ticket was shown meanwhile, and waits for its own answer
                 self._untried = None
-            if not request.get("joined"):
-                self._failed.set()
+                if (tried := came_of(request)) is not Tried.JOINED:  # that shows once the identity is on disk
+                    self._to_show.append(SIGNALS[tried])
             return None
         if request["type"] == "counters":
             return {"type": "counters", "gate": NOT_ENROLLED, "sources": self._feedback.sources(), "lights": self._feedback.lights()}

@@ -75,6 +75,8 @@ def write_person(person: Person) -> str:
     """Writes a person's code in the person's own scheme; for the demonstration, tickets of trial runs and tests.
 
     Raises:
-        ValueError: that scheme cannot say this person.
+        ValueError: that scheme cannot say this person; what was declared on paper is no code.
     """
+    if person.scheme not in _FORMATS:
+        raise ValueError(f"no code is of the scheme {person.scheme}")
     return _FORMATS[person.scheme].write(person)

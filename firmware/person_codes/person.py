@@ -16,6 +16,7 @@ class Scheme(StrEnum):
     NATIONAL = "national"  # Decision 1405/QĐ-BTTTT, on a phone or on paper
     CCCD = "cccd"  # the chip citizen ID card, and VNeID where it shows the same
     BHYT = "bhyt"  # the health insurance card, and VssID
+    PAPER = "paper"  # no code at all: declared on paper, typed in by the keeper
 
 
 class WarningCode(StrEnum):

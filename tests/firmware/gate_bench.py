@@ -21,6 +21,7 @@ from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder
 from firmware.inbox import Inbox
 from firmware.person_codes import Person, write_person
+from firmware.reader_tests import ReaderTests
 from firmware.reading import Method as ReadBy
 from firmware.reading import Reading, Report, SourceChanged, SourceState
 from firmware.recording import Recording
@@ -62,7 +63,8 @@ class Bench:
         self.recording = Recording(who, open_recorder(self.settings)[0], keyring, self.sense, boot, self.surroundings)
         self.gate_state = GateState(enrolled.state)
         happenings = self.surroundings.happenings
-        parts = Parts(self.recording, self.feedback, self.sense, self.gate_state, happenings, self.setting_up)
+        self.tests = ReaderTests([lane.name for lane in self.settings.lanes], self.settings.gate.held_s)
+        parts = Parts(self.recording, self.feedback, self.sense, self.gate_state, happenings, self.setting_up, self.tests)
         self.consumer = Consumer(self.settings, self.reports, parts, self.repair, self.told.append)
 
     def repair(self, damaged: bool) -> Mapping[str, int] | None:

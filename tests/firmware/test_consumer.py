@@ -192,7 +192,22 @@ def test_what_is_told_on_the_device_names_nobody_unmasked(bench: Bench) -> None:
     bench.show("hello")
     said = repr(bench.told) + repr(bench.consumer.counters())
     assert len(bench.told) == 20
-    assert set(bench.told[0]) == {"type", "lane", "direction", "known", "log", "seq", "green_ms", "scan_to_green_ms", "masked"}
+    assert set(bench.told[0]) == {
+        "type",
+        "lane",
+        "direction",
+        "known",
+        "log",
+        "seq",
+        "green_ms",
+        "scan_to_green_ms",
+        "masked",
+        "method",
+        "verdict",
+        "at_ms",
+        "clock",
+        "presence",
+    }
     assert bench.told[0]["scan_to_green_ms"] > 0
     for person, _code in people:
         for secret in (person.id_number, person.name, person.old_id, person.phone, person.qid):

@@ -16,7 +16,7 @@ import pytest
 from gate_world import WAIT_S
 
 from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, ControlClient
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 
 
 class Requests:
@@ -24,9 +24,11 @@ class Requests:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.askers: list[Asker] = []
 
-    def __call__(self, request: dict[str, Any]) -> dict[str, Any] | None:
+    def __call__(self, request: dict[str, Any], asker: Asker) -> dict[str, Any] | None:
         self.seen.append(request["type"])
+        self.askers.append(asker)
         match request["type"]:
             case "stumble":
                 raise KeyError("001099012345")

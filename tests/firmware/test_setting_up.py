@@ -88,11 +88,11 @@ def test_a_press_at_a_running_gate_hands_a_ticket_to_the_agent_until_it_was_trie
             assert message is not None
             heard += [text] if (text := control.scanned_ticket(message)) is not None else []
         assert heard == [TICKET, TICKET]
-        agent.send(control.tried_message(TICKET, joined=False))
-        light.wait_for(Signal.REFUSED)
+        agent.send(control.tried_message(TICKET, control.Tried.NOT_REACHED))
+        light.wait_for(Signal.NOT_REACHED)
         reader.scan(TICKET)
         light.wait_for(Signal.IDENTIFY, 3)
-        agent.send(control.tried_message(TICKET, joined=True))
+        agent.send(control.tried_message(TICKET, control.Tried.JOINED))
         agent.send({"type": "counters"})
         while (message := agent.receive()) is not None and message["type"] != "counters":
             pass  # one that was asked for or one of each second: requests are taken in their order
