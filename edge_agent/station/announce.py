@@ -52,7 +52,6 @@ class Announcer:
             self._tell(f"station page: {self._host} is announced to nobody ({type(error).__name__}); it answers at {', '.join(addresses)}")
             return
         self._at, self._told = tuple(addresses), ""
-        log.info("station page: https://%s:%d/ at %s", self._host, self._port, ", ".join(addresses))
 
     async def stop(self) -> None:
         """Says goodbye."""

@@ -10,7 +10,6 @@ import io
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +59,7 @@ def browser_page(site: Site, **options: Any) -> Iterator[Page]:
 
 def let_people_pass(site: Site) -> None:
     """Firmware tells of five people, a quarter of a minute apart."""
-    site.until(lambda: site.firmware.server._listeners != set())
+    site.until(lambda: len(site.firmware.server._listeners) > 0)
     site.firmware.says(COUNTERS)
     for number, (name, masked, way, lane, method) in enumerate(_PEOPLE):
         at_ms = 1_766_282_400_000 + 15_000 * number
@@ -129,7 +128,7 @@ def main() -> None:
                 _each_page(page, site, language, _shoot)
     finally:
         shutil.rmtree(folder)
-    print(f"{OUT}: {sum(file.stat().st_size for file in OUT.glob('*.png')) // 1000} kB at {time.strftime('%H:%M')}")
+    sys.stdout.write(f"{OUT.relative_to(ROOT)}: {sum(file.stat().st_size for file in OUT.glob('*.png')) // 1000} kB\n")
 
 
 if __name__ == "__main__":
