@@ -209,6 +209,10 @@ class Words:
         word = self._of.get(key)
         return (self._of[otherwise or key] if word is None else word).format(**values)
 
+    def raw(self, key: str) -> str:
+        """A word with the places of its values."""
+        return self._of[key]
+
     def has(self, key: str) -> bool:
         """Whether there is such a word."""
         return key in self._of
