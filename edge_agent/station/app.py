@@ -187,11 +187,12 @@ class Pages:
         shown = ""
         try:
             while self._session(request) is not None:  # also sees that the phone is still looking
+                number = self._world.changes.number
                 picture = await run_in_threadpool(self._views.region, view, region)
                 yield ":\n\n" if picture == shown else "".join(f"data: {line}\n" for line in picture.splitlines()) + "\n"
                 shown = picture
                 await asyncio.sleep(_EACH_S)
-                await self._world.changes.wait(_IDLE_S)
+                await self._world.changes.after(number, _IDLE_S)
         finally:
             self._streams -= 1
 

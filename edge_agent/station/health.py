@@ -57,7 +57,7 @@ def _of_firmware(words: Words, counters: Mapping[str, Any] | None) -> Iterator[I
     lights = list(_table(counters, "lights").values())
     if lights:
         broken = sum(state != "working" for state in lights)
-        yield Item(say("health.lights"), f"{len(lights) - broken}/{len(lights)} {say('health.good')}", not broken)
+        yield Item(say("health.lights"), f"{len(lights) - broken}/{len(lights)}", not broken)
     if counters.get("gate") != NOT_ENROLLED:
         clock = counters.get("clock")
         yield Item(say("health.clock"), say(f"clock.{clock}", "clock.unknown"), clock in ("synchronised", "rtc"))

@@ -165,9 +165,10 @@ class Listener:
 
 
 class Changes:
-    """Wakes the page's streams when something has changed; belongs to the page's event loop."""
+    """Counts what has changed, and wakes the page's streams; belongs to the page's event loop."""
 
     def __init__(self) -> None:
+        self.number = 0
         self._loop = asyncio.get_running_loop()
         self._happened = asyncio.Event()
 
@@ -176,15 +177,14 @@ class Changes:
         with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(self._wake)
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Waits for the next change; False when none came in time."""
-        try:
-            await asyncio.wait_for(self._happened.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+    async def after(self, number: int, timeout_s: float) -> None:
+        """Waits until `self.number` is another one, or the time is over."""
+        if self.number == number:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._happened.wait(), timeout_s)
 
     def _wake(self) -> None:
+        self.number += 1
         happened, self._happened = self._happened, asyncio.Event()
         happened.set()
 
