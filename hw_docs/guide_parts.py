@@ -122,6 +122,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "check-example": check_example,
 }
 
+ON_THE_CARD = [group for group in Group if group is not Group.INSTALL]
 _CARD_STYLE = """\
 @page { size: A5; margin: 6mm 7mm; }
 * { box-sizing: border-box; }
@@ -175,7 +176,7 @@ def card(language: Language) -> str:
     title, lead, rules, blanks = _CARD_WORDS[language]
     foot = " ".join(f"<b>{escape(what)}</b> {escape(then)}".strip() for what, then in rules) + f"<br>{escape(blanks)}"
     rows: list[str] = []
-    for group in Group:
+    for group in ON_THE_CARD:
         rows += [f'<h2 class="{group}">{escape(heading(group, language))}</h2>', "<table>"]
         for signal in of_group(group):
             picture = light_strip.strip(PATTERNS[signal], rhythm(PATTERNS[signal], language), seconds=False).strip()
