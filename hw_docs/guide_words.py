@@ -239,12 +239,29 @@ def rhythm(pattern: Pattern, language: Language) -> str:
         )
         for lamps, steps in groupby(pattern.steps, lambda step: step.lamps)
     ]
-    words = lit[0][0] if pattern.is_state and len(lit) == 1 else " – ".join(f"{name} {_seconds(ms, language)}" for name, ms in lit)
+    words = lit[0][0] if pattern.is_state and len(lit) == 1 else _told([f"{name} {_seconds(ms, language)}" for name, ms in lit])
     if pattern.is_state:
         return words + ((", sáng liên tục", ", steady")[place] if len(lit) == 1 else (", lặp lại", ", again and again")[place])
     words = f"({words}) × {pattern.repeats}" if pattern.repeats > 1 else words
     beeps = sum(step.sound for step in pattern.steps) * pattern.repeats
     return f"{words}; {beeps} " + ("tiếng bíp" if language is Language.VI else f"beep{'' if beeps == 1 else 's'}")
+
+
+def _told(steps: list[str]) -> str:
+    """Steps in their order, a pair that comes again at once with how often.
+
+    Example:
+        >>> _told(["red", "dark", "red", "dark", "green"])
+        '(red – dark) × 2 – green'
+    """
+    told: list[str] = []
+    while steps:
+        pair, times = steps[:2], 1
+        while len(pair) == 2 and steps[2 * times : 2 * times + 2] == pair:
+            times += 1
+        told.append(f"({' – '.join(pair)}) × {times}" if times > 1 else steps[0])
+        steps = steps[2 * times :] if times > 1 else steps[1:]
+    return " – ".join(told)
 
 
 def _seconds(ms: int, language: Language) -> str:
