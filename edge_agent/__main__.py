@@ -14,6 +14,7 @@ examples:
   gate-agent enrol gate-1.bundle.json     join a province with a file instead
   gate-agent status                       how is this scanner?
   gate-agent gate close                   let nobody in until `gate-agent gate open`
+  gate-agent station pin                  a new PIN for the page on the keeper's phone
 
 `gate-agent COMMAND --help` shows each command's options.
 """
@@ -28,6 +29,7 @@ PROGRAM = Program(
         "reset": "make this device nobody's again",
         "status": "show how this scanner is",
         "gate": "close the gate, open it, or tell which it is",
+        "station": "the keeper's page: make its PIN, show where it is",
     },
 )
 

@@ -134,6 +134,11 @@ class Recorder:
         """Sealed bytes waiting, as a part of the capacity (0 to 1 and above), as of the last append."""
         return self._backlog.bytes / self._capacity_bytes
 
+    @property
+    def waiting(self) -> int:
+        """Entries waiting, as of the last look, or before the last append."""
+        return self._backlog.entries
+
     def backlog(self) -> Backlog:
         """What waits now.
 

@@ -6,6 +6,7 @@ Half of it would be worse than none: a device that is nobody's with the log of t
 from __future__ import annotations
 
 import logging
+import shutil
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from edge_agent.recorder import Recorder
 
 log = logging.getLogger(__name__)
 DOCUMENT = "resetting"
+STATION_FOLDER = "station"  # the keeper's PIN and certificate, in the state folder
 _CAPACITY_BYTES = 1_000_000  # nothing is appended here
 
 
@@ -116,6 +118,8 @@ def _forget_identity(state: Path, plan: Plan) -> None:
             (folder / name).unlink()
     if folder.is_dir():
         sync_folder(folder)
+    if (state / STATION_FOLDER).exists():  # the keeper was the former owner's
+        shutil.rmtree(state / STATION_FOLDER)
 
 
 def _begin_new_log(state: Path, former: dict[str, Any]) -> None:

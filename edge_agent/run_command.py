@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from edge_agent import identity as identities
 from edge_agent import join, resetting
@@ -102,6 +104,19 @@ class _StatusFile:
             self._path.unlink(missing_ok=True)
 
 
+def _begin_page(settings: Settings) -> Callable[[], None]:
+    """Begins the keeper's page where there is one, and returns what ends it. Whatever comes of it, entries are carried."""
+    if not settings.station.enabled:
+        return lambda: None
+    try:
+        station = import_module("edge_agent.station.service").Station(settings)  # its libraries only where there is a page
+    except ImportError as error:
+        log.error("station page: there is none, %s is missing: pip install 'gate-scanner[station]'", error.name)  # noqa: TRY400 - a message for people
+        return lambda: None
+    station.start()
+    return cast("Callable[[], None]", station.stop)
+
+
 def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
     stopping = threading.Event()
     work: Intake[Work] = Intake()
@@ -115,6 +130,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
 
     stop_when_asked(stop)
     status = _StatusFile(settings.device.runtime)
+    end_page = _begin_page(settings)
     try:
         if identity is None:
             status.waiting_to_join()
@@ -127,6 +143,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
             _carry(settings, identity or identities.load(settings.device.state), work, stopping, status, beat)
             identity = None  # a ticket has moved us: maybe to another broker and door
     finally:
+        end_page()
         status.remove()
 
 

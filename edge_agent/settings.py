@@ -7,14 +7,17 @@ in hw_docs is generated from it. All problems are reported at once, each with fi
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 DEFAULT_PATH = Path("/etc/gate-scanner/gate.toml")
 Section = TypeVar("Section")
+_HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class ConfigError(Exception):
@@ -160,6 +163,23 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StationSettings:
+    """The station page: what the keeper's phone sees of this scanner on the site's network; people without a code are declared there."""
+
+    enabled: bool = setting("whether there is one; then `gate-agent station pin` makes the keeper's PIN", False)
+    name: str = setting(
+        "its name in the local network, `NAME.local`: small letters, digits and hyphens, each scanner of a site its own; empty: "
+        "`gate-` and four signs of the device's own",
+        "",
+    )
+    listen: str = setting(
+        "IPv4 address of this machine to answer at; `0.0.0.0`: at each. Private and link-local addresses alone are answered",
+        "0.0.0.0",  # noqa: S104 - the listener keeps to private addresses
+    )
+    port: int = setting("TCP port", 8443, least=1024, most=65535)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything `gate.toml` says.
 
@@ -175,6 +195,7 @@ class Settings:
     lanes: tuple[LaneSettings, ...]
     inputs: tuple[InputSettings, ...] = ()
     vehicle: VehicleSettings = VehicleSettings()
+    station: StationSettings = StationSettings()
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -183,6 +204,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "outbox": OutboxSettings,
     "agent": AgentSettings,
     "vehicle": VehicleSettings,
+    "station": StationSettings,
     "lane": LaneSettings,
     "input": InputSettings,
 }
@@ -283,6 +305,21 @@ def _name_problems(key: str, sections: Mapping[int, LaneSettings] | Mapping[int,
     return problems
 
 
+def _station_problems(station: StationSettings | None) -> list[str]:
+    if station is None:
+        return []
+    problems = []
+    if station.name and _HOST_NAME.fullmatch(station.name) is None:
+        problems.append(f"station.name: {station.name!r} is not allowed; allowed is text, up to 63 of a-z, 0-9 and inner hyphens")
+    try:
+        IPv4Address(station.listen)
+    except ValueError:
+        problems.append(
+            f"station.listen: {station.listen!r} is not allowed; allowed is text, an IPv4 address such as 0.0.0.0 or 192.168.1.7"
+        )
+    return problems
+
+
 def _problems_between(read: Understood, told: Collection[str]) -> list[str]:
     problems = [
         f"lane[{place}]: name {lane.name!r} has neither camera nor reader, or both; give exactly one of them"
@@ -316,6 +353,8 @@ def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: [])
     outbox = _read_section(OutboxSettings, tables.get("outbox", {}), "outbox", problems)
     agent = _read_section(AgentSettings, tables.get("agent", {}), "agent", problems)
     vehicle = _read_section(VehicleSettings, tables.get("vehicle", {}), "vehicle", problems, mend=True)
+    station = _read_section(StationSettings, tables.get("station", {}), "station", problems, mend=True)
+    problems += _station_problems(station)
     lane_tables = tables.get("lane")
     if not isinstance(lane_tables, list) or not lane_tables:
         problems.append("lane: at least one [[lane]] is needed, each with name, direction and a camera or reader")
@@ -325,6 +364,6 @@ def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: [])
     read = Understood(gate, vehicle, lanes, inputs)
     told = {problem.partition(":")[0] for problem in problems}
     problems += [problem for problem in (*_problems_between(read, told), *also(read)) if problem.partition(":")[0] not in told]
-    if problems or device is None or gate is None or outbox is None or agent is None or vehicle is None:
+    if problems or device is None or gate is None or outbox is None or agent is None or vehicle is None or station is None:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()), tuple(inputs.values()), vehicle)
+    return Settings(path, device, gate, outbox, agent, tuple(lanes.values()), tuple(inputs.values()), vehicle, station)

@@ -32,6 +32,7 @@ from firmware.gate_state import GateState
 from firmware.happenings import Happenings
 from firmware.inbox import Inbox
 from firmware.judgement import Moment
+from firmware.noted import Noted
 from firmware.outbox_care import OutboxCare, Repair
 from firmware.reader_tests import ReaderTests
 from firmware.reading import Declared, Pulse, Reading, Report, SourceChanged, Switched, TripOrder, Unread
@@ -115,7 +116,7 @@ class Consumer:
         )
         self._desk = Desk(self._gate, self._outbox, self.moment, tell)
         self._keeps_out = (False, False)  # the outbox, the hours or a command
-        self._said = SaidOnce("lane")
+        self._said, self._noted = SaidOnce("lane"), Noted()
         self._stumbling: dict[str, str] = {}  # where the steps of each second stumble now, by step
         self._look_at_clock()
         self._next_tick_s = 0.0
@@ -153,6 +154,8 @@ class Consumer:
             "sources": self._feedback.sources(),
             "lights": self._feedback.lights(),
             "clock": str(self._clock),
+            "wall_ms": self._wall_ms,
+            "outbox": self._outbox.counters(),
             "outbox_fullness": round(self._outbox.fullness, 4),
             "queue": self._reports.qsize(),
             "gate": "closed"
@@ -162,6 +165,8 @@ class Consumer:
             else "open",
             "presence": self._gate.presence(),
             "sent_to_keeper": dict(self._gate.sent_to_keeper),
+            "reader_test": self._tests.lane,
+            **self._noted.told(),
         }
 
     def moment(self, at_s: float) -> Moment:
@@ -197,6 +202,7 @@ class Consumer:
                 self._happened(self._happenings.ordered(report, time.monotonic()))
             case SourceChanged(lane, state, why):
                 self._said.say(lane, state, why)
+                self._noted.source_is(lane, why)
                 self._feedback.source_is(lane, state)
                 self._settle()
             case Pulse(arrived):
@@ -274,4 +280,5 @@ class Consumer:
 
     def _answer(self, lane: str, signal: Signal, opens: bool = False) -> None:
         self._feedback.answer(lane, signal, opens=opens)
+        self._noted.answered(lane, signal)
         self.answers[str(signal)] += 1

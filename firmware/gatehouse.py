@@ -115,6 +115,8 @@ class Gatehouse:
         self._reports = Inbox()
         self._to_show: deque[Signal] = deque(maxlen=_TO_SHOW)  # on every light
         self._setting_up = SettingUp()
+        self._software = version("gate-scanner")
+        self._since_s = time.monotonic()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
         self._gate_state = GateState(settings.device.state)
         self._unread_since_s: float | None = None
@@ -187,7 +189,7 @@ class Gatehouse:
     def _work(self) -> None:
         try:
             self._control.start()
-            self._consumer.note(Kind.BOOT, {"software": version("gate-scanner"), "new_outbox": int(self._recording.recorder.created)})
+            self._consumer.note(Kind.BOOT, {"software": self._software, "new_outbox": int(self._recording.recorder.created)})
             if self._salvaged is not None:
                 self._consumer.note(Kind.SALVAGE, self._salvaged.facts())
             for facts in self._happenings.begun():
@@ -285,6 +287,7 @@ class Gatehouse:
 
     def _counters(self) -> dict[str, Any]:
         counters = self._consumer.counters()
+        counters |= {"software": self._software, "up_s": int(time.monotonic() - self._since_s), "set_up": self._setting_up.open}
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
         return counters

@@ -55,6 +55,13 @@ class OutboxCare:
         """How much of what may wait is waiting, 0 to 1."""
         return self.recording.recorder.fullness
 
+    def counters(self) -> dict[str, str | int]:
+        """How it is: `state` is `working`, `nearly-full`, `full`, `broken` or `not-signed`; `waiting` counts entries."""
+        state = "not-signed" if self._unsigned else "broken" if self.broken else "full" if self.full else "nearly-full"
+        if state == "nearly-full" and not self.nearly_full:
+            state = "working"
+        return {"state": state, "waiting": self.recording.recorder.waiting}
+
     def note(self, kind: Kind, facts: Mapping[str, str | int]) -> None:
         """Records something about the device; when that fails the gate goes on, shows it, and records it as soon as it can."""
         self._owed.append((kind, facts))

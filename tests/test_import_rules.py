@@ -9,7 +9,7 @@ import pytest
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command_line", "console", "cose", "disk", "door_link", "ending", "endpoint", "entry",
     "envelope", "fields", "joining", "keyring", "logs", "notify", "packet_lengths", "private_files", "process_lock", "receipt",
-    "sealing", "stamp", "ticket", "topics",
+    "sealing", "stamp", "ticket", "topics", "trouble",
 }  # fmt: skip
 DEVICE = {
     "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 from chain_world import Chain, Gate, Process, chain
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import ROOT, Broker, cli, free_port
 
 from edge_agent.control import Tried, ticket_message, tried_message
 from edge_agent.documents import FILE_NAME as DOCUMENTS
 from edge_agent.identity import FOLDER, load
+from edge_agent.ticket import Ticket, issue, peek
 from edge_agent.topics import DeviceName
 from firmware.control_server import ControlServer
 from province import broker_config, database
@@ -83,6 +85,27 @@ def test_from_a_ticket_at_the_reader_to_the_first_receipt(world: Chain) -> None:
     who = load(gate.state)
     assert (who.name, who.site, who.gate) == (NAME, "Chợ Đông Ba", "Cổng chính")
     assert "unenrolled" not in gate.agent.log()
+
+
+def test_whoever_installs_sees_what_is_wrong_with_a_ticket(world: Chain) -> None:
+    gate = world.gate
+    used, good = ticket(world), ticket(world, device="cong-2")
+    with Gate.bare(gate.state.parent / "other") as other:
+        assert enrol(other, "--ticket", used).returncode == 0
+    nowhere = Ticket(peek(used).root, "127.0.0.1", free_port(), peek(used).expires_ms, bytes(16))
+    gate.agent.start()
+    gate.firmware.start()
+    gate.firmware.wait_until_logged("lane in: working")
+    for text, words in (
+        (used, "ticket expired or used, get a new one"),
+        ("GATE1:T:MFRGG", "ticket of another province, or forged"),
+        (issue(nowhere, Ed25519PrivateKey.generate()), "province not reached, see the network"),
+        (good, "joined"),
+    ):
+        gate.port.send(text.encode() + b"\r\n")
+        gate.await_line(words)
+    gate.await_line("ready")
+    assert load(gate.state).name.device == "cong-2"
 
 
 def test_a_ticket_works_once_and_only_for_its_own_province(world: Chain, tmp_path: Path) -> None:

@@ -57,10 +57,11 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
     told = problems(
         file,
         'colour = 5\n[device]\nstate = 5\nclock = "sundial"\n[gate]\nrepeat_s = 0\nvolume = 11\n[outbox]\ncapacity_mb = 1.5\n'
-        '[agent]\nwindow = true\n[vehicle]\nlinger_s = 0\n[[lane]]\ndirection = "up"\n[[lane]]\nname = "b"\ndirection = "in"\n',
+        "[agent]\nwindow = true\n[vehicle]\nlinger_s = 0\n"
+        '[station]\nname = "Chợ"\nlisten = "here"\nport = 443\n[[lane]]\ndirection = "up"\n[[lane]]\nname = "b"\ndirection = "in"\n',
     )
     for expected in (
-        "colour: not a section; known are device, gate, outbox, agent, vehicle, lane, input",
+        "colour: not a section; known are device, gate, outbox, agent, vehicle, station, lane, input",
         "device.state: 5 is not allowed; allowed is text (a path)",
         """device.clock: 'sundial' is not allowed; allowed is "auto" or "system\"""",
         "gate.repeat_s: 0 is not allowed; allowed is a number from 1 to 3600",
@@ -68,12 +69,15 @@ def test_all_problems_are_told_at_once_with_file_key_value_and_what_is_allowed(f
         "outbox.capacity_mb: 1.5 is not allowed; allowed is a whole number from 1 to 1e+06",
         "agent.window: True is not allowed; allowed is a whole number from 1 to 1000",
         "vehicle.linger_s: 0 is not allowed; allowed is a number from 10 to 7200",
+        "station.name: 'Chợ' is not allowed; allowed is text, up to 63 of a-z, 0-9 and inner hyphens",
+        "station.listen: 'here' is not allowed; allowed is text, an IPv4 address such as 0.0.0.0 or 192.168.1.7",
+        "station.port: 443 is not allowed; allowed is a whole number from 1024 to 65535",
         "lane[0].name: missing; allowed is text",
         """lane[0].direction: 'up' is not allowed; allowed is "in" or "out" or "button" or "alternate\"""",
         "lane[1]: name 'b' has neither camera nor reader, or both; give exactly one of them",
     ):
         assert f"{file}: {expected}" in told
-    assert len(told) == 11
+    assert len(told) == 14
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name not in {"lane", "input"}])

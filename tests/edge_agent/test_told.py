@@ -11,6 +11,7 @@ from real_broker import Config, free_port
 from sealed_examples import DEVICE, TO_MS
 
 from edge_agent import join, ticket
+from edge_agent.control import Tried
 from edge_agent.ticket import Ticket
 
 settings = agent_shell.settings
@@ -25,10 +26,11 @@ def unreachable() -> tuple[str, str]:
 def test_whoever_waits_no_longer_says_for_what(tmp_path: Path) -> None:
     text, door = unreachable()
     said: list[str] = []
-    with pytest.raises(join.Refused) as given_up:
+    with pytest.raises(join.GivenUp) as given_up:
         join.until_answered(text, tmp_path / "state", lambda _seconds: True, said.append)
     assert f"the province's door {door}: Connection refused: check the network" in str(given_up.value)
     assert "trying again" not in str(given_up.value)
+    assert join.what_came(given_up.value) is Tried.NOT_REACHED
     assert len(said) == 1
     assert said[0].endswith("; trying again")
 

@@ -1,0 +1,1 @@
+"""The station page: what the keeper's phone sees of this scanner on the site's own network. Imported only where `[station]` is enabled."""
