@@ -50,18 +50,28 @@ def heading(group: Group, language: Language) -> str:
 
 
 def lights(language: Language) -> Iterator[str]:
-    """Every signal: picture, name, rhythm, what to do."""
-    head = ("đèn và còi", "nghĩa là", "người trực làm gì") if language is Language.VI else ("light and sound", "it says", "what you do")
+    """Every signal, under its group's heading."""
     for group in Group:
         yield f"### {heading(group, language)}"
         yield ""
-        yield f"| {' | '.join(head)} |"
-        yield "| --- | --- | --- |"
-        for signal in of_group(group):
-            words = rhythm(PATTERNS[signal], language)
-            picture = f"![{words}](../lights/{signal}.svg)"
-            yield f"| {picture} | **{called(signal, language)}** <br> {words} | {advice(signal).words(language)} |"
-        yield ""
+        yield from _table(of_group(group), language)
+
+
+def not_read(language: Language) -> Iterator[str]:
+    """What somebody sees who is not read or not recorded."""
+    yield from _table([*of_group(Group.AGAIN), Signal.REFUSED], language)
+
+
+def _table(signals: list[Signal], language: Language) -> Iterator[str]:
+    """Signals with picture, name, rhythm, what to do."""
+    head = ("đèn và còi", "nghĩa là", "người trực làm gì") if language is Language.VI else ("light and sound", "it says", "what you do")
+    yield f"| {' | '.join(head)} |"
+    yield "| --- | --- | --- |"
+    for signal in signals:
+        words = rhythm(PATTERNS[signal], language)
+        picture = f"![{words}](../lights/{signal}.svg)"
+        yield f"| {picture} | **{called(signal, language)}** <br> {words} | {advice(signal).words(language)} |"
+    yield ""
 
 
 def _section(signal: Signal, language: Language) -> Iterator[str]:
@@ -119,6 +129,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     **{f"light-{signal}-{language}": partial(_section, signal, language) for signal in PATTERNS for language in Language},
     **{f"box-{language}": partial(box, language) for language in Language},
     **{f"desk-pins-{language}": partial(desk_pins, language) for language in Language},
+    **{f"not-read-{language}": partial(not_read, language) for language in Language},
     "check-example": check_example,
 }
 
