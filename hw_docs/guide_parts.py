@@ -106,7 +106,7 @@ def desk_pins(language: Language) -> Iterator[str]:
 
 def _example() -> list[Finding]:
     return [
-        ok("identity", "cho-coc-leu/cong-1"),
+        fault("identity", "not enrolled", "show it an enrolment ticket while gate-firmware and gate-agent run"),
         note("clock", "not set by a network yet", "wait for the network, or fit a battery clock"),
         ok('camera of lane "in"', "30 frames a second, neither dark nor glaring"),
         fault('reader of lane "out"', "/dev/ttyACM0 is not there", "plug it in, then run this again"),
