@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench crash model chaos codes fuzz format docs deb deb-check install
+.PHONY: help setup run test arm64 lint bench crash model chaos codes fuzz format docs deb deb-check install
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
 .venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare tests/interop/package-lock.json
 	@.ci/prepare
@@ -17,6 +17,9 @@ run: .venv/.ready  ## the whole chain on this machine: people at a gate, a real 
 
 test: .venv/.ready  ## all tests, with real broker, real processes, real pseudo-terminals (ARGS="-k outbox" for some)
 	@$(BIN)/pytest $(ARGS)
+
+arm64:  ## the tests of what runs at a gate in an emulated arm64 Debian; needs root (RELEASE=trixie ARGS="tests/province" for others)
+	@.ci/arm64 $(ARGS)
 
 lint: .venv/.ready  ## style, types, import rules; links, commands and generated parts of the docs
 	@$(BIN)/ruff check .

@@ -12,7 +12,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(ROOT), *(str(ROOT / "tests" / name) for name in ("province", "firmware", "network", "chain", "drivers"))]
+sys.path[:0] = [
+    str(HERE),
+    str(ROOT),
+    *(str(ROOT / "tests" / name) for name in ("province", "firmware", "network", "chain", "drivers", "systemd")),
+]
 
 import approaches  # noqa: E402 - the path above comes first
 import bridge  # noqa: E402 - the same
@@ -27,6 +31,7 @@ import nobody_there  # noqa: E402 - the same
 import picture_drawing  # noqa: E402 - the same
 import recording  # noqa: E402 - the same
 import resident_memory  # noqa: E402 - the same
+import services  # noqa: E402 - the same
 import shared_set  # noqa: E402 - the same
 import start_up  # noqa: E402 - the same
 import two_lanes_latency  # noqa: E402 - the same
@@ -50,6 +55,7 @@ BENCHES = {
     "picture_drawing": picture_drawing.measure,
     "start_up": start_up.measure,
     "resident_memory": resident_memory.measure,
+    "services": services.measure,
 }
 
 

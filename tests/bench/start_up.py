@@ -33,14 +33,18 @@ def _answered_s(config: Path) -> float:
         return time.perf_counter() - started_s
 
 
+def by_package(told: str) -> Counter[str]:
+    """The time of each package's own lines at import, µs, without what it imports of others, from what `python -X importtime` tells."""
+    spent = Counter[str]()
+    for own_us, module in _IMPORT.findall(told):
+        spent[module.partition(".")[0]] += int(own_us)
+    return spent
+
+
 def _imports_us(config: Path) -> Counter[str]:
-    """The time of each package's own lines at import, µs; without what it imports of others."""
     with running(config, "-X", "importtime") as process:
         assert process.stderr is not None
-        spent = Counter[str]()
-        for own_us, module in _IMPORT.findall(process.stderr.read()):  # the gate ends with its one picture
-            spent[module.partition(".")[0]] += int(own_us)
-        return spent
+        return by_package(process.stderr.read())  # the gate ends with its one picture
 
 
 def measure() -> list[Measure]:
