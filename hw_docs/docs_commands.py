@@ -17,7 +17,7 @@ from province.__main__ import PROGRAM as PROVINCE
 
 ROOT = Path(__file__).resolve().parent.parent
 _PROGRAMS = {program.name: program for program in (FIRMWARE, AGENT, PROVINCE)}
-_TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
+_TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n\s*")
 _PLACEHOLDER = re.compile(r"…|\.\.\.|^[A-Z][A-Z0-9_-]*$|^<.*>$")
 _OPERATORS = {"|", "&&", "||", ";", "&"}

@@ -50,18 +50,28 @@ def heading(group: Group, language: Language) -> str:
 
 
 def lights(language: Language) -> Iterator[str]:
-    """Every signal: picture, name, rhythm, what to do."""
-    head = ("đèn và còi", "nghĩa là", "người trực làm gì") if language is Language.VI else ("light and sound", "it says", "what you do")
+    """Every signal, under its group's heading."""
     for group in Group:
         yield f"### {heading(group, language)}"
         yield ""
-        yield f"| {' | '.join(head)} |"
-        yield "| --- | --- | --- |"
-        for signal in of_group(group):
-            words = rhythm(PATTERNS[signal], language)
-            picture = f"![{words}](../lights/{signal}.svg)"
-            yield f"| {picture} | **{called(signal, language)}** <br> {words} | {advice(signal).words(language)} |"
-        yield ""
+        yield from _table(of_group(group), language)
+
+
+def not_read(language: Language) -> Iterator[str]:
+    """What somebody sees who is not read or not recorded."""
+    yield from _table([*of_group(Group.AGAIN), Signal.REFUSED], language)
+
+
+def _table(signals: list[Signal], language: Language) -> Iterator[str]:
+    """Signals with picture, name, rhythm, what to do."""
+    head = ("đèn và còi", "nghĩa là", "người trực làm gì") if language is Language.VI else ("light and sound", "it says", "what you do")
+    yield f"| {' | '.join(head)} |"
+    yield "| --- | --- | --- |"
+    for signal in signals:
+        words = rhythm(PATTERNS[signal], language)
+        picture = f"![{words}](../lights/{signal}.svg)"
+        yield f"| {picture} | **{called(signal, language)}** <br> {words} | {advice(signal).words(language)} |"
+    yield ""
 
 
 def _section(signal: Signal, language: Language) -> Iterator[str]:
@@ -96,7 +106,7 @@ def desk_pins(language: Language) -> Iterator[str]:
 
 def _example() -> list[Finding]:
     return [
-        ok("identity", "cho-coc-leu/cong-1"),
+        fault("identity", "not enrolled", "show it an enrolment ticket while gate-firmware and gate-agent run"),
         note("clock", "not set by a network yet", "wait for the network, or fit a battery clock"),
         ok('camera of lane "in"', "30 frames a second, neither dark nor glaring"),
         fault('reader of lane "out"', "/dev/ttyACM0 is not there", "plug it in, then run this again"),
@@ -119,9 +129,11 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     **{f"light-{signal}-{language}": partial(_section, signal, language) for signal in PATTERNS for language in Language},
     **{f"box-{language}": partial(box, language) for language in Language},
     **{f"desk-pins-{language}": partial(desk_pins, language) for language in Language},
+    **{f"not-read-{language}": partial(not_read, language) for language in Language},
     "check-example": check_example,
 }
 
+ON_THE_CARD = [group for group in Group if group is not Group.INSTALL]
 _CARD_STYLE = """\
 @page { size: A5; margin: 6mm 7mm; }
 * { box-sizing: border-box; }
@@ -175,7 +187,7 @@ def card(language: Language) -> str:
     title, lead, rules, blanks = _CARD_WORDS[language]
     foot = " ".join(f"<b>{escape(what)}</b> {escape(then)}".strip() for what, then in rules) + f"<br>{escape(blanks)}"
     rows: list[str] = []
-    for group in Group:
+    for group in ON_THE_CARD:
         rows += [f'<h2 class="{group}">{escape(heading(group, language))}</h2>', "<table>"]
         for signal in of_group(group):
             picture = light_strip.strip(PATTERNS[signal], rhythm(PATTERNS[signal], language), seconds=False).strip()

@@ -23,18 +23,20 @@ class Language(StrEnum):
 
 
 class Group(StrEnum):
-    """What a signal asks for: the headings of the quick card, in their order."""
+    """What a signal asks for: the headings, in their order; the last is the installer's and not on the keeper's card."""
 
     GO = "go"
     AGAIN = "again"
     KEEPER = "keeper"
     MACHINE = "machine"
+    INSTALL = "install"
 
 
 HEADINGS = {
     Group.GO: ("Cho qua", "Let them pass"),
     Group.AGAIN: ("Mời đưa lại mã", "Ask for the code again"),
     Group.KEEPER: ("Dừng lại: người trực xem", "Stop: you look"),
+    Group.INSTALL: ("Khi lắp máy: máy trả lời tấm vé", "While it is installed: what came of a ticket"),
     Group.MACHINE: ("Khi không có ai: máy thế nào?", "Nobody there: how is the device?"),
 }
 
@@ -93,23 +95,47 @@ ADVICE = {
         "Lượt này CHƯA được ghi. Mời đưa lại; vẫn vậy thì ghi giấy và xem đèn của máy.",
         "This passage was NOT recorded. Ask again; if it stays so, write it on paper and look at the device's light.",
     ),
+    "tested": Advice(
+        Group.AGAIN,
+        "Đang thử máy nên KHÔNG ghi. Kết thúc thử rồi mời đưa lại mã.",
+        "The device is being tested and records nothing. End the test, then ask for the code again.",
+    ),
     "identify": Advice(
+        Group.INSTALL,
+        "Máy đang thử tấm vé, hoặc được hỏi “máy nào đây?”.",
+        "The device is trying a ticket, or was asked “which one are you?”.",
+    ),
+    "joined": Advice(
+        Group.INSTALL, "Máy đã vào tỉnh; nó tự kiểm tra rồi mở cổng.", "It belongs to the province now; it tests itself and opens."
+    ),
+    "ticket-refused": Advice(
+        Group.INSTALL, "Gọi tỉnh, xin vé mới, đưa trong mười phút.", "Call the province for a new ticket, show it within ten minutes."
+    ),
+    "province-not-reached": Advice(
+        Group.INSTALL, "Xem dây mạng, Wi-Fi, SIM; rồi đưa lại vé.", "Look at cable, Wi-Fi, SIM; then show the ticket again."
+    ),
+    "ticket-foreign": Advice(
+        Group.INSTALL,
+        "Không dùng vé này. Hỏi lại người gửi; máy của tỉnh khác thì phải xóa trước.",
+        "Do not use it. Ask who sent it; a device of another province must be reset first.",
+    ),
+    "waiting-for-ticket": Advice(
         Group.MACHINE,
-        "Máy vừa nhận phiếu ghi danh, hoặc được hỏi “máy nào đây?”.",
-        "The device took an enrolment ticket, or was asked “which one are you?”.",
+        "Máy chưa thuộc về tỉnh nào, chưa ghi được. Ghi giấy. Gọi kỹ thuật.",
+        "It belongs to no province and records nobody. Write on paper. Call the technician.",
     ),
     "ready": Advice(Group.MACHINE, "Máy tốt.", "All is well."),
-    "starting": Advice(
-        Group.MACHINE,
-        "Hoặc máy mới đang chờ phiếu ghi danh. Quá 5 phút: gọi kỹ thuật.",
-        "Or a new device that waits for its enrolment ticket. Longer than 5 minutes: call the technician.",
-    ),
+    "starting": Advice(Group.MACHINE, "Chờ 2 phút. Quá 5 phút: gọi kỹ thuật.", "Wait 2 minutes. Longer than 5: call the technician."),
     "attention": Advice(
         Group.MACHINE,
         "Mọi lượt vẫn được ghi. Đóng nắp máy; nếu còn, gọi kỹ thuật trong ngày.",
         "Every passage is still recorded. Close the lid; if the light stays, call the technician the same day.",
     ),
-    "shut": Advice(Group.MACHINE, "Không nhận lượt vào. Lượt ra vẫn ghi.", "Nobody comes in. Whoever goes out is recorded."),
+    "shut": Advice(
+        Group.MACHINE,
+        "Không nhận lượt vào; lượt ra vẫn ghi. Cũng báo vậy khi đang thử máy.",
+        "Nobody comes in; whoever goes out is recorded. Also while it is tested.",
+    ),
     "fault": Advice(
         Group.MACHINE,
         "Ghi giấy. Xem lại dây đầu đọc, camera; chờ 1 phút, rồi gọi kỹ thuật.",
@@ -131,6 +157,7 @@ ADVICE = {
 TROUBLE = {
     "closed": ("Tối hẳn", "Dark"),
     "starting": ("Vàng chớp đều", "Amber, even"),
+    "waiting-for-ticket": ("Vàng chớp ba cái rồi nghỉ", "Amber, three and a pause"),
     "attention": ("Xanh chớp, rồi vàng chớp", "Green wink, then amber wink"),
     "shut": ("Đỏ và vàng cùng sáng", "Red and amber together"),
     "fault": ("Đỏ chớp nhanh", "Red, quick"),
@@ -212,12 +239,29 @@ def rhythm(pattern: Pattern, language: Language) -> str:
         )
         for lamps, steps in groupby(pattern.steps, lambda step: step.lamps)
     ]
-    words = lit[0][0] if pattern.is_state and len(lit) == 1 else " – ".join(f"{name} {_seconds(ms, language)}" for name, ms in lit)
+    words = lit[0][0] if pattern.is_state and len(lit) == 1 else _told([f"{name} {_seconds(ms, language)}" for name, ms in lit])
     if pattern.is_state:
         return words + ((", sáng liên tục", ", steady")[place] if len(lit) == 1 else (", lặp lại", ", again and again")[place])
     words = f"({words}) × {pattern.repeats}" if pattern.repeats > 1 else words
     beeps = sum(step.sound for step in pattern.steps) * pattern.repeats
     return f"{words}; {beeps} " + ("tiếng bíp" if language is Language.VI else f"beep{'' if beeps == 1 else 's'}")
+
+
+def _told(steps: list[str]) -> str:
+    """Steps in their order, a pair that comes again at once with how often.
+
+    Example:
+        >>> _told(["red", "dark", "red", "dark", "green"])
+        '(red – dark) × 2 – green'
+    """
+    told: list[str] = []
+    while steps:
+        pair, times = steps[:2], 1
+        while len(pair) == 2 and steps[2 * times : 2 * times + 2] == pair:
+            times += 1
+        told.append(f"({' – '.join(pair)}) × {times}" if times > 1 else steps[0])
+        steps = steps[2 * times :] if times > 1 else steps[1:]
+    return " – ".join(told)
 
 
 def _seconds(ms: int, language: Language) -> str:

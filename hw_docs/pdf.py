@@ -18,7 +18,7 @@ from markdown_it.token import Token
 FOLDER = Path(__file__).resolve().parent
 OUT = FOLDER.parent / "dist" / "docs"
 # The chapters of the guide, in the order of the book.
-CHAPTERS = ("keeper", "lights", "trouble", "install", "service")
+CHAPTERS = ("keeper", "lights", "trouble", "station", "install", "service")
 _TITLES = {
     Language.VI: ("Sổ tay hiện trường", "Máy đọc mã QR cá nhân ở chợ, trên xe buýt, tại cơ quan", "Nội dung"),
     Language.EN: ("Field guide", "The reader of personal QR codes at a market, on a bus, in an office", "Contents"),
