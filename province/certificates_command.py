@@ -23,6 +23,7 @@ _WHAT = {
     Role.COLLECTOR: "TLS of `collect` at the broker",
     Role.SECOND_COLLECTOR: "the same of `collect --number 2`",
     Role.REGISTRAR: "TLS of `admit` at the broker",
+    Role.FLEET: "TLS of `watch` at the broker",
     Role.DOOR: "TLS of the door of `admit`",
     Role.REVOCATIONS: "the list of revoked certificates",
     Role.KEYRING: "signs keyrings",

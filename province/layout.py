@@ -15,6 +15,7 @@ FORMAT = "gate-scanner-province/1"
 COLLECTOR = "province/collector"
 COLLECTORS = (COLLECTOR, "province/collector-2")
 REGISTRAR = "province/registrar"  # the same of `gate-province admit`
+FLEET = "province/fleet"  # the same of `gate-province watch`
 DOOR_PORT = 8884
 
 
@@ -126,6 +127,21 @@ class Layout:
     def registrar(self) -> Path:
         """The registrar's key and certificate at the broker."""
         return self.root / "registrar"
+
+    @property
+    def fleet(self) -> Path:
+        """The key and certificate at the broker of whoever watches the fleet."""
+        return self.root / "fleet"
+
+    @property
+    def fleet_store(self) -> Path:
+        """How the fleet is and was in the last day, and its alerts."""
+        return self.root / "fleet.sqlite"
+
+    @property
+    def fleet_lock(self) -> Path:
+        """Held by whoever watches the fleet."""
+        return self.root / "fleet.lock"
 
     @property
     def door(self) -> Path:
