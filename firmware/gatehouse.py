@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ from firmware.place import WatchedPlace
 from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
 from firmware.setting_up import SettingUp
+from firmware.shown_orders import ShownOrders
 from firmware.sources import Source
 from firmware.supervised import stop_all
 from firmware.surroundings import Surroundings
@@ -46,6 +48,7 @@ _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
 _MB = 1_000_000
+_PROCESS = secrets.token_hex(8)  # in the counters: whoever ordered a restart sees that it has happened
 
 
 def open_recorder(
@@ -87,6 +90,9 @@ def open_recorder(
 class Gatehouse:
     """The running gate.
 
+    Attributes:
+        restarts: somebody has ordered that this process ends and another begins.
+
     Args:
         settings: the configuration.
         identity: who we are.
@@ -108,7 +114,8 @@ class Gatehouse:
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports = Inbox()
-        self._identify, self._in_vain = threading.Event(), threading.Event()
+        self._orders = ShownOrders()
+        self.restarts = False
         self._setting_up = SettingUp()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
         self._gate_state = GateState(settings.device.state)
@@ -204,14 +211,15 @@ class Gatehouse:
 
     def _set_up(self) -> None:
         log.warning("the set-up button was pressed: for ten minutes this gate obeys an enrolment ticket")
+        self._begin_to_set_up()
+
+    def _begin_to_set_up(self) -> None:
         self._setting_up.begin()
-        self._identify.set()
+        self._orders.show(Signal.IDENTIFY)
 
     def _show_orders(self) -> None:
-        for order, signal in ((self._identify, Signal.IDENTIFY), (self._in_vain, Signal.REFUSED)):
-            if order.is_set():
-                order.clear()
-                self._feedback.everywhere(signal)
+        for signal in self._orders.due():
+            self._feedback.everywhere(signal)
 
     def _each_second(self) -> None:
         for source in self._sources:
@@ -220,6 +228,7 @@ class Gatehouse:
         if (untried := self._setting_up.untried()) is not None:
             self._control.tell(ticket_message(untried))
         self._control.tell(self._counters())
+        self._orders.next_second(gate_is_closed=self._gate_state.closed)
         if self._place.is_left():
             log.warning("this gate was moved: it closes, and opens at its new place")
             self._moved = True
@@ -232,7 +241,10 @@ class Gatehouse:
 
         Each is done whatever the one before stumbled over.
         """
-        ended = ((self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self._stopping.is_set(), "stop"))
+        ended = (
+            (self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self.restarts, "restart"),
+            (self._stopping.is_set(), "stop"),
+        )  # fmt: skip
         reason = next((reason for so, reason in ended if so), "sources-ended")
         with ExitStack() as last_first:
             last_first.callback(stop_all, [source.kept for source in self._sources], _JOIN_S)
@@ -278,7 +290,7 @@ class Gatehouse:
         counters = self._consumer.counters()
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
-        return counters
+        return counters | {"process": _PROCESS}
 
     def _status(self) -> str:
         counters = self._consumer.counters()
@@ -292,9 +304,8 @@ class Gatehouse:
         match request["type"]:
             case "counters":
                 return self._counters()
-            case "identify":
-                self._identify.set()
-                return {"type": "done"}
+            case "identify" | "test-pattern" | "setup" | "restart" as wanted:
+                return self._order(wanted)
             case "close" | "open" as wanted:
                 return self._close_gate(closed=wanted == "close")
             case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
@@ -302,10 +313,27 @@ class Gatehouse:
             case str(word) if word == TICKET_TRIED:
                 joined = request.get("joined") is True
                 if self._setting_up.tried(request.get("text"), joined=joined) and not joined:
-                    self._in_vain.set()
+                    self._orders.show(Signal.REFUSED)
                 return None
             case _:
                 return {"type": "refused", "why": "not a request this firmware knows"}
+
+    def _order(self, wanted: str) -> Mapping[str, Any]:
+        match wanted:
+            case "identify":
+                self._orders.show(Signal.IDENTIFY)
+            case "test-pattern" if not self._gate_state.closed:
+                return {"type": "refused", "why": "it shows green to whoever comes: close the gate first"}
+            case "test-pattern":
+                self._orders.begin_pattern()
+            case "setup":
+                log.warning("set up by command: for ten minutes this gate obeys an enrolment ticket")
+                self._begin_to_set_up()
+            case "restart":
+                log.warning("a restart was ordered: the gate closes, and this process ends")
+                self.restarts = True
+                self._stopping.set()
+        return {"type": "done"}
 
     def _order_trip(self, order: TripOrder) -> Mapping[str, Any]:
         if not self._happenings.has_trips:
