@@ -7,7 +7,7 @@ import pwd
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
-from province.layout import COLLECTORS, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS, OPERATOR, REGISTRAR, Layout, Settings
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
@@ -25,6 +25,10 @@ def rules() -> str:
         f"user {REGISTRAR}",
         f"topic read {topics.ALL_CERTIFICATE_REQUESTS}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.CERTIFICATE_ISSUED}",
+        "",
+        f"user {OPERATOR}",
+        *(f"topic read {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_READS),
+        *(f"topic write {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_WRITES),
         "",
     ]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.topics import Leaf
 
 DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
-MEMBERS = (*DEVICES, "province/collector", "province/registrar")
+MEMBERS = (*DEVICES, "province/collector", "province/registrar", "province/operator")
 STRANGERS = ("bus-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
 ROLES = (*MEMBERS, *STRANGERS)
 KEYRING = "gate/v1/province/keyring"
@@ -23,6 +23,7 @@ EVERY = (
 )
 # design.md "MQTT", leaf by leaf
 DEVICE_WRITES = ("entries", "status", "telemetry", "results", "config/reported", "certificate/request")
+COMMANDER_READS = ("results", "config/reported")
 DEVICE_READS = ("receipts", "commands", "config/desired", "certificate/issued")
 
 
@@ -34,6 +35,8 @@ def may_write(role: str) -> set[str]:
         return {f"gate/v1/{device}/receipts" for device in DEVICES} | {KEYRING}
     if role == "province/registrar":
         return {f"gate/v1/{device}/certificate/issued" for device in DEVICES}
+    if role == "province/operator":
+        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("commands", "config/desired")}
     return set()
 
 
@@ -45,4 +48,6 @@ def may_read(role: str) -> set[str]:
         return {f"gate/v1/{device}/entries" for device in DEVICES} | {KEYRING}
     if role == "province/registrar":
         return {f"gate/v1/{device}/certificate/request" for device in DEVICES} | {KEYRING}
+    if role == "province/operator":
+        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in COMMANDER_READS} | {KEYRING}
     return {KEYRING}
