@@ -39,8 +39,10 @@ class Leaf(StrEnum):
 
 
 DEVICE_WRITES = (Leaf.ENTRIES, Leaf.STATUS, Leaf.TELEMETRY, Leaf.RESULTS, Leaf.CONFIG_REPORTED, Leaf.CERTIFICATE_REQUEST)
-OPERATOR_READS = (Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisation
+VIEWER_READS = (Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisation
 DEVICE_READS = (Leaf.RECEIPTS, Leaf.COMMANDS, Leaf.CONFIG_DESIRED, Leaf.CERTIFICATE_ISSUED)
+COMMANDER_READS = (Leaf.RESULTS, Leaf.CONFIG_REPORTED)  # of every device
+COMMANDER_WRITES = (Leaf.COMMANDS, Leaf.CONFIG_DESIRED)
 
 
 def is_name(text: str) -> bool:

@@ -112,7 +112,7 @@ def document() -> dict[str, Any]:
             "title": "gate-scanner over MQTT",
             "version": "1.0.0",
             "description": "Made by `make docs` from the code. MQTT 3.1.1 or 5 over mutual TLS; user name and client id are the "
-            "certificate's common name, `org/device`. Operations are the device's; an operator's certificate, named after its org alone, "
+            "certificate's common name, `org/device`. Operations are the device's; a viewer's certificate, named after its org alone, "
             "may receive status, telemetry and home-assistant of its own devices. How the signed messages are made: protocol.md.",
             "license": {"name": "Apache-2.0"},
         },

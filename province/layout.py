@@ -15,6 +15,7 @@ FORMAT = "gate-scanner-province/1"
 COLLECTOR = "province/collector"
 COLLECTORS = (COLLECTOR, "province/collector-2")
 REGISTRAR = "province/registrar"  # the same of `gate-province admit`
+OPERATOR = "province/operator"  # the same of `gate-province command` and `config`
 FLEET = "province/fleet"  # the same of `gate-province watch`
 DOOR_PORT = 8884
 
@@ -127,6 +128,21 @@ class Layout:
     def registrar(self) -> Path:
         """The registrar's key and certificate at the broker."""
         return self.root / "registrar"
+
+    @property
+    def operator(self) -> Path:
+        """The operator's key and certificate at the broker."""
+        return self.root / "operator"
+
+    @property
+    def commands(self) -> Path:
+        """The issuer's counter, and what was sent last to each scanner: its command and its configuration."""
+        return self.root / "commands"
+
+    @property
+    def commands_lock(self) -> Path:
+        """Held by whoever sends commands: the broker knows one operator."""
+        return self.root / "commands.lock"
 
     @property
     def fleet(self) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from edge_agent.topics import Leaf
 
 DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
-OPERATORS = ("bus-co", "market-co")
-MEMBERS = (*DEVICES, *OPERATORS, "province/collector", "province/registrar", "province/fleet")
+VIEWERS = ("bus-co", "market-co")
+MEMBERS = (*DEVICES, *VIEWERS, "province/collector", "province/registrar", "province/operator", "province/fleet")
 STRANGERS = ("other-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
 ROLES = (*MEMBERS, *STRANGERS)
 KEYRING = "gate/v1/province/keyring"
@@ -25,6 +25,7 @@ EVERY = (
 )
 # design.md "MQTT", leaf by leaf
 DEVICE_WRITES = ("entries", "status", "telemetry", "results", "config/reported", "certificate/request")
+COMMANDER_READS = ("results", "config/reported")
 DEVICE_READS = ("receipts", "commands", "config/desired", "certificate/issued")
 
 
@@ -37,21 +38,25 @@ def may_write(role: str) -> set[str]:
     if role == "province/registrar":
         return {f"gate/v1/{device}/certificate/issued" for device in DEVICES}
     if role == "province/fleet":
-        return {f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in OPERATORS}
+        return {f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in VIEWERS}
+    if role == "province/operator":
+        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("commands", "config/desired")}
     return set()
+
+
+_READS = {
+    "province/collector": ("entries",),
+    "province/registrar": ("certificate/request",),
+    "province/operator": COMMANDER_READS,
+    "province/fleet": ("status", "telemetry"),
+}
 
 
 def may_read(role: str) -> set[str]:
     """Which of `EVERY` a role may read; the keyring is for everybody whom the broker lets in."""
     if role in DEVICES:
         return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_READS} | {KEYRING}
-    if role == "province/collector":
-        return {f"gate/v1/{device}/entries" for device in DEVICES} | {KEYRING}
-    if role == "province/registrar":
-        return {f"gate/v1/{device}/certificate/request" for device in DEVICES} | {KEYRING}
-    if role == "province/fleet":
-        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("status", "telemetry")} | {KEYRING}
-    if role in OPERATORS:
+    if role in VIEWERS:
         own = {f"gate/v1/{device}/{leaf}" for device in DEVICES if device.startswith(f"{role}/") for leaf in ("status", "telemetry")}
         return own | {f"gate/v1/{role}/homeassistant/device/scanner-1/config", KEYRING}
-    return {KEYRING}
+    return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in _READS.get(role, ())} | {KEYRING}

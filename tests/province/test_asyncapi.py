@@ -57,7 +57,7 @@ def test_every_topic_is_there_and_every_reference_leads_somewhere() -> None:
 @pytest.mark.parametrize("action, rule", [("send", "write"), ("receive", "read")])
 def test_what_a_device_does_is_what_the_broker_lets_it(action: str, rule: str) -> None:
     told = {address(each["channel"]["$ref"].rpartition("/")[2]) for each in DOCUMENT["operations"].values() if each["action"] == action}
-    devices = broker_config.rules().split("# An operator's")[0]
+    devices = broker_config.rules().split("# A viewer's")[0]
     allowed = set(re.findall(rf"^pattern {rule} (\S+)", devices, re.MULTILINE))
     assert {one.replace("{org}/{device}", "%u") for one in told} == allowed
 
