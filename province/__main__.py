@@ -21,6 +21,7 @@ _COMMANDS = {
     "command": "have scanners do something, and hear what became of it",
     "collect": "receive entries, register them, send receipts",
     "watch": "take the scanners' health, raise alerts",
+    "viewer": "let an organisation's own tools read its scanners' health",
     "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",
     "find": "count where and when one identifier passed",
