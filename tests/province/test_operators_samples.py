@@ -16,7 +16,7 @@ from edge_agent.topics import Leaf, discovery_prefix, parse
 from province.layout import Layout
 
 OPERATORS = Path(__file__).parents[2] / "hw_docs/operators"
-_TYPES = {"int": int, "float": (int, float), "string": str, "boolean": bool}
+_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "string": str, "boolean": bool}
 
 
 @pytest.fixture
