@@ -21,7 +21,7 @@ from edge_agent.command_store import CommandStore
 from edge_agent.executors import Executor, Job, Marks
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 
 LOG, NONCE = bytes(range(16)), bytes(range(16, 32))
 NOW_MS = FROM_MS + 1_000_000
@@ -74,7 +74,7 @@ class Firmware:
         self._server = ControlServer(runtime, self._answer)
         self._server.start()
 
-    def _answer(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def _answer(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any]:
         word = str(request["type"])
         if word == "counters":
             return {"type": "counters", "process": self.process}
