@@ -116,7 +116,10 @@ class Pages:
 
     def _fits(self, stored: StoredPin, typed: str) -> bool:
         with self._hashing:
-            return stored.fits(typed)
+            try:
+                return stored.fits(typed)
+            finally:
+                pin.give_memory_back()
 
     async def _leave(self, request: Request) -> Response:
         session = self._session(request)
