@@ -116,10 +116,7 @@ class Pages:
 
     def _fits(self, stored: StoredPin, typed: str) -> bool:
         with self._hashing:
-            try:
-                return stored.fits(typed)
-            finally:
-                pin.give_memory_back()
+            return stored.fits(typed)
 
     async def _leave(self, request: Request) -> Response:
         session = self._session(request)
