@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench crash model chaos codes fuzz format docs deb deb-check install
+.PHONY: help setup run test lint bench crash model chaos codes fuzz format docs screens deb deb-check install
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -51,6 +51,10 @@ format: .venv/.ready  ## put the code into the house's form
 
 docs: .venv/.ready  ## write the generated parts of the docs anew
 	@$(BIN)/python hw_docs/generate.py
+
+screens: .venv/.ready  ## the pictures of the station page, in both languages; needs Chromium
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[browser]'
+	@$(BIN)/python tests/edge_agent/station_screens.py
 
 deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 	@debian/build $(ARGS)
