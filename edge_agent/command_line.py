@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from edge_agent import logs
+
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 _FAILED = 1
@@ -81,7 +83,7 @@ def _load(program: Program, name: str) -> Command:
 
 
 def guarded(work: Callable[[], int], program: str) -> int:
-    """Runs a command and returns its exit code.
+    """Runs a command and returns its exit code; what it logs, and whatever nobody catches, is told as `edge_agent.logs` says.
 
     A missing standard stream is opened on nothing first, so that no file of ours gets its number. A locale without Vietnamese letters
     shows their code points instead of failing.
@@ -97,6 +99,7 @@ def guarded(work: Callable[[], int], program: str) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    logs.configure(quiet=True)
     try:
         exit_code = work()
         sys.stdout.flush()

@@ -12,22 +12,26 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from edge_agent import identity as identities
-from edge_agent import join, resetting
+from edge_agent import join, logs, resetting
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
 from edge_agent.ending import stop_when_asked
+from edge_agent.firmware_word import FirmwareWord
 from edge_agent.intake import Intake
+from edge_agent.mounts import memory_under
 from edge_agent.notify import Beat, of_this_process
+from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
+from edge_agent.reporting import Reporter
 from edge_agent.settings import Settings
 from edge_agent.trusted_time import ToldClock, trusted_ms
-from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
+from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, farewell
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
 log = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ def _move(text: str, state: Path) -> Tried:
     return Tried.JOINED
 
 
-def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, told: ToldClock) -> None:
+def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, heard: Callable[[Mapping[str, Any]], None]) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
     while not (stopping.is_set() or moved):
@@ -56,7 +60,7 @@ def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.
             try:
                 work.put(Recorded())
                 for message in client.messages():
-                    told.heard(message)
+                    heard(message)
                     if message["type"] == "passage":
                         work.put(Recorded())
                     elif (text := scanned_ticket(message)) is not None:
@@ -162,25 +166,36 @@ def _carry(
     keeper.use(link)
     told = ToldClock()
     clock = partial(trusted_ms, always=settings.device.clock == "system", told=told.is_set)
+    word = FirmwareWord()
+    around = Surroundings(word, partial(clock, 0), lambda: uplink.counters)
+    reporter = Reporter(identity.name, OwnHealth(identity, settings, around), link.publish, settings.agent.telemetry_s)
+
+    def heard(message: Mapping[str, Any]) -> None:
+        told.heard(message)
+        if word.heard(message):
+            reporter.look_now()
 
     def changed() -> None:
         status.write(uplink)
+        reporter.connection(uplink.connected)
         beat.notifier.status(f"connected to the broker of {identity.endpoint.host}" if uplink.connected else "not connected; entries wait")
 
     uplink = Uplink(identity, settings.agent, state, work, link.publish, changed, clock, keeper)
     uplink.use(link)
-    listening = settings.device.runtime, state, work, stopping, told
+    listening = settings.device.runtime, state, work, stopping, heard
     threading.Thread(target=_listen, args=listening, name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()
+    reporter.start()
     beat.notifier.ready("not connected yet; entries wait")
     try:
         uplink.run(beat)
     finally:
         keeper.stop()
+        reporter.stop()
         if uplink.connected:
-            link.publish_and_wait(status_message(identity, "offline"), _GOODBYE_S)
+            link.publish_and_wait(farewell(identity, "stopped"), _GOODBYE_S)
         link.stop()
 
 
@@ -198,13 +213,17 @@ def run(args: argparse.Namespace) -> int:
         0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
         2 for a configuration error or a damaged identity.
     """
-    if args.verbose:
-        logging.getLogger().setLevel(logging.DEBUG)
+    logs.configure(verbose=args.verbose)
     try:
         settings = settings_of.load(args.config)
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
+    if memory := "" if settings.device.memory else memory_under(settings.device.state):
+        log.error(
+            "%s lies in memory (%s): keys made there are lost at power-off. Have its partition mounted", settings.device.state, memory
+        )
+        return 1
     try:
         make_folder(settings.device.state)
         lock = ProcessLock(settings.device.state / "agent.lock", "gate-agent")

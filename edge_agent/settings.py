@@ -43,6 +43,11 @@ class DeviceSettings:
         "auto",
         choices=("auto", "system"),
     )
+    memory: bool = setting(
+        "the state folder may lie in memory, where all that was recorded is lost at power-off: for demonstrations and tests. "
+        "Otherwise such a gate stays shut",
+        False,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,15 @@ class AgentSettings:
         "an entry without a receipt for so long is sent again; doubles up to ten minutes", 20.0, least=0.5, most=600
     )
     keepalive_s: int = setting("the broker and this device miss each other within one and a half times this", 30, least=5, most=3600)
+    telemetry_s: float = setting(
+        "the device's health is told so often when nothing changes, and within 5 seconds when something does; about 1.5 kB each time",
+        30.0,
+        least=5,
+        most=3600,
+    )
+    prometheus_port: int = setting(
+        "the same health for Prometheus at http://127.0.0.1:PORT/metrics, on this device alone; 0: not at all", 0, least=0, most=65535
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from edge_agent.entry import Clock, Kind
 from edge_agent.keyring import day_of
 from edge_agent.settings import Settings
 from edge_agent.station_words import Verdict, WhyRefused, declared_message
+from edge_agent.trouble import where
 from firmware.aim import Advice
 from firmware.allowance import Facts
 from firmware.attendant import Attendant
@@ -40,7 +41,6 @@ from firmware.recording import Recording
 from firmware.said_once import SaidOnce
 from firmware.setting_up import SettingUp
 from firmware.time_sense import TimeSense
-from firmware.trouble import where
 from firmware.watched_trust_list import WatchedTrustList
 
 log = logging.getLogger(__name__)

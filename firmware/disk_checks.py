@@ -8,9 +8,9 @@ import statistics
 import tempfile
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.mounts import MOUNTS, Mount, memory_under, mount_of
 from edge_agent.outbox import FILE_NAME, OutboxError, Spot
 from edge_agent.recorder import Recorder
 from edge_agent.settings import OutboxSettings
@@ -20,53 +20,12 @@ _MB = 1_000_000
 _COMMITS = 9
 _SLOW_MS = 500.0  # a person waits for the green light while this runs
 _ENTRY_BYTES = 2048
-_MOUNTS = Path("/proc/self/mountinfo")
 _SYS = Path("/sys")
-_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 _WORN_TENTHS = 9  # eMMC tells its life in tenths used (JEDEC eMMC 5.0, EXT_CSD 268 and 269)
 _RESERVE_NORMAL = 1  # PRE_EOL_INFO (EXT_CSD 267): 2 means that 80 % of the spare blocks are used
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """The filesystem a folder lies on.
-
-    Attributes:
-        kind: as the kernel calls it, for example `ext4`.
-        device: its block device as `major:minor`.
-        read_only: the kernel writes nothing there, by wish or after an error.
-    """
-
-    kind: str
-    device: str
-    read_only: bool
-
-
-def mount_of(folder: Path, mountinfo: Path = _MOUNTS) -> Mount:
-    """Finds a folder's filesystem in the kernel's list (proc(5), `/proc/[pid]/mountinfo`).
-
-    Raises:
-        OSError: the folder or the list cannot be read.
-    """
-    real, found, best = folder.resolve(strict=True), Mount("unknown", "0:0", read_only=False), -1
-    for line in mountinfo.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        before, _, after = line.partition(" - ")
-        _number, _parent, device, _root, place, options, *_tags = before.split(" ")
-        kind, _source, inner, *_ = [*after.split(" "), "", ""]
-        point = Path(_unescaped(place))
-        if (real == point or point in real.parents) and len(point.parts) >= best:  # of two on one place the later covers the earlier
-            best = len(point.parts)
-            found = Mount(kind, device, "ro" in options.split(",") or "ro" in inner.split(","))
-    return found
-
-
-def _unescaped(place: str) -> str:
-    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        place = place.replace(code, char)
-    return place
-
-
-def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = _MOUNTS, sys: Path = _SYS) -> Finding:
+def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = MOUNTS, sys: Path = _SYS) -> Finding:
     """Whether what is written to the state folder stays, and whether there is room for entries."""
     part = "disk"
     try:
@@ -77,7 +36,7 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = _MOUNTS, s
         return fault(part, f"{state} is not a folder", "correct device.state")
     free_mb = disk.f_bavail * disk.f_frsize // _MB
     detail = f"{mount.kind}, {free_mb} MB free"
-    if (why := _useless(mount, free_mb, outbox)) is not None:
+    if (why := _useless(mount, free_mb, outbox, memory_under(state, mountinfo))) is not None:
         return fault(part, f"{detail}{why[0]}", why[1])
     if worn := _wear(sys, mount):
         return note(part, f"{detail}; {worn}", "plan to change the card, with everything sent first: `gate-agent status` tells")
@@ -86,9 +45,10 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = _MOUNTS, s
     return ok(part, detail)
 
 
-def _useless(mount: Mount, free_mb: int, outbox: OutboxSettings) -> tuple[str, str] | None:
-    if mount.kind in _IN_MEMORY:
-        return ": in memory, everything recorded is lost at power-off", "put device.state on a real disk"
+def _useless(mount: Mount, free_mb: int, outbox: OutboxSettings, memory: str) -> tuple[str, str] | None:
+    if memory:
+        why = f": in memory ({memory}), everything recorded is lost at power-off, so the gate stays shut"
+        return why, "have its partition mounted (`systemctl status state.mount` on a card of ours), or put device.state on a disk"
     if mount.read_only:
         return ": mounted read-only", "if nobody meant it so, the card failed: look at `dmesg`, change the card"
     if free_mb <= outbox.keep_free_mb:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drivers.errors import DriverError
+from drivers.indicator import Signal
 from edge_agent import identity as identities
 from edge_agent import logs, resetting
 from edge_agent import settings as settings_of
@@ -16,6 +17,7 @@ from edge_agent.disk import make_folder
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.ending import stop_when_asked
 from edge_agent.identity import Identity
+from edge_agent.mounts import memory_under
 from edge_agent.notify import of_this_process
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
@@ -27,11 +29,13 @@ from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
 _SELF_TEST_S = 120.0
+_SHUT_S = 30.0  # less than a service may take to start
 _NOBODY = (identities.NotEnrolled, identities.BadIdentity)
 _EPILOG = """\
 examples:
   gate-firmware run                              with /etc/gate-scanner/gate.toml
   gate-firmware run --config gate.toml           with another configuration
+  GATE_LOG=json gate-firmware run                its log as JSON, an object a line; gate-agent the same
 """
 
 
@@ -70,8 +74,38 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
         identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
 
 
+def _stay_shut(settings: Settings, memory: str) -> int:
+    """Shows a fault for a while: what this gate would record is not kept, and whoever sees green is recorded."""
+    from firmware.feedback import Feedback  # noqa: PLC0415 - the drivers load only where a gate opens, or must say that it does not
+
+    log.error(
+        "%s lies in memory (%s): a passage recorded there is lost at power-off, so the gate stays shut. Have its partition mounted, or set "
+        "device.state to a folder on a disk",
+        settings.device.state,
+        memory,
+    )
+    stopping, notifier = threading.Event(), of_this_process()
+    stop_when_asked(stopping.set)
+    notifier.status("closed: the state folder lies in memory")
+    try:
+        feedback = Feedback(settings.gate, settings.lanes)
+    except DriverError as error:
+        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
+        return 1
+    try:
+        feedback.everywhere(Signal.FAULT)
+        stopping.wait(_SHUT_S)  # a start anew sees what has been mounted since: a service has mounts of its own
+    finally:
+        feedback.close()
+    return 1
+
+
 def run(args: argparse.Namespace) -> int:
-    """Runs the gate; 0 after a stop, 1 when a device, the disk or the token with the key refuses, 2 for a configuration error."""
+    """Runs the gate.
+
+    Returns:
+        0 after a stop, 1 when a device, the disk or the token with the key refuses, or nothing would be kept; 2 for a configuration error.
+    """
     logs.configure(verbose=args.verbose)
     try:
         settings = load_settings(args.config)
@@ -79,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
+    if memory := "" if settings.device.memory else memory_under(settings.device.state):
+        return _stay_shut(settings, memory)
     try:
         make_runtime(settings.device.runtime)
         make_folder(settings.device.state)

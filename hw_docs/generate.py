@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import re
 import runpy
@@ -29,7 +30,7 @@ import printable
 from drivers import schemes
 from drivers.patterns import PATTERNS, Lamp
 from drivers.urls import Scheme
-from edge_agent import settings
+from edge_agent import settings, telemetry
 from firmware import declaration
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +200,13 @@ def pictures() -> Iterator[tuple[Path, str]]:
     yield from guide_path.pictures()
 
 
+def schemas() -> Iterator[tuple[Path, str]]:
+    """The JSON Schema of each message for operators, with what it should be."""
+    for kind in (telemetry.Telemetry, telemetry.Status):
+        text = json.dumps(telemetry.schema(kind), indent=2, ensure_ascii=False) + "\n"
+        yield ROOT / "hw_docs" / "schemas" / f"{kind.__name__.lower()}.v{telemetry.VERSION}.json", text
+
+
 def main() -> int:
     """Renews or checks every page; 1 when something is stale or broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -208,6 +216,7 @@ def main() -> int:
     problems += [*guide_words.problems(), *guide_parts.leftovers()]
     for page, new in [
         *pictures(),
+        *schemas(),
         *printable.pages(),
         *guide_parts.cards(),
         *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents()),

@@ -58,7 +58,8 @@ def _end_as_with_ctrl_c(_number: int, _frame: object) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the demonstration; 0 when everyone shown got a green light and is in the register once, 1 otherwise."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal too must leave no process and no key behind
+    # A closed terminal too must leave no process and no key behind; a shell's background jobs begin with Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end_as_with_ctrl_c)
     if args.keep is None:
         with tempfile.TemporaryDirectory(prefix="gate-demo-") as folder:

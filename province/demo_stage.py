@@ -34,6 +34,7 @@ _GATE_TOML = """\
 state = "{root}/device"
 runtime = "{root}/run"
 clock = "system"
+memory = true
 
 [gate]
 indicator = "console:?colour={colour}"

@@ -10,7 +10,7 @@ from edge_agent import identity
 from edge_agent.control import NOT_ENROLLED
 from edge_agent.settings import Settings
 from edge_agent.station.words import Words
-from edge_agent.status_command import look_at_outbox, running_agent
+from edge_agent.status_command import agent_of, outbox_of
 
 _FULL_PERCENT = 80
 
@@ -39,7 +39,7 @@ def look(settings: Settings) -> Looked:
         device = str(identity.enrolled_as(settings.device.state) or "")
     except (identity.BadIdentity, OSError):
         device = ""
-    return Looked(device, look_at_outbox(settings.device.state), running_agent(settings.device.runtime))
+    return Looked(device, outbox_of(settings.device.state), agent_of(settings.device.runtime))
 
 
 def items(words: Words, looked: Looked, counters: Mapping[str, Any] | None) -> list[Item]:

@@ -37,6 +37,7 @@ _GATE_TOML = """\
 state = "{state}"
 runtime = "{runtime}"
 clock = "system"
+memory = true
 
 [gate]
 indicator = "console:?colour=never"

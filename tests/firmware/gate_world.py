@@ -294,7 +294,7 @@ def gate_toml(
     enrolled: Enrolled, *lanes: Mapping[str, str], gate: str = 'indicator = "console:?colour=never"\nheld_s = 0.5', more: str = ""
 ) -> Path:
     """A configuration file of this device."""
-    text = f'[device]\nstate = "{enrolled.state}"\nruntime = "{enrolled.runtime}"\nclock = "system"\n'
+    text = f'[device]\nstate = "{enrolled.state}"\nruntime = "{enrolled.runtime}"\nclock = "system"\nmemory = true\n'
     text += f"[gate]\n{gate}\n[outbox]\nkeep_free_mb = 0\n"
     for lane in lanes:
         text += "[[lane]]\n" + "".join(f'{key} = "{value}"\n' for key, value in lane.items())

@@ -122,6 +122,24 @@ def test_on_a_full_disk_it_says_so_and_opens_when_there_is_room(
         assert gate.stop() == 0
 
 
+def test_with_its_state_in_memory_it_shows_a_fault_and_records_nobody(
+    tmp_path: Path, reader: Reader, manager: Manager, opened: list[Gate]
+) -> None:
+    with small_disk(tmp_path / "memory", "4m"):
+        enrolled = Enrolled(tmp_path / "memory" / "state", tmp_path / "run")
+        config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+        config.write_text(config.read_text("utf-8").replace("memory = true\n", ""), encoding="utf-8")
+        before = sorted(enrolled.state.rglob("*"))
+        opened.append(gate := Gate(config, env=manager.environment, first=True))
+        gate.out.wait_for("fault")
+        gate.err.wait_for(f"{enrolled.state} lies in memory (tmpfs)")
+        manager.wait_for_first("STATUS=closed: the state folder lies in memory")
+        gate.process.terminate()
+        assert gate.process.wait(20) == 1
+        assert not manager.count("READY=1")
+        assert sorted(enrolled.state.rglob("*")) == before
+
+
 @pytest.mark.parametrize("spoilt", ["[gate\nindicator = ", '[[lane]]\nname = "in"\ndirection = "up"\nreader = "serial:"\n'])
 def test_with_a_corrupt_configuration_it_says_what_is_wrong_and_a_restart_takes_the_mended_one(
     enrolled: Enrolled, reader: Reader, manager: Manager, opened: list[Gate], spoilt: str

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.mounts import mount_of
 from edge_agent.settings import OutboxSettings
-from firmware.disk_checks import check_commit, check_disk, mount_of
+from firmware.disk_checks import check_commit, check_disk
 from firmware.verdict import Finding, Verdict
 
 SMALL = OutboxSettings(keep_free_mb=0)
@@ -72,6 +73,16 @@ def test_a_disk_that_the_kernel_made_read_only_is_a_fault(tmp_path: Path, option
 
 def test_a_layer_over_another_is_noted(tmp_path: Path) -> None:
     assert on_card(tmp_path, kind="overlay").verdict is Verdict.NOTE
+
+
+def test_a_layer_in_memory_is_a_fault_with_what_to_mount(tmp_path: Path) -> None:
+    mounts = mountinfo(
+        tmp_path,
+        "22 1 0:20 / / rw - overlay overlayroot rw,upperdir=/media/rw/up,workdir=/media/rw/w",
+        "23 22 0:19 / /media/rw rw - tmpfs t rw",
+    )
+    finding = check_disk(tmp_path, SMALL, mounts)
+    assert (finding.verdict, "stays shut" in finding.detail, "mount" in finding.todo) == (Verdict.FAULT, True, True)
 
 
 @pytest.mark.parametrize(
