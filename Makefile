@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test arm64 lint bench crash model chaos codes fuzz format docs deb deb-check install
+.PHONY: help setup run test arm64 lint bench crash model chaos codes fuzz format docs deb deb-check install image-check
 
 help:  ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
 
 .venv/.ready: pyproject.toml .ci/constraints.txt .ci/prepare tests/interop/package-lock.json
 	@.ci/prepare
@@ -62,6 +62,9 @@ deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 
 deb-check:  ## installs, upgrades, breaks, removes and purges them in a clean Debian; needs root, takes minutes
 	@debian/check
+
+image-check: .venv/.ready  ## makes a read-only card of Debian, boots it in a virtual machine, cuts its power; needs root, takes minutes
+	@debian/image-check
 
 install:  ## with sudo: the gate's package, made here, on this machine (PACKAGE=gate-scanner-province for a province)
 	@debian/install-here $(PACKAGE)

@@ -6,6 +6,7 @@ signed it, so that a device can check it years later and offline.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,12 +34,17 @@ class Power(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A root's statement: this key has this power in this time (milliseconds since 1970 UTC)."""
+    """A root's statement: this key has this power in this time (milliseconds since 1970 UTC).
+
+    Attributes:
+        org: the one organisation over whose devices it has the power; None for all. Only commands and configuration ask.
+    """
 
     power: Power
     public_key: Ed25519PublicKey
     not_before_ms: int
     not_after_ms: int
+    org: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,12 @@ class Officer:
 
 def certify(certificate: Certificate, root: Ed25519PrivateKey) -> bytes:
     """Signs a certificate with the root key."""
-    fields = {
+    fields: dict[int, object] = {
         1: _VERSION, 2: str(certificate.power), 3: certificate.public_key.public_bytes_raw(),
         4: certificate.not_before_ms, 5: certificate.not_after_ms,
     }  # fmt: skip
+    if certificate.org is not None:
+        fields[6] = certificate.org
     return cose.sign(encode(fields), CERTIFICATE, root)
 
 
@@ -77,6 +85,7 @@ def read_certificate(data: bytes, root: Ed25519PublicKey) -> Certificate:
         public_key=Ed25519PublicKey.from_public_bytes(fields.octets(3, "public_key", 32)),
         not_before_ms=fields.number(4, "not_before_ms"),
         not_after_ms=fields.number(5, "not_after_ms"),
+        org=fields.optional_text(6, "org", 40),
     )
 
 
@@ -102,12 +111,28 @@ def verify_signer(
     now_ms: int | None = None,
     not_before_ms: int = 0,
 ) -> tuple[bytes, Certificate]:
+    """Checks a message of the province from the root down and returns its payload and who signed it; as `verify_signer_of`, one power."""
+    payload, certificate = verify_signer_of(message, kind, (power,), root, max_bytes, now_ms, not_before_ms)
+    if certificate.org is not None:
+        raise cose.Forged(f"{kind.content_type}: its signer speaks for one organisation alone")
+    return payload, certificate
+
+
+def verify_signer_of(
+    message: bytes,
+    kind: cose.MessageType,
+    powers: Collection[Power],
+    root: Ed25519PublicKey,
+    max_bytes: int,
+    now_ms: int | None = None,
+    not_before_ms: int = 0,
+) -> tuple[bytes, Certificate]:
     """Checks a message of the province from the root down and returns its payload and who signed it.
 
     Args:
         message: as received.
         kind: what it should be.
-        power: the power its signer needs.
+        powers: its signer needs one of them.
         root: the pinned root key.
         max_bytes: a longer message is refused unread.
         now_ms: trusted wall time, or None when the device has none: then only what has certainly ended is refused.
@@ -121,8 +146,9 @@ def verify_signer(
     if parsed.certificate is None:
         raise cose.Forged(f"{kind.content_type}: no certificate of its signer enclosed")
     certificate = read_certificate(parsed.certificate, root)
-    if certificate.power is not power:
-        raise cose.Forged(f"{kind.content_type}: signed by a key with power {certificate.power!r}, needed is {power!r}")
+    if certificate.power not in powers:
+        needed = " or ".join(repr(str(power)) for power in powers)
+        raise cose.Forged(f"{kind.content_type}: signed by a key with power {str(certificate.power)!r}, needed is {needed}")
     if now_ms is not None and not certificate.not_before_ms <= now_ms <= certificate.not_after_ms:
         raise cose.Forged(f"{kind.content_type}: the signer's certificate is not valid now")
     if not_before_ms > certificate.not_after_ms:

@@ -2,8 +2,8 @@
 
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
 `counters`, `passage` and `ticket` messages and never waits for a reader: one who is slow misses messages. Readers send requests:
-`counters`, `identify`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done` or `refused`); those of the
-keeper's station page are in station_words.py.
+`counters`, `identify`, `test-pattern`, `setup`, `restart`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done`
+or `refused`); those of the keeper's station page are in station_words.py.
 Nothing of this touches a disk.
 """
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
+RESTART_STATUS = 75  # sysexits.h EX_TEMPFAIL: ended because a restart was ordered; the units take it for a success
 _LAST_WORD_S = 1.0
 
 

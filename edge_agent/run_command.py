@@ -12,20 +12,25 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from edge_agent import boot_nonce, executors, join, logs, resetting
 from edge_agent import identity as identities
-from edge_agent import join, logs, resetting
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink
 from edge_agent.certificate_keeper import CertificateKeeper
+from edge_agent.command_desk import CommandDesk
+from edge_agent.command_judge import Judge, Times
+from edge_agent.command_store import CommandStore
 from edge_agent.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
-from edge_agent.ending import stop_when_asked
+from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.firmware_word import FirmwareWord
 from edge_agent.intake import Intake
 from edge_agent.mounts import memory_under
 from edge_agent.notify import Beat, of_this_process
+from edge_agent.outbox import FILE_NAME, OutboxError
+from edge_agent.outbox_view import look_into
 from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.reporting import Reporter
@@ -33,6 +38,9 @@ from edge_agent.settings import Settings
 from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, farewell
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
+
+if TYPE_CHECKING:
+    from edge_agent.prometheus import Endpoint
 
 log = logging.getLogger(__name__)
 STATUS_FILE = "agent.json"
@@ -121,8 +129,17 @@ def _begin_page(settings: Settings) -> Callable[[], None]:
     return cast("Callable[[], None]", station.stop)
 
 
-def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> None:
-    stopping = threading.Event()
+def _own_log(state: Path) -> bytes | None:
+    """The log that this device writes now."""
+    try:
+        last = look_into(state / FILE_NAME).backlog.last
+    except (OutboxError, OSError):
+        return None
+    return None if last is None else last.log
+
+
+def _work_until_stopped(settings: Settings, identity: identities.Identity | None) -> int:
+    stopping, restarts = threading.Event(), threading.Event()
     work: Intake[Work] = Intake()
 
     beat = Beat(of_this_process())
@@ -131,6 +148,11 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         beat.notifier.stopping()
         stopping.set()
         work.put(Stop())
+
+    def restart() -> None:
+        log.warning("a restart was ordered: this process ends")
+        restarts.set()
+        stop()
 
     stop_when_asked(stop)
     status = _StatusFile(settings.device.runtime)
@@ -143,12 +165,21 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         while True:
             work = Intake()  # what the connection before still tells is of no account
             if stopping.is_set():  # whoever ends needs no key: its token may be away by now
-                return
-            _carry(settings, identity or identities.load(settings.device.state), work, stopping, status, beat)
+                return RESTART_STATUS if restarts.is_set() else 0
+            _carry(settings, identity or identities.load(settings.device.state), work, stopping, status, beat, restart)
             identity = None  # a ticket has moved us: maybe to another broker and door
     finally:
         end_page()
         status.remove()
+
+
+def _desk(
+    settings: Settings, identity: identities.Identity, link: BrokerLink, times: Callable[[], Times], restart: Callable[[], None]
+) -> CommandDesk:
+    """Whoever takes commands, as this member."""
+    state, runtime = settings.device.state, settings.device.runtime
+    judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
+    return CommandDesk(judge, executors.of_this_device(runtime, restart), link.publish, times)
 
 
 def _carry(
@@ -158,6 +189,7 @@ def _carry(
     stopping: threading.Event,
     status: _StatusFile,
     beat: Beat,
+    restart: Callable[[], None],
 ) -> None:
     """Carries entries as one member at one place, until a stop or a move."""
     state = settings.device.state
@@ -182,21 +214,43 @@ def _carry(
 
     uplink = Uplink(identity, settings.agent, state, work, link.publish, changed, clock, keeper)
     uplink.use(link)
+    desk = _desk(settings, identity, link, uplink.times, restart)
+    uplink.serve(desk)
     listening = settings.device.runtime, state, work, stopping, heard
     threading.Thread(target=_listen, args=listening, name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()
     reporter.start()
+    scraped = _scraped(settings, OwnHealth(identity, settings, around))
+    desk.start()
     beat.notifier.ready("not connected yet; entries wait")
     try:
         uplink.run(beat)
     finally:
         keeper.stop()
         reporter.stop()
+        if scraped is not None:
+            scraped.stop()
+        desk.stop()
         if uplink.connected:
             link.publish_and_wait(farewell(identity, "stopped"), _GOODBYE_S)
         link.stop()
+
+
+def _scraped(settings: Settings, health: OwnHealth) -> Endpoint | None:
+    """The endpoint for Prometheus, if one is asked for; it has a health of its own, since rates are of the time between two looks."""
+    if not settings.agent.prometheus_port:
+        return None
+    from edge_agent.prometheus import Endpoint  # noqa: PLC0415 - http.server: few devices need it
+
+    try:
+        endpoint = Endpoint(settings.agent.prometheus_port, health.look)
+    except OSError as error:
+        log.error("agent.prometheus_port: port %d cannot be had (%s): going on without", settings.agent.prometheus_port, error.strerror)  # noqa: TRY400
+        return None
+    endpoint.start()
+    return endpoint
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -211,7 +265,7 @@ def run(args: argparse.Namespace) -> int:
 
     Returns:
         0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
-        2 for a configuration error or a damaged identity.
+        2 for a configuration error or a damaged identity, 75 when a restart was ordered.
     """
     logs.configure(verbose=args.verbose)
     try:
@@ -251,11 +305,10 @@ def _run_alone(settings: Settings) -> int:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _work_until_stopped(settings, identity)
+        return _work_until_stopped(settings, identity)
     except Stopped:
         return 0
     except (OSError, identities.BadIdentity, identities.NotEnrolled) as error:
         away = isinstance(error, identities.KeyAway)
         log.error("%s", error if away else f"{settings.device.state}: its files cannot be used: {error}. Enrol this device again")  # noqa: TRY400 - the same
         return 1
-    return 0

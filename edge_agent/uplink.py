@@ -19,6 +19,7 @@ from edge_agent import broker_link, cose, envelope, receipt, stored_keyring, sto
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper, Link
+from edge_agent.command_desk import CommandDesk
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.forwarder import Forwarder
@@ -94,6 +95,7 @@ class Uplink:
         keeper: CertificateKeeper | None = None,
     ) -> None:
         self._keeper = keeper
+        self._desk: CommandDesk | None = None
         self._link: Link | None = None
         self._identity = identity
         self._signer = identity.signer.public_key()
@@ -121,6 +123,10 @@ class Uplink:
     def use(self, link: Link) -> None:
         """Names the connection to make anew when it brings no receipts."""
         self._link = link
+
+    def serve(self, desk: CommandDesk) -> None:
+        """Names who takes the commands; to be called before `run`."""
+        self._desk = desk
 
     def run(self, alive: Callable[[], None] = lambda: None) -> None:
         """Works until a `Stop` arrives.
@@ -150,41 +156,53 @@ class Uplink:
     def _handle(self, work: Work) -> None:
         match work:
             case Connected():
-                self.connected, self.trouble = True, ""
-                log.info("connected to the broker")
-                self._begin_again()
-                self._publish(birth(self._identity))
-                if self._keeper is not None:
-                    self._keeper.connected()
+                self._connected()
             case Disconnected(why, refused):
-                if self.connected or why != self.trouble:
-                    log.warning("%s", why)
-                self.connected, self.trouble = False, why
-                self._begin_again()
-                if self._keeper is not None:
-                    self._keeper.disconnected(refused=refused)
-            case Arrived(topic, payload):
-                self._arrived(topic, payload)
+                self._disconnected(why, refused=refused)
+            case Arrived(topic, payload, retained):
+                self._arrived(topic, payload, retained=retained)
                 if self._work.dropped:
                     self.counters["dropped_messages"] = self._work.dropped
             case Recorded() | Stop():
                 return
         self._on_change()
 
+    def _connected(self) -> None:
+        self.connected, self.trouble = True, ""
+        log.info("connected to the broker")
+        self._begin_again()
+        self._publish(birth(self._identity))
+        if self._keeper is not None:
+            self._keeper.connected()
+        if self._desk is not None:
+            self._desk.connected()
+
+    def _disconnected(self, why: str, *, refused: bool) -> None:
+        if self.connected or why != self.trouble:
+            log.warning("%s", why)
+        self.connected, self.trouble = False, why
+        self._begin_again()
+        if self._keeper is not None:
+            self._keeper.disconnected(refused=refused)
+        if self._desk is not None:
+            self._desk.disconnected()
+
     def _begin_again(self) -> None:
         self._window.restart()
         self._silence.restart()
 
-    def _arrived(self, topic: str, payload: bytes) -> None:
+    def _arrived(self, topic: str, payload: bytes, *, retained: bool) -> None:
         try:
             if topic == topics.KEYRING:
                 self._take_keyring(payload)
             elif topic == self._identity.name.topic(Leaf.RECEIPTS):
-                given = receipt.verify(payload, self._identity.root, self._identity.name, *self._times())
+                given = receipt.verify(payload, self._identity.root, self._identity.name, *self.times())
                 self._receipted(given)
                 self._note_time(given.committed_ms, payload)
             elif topic == self._identity.name.topic(Leaf.CERTIFICATE_ISSUED) and self._keeper is not None:
                 self._keeper.answered(payload)
+            elif topic == self._identity.name.topic(Leaf.COMMANDS) and self._desk is not None:
+                self._desk.arrived(payload, retained=retained)
             else:
                 self.counters["unexpected_messages"] += 1
         except (Malformed, Forged, OlderKeyring) as error:
@@ -203,12 +221,12 @@ class Uplink:
         received_ms = stored_time.read(self._state, self._identity.root, self._identity.name, kept.counter)
         return kept.counter, max(kept.issued_ms, received_ms)
 
-    def _times(self) -> tuple[int | None, int]:
-        """What a certificate's validity is judged by."""
+    def times(self) -> tuple[int | None, int]:
+        """The wall time if it can be trusted, or None, and its signed lower bound; milliseconds since 1970 UTC. From any thread."""
         return self._trusted_ms(self._not_before_ms), self._not_before_ms
 
     def _take_keyring(self, payload: bytes) -> None:
-        kept = stored_keyring.accept(self._state, self._identity.root, payload, *self._times())
+        kept = stored_keyring.accept(self._state, self._identity.root, payload, *self.times())
         log.info("keyring %d in use", kept.counter)
         if kept.counter != self._keyring_counter:
             self._keyring_counter, self._not_before_ms, self._noted_ms = kept.counter, kept.issued_ms, kept.issued_ms
@@ -276,6 +294,8 @@ class Uplink:
         self._window.tick(now_s)
         if self.connected and self._keeper is not None:
             self._keeper.look()
+        if self._desk is not None:
+            self._desk.look()
         if self.connected and self._silence.is_over(now_s):
             self._renew()
         outbox = self._open_outbox()
@@ -349,7 +369,7 @@ def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], kno
     return BrokerLink(
         replace(identity.endpoint, known_ms=known_ms),
         str(identity.name),
-        [topics.KEYRING, identity.name.topic(Leaf.RECEIPTS), identity.name.topic(Leaf.CERTIFICATE_ISSUED)],
+        [topics.KEYRING, *(identity.name.topic(leaf) for leaf in (Leaf.RECEIPTS, Leaf.CERTIFICATE_ISSUED, Leaf.COMMANDS))],
         work.put,
         will=farewell(identity, "lost"),
         keepalive_s=settings.keepalive_s,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -39,6 +39,7 @@ from firmware.reading import SourceState, Switched
 from firmware.recording import Recording
 from firmware.requests import Requests
 from firmware.setting_up import SettingUp
+from firmware.shown_orders import ShownOrders
 from firmware.sources import Source
 from firmware.supervised import stop_all
 from firmware.surroundings import Surroundings
@@ -49,8 +50,8 @@ _JOIN_S = 2.0
 _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
-_TO_SHOW = 4
 _MB = 1_000_000
+_PROCESS = secrets.token_hex(8)  # in the counters: whoever ordered a restart sees that it has happened
 
 
 def open_recorder(
@@ -92,6 +93,9 @@ def open_recorder(
 class Gatehouse:
     """The running gate.
 
+    Attributes:
+        restarts: somebody has ordered that this process ends and another begins.
+
     Args:
         settings: the configuration.
         identity: who we are.
@@ -113,7 +117,8 @@ class Gatehouse:
         self._device_key = identity.signer.public_key()
         self._stopping = threading.Event() if stopping is None else stopping
         self._reports = Inbox()
-        self._to_show: deque[Signal] = deque(maxlen=_TO_SHOW)  # on every light
+        self._orders = ShownOrders()
+        self.restarts = False
         self._setting_up = SettingUp()
         self._software = version("gate-scanner")
         self._since_s = time.monotonic()
@@ -139,7 +144,7 @@ class Gatehouse:
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
         self._requests = Requests(
-            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._to_show.append
+            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._orders, self._ordered
         )
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
@@ -215,12 +220,15 @@ class Gatehouse:
 
     def _set_up(self) -> None:
         log.warning("the set-up button was pressed: for ten minutes this gate obeys an enrolment ticket")
+        self._begin_to_set_up()
+
+    def _begin_to_set_up(self) -> None:
         self._setting_up.begin()
-        self._to_show.append(Signal.IDENTIFY)
+        self._orders.show(Signal.IDENTIFY)
 
     def _show_orders(self) -> None:
-        while self._to_show:
-            self._feedback.everywhere(self._to_show.popleft())
+        for signal in self._orders.due():
+            self._feedback.everywhere(signal)
 
     def _each_second(self) -> None:
         for source in self._sources:
@@ -229,6 +237,7 @@ class Gatehouse:
         if (untried := self._setting_up.untried()) is not None:
             self._control.tell(ticket_message(untried))
         self._control.tell(self._counters())
+        self._orders.next_second(gate_is_closed=self._gate_state.closed)
         if self._place.is_left():
             log.warning("this gate was moved: it closes, and opens at its new place")
             self._moved = True
@@ -243,7 +252,10 @@ class Gatehouse:
 
         Each is done whatever the one before stumbled over.
         """
-        ended = ((self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self._stopping.is_set(), "stop"))
+        ended = (
+            (self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self.restarts, "restart"),
+            (self._stopping.is_set(), "stop"),
+        )  # fmt: skip
         reason = next((reason for so, reason in ended if so), "sources-ended")
         with ExitStack() as last_first:
             last_first.callback(stop_all, [source.kept for source in self._sources], _JOIN_S)
@@ -290,7 +302,7 @@ class Gatehouse:
         counters |= {"software": self._software, "up_s": int(time.monotonic() - self._since_s), "set_up": self._setting_up.open}
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
-        return counters
+        return counters | {"process": _PROCESS}
 
     def _status(self) -> str:
         counters = self._consumer.counters()
@@ -301,3 +313,13 @@ class Gatehouse:
 
     def _request(self, request: Mapping[str, Any], asker: Asker) -> Mapping[str, Any] | None:
         return self._requests.answer(request, asker)
+
+    def _ordered(self, wanted: str) -> None:
+        match wanted:
+            case "setup":
+                log.warning("set up by command: for ten minutes this gate obeys an enrolment ticket")
+                self._begin_to_set_up()
+            case "restart":
+                log.warning("a restart was ordered: the gate closes, and this process ends")
+                self.restarts = True
+                self._stopping.set()

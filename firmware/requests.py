@@ -22,6 +22,7 @@ from firmware.inbox import Inbox
 from firmware.reader_tests import ReaderTests
 from firmware.reading import Declared, TripOrder
 from firmware.setting_up import SIGNALS, SettingUp
+from firmware.shown_orders import ShownOrders
 
 log = logging.getLogger(__name__)
 Answer = Mapping[str, Any]
@@ -38,7 +39,8 @@ class Requests:
         setting_up: when a ticket is obeyed.
         tests: of readers.
         counters: how the gate is.
-        show: shows a signal on every light, soon.
+        orders: what the lights show on every light, soon.
+        obey: obeys `setup` and `restart`.
     """
 
     def __init__(
@@ -49,17 +51,21 @@ class Requests:
         setting_up: SettingUp,
         tests: ReaderTests,
         counters: Callable[[], Answer],
-        show: Callable[[Signal], None],
+        orders: ShownOrders,
+        obey: Callable[[str], None],
     ) -> None:
         self._reports = reports
         self._consumer = consumer
         self._gate_state = gate_state
         self._setting_up = setting_up
         self._tests = tests
-        self._show = show
+        self._orders = orders
+        self._obey = obey
         self._answers: Mapping[str, Callable[[Mapping[str, Any], Asker], Answer | None]] = {
             "counters": lambda _request, _asker: counters(),
             "identify": lambda _request, _asker: self._show_which(),
+            "test-pattern": lambda _request, _asker: self._begin_pattern(),
+            **dict.fromkeys(("setup", "restart"), self._order),
             "close": lambda _request, _asker: self._close_gate(closed=True),
             "open": lambda _request, _asker: self._close_gate(closed=False),
             **dict.fromkeys(TripOrder, self._order_trip),
@@ -75,7 +81,17 @@ class Requests:
         return {"type": "refused", "why": "not a request this firmware knows"} if answer is None else answer(request, asker)
 
     def _show_which(self) -> Answer:
-        self._show(Signal.IDENTIFY)
+        self._orders.show(Signal.IDENTIFY)
+        return _DONE
+
+    def _begin_pattern(self) -> Answer:
+        if not self._gate_state.closed:
+            return {"type": "refused", "why": "it shows green to whoever comes: close the gate first"}
+        self._orders.begin_pattern()
+        return _DONE
+
+    def _order(self, request: Mapping[str, Any], _asker: Asker) -> Answer:
+        self._obey(request["type"])
         return _DONE
 
     def _declare(self, request: Mapping[str, Any], asker: Asker) -> Answer | None:
@@ -113,4 +129,4 @@ class Requests:
     def _ticket_tried(self, request: Mapping[str, Any], _asker: Asker) -> None:
         tried = came_of(request)
         if self._setting_up.tried(request.get("text"), joined=tried is Tried.JOINED):
-            self._show(SIGNALS[tried])
+            self._orders.show(SIGNALS[tried])

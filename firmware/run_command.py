@@ -15,7 +15,7 @@ from edge_agent import logs, resetting
 from edge_agent import settings as settings_of
 from edge_agent.disk import make_folder
 from edge_agent.documents import DocumentsDamaged
-from edge_agent.ending import stop_when_asked
+from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.identity import Identity
 from edge_agent.mounts import memory_under
 from edge_agent.notify import of_this_process
@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
-def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequence[str]) -> None:
+def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequence[str]) -> int:
     from firmware.gatehouse import Gatehouse  # noqa: PLC0415 - decoders and sealing load only once the configuration is good
     from firmware.unenrolled import Unenrolled  # noqa: PLC0415 - the same
 
@@ -70,8 +70,12 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
         notifier.may_take(_SELF_TEST_S)
         notifier.status("opening the gate")
         try_once(settings, stopping, loosened)
-    while identity is not None and not stopping.is_set() and Gatehouse(settings, identity, stopping, notifier).run():
+    while identity is not None and not stopping.is_set():
+        gatehouse = Gatehouse(settings, identity, stopping, notifier)
+        if not gatehouse.run():
+            return RESTART_STATUS if gatehouse.restarts else 0
         identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
+    return 0
 
 
 def _stay_shut(settings: Settings, memory: str) -> int:
@@ -104,7 +108,8 @@ def run(args: argparse.Namespace) -> int:
     """Runs the gate.
 
     Returns:
-        0 after a stop, 1 when a device, the disk or the token with the key refuses, or nothing would be kept; 2 for a configuration error.
+        0 after a stop, 1 when a device, the disk or the token with the key refuses, or nothing would be kept; 2 for a configuration error,
+        75 when a restart was ordered.
     """
     logs.configure(verbose=args.verbose)
     try:
@@ -138,8 +143,7 @@ def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
         log.error("the state folder cannot be used: %s", error)  # noqa: TRY400 - the same
         return 1
     try:
-        _open_the_gate(settings, identity, loosened)
+        return _open_the_gate(settings, identity, loosened)
     except (DriverError, OutboxError, NoKeyring, *_NOBODY, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
-    return 0

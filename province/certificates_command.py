@@ -23,11 +23,16 @@ _WHAT = {
     Role.COLLECTOR: "TLS of `collect` at the broker",
     Role.SECOND_COLLECTOR: "the same of `collect --number 2`",
     Role.REGISTRAR: "TLS of `admit` at the broker",
+    Role.OPERATOR: "TLS of `command` and `config` at the broker",
+    Role.FLEET: "TLS of `watch` at the broker",
     Role.DOOR: "TLS of the door of `admit`",
     Role.REVOCATIONS: "the list of revoked certificates",
     Role.KEYRING: "signs keyrings",
     Role.RECEIPTS: "signs receipts",
     Role.TICKETS: "signs tickets",
+    Role.IDENTIFY: "signs commands that only show where a scanner is",
+    Role.CONFIGURE: "signs the other commands and configurations",
+    Role.UPDATE: "signs updates",
 }
 _BROKERS = {Role.AUTHORITY, Role.BROKER, Role.REVOCATIONS}  # what the broker has read when it started
 
@@ -42,7 +47,7 @@ A role is due 60 days before its end, the authority two years: scanners get its 
 _RENEW_EPILOG = """\
 examples:
   gate-province certificates renew /srv/gate                              whatever is due
-  gate-province certificates renew /srv/gate --root /media/safe/root      also the officers' (keyring, receipts, tickets)
+  gate-province certificates renew /srv/gate --root /media/safe/root      also the officers' (keyring, receipts, tickets …)
   gate-province certificates renew /srv/gate receipts --root /media/safe/root --new-keys
   gate-province certificates renew /srv/gate broker --reload "ssh mqtt systemctl reload mosquitto"
 
@@ -116,8 +121,12 @@ def _roles(args: argparse.Namespace, layout: Layout) -> list[Role]:
     return [role for role in Role if args.all or role in args.roles or (not args.roles and term(layout, role).is_due(now))]
 
 
-def _root_key(layout: Layout, given: Path | None) -> Ed25519PrivateKey | None:
-    """The root's private key; None when it is in the safe and nobody named it."""
+def root_key(layout: Layout, given: Path | None) -> Ed25519PrivateKey | None:
+    """The root's private key; None when it is in the safe and nobody named it.
+
+    Raises:
+        NotAProvince: what was named is not this root's key.
+    """
     if given is None and not layout.root_key.exists():
         return None
     file = layout.root_key if given is None else given
@@ -126,7 +135,7 @@ def _root_key(layout: Layout, given: Path | None) -> Ed25519PrivateKey | None:
 
 def _renew(layout: Layout, args: argparse.Namespace) -> int:
     roles = _roles(args, layout)
-    root = _root_key(layout, args.root) if OFFICERS.keys() & set(roles) else None
+    root = root_key(layout, args.root) if OFFICERS.keys() & set(roles) else None
     without_root = [role for role in roles if role in OFFICERS and root is None]
     done = [role for role in roles if role not in without_root]
     renewal = renewing.Renewal(layout, now_ms(), args.new_keys, root)

@@ -15,6 +15,8 @@ FORMAT = "gate-scanner-province/1"
 COLLECTOR = "province/collector"
 COLLECTORS = (COLLECTOR, "province/collector-2")
 REGISTRAR = "province/registrar"  # the same of `gate-province admit`
+OPERATOR = "province/operator"  # the same of `gate-province command` and `config`
+FLEET = "province/fleet"  # the same of `gate-province watch`
 DOOR_PORT = 8884
 
 
@@ -126,6 +128,36 @@ class Layout:
     def registrar(self) -> Path:
         """The registrar's key and certificate at the broker."""
         return self.root / "registrar"
+
+    @property
+    def operator(self) -> Path:
+        """The operator's key and certificate at the broker."""
+        return self.root / "operator"
+
+    @property
+    def commands(self) -> Path:
+        """The issuer's counter, and what was sent last to each scanner: its command and its configuration."""
+        return self.root / "commands"
+
+    @property
+    def commands_lock(self) -> Path:
+        """Held by whoever sends commands: the broker knows one operator."""
+        return self.root / "commands.lock"
+
+    @property
+    def fleet(self) -> Path:
+        """The key and certificate at the broker of whoever watches the fleet."""
+        return self.root / "fleet"
+
+    @property
+    def fleet_store(self) -> Path:
+        """How the fleet is and was in the last day, and its alerts."""
+        return self.root / "fleet.sqlite"
+
+    @property
+    def fleet_lock(self) -> Path:
+        """Held by whoever watches the fleet."""
+        return self.root / "fleet.lock"
 
     @property
     def door(self) -> Path:

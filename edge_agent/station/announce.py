@@ -12,6 +12,7 @@ from zeroconf.asyncio import AsyncZeroconf
 
 log = logging.getLogger(__name__)
 _TYPE = "_https._tcp.local."
+logging.getLogger("zeroconf").setLevel(logging.CRITICAL + 1)  # or whoever sends it nonsense fills our log; what counts we say ourselves
 
 
 class Announcer:
@@ -31,6 +32,7 @@ class Announcer:
 
     async def at(self, addresses: Sequence[str]) -> None:
         """Answers at these addresses from now on; what fails is said once and tried again at the next call."""
+        addresses = [address for address in addresses if _is_here(address)]  # the library leaves sockets open on one that is not
         if tuple(addresses) == self._at:
             return
         await self.stop()
@@ -49,10 +51,9 @@ class Announcer:
             await self._responder.async_register_service(info, allow_name_change=True)
         except (OSError, Error) as error:
             await self.stop()
-            self._tell(f"station page: {self._host} is announced to nobody ({type(error).__name__}); it answers at {', '.join(addresses)}")
+            self._tell(f"station page: {self._host} is announced to nobody ({_why(error)}); it answers at {', '.join(addresses)}")
             return
         self._at, self._told = tuple(addresses), ""
-        log.info("station page: https://%s:%d/ at %s", self._host, self._port, ", ".join(addresses))
 
     async def stop(self) -> None:
         """Says goodbye."""
@@ -65,3 +66,16 @@ class Announcer:
         if line != self._told:
             self._told = line
             log.warning("%s", line)
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+
+
+def _is_here(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tried:
+        try:
+            tried.bind((address, 0))
+        except OSError:
+            return False
+    return True

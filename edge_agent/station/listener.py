@@ -48,9 +48,9 @@ class Door(socket.socket):
             self.bind((address, port))
             self.listen(_BACKLOG)
             self.setblocking(False)
-        except OSError:
+        except OSError as error:
             self.close()
-            raise
+            raise OSError(f"{address}:{port}: cannot be had ({error.strerror}); see station.listen and station.port") from None
 
     @property
     def port(self) -> int:

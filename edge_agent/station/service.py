@@ -146,6 +146,7 @@ class Station:
         try:
             await server.begun.wait()
             self._began.set()
+            log.info("station page: https://%s:%d/, certificate %s", host, door.port, certificate.fingerprint(certified))
             while not serving.done() and self._ending is not None and not self._ending.is_set():
                 if self._settings.station.listen == "0.0.0.0":  # noqa: S104 - compared, not bound
                     await announcer.at(own_addresses())

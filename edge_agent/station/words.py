@@ -41,7 +41,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "gate.out-of-hours": ("Ngoài giờ mở cửa", "Outside opening hours"),
     "gate.not-enrolled": ("Chưa đăng ký với tỉnh", "Not enrolled with the province yet"),
     "gate.unknown": ("Cổng: {state}", "Gate: {state}"),
-    "gate.silent": ("Bộ đọc không trả lời", "The reader's program does not answer"),
+    "gate.silent": ("Chương trình đọc không trả lời", "The reader's program does not answer"),
     "gate.last": ("Lượt gần đây", "Last passages"),
     "gate.nobody": ("Chưa có lượt nào trong 15 phút qua.", "Nobody in the last 15 minutes."),
     "gate.masked": (
@@ -80,9 +80,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Người này vừa được ghi nhận rồi. Không ghi lần thứ hai.",
         "This person was recorded a moment ago. No second entry was made.",
     ),
-    "paper.no-lanes": (
-        "Bộ đọc không trả lời: chưa khai được. Trang này tự thử lại.",
-        "The reader's program does not answer: nobody can be declared yet. This page tries again by itself.",
+    "paper.silent": (
+        "Chương trình đọc không trả lời: lúc này chưa khai được.",
+        "The reader's program does not answer: nobody can be declared now.",
     ),
     "paper.unanswered": (
         "Chưa rõ đã ghi hay chưa. Nhấn “Ghi nhận” lần nữa: một người không bị ghi hai lần.",
@@ -160,7 +160,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "reader.refused": ("Không thử được lúc này ({why}).", "No test is possible now ({why})."),
     "why.busy": ("đang thử ở nơi khác", "another test is on"),
     "why.lane": ("không có làn này", "there is no such lane"),
-    "why.no-answer": ("bộ đọc không trả lời", "the reader's program does not answer"),
+    "why.no-answer": ("chương trình đọc không trả lời", "the reader's program does not answer"),
     "why.not-understood": ("chưa sẵn sàng", "it is not ready"),
     "why.seconds": ("thời gian không hợp lệ", "the time is not allowed"),
     "kind.person-code": ("Mã cá nhân", "Personal code"),
@@ -208,6 +208,10 @@ class Words:
         """
         word = self._of.get(key)
         return (self._of[otherwise or key] if word is None else word).format(**values)
+
+    def raw(self, key: str) -> str:
+        """A word with the places of its values."""
+        return self._of[key]
 
     def has(self, key: str) -> bool:
         """Whether there is such a word."""

@@ -10,7 +10,6 @@ import io
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/firmware"), str(ROOT / "tests/edge_
 
 from gate_world import Enrolled  # noqa: E402 - the test folders are found first
 from PIL import Image  # noqa: E402
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from station_world import COUNTERS, LANES, Site, open_site  # noqa: E402
 
 OUT = ROOT / "hw_docs/pictures/station"
@@ -36,31 +35,40 @@ _PEOPLE = (
 
 
 @contextmanager
-def browser_page(site: Site, **options: Any) -> Iterator[Page]:
-    """A page of a real browser that has met the device's certificate."""
+def opened_browser() -> Iterator[Browser]:
+    """Chromium, without a window."""
     chromium = shutil.which("chromium")
     assert chromium is not None, "apt install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
-            context = browser.new_context(
-                ignore_https_errors=True,  # self-signed: a person compares its fingerprint
-                viewport={"width": WIDTH, "height": HEIGHT},
-                locale="vi-VN",
-                timezone_id="Asia/Ho_Chi_Minh",
-                **options,
-            )
-            context.set_default_timeout(15_000)
-            page = context.new_page()
-            page.goto(f"https://127.0.0.1:{site.station.port}/")
-            yield page
+            yield browser
         finally:
             browser.close()
 
 
+@contextmanager
+def browser_page(browser: Browser, site: Site, **options: Any) -> Iterator[Page]:
+    """A phone's browser that has met the device's certificate, at the page that asks for the PIN."""
+    context = browser.new_context(
+        ignore_https_errors=True,  # self-signed: a person compares its fingerprint
+        viewport={"width": WIDTH, "height": HEIGHT},
+        locale="vi-VN",
+        timezone_id="Asia/Ho_Chi_Minh",
+        **options,
+    )
+    try:
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.goto(f"https://127.0.0.1:{site.station.port}/")
+        yield page
+    finally:
+        context.close()
+
+
 def let_people_pass(site: Site) -> None:
     """Firmware tells of five people, a quarter of a minute apart."""
-    site.until(lambda: site.firmware.server._listeners != set())
+    site.until(lambda: len(site.firmware.server._listeners) > 0)
     site.firmware.says(COUNTERS)
     for number, (name, masked, way, lane, method) in enumerate(_PEOPLE):
         at_ms = 1_766_282_400_000 + 15_000 * number
@@ -122,14 +130,14 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         enrolled = Enrolled(folder / "state", folder / "run")
-        with open_site(enrolled.settings(*LANES)) as site, browser_page(site) as page:
+        with open_site(enrolled.settings(*LANES)) as site, opened_browser() as browser, browser_page(browser, site) as page:
             let_people_pass(site)
             for language in ("vi", "en"):
                 site.firmware.says(COUNTERS)
                 _each_page(page, site, language, _shoot)
     finally:
         shutil.rmtree(folder)
-    print(f"{OUT}: {sum(file.stat().st_size for file in OUT.glob('*.png')) // 1000} kB at {time.strftime('%H:%M')}")
+    sys.stdout.write(f"{OUT.relative_to(ROOT)}: {sum(file.stat().st_size for file in OUT.glob('*.png')) // 1000} kB\n")
 
 
 if __name__ == "__main__":

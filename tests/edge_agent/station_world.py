@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -122,6 +123,14 @@ class _Named(http.client.HTTPSConnection):
         self.sock = context.wrap_socket(self.sock, server_hostname=self.server_name)
 
 
+def until(met: Callable[[], bool]) -> None:
+    """For what comes through other threads and processes: looks again and again."""
+    pause, over_s = threading.Event(), time.monotonic() + WAIT_S
+    while not met():
+        assert time.monotonic() < over_s, "never came true"
+        pause.wait(0.02)
+
+
 @dataclass
 class Site:
     """A device with its page."""
@@ -143,14 +152,7 @@ class Site:
             assert phone.enter(self.digits).status == 303
         return phone
 
-    def until(self, met: Callable[[], bool]) -> None:
-        """For what comes through other threads: looks again and again."""
-        pause = threading.Event()
-        for _ in range(int(WAIT_S / 0.02)):
-            if met():
-                return
-            pause.wait(0.02)
-        raise AssertionError("never came true")
+    until = staticmethod(until)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_who_guesses_waits_and_the_right_pin_is_not_looked_at_meanwhile(own_site
 
 def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
     phone = site.phone()
-    site.until(lambda: site.firmware.server._listeners != set())
+    site.until(lambda: len(site.firmware.server._listeners) > 0)
     site.firmware.says(COUNTERS)
     site.firmware.says(PASSAGE)
     site.until(lambda: "0010990" in phone.get("/vi/gate").text)
@@ -235,7 +235,7 @@ def test_a_reader_test_shows_what_kind_of_code_was_read(site: Site) -> None:
 
 def test_how_the_device_is(site: Site) -> None:
     phone = site.phone()
-    site.until(lambda: site.firmware.server._listeners != set())
+    site.until(lambda: len(site.firmware.server._listeners) > 0)
     site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "clock": "unknown", "gate": "<script>"})
     site.until(lambda: "does not read" in phone.get("/en/health").text)
     text = phone.get("/en/health").text

@@ -5,13 +5,15 @@ from __future__ import annotations
 from edge_agent.topics import Leaf
 
 DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
-MEMBERS = (*DEVICES, "province/collector", "province/registrar")
-STRANGERS = ("bus-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
+VIEWERS = ("bus-co", "market-co")
+MEMBERS = (*DEVICES, *VIEWERS, "province/collector", "province/registrar", "province/operator", "province/fleet")
+STRANGERS = ("other-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
 ROLES = (*MEMBERS, *STRANGERS)
 KEYRING = "gate/v1/province/keyring"
 EVERY = (
     *(f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in Leaf),
     KEYRING,
+    *(f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in ("bus-co", "market-co")),
     "gate/v1/province/other",
     "gate/v1/bus-co",
     "gate/v1/bus-co/scanner-1",
@@ -23,6 +25,7 @@ EVERY = (
 )
 # design.md "MQTT", leaf by leaf
 DEVICE_WRITES = ("entries", "status", "telemetry", "results", "config/reported", "certificate/request")
+COMMANDER_READS = ("results", "config/reported")
 DEVICE_READS = ("receipts", "commands", "config/desired", "certificate/issued")
 
 
@@ -34,15 +37,26 @@ def may_write(role: str) -> set[str]:
         return {f"gate/v1/{device}/receipts" for device in DEVICES} | {KEYRING}
     if role == "province/registrar":
         return {f"gate/v1/{device}/certificate/issued" for device in DEVICES}
+    if role == "province/fleet":
+        return {f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in VIEWERS}
+    if role == "province/operator":
+        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("commands", "config/desired")}
     return set()
+
+
+_READS = {
+    "province/collector": ("entries",),
+    "province/registrar": ("certificate/request",),
+    "province/operator": COMMANDER_READS,
+    "province/fleet": ("status", "telemetry"),
+}
 
 
 def may_read(role: str) -> set[str]:
     """Which of `EVERY` a role may read; the keyring is for everybody whom the broker lets in."""
     if role in DEVICES:
         return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_READS} | {KEYRING}
-    if role == "province/collector":
-        return {f"gate/v1/{device}/entries" for device in DEVICES} | {KEYRING}
-    if role == "province/registrar":
-        return {f"gate/v1/{device}/certificate/request" for device in DEVICES} | {KEYRING}
-    return {KEYRING}
+    if role in VIEWERS:
+        own = {f"gate/v1/{device}/{leaf}" for device in DEVICES if device.startswith(f"{role}/") for leaf in ("status", "telemetry")}
+        return own | {f"gate/v1/{role}/homeassistant/device/scanner-1/config", KEYRING}
+    return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in _READS.get(role, ())} | {KEYRING}

@@ -21,7 +21,10 @@ from province.synthetic import synthetic_people
 UNITS = Path(__file__).parents[2] / "systemd"
 ALL = sorted(path.name for path in UNITS.glob("gate-*.*"))
 SERVICES = [name for name in ALL if name.endswith(".service")]
-EXPOSURE = {"gate-firmware.service": 15, "gate-agent.service": 10, "gate-province-collect.service": 15, "gate-province-admit.service": 15}
+EXPOSURE = {
+    "gate-firmware.service": 15, "gate-agent.service": 10, "gate-province-collect.service": 15, "gate-province-admit.service": 15,
+    "gate-province-watch.service": 15,
+}  # fmt: skip
 
 ROOTS_ONLY = {"chown", "fchown"}  # SQLite and the self-test give files to their folder's owner
 MAY_BE_REFUSED = {"mbind"}  # OpenBLAS, where numpy loads it: it goes on without
@@ -56,7 +59,8 @@ def installed(tmp_path: Path) -> Path:
     for name in ALL:
         text = (UNITS / name).read_text("utf-8")
         (tmp_path / name).write_text(
-            re.sub(r"(?<=^ExecStart=)/usr/bin/gate-\w+", sys.executable, text, flags=re.MULTILINE), encoding="utf-8"
+            re.sub(r"(?<=^ExecStart=)/usr/bin/gate-\w+|(?<=^ExecStopPost=-)/usr/bin/gate-\w+", sys.executable, text, flags=re.MULTILINE),
+            encoding="utf-8",
         )
     return tmp_path
 

@@ -1,0 +1,187 @@
+"""Takes commands from the broker, has them done one after the other, and tells what became of each until the broker has it.
+
+The uplink's thread takes and tells; a thread of its own does. Between them lies the store: what is not on the disk has not happened.
+Source: design.md "Keys" and "MQTT", decision 0090.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from edge_agent import results
+from edge_agent.broker_link import Message
+from edge_agent.command import Action
+from edge_agent.command_judge import Judge, Refused, Times
+from edge_agent.command_store import Kept
+from edge_agent.executors import Executor, Failed, Job, Unfinished
+from edge_agent.results import TOLD, Refusal, Result, State
+from edge_agent.topics import Leaf
+
+log = logging.getLogger(__name__)
+_STORE_AGAIN_S = 5.0
+_STOP_S = 15.0
+_NO_EXECUTOR = {Action.UPDATE: ("no-updater", "no updater installed")}
+Publish = Callable[[Message], Callable[[], bool] | None]
+
+
+class CommandDesk:
+    """The commands of one device.
+
+    Args:
+        judge: decides what is obeyed.
+        executors: what can be done here.
+        publish: hands a message to the connection, and returns what tells whether the broker does not have it yet.
+        times: trusted time or None, and its lower bound.
+
+    Attributes:
+        counters: commands by what became of them, since the start: `refused_expired`, `successful` …
+    """
+
+    def __init__(self, judge: Judge, executors: Mapping[Action, Executor], publish: Publish, times: Callable[[], Times]) -> None:
+        self._judge = judge
+        self._executors = executors
+        self._publish = publish
+        self._times = times
+        self._topic = judge.name.topic(Leaf.RESULTS)
+        self._connected = False
+        self._flying: dict[tuple[str, int], Callable[[], bool] | None] = {}
+        self._ending = threading.Event()
+        self._wake = threading.Event()
+        self._runner = threading.Thread(target=self._run, name="commands", daemon=True)
+        self.counters: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Begins to do what waits; what was going on before a power cut comes first."""
+        self._runner.start()
+
+    def stop(self) -> None:
+        """Ends; what is going on is gone on with at the next start."""
+        self._ending.set()
+        self._wake.set()
+        if self._runner.is_alive() and self._runner is not threading.current_thread():
+            self._runner.join(_STOP_S)
+
+    # ── the uplink's thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def arrived(self, payload: bytes, *, retained: bool) -> None:
+        """Takes or refuses what came on the topic of commands.
+
+        Raises:
+            OSError: it cannot be stored; nothing was done.
+        """
+        try:
+            kept = self._judge.take(payload, retained=retained, times=self._times())
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        if kept.state is State.ACCEPTED:
+            log.info("command %d: %s accepted", kept.counter, kept.action)
+        self._say(kept.result())
+        self._wake.set()
+
+    def _refuse(self, refused: Refused) -> None:
+        self.counters[f"refused_{refused.why}"] += 1
+        if (count := self.counters[f"refused_{refused.why}"]).bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
+            log.warning("a command was refused, number %d as %s since the start: %s", count, refused.why, refused)
+        if refused.signed is None or refused.why not in TOLD:
+            return
+        nonce = self._judge.nonce.hex() if refused.why is Refusal.NO_CLOCK else ""
+        ordered = refused.signed.command
+        self._say(Result(refused.signed.issuer, ordered.counter, str(ordered.action), State.REFUSED, str(refused.why), str(refused), nonce))
+
+    def connected(self) -> None:
+        """The broker let us in: what it has not acknowledged is said again."""
+        self._flying.clear()
+        self._connected = True
+
+    def disconnected(self) -> None:
+        """There is no connection now."""
+        self._connected = False
+
+    def look(self) -> None:
+        """Tells what has ended and is not told; call it now and then."""
+        if not self._connected:
+            return
+        for kept in self._judge.store.untold():
+            if kept.key not in self._flying:
+                self._flying[kept.key] = self._publish(Message(self._topic, results.encode(kept.result())))
+            elif (in_hand := self._flying[kept.key]) is None or not in_hand():
+                with suppress(OSError):  # said once more after the next start
+                    self._judge.store.told(kept)
+                    del self._flying[kept.key]
+
+    def _say(self, result: Result) -> None:
+        if self._connected:
+            self._publish(Message(self._topic, results.encode(result)))
+
+    # ── the runner's thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.is_set():
+                self._wake.clear()
+                if not self.do_next():
+                    self._wake.wait()
+        except Unfinished:
+            return
+
+    def do_next(self) -> bool:
+        """Does, or goes on with, the oldest command that has not ended; False when there is none.
+
+        Raises:
+            Unfinished: the agent ends before the command does.
+        """
+        kept = self._judge.store.next()
+        if kept is None:
+            return False
+        try:
+            self._do(kept)
+        except OSError as error:
+            log.error("command %d: %s: it cannot begin (%s)", kept.counter, kept.action, error)  # noqa: TRY400 - for people
+            self._ending.wait(_STORE_AGAIN_S)
+        return True
+
+    def _do(self, kept: Kept) -> None:
+        reason = detail = ""
+        try:
+            self._carry_out(kept)
+        except Failed as failed:
+            reason, detail = failed.reason, str(failed)
+        done = self._ended(kept, reason, detail)
+        self.counters[str(done.state)] += 1
+        log.info("command %d: %s %s%s", done.counter, done.action, done.state, detail and f": {detail}")
+
+    def _ended(self, kept: Kept, reason: str, detail: str) -> Kept:
+        """Stores how it ended, as soon as that can be stored: it is not forgotten meanwhile, nor done again.
+
+        Raises:
+            Unfinished: the agent ends.
+        """
+        while True:
+            try:
+                return self._judge.store.done(kept, reason, detail)
+            except OSError as error:
+                log.error("command %d: %s: its end cannot be stored (%s)", kept.counter, kept.action, error)  # noqa: TRY400 - for people
+                if self._ending.wait(_STORE_AGAIN_S):
+                    raise Unfinished from None
+
+    def _carry_out(self, kept: Kept) -> None:
+        """What was found running is looked into, and never begun again."""
+        action = Action(kept.action)
+        executor = self._executors.get(action)
+        if executor is None:
+            raise Failed(*_NO_EXECUTOR.get(action, ("not-here", "this device cannot do that")))
+        if kept.state is State.RUNNING:
+            executor.found_running(Job(kept.arguments, kept.marks or {}, self._ending.wait))
+            return
+        if not self._judge.is_still_fresh(kept, self._times()):
+            raise Failed("expired", "it had to wait until it expired, or until nobody here knew the time any more; nothing was done")
+        marks = executor.before(kept.arguments)
+        self._judge.store.running(kept, marks)
+        self._say(replace(kept, state=State.RUNNING).result())
+        executor.carry_out(Job(kept.arguments, marks, self._ending.wait))

@@ -1,0 +1,113 @@
+"""Sends one order to some scanners and follows each until it has ended: what `gate-province command` does once it is agreed to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_agent import results, topics
+from edge_agent.broker_link import Arrived, Message
+from edge_agent.cbor import Malformed
+from edge_agent.command import NONCE_BYTES, Action
+from edge_agent.results import Refusal, Result, State
+from edge_agent.topics import DeviceName, Leaf
+from province import issuing
+from province.layout import Layout
+from province.operating import Desk
+
+Tell = Callable[[DeviceName, Result], None]
+
+
+@dataclass
+class Order:
+    """One order on its way.
+
+    Attributes:
+        layout: the province.
+        connection: the register.
+        action: what is ordered.
+        arguments: of the action.
+        life_ms: how long it may wait for its scanner.
+        now_ms: the time.
+        tell: told what comes of it, each word once.
+        ends: how it ended, by scanner.
+    """
+
+    layout: Layout
+    connection: sqlite3.Connection
+    action: Action
+    arguments: tuple[str, ...]
+    life_ms: int
+    now_ms: Callable[[], int]
+    tell: Tell
+    ends: dict[DeviceName, Result] = field(default_factory=dict)
+    _waiting: dict[DeviceName, int] = field(default_factory=dict)
+    _answered: set[DeviceName] = field(default_factory=set)
+    _told: set[tuple[DeviceName, int, State]] = field(default_factory=set)
+
+    def send(self, desk: Desk, name: DeviceName, nonce: bytes | None = None) -> None:
+        """Signs it for one scanner and sends it.
+
+        Raises:
+            ProvinceError: it was not sent.
+        """
+        issued_ms = self.now_ms()
+        times = issued_ms, issued_ms + self.life_ms
+        counter, message = issuing.sign(self.layout, self.connection, name, self.action, self.arguments, times, nonce)
+        self._waiting[name] = counter
+        desk.send(Message(name.topic(Leaf.COMMANDS), message))
+
+    def send_again(self, desk: Desk, name: DeviceName, counter: int, message: bytes) -> None:
+        """Sends the same bytes once more: a scanner that has them says how far it is, and never does it twice.
+
+        Raises:
+            ProvinceError: it was not sent.
+        """
+        self._waiting[name] = counter
+        desk.send(Message(name.topic(Leaf.COMMANDS), message))
+
+    def follow(self, desk: Desk, within_s: float) -> None:
+        """Hears what becomes of all that was sent, until each has ended or the time is over."""
+        if not self._waiting:
+            return
+        for arrived in desk.heard(within_s):
+            self._hear(desk, arrived)
+            if not self._waiting:
+                return
+
+    def silent(self) -> list[DeviceName]:
+        """Those whose end is not known."""
+        return list(self._waiting)
+
+    def _hear(self, desk: Desk, arrived: Arrived) -> None:
+        whose = topics.parse(arrived.topic)
+        try:
+            result = results.decode(arrived.payload)
+        except Malformed:
+            return
+        if whose is None or self._waiting.get(whose[0]) != result.counter:
+            return
+        name = whose[0]
+        nonce = _nonce_of(result)
+        if nonce is not None and name not in self._answered:
+            self._answered.add(name)
+            self.send(desk, name, nonce)
+            return
+        if (said := (name, result.counter, result.state)) not in self._told:
+            self._told.add(said)
+            self.tell(name, result)
+        if result.state.is_final:
+            del self._waiting[name]
+            self.ends[name] = result
+
+
+def _nonce_of(result: Result) -> bytes | None:
+    """What a scanner without a clock wants to see in the command."""
+    if result.state is not State.REFUSED or result.reason != Refusal.NO_CLOCK:
+        return None
+    try:
+        nonce = bytes.fromhex(result.nonce)
+    except ValueError:
+        return None
+    return nonce if len(nonce) == NONCE_BYTES else None

@@ -1,0 +1,224 @@
+"""The parts of the station page by themselves: PIN, guessing, sessions, certificate, door, what firmware says."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+from station_world import COUNTERS, until
+
+from edge_agent.resetting import STATION_FOLDER
+from edge_agent.station import certificate, paper, pin
+from edge_agent.station.addresses import own_addresses
+from edge_agent.station.asking import declare
+from edge_agent.station.guesses import ALL_AT_ONCE, ALL_REFILL_S, FREE, LONGEST_WAIT_S, Guesses
+from edge_agent.station.listener import MOST, MOST_OF_ONE, Door
+from edge_agent.station.live import SHOWN, SHOWN_S, Listener, Live, passed
+from edge_agent.station.sessions import AGE_S, IDLE_S, Sessions
+from edge_agent.station.sessions import MOST as MOST_PHONES
+from edge_agent.station.words import LANGUAGES, WORDS
+from firmware.control_server import ControlServer
+
+NOW_S = 1_766_282_400.0
+SAID = ("masked", "at_ms", "green_ms", "direction", "lane", "method", "verdict", "presence", "seq")
+PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=200)
+ANYTHING = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(st.sampled_from(["name", "number", "inside"]), PLAIN)
+
+
+def test_a_pin_fits_itself_alone_and_its_digits_are_on_no_disk(tmp_path: Path) -> None:
+    first, second = pin.make(tmp_path), pin.make(tmp_path)
+    stored = pin.read(tmp_path)
+    assert stored is not None
+    assert [stored.fits(typed) for typed in (second, pin.shown(second), first, "", "0" * 100)] == [True, True, False, False, False]
+    assert len(second) == pin.DIGITS >= 6
+    assert second not in repr(stored)
+    assert all(second.encode() not in file.read_bytes() for file in (tmp_path / STATION_FOLDER).iterdir())
+
+
+def test_a_damaged_pin_lets_nobody_in_until_a_new_one_is_made(tmp_path: Path) -> None:
+    assert pin.read(tmp_path) is None
+    pin.make(tmp_path)
+    for file in (tmp_path / STATION_FOLDER).iterdir():
+        file.write_bytes(b"torn")
+    assert pin.read(tmp_path) is None
+    digits = pin.make(tmp_path)
+    stored = pin.read(tmp_path)
+    assert stored is not None
+    assert stored.fits(digits)
+
+
+def test_one_address_waits_twice_as_long_each_time_and_others_do_not() -> None:
+    guesses, now_s, waits = Guesses(), 0.0, []
+    for _ in range(FREE + 9):
+        guesses.missed("192.168.1.9", now_s)
+        waits.append(guesses.wait_s("192.168.1.9", now_s))
+        assert guesses.wait_s("192.168.1.8", now_s) == 0.0
+        now_s += waits[-1] + ALL_REFILL_S
+    assert waits == [0.0] * FREE + [30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, LONGEST_WAIT_S, LONGEST_WAIT_S]
+    guesses.hit("192.168.1.9")
+    assert guesses.wait_s("192.168.1.9", now_s) == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), st.floats(0, 300)), max_size=400))
+def test_however_many_addresses_guess_the_number_of_guesses_in_a_time_is_bounded(tries: list[tuple[int, float]]) -> None:
+    guesses, now_s, looked_at = Guesses(), 0.0, 0
+    for address, gap_s in tries:
+        now_s += gap_s
+        if guesses.wait_s(str(address), now_s) == 0.0:
+            guesses.missed(str(address), now_s)
+            looked_at += 1
+    assert looked_at <= ALL_AT_ONCE + now_s / ALL_REFILL_S
+    assert len(guesses._of) <= 256
+
+
+def test_a_phone_is_in_while_it_is_used_and_never_longer_than_half_a_day() -> None:
+    sessions = Sessions()
+    cookie, now_s = sessions.begin(b"pin", 0.0), 0.0
+    while now_s + IDLE_S <= AGE_S:
+        now_s += IDLE_S
+        assert sessions.find(cookie, b"pin", now_s) is not None
+    assert sessions.find(cookie, b"pin", AGE_S + 1) is None
+    idle = sessions.begin(b"pin", 0.0)
+    assert sessions.find(idle, b"pin", IDLE_S + 1) is None
+    other = sessions.begin(b"pin", 0.0)
+    assert sessions.find(other, b"new", 1.0) is None
+    kept = [sessions.begin(b"pin", 0.0) for _ in range(MOST_PHONES + 1)]
+    assert [sessions.find(each, b"pin", 1.0) is not None for each in kept] == [False] + [True] * MOST_PHONES
+    assert all(cookie.encode() not in key for cookie in kept for key in sessions._of)
+
+
+def test_a_certificate_stays_until_it_ends_soon_or_the_device_has_another_address(tmp_path: Path) -> None:
+    def made(now_s: float, *addresses: str, name: str = "") -> x509.Certificate:
+        return certificate.make_sure(tmp_path, name, addresses, now_s)
+
+    first = made(NOW_S, "192.168.1.7")
+    name, addresses = certificate.covered(first)
+    assert name.startswith("gate-")
+    assert name.endswith(".local")
+    assert addresses == ("192.168.1.7",)
+    day_s = 86_400.0
+    assert made(NOW_S + 700 * day_s, "192.168.1.7") == made(NOW_S) == first
+    moved = made(NOW_S, "192.168.4.1")
+    assert certificate.covered(moved) == (name, ("192.168.1.7", "192.168.4.1"))
+    assert made(NOW_S, "192.168.1.7") == moved
+    renewed = made(NOW_S + 750 * day_s, "192.168.1.7")
+    assert renewed.public_key() == first.public_key()
+    assert renewed.not_valid_after_utc > datetime.fromtimestamp(NOW_S, UTC) + timedelta(days=1500)
+    assert renewed.not_valid_after_utc - renewed.not_valid_before_utc <= timedelta(days=825)
+    assert made(0.0, "192.168.1.7").not_valid_before_utc.year < 1971  # a clock at 1970 is no reason to have no page
+    assert certificate.covered(made(NOW_S, name="cho-mai.local"))[0] == "cho-mai.local"
+
+
+def test_a_damaged_key_or_certificate_is_made_anew(tmp_path: Path) -> None:
+    for file in certificate.files(tmp_path):
+        before = certificate.make_sure(tmp_path, "", (), NOW_S)
+        file.write_text("torn")
+        after = certificate.make_sure(tmp_path, "", (), NOW_S)
+        assert after != before
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*certificate.files(tmp_path))
+
+
+def test_the_door_takes_so_many_and_makes_room_when_one_goes() -> None:
+    with Door("127.0.0.1", 0) as door:
+        phones = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(MOST_OF_ONE + 1)]
+        taken = [door.accept()[0] for _ in range(MOST_OF_ONE)]
+        with pytest.raises(ConnectionAbortedError):
+            door.accept()
+        assert phones[-1].recv(1) == b""
+        taken.pop().close()
+        phones.append(socket.create_connection(("127.0.0.1", door.port)))
+        taken.append(door.accept()[0])
+        assert door.connections() == MOST_OF_ONE <= MOST
+        with pytest.raises(BlockingIOError):
+            door.accept()
+        for each in (*taken, *phones):
+            each.close()
+        assert door.connections() == 0
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_change() -> None:
+    with Door("127.0.0.1", 0) as door, pytest.raises(OSError, match=r"127\.0\.0\.1:\d+: cannot be had .*station\.port"):
+        Door("127.0.0.1", door.port)
+
+
+def test_the_machines_addresses_are_private_ones() -> None:
+    assert all(not address.startswith("127.") for address in own_addresses())
+
+
+@given(st.dictionaries(st.sampled_from(SAID), ANYTHING))
+def test_whatever_firmware_of_another_release_says_is_shown_as_short_text(message: dict[str, Any]) -> None:
+    live = Live(clock=lambda: 5.0)
+    live.heard({**COUNTERS})
+    live.heard({**message, "type": "passage"})
+    shown = live.passages()[0]
+    assert all(len(text) <= 120 for text in (shown.name, shown.number, shown.way, shown.lane, shown.method))
+    assert shown.at_s >= 0
+    assert passed(message, 5.0) == shown
+
+
+def test_passages_are_few_and_gone_after_a_while() -> None:
+    now = [0.0]
+    live = Live(clock=lambda: now[0])
+    for number in range(SHOWN + 5):
+        live.heard({"type": "passage", "lane": str(number)})
+    assert [each.lane for each in live.passages()] == [str(number) for number in range(SHOWN + 4, 4, -1)]
+    live.heard({**COUNTERS})
+    assert live.counters() is not None
+    now[0] = SHOWN_S + 1
+    assert live.passages() == ()
+    assert live.counters() is None  # silent for long: whatever was said is old
+
+
+def test_the_listener_comes_back_when_firmware_does(tmp_path: Path) -> None:
+    live = Live()
+    listener = Listener(tmp_path, live)
+    listener.start()
+    try:
+        for _ in range(2):
+            server = ControlServer(tmp_path, lambda *_request: None)
+            server.start()
+            until(lambda server=server: [server.tell(COUNTERS), live.counters()][1] is not None)  # type: ignore[misc]
+            server.stop()
+            until(lambda: live.counters() is None)
+    finally:
+        listener.stop()
+    assert not listener._thread.is_alive()
+
+
+def test_a_declaration_that_nobody_answers_is_neither_accepted_nor_refused(tmp_path: Path) -> None:
+    request = paper.request_of("0123456789", {"way": "0", "name": "A"}, [])
+    assert declare(tmp_path, request).verdict is None
+    server = ControlServer(tmp_path, lambda asked, *_: {"type": "declared", "ref": asked["ref"], "verdict": "of-a-later-release"})
+    server.start()
+    assert declare(tmp_path, request).verdict is None
+    server.stop()
+
+
+@given(st.text(max_size=30) | st.dates().map(lambda day: day.strftime("%d/%m/%Y")))
+def test_any_text_is_a_date_or_stays_for_firmware_to_refuse(text: str) -> None:
+    read = paper.iso_date(text)
+    assert read == text.strip() or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", read)
+    assert paper.request_of("r", {"way": text, "name": "", "birth_date": text}, [])["lane"] == ""
+
+
+def test_every_word_takes_the_same_values_in_both_languages() -> None:
+    for key in WORDS["vi"]._of:
+        places = [set(re.findall(r"{(\w+)}", WORDS[language].raw(key))) for language in LANGUAGES]
+        assert places[0] == places[1], key
+
+
+def test_the_agent_without_a_page_loads_nothing_of_it() -> None:
+    code = "import sys, edge_agent.__main__, edge_agent.run_command\nprint([m for m in sys.modules if m.split('.')[0] in "
+    code += "{'starlette', 'uvicorn', 'jinja2', 'zeroconf', 'asyncio'} or 'station.' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
