@@ -28,6 +28,7 @@ _PROGRAM = Program(
         "reset": "make this device nobody's again",
         "status": "show how this scanner is",
         "gate": "close the gate, open it, or tell which it is",
+        "ended": "count why a service has ended (for systemd)",
     },
 )
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edge_agent import boot_nonce, executors, join, resetting
 from edge_agent import identity as identities
@@ -24,17 +25,20 @@ from edge_agent.command_store import CommandStore
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
+from edge_agent.firmware_word import FirmwareWord
 from edge_agent.intake import Intake
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
 from edge_agent.notify import Beat, of_this_process
 from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.outbox_view import look_into
+from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
+from edge_agent.reporting import Reporter
 from edge_agent.settings import Settings
 from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.trusted_time import ToldClock, trusted_ms
-from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, status_message
+from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, farewell
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
 
 log = logging.getLogger(__name__)
@@ -54,7 +58,7 @@ def _move(text: str, state: Path) -> bool:
     return True
 
 
-def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, told: ToldClock) -> None:
+def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, heard: Callable[[Mapping[str, Any]], None]) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
     while not (stopping.is_set() or moved):
@@ -63,7 +67,7 @@ def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.
             try:
                 work.put(Recorded())
                 for message in client.messages():
-                    told.heard(message)
+                    heard(message)
                     if message["type"] == "passage":
                         work.put(Recorded())
                     elif (text := scanned_ticket(message)) is not None:
@@ -177,29 +181,40 @@ def _carry(
     keeper.use(link)
     told = ToldClock()
     clock = partial(trusted_ms, always=settings.device.clock == "system", told=told.is_set)
+    word = FirmwareWord()
+    around = Surroundings(word, partial(clock, 0), lambda: uplink.counters)
+    reporter = Reporter(identity.name, OwnHealth(identity, settings, around), link.publish, settings.agent.telemetry_s)
+
+    def heard(message: Mapping[str, Any]) -> None:
+        told.heard(message)
+        if word.heard(message):
+            reporter.look_now()
 
     def changed() -> None:
         status.write(uplink)
+        reporter.connection(uplink.connected)
         beat.notifier.status(f"connected to the broker of {identity.endpoint.host}" if uplink.connected else "not connected; entries wait")
 
     uplink = Uplink(identity, settings.agent, state, work, link.publish, changed, clock, keeper)
     uplink.use(link)
     desk = _desk(settings, identity, link, uplink.times, restart)
     uplink.serve(desk)
-    listening = settings.device.runtime, state, work, stopping, told
+    listening = settings.device.runtime, state, work, stopping, heard
     threading.Thread(target=_listen, args=listening, name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()
+    reporter.start()
     desk.start()
     beat.notifier.ready("not connected yet; entries wait")
     try:
         uplink.run(beat)
     finally:
         keeper.stop()
+        reporter.stop()
         desk.stop()
         if uplink.connected:
-            link.publish_and_wait(status_message(identity, "offline"), _GOODBYE_S)
+            link.publish_and_wait(farewell(identity, "stopped"), _GOODBYE_S)
         link.stop()
 
 

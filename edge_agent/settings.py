@@ -157,6 +157,15 @@ class AgentSettings:
         "an entry without a receipt for so long is sent again; doubles up to ten minutes", 20.0, least=0.5, most=600
     )
     keepalive_s: int = setting("the broker and this device miss each other within one and a half times this", 30, least=5, most=3600)
+    telemetry_s: float = setting(
+        "the device's health is told so often when nothing changes, and within 5 seconds when something does; about 1.5 kB each time",
+        30.0,
+        least=5,
+        most=3600,
+    )
+    prometheus_port: int = setting(
+        "the same health for Prometheus at http://127.0.0.1:PORT/metrics, on this device alone; 0: not at all", 0, least=0, most=65535
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ PROVINCE = "province"  # reserved: no organisation may have this name
 KEYRING = f"{PREFIX}/{PROVINCE}/keyring"
 ALL_ENTRIES = f"{PREFIX}/+/+/entries"
 SHARED_ENTRIES = f"$share/collectors/{ALL_ENTRIES}"  # MQTT 5, 4.8.2: the broker deals them out among all who subscribe so
+ALL_STATUS = f"{PREFIX}/+/+/status"
+ALL_TELEMETRY = f"{PREFIX}/+/+/telemetry"
+HOME_ASSISTANT = "homeassistant"  # reserved: no device may have this name; under it an organisation's Home Assistant finds its devices
 ALL_CERTIFICATE_REQUESTS = f"{PREFIX}/+/+/certificate/request"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 NAME_RULE = "1 to 40 lower-case letters, digits and inner hyphens"
@@ -36,6 +39,7 @@ class Leaf(StrEnum):
 
 
 DEVICE_WRITES = (Leaf.ENTRIES, Leaf.STATUS, Leaf.TELEMETRY, Leaf.RESULTS, Leaf.CONFIG_REPORTED, Leaf.CERTIFICATE_REQUEST)
+OPERATOR_READS = (Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisation
 DEVICE_READS = (Leaf.RECEIPTS, Leaf.COMMANDS, Leaf.CONFIG_DESIRED, Leaf.CERTIFICATE_ISSUED)
 COMMANDER_READS = (Leaf.RESULTS, Leaf.CONFIG_REPORTED)  # of every device
 COMMANDER_WRITES = (Leaf.COMMANDS, Leaf.CONFIG_DESIRED)
@@ -56,7 +60,7 @@ class DeviceName:
     """An organisation and one of its devices: who speaks on a topic, and the client certificate's common name.
 
     Raises:
-        ValueError: a part is not a name, or the organisation is the reserved one.
+        ValueError: a part is not a name, or is reserved.
 
     Example:
         >>> str(DeviceName("bus-co", "scanner-1"))
@@ -72,6 +76,8 @@ class DeviceName:
                 raise ValueError(f"{part} {text!r} is not a name: {NAME_RULE}")
         if self.org == PROVINCE:
             raise ValueError(f"organisation {PROVINCE!r} is reserved for the province itself")
+        if self.device == HOME_ASSISTANT:
+            raise ValueError(f"device {HOME_ASSISTANT!r} is reserved for Home Assistant's discovery")
 
     def __str__(self) -> str:
         return f"{self.org}/{self.device}"
@@ -79,6 +85,11 @@ class DeviceName:
     def topic(self, leaf: Leaf) -> str:
         """The topic of one of the device's leaves."""
         return f"{PREFIX}/{self.org}/{self.device}/{leaf}"
+
+
+def discovery_prefix(org: str) -> str:
+    """What an organisation's Home Assistant is to be given as its discovery prefix."""
+    return f"{PREFIX}/{org}/{HOME_ASSISTANT}"
 
 
 def parse(topic: str) -> tuple[DeviceName, Leaf] | None:

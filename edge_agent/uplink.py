@@ -5,7 +5,6 @@ One thread runs it; everything from outside (broker, firmware's socket) arrives 
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import time
@@ -13,9 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from edge_agent import broker_link, cose, envelope, receipt, stored_keyring, stored_time, topics
+from drivers import system_clock
+from edge_agent import broker_link, cose, envelope, receipt, stored_keyring, stored_time, telemetry, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper, Link
@@ -26,10 +26,12 @@ from edge_agent.forwarder import Forwarder
 from edge_agent.identity import Identity
 from edge_agent.intake import Intake
 from edge_agent.outbox import FILE_NAME, OutboxError, Waiting
+from edge_agent.own_health import software
 from edge_agent.send_window import SendWindow
 from edge_agent.settings import AgentSettings
 from edge_agent.silence import Silence
 from edge_agent.stored_keyring import NoKeyring, OlderKeyring
+from edge_agent.telemetry import Status
 from edge_agent.topics import Leaf
 
 log = logging.getLogger(__name__)
@@ -53,9 +55,18 @@ class Stop:
 Work: TypeAlias = broker_link.Event | Recorded | Stop
 
 
-def status_message(identity: Identity, state: str) -> Message:
-    """The retained birth (`online`) or last will (`offline`)."""
-    return Message(identity.name.topic(Leaf.STATUS), json.dumps({"state": state}).encode(), retain=True)
+def birth(identity: Identity) -> Message:
+    """What we say of ourselves when a connection begins; retained."""
+    return _status(identity, Status(v=telemetry.VERSION, state="online", since_ms=max(0, system_clock.wall_ms()), software=software()))
+
+
+def farewell(identity: Identity, reason: Literal["stopped", "lost"]) -> Message:
+    """What we say when we stop, or as our last will the broker for us when it misses us; retained."""
+    return _status(identity, Status(v=telemetry.VERSION, state="offline", reason=reason))
+
+
+def _status(identity: Identity, status: Status) -> Message:
+    return Message(identity.name.topic(Leaf.STATUS), telemetry.encode(status), retain=True)
 
 
 class Uplink:
@@ -160,7 +171,7 @@ class Uplink:
         self.connected, self.trouble = True, ""
         log.info("connected to the broker")
         self._begin_again()
-        self._publish(status_message(self._identity, "online"))
+        self._publish(birth(self._identity))
         if self._keeper is not None:
             self._keeper.connected()
         if self._desk is not None:
@@ -360,6 +371,6 @@ def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], kno
         str(identity.name),
         [topics.KEYRING, *(identity.name.topic(leaf) for leaf in (Leaf.RECEIPTS, Leaf.CERTIFICATE_ISSUED, Leaf.COMMANDS))],
         work.put,
-        will=status_message(identity, "offline"),
+        will=farewell(identity, "lost"),
         keepalive_s=settings.keepalive_s,
     )

@@ -19,6 +19,7 @@ from drivers.line_reader import LineReader
 from edge_agent.settings import LaneSettings
 from firmware.aim import Aim
 from firmware.inbox import Inbox
+from firmware.look_times import LookTimes
 from firmware.reading import Method, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.supervised import Device, Supervised
 from firmware.vigil import Signs
@@ -45,6 +46,7 @@ class Source:
         self.lane = lane
         self.counters: Counter[str] = Counter()
         self.look_ms = 0.0  # of the last frame that was looked at
+        self._look_times = LookTimes()
         self._reports = reports
         self._reader: LineReader | None = None
         self._reader_lock = threading.Lock()
@@ -64,7 +66,7 @@ class Source:
         """What was counted so far; a reader's refused lines as `refused_binary` and the like."""
         refused = {f"refused_{reason}": count for reason, count in self._refused().items()}
         reopened = {"reopened": self.kept.reopened} if self.kept.reopened else {}
-        return {**self.counters, **reopened, **refused, "look_ms": round(self.look_ms, 2)}
+        return {**self.counters, **reopened, **refused, "look_ms": round(self.look_ms, 2), **self._look_times.percentiles()}
 
     def signs(self) -> Signs:
         """What the watchdog goes by: a camera always has something to tell, a reader that is open waits for people."""
@@ -114,7 +116,9 @@ class Source:
                 self.kept.works(eye.told_trouble())
             self.counters["frames"] += 1
             self.counters["skipped"] += look.skipped
-            self.look_ms = self.look_ms if look.skipped else look.took_ms
+            if not look.skipped:
+                self.look_ms = look.took_ms
+                self._look_times.add(look.took_ms)
             if not look.skipped or frame.at_s - told_s >= _HELD_ON_S:
                 told_s = frame.at_s
                 self._tell_read(look, frame.at_s)

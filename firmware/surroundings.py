@@ -61,6 +61,8 @@ class Surroundings:
         shown: dict[str, Any] = {"inputs": {part.settings.name: str(part.state) for part in self._inputs}} if self._inputs else {}
         if self._whereabouts is not None:
             shown["position"] = str(self._whereabouts.state)
+            if (near := self._whereabouts.near()) is not None:
+                shown["near"] = near
         if self._vehicle is not None:
             shown["trip"] = self._vehicle.trip
         return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,25 @@ from firmware.said_once import SaidOnce
 from firmware.supervised import Supervised
 
 _E7 = 10_000_000
+_GRID_M = 200.0
+_DEGREE_M = 40_007_863 / 360  # of a meridian, WGS 84
+
+
+def rounded(latitude: float, longitude: float) -> tuple[float, float]:
+    """The nearest point of a grid of 200 m: enough for a desk to see the vehicle on a map, too little to see at whose door it stops.
+
+    Args:
+        latitude: degrees north, WGS 84.
+        longitude: degrees east.
+
+    Example:
+        >>> rounded(21.028511, 105.804817)
+        (21.0289, 105.804)
+    """
+    step = _GRID_M / _DEGREE_M
+    north = round(latitude / step) * step
+    step_east = step / max(0.01, math.cos(math.radians(north)))
+    return round(north, 4), round(round(longitude / step_east) * step_east, 4)
 
 
 class Whereabouts:
@@ -38,6 +58,11 @@ class Whereabouts:
         if not isinstance(newest, Fix) or self._clock() - newest.at_s > self._max_age_s:
             return None
         return Position(round(newest.latitude * _E7), round(newest.longitude * _E7))
+
+    def near(self) -> tuple[float, float] | None:
+        """Where the vehicle is, degrees north and east, to 200 m; None as `position`."""
+        known = self.position()
+        return None if known is None else rounded(known.latitude_e7 / _E7, known.longitude_e7 / _E7)
 
     def _follow(self, source: PositionSource) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import re
 import runpy
@@ -26,7 +27,7 @@ import printable
 from drivers import schemes
 from drivers.patterns import PATTERNS, Lamp
 from drivers.urls import Scheme
-from edge_agent import settings
+from edge_agent import settings, telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
@@ -184,6 +185,13 @@ def pictures() -> Iterator[tuple[Path, str]]:
         yield script.with_suffix(".svg"), runpy.run_path(str(script))["draw"]()
 
 
+def schemas() -> Iterator[tuple[Path, str]]:
+    """The JSON Schema of each message for operators, with what it should be."""
+    for kind in (telemetry.Telemetry, telemetry.Status):
+        text = json.dumps(telemetry.schema(kind), indent=2, ensure_ascii=False) + "\n"
+        yield ROOT / "hw_docs" / "schemas" / f"{kind.__name__.lower()}.v{telemetry.VERSION}.json", text
+
+
 def broken_links(page: Path, text: str) -> list[str]:
     """The relative links of a page that lead nowhere."""
     prose = _CODE.sub("", text)
@@ -200,7 +208,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
     problems = [problem for kit in kit_pins.KITS for problem in kit_pins.problems(kit)]
-    for page, new in [*pictures(), *printable.pages(), *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents())]:
+    for page, new in [
+        *pictures(),
+        *schemas(),
+        *printable.pages(),
+        *((page, renewed(page.read_text(encoding="utf-8"))) for page in documents()),
+    ]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         if page.suffix == ".md":
             problems += broken_links(page, new)

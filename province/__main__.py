@@ -20,6 +20,7 @@ _COMMANDS = {
     "device": "add scanners by bundle, list them, revoke them",
     "command": "have scanners do something, and hear what became of it",
     "collect": "receive entries, register them, send receipts",
+    "watch": "take the scanners' health, raise alerts",
     "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",
     "find": "count where and when one identifier passed",
@@ -42,6 +43,7 @@ examples:
   gate-province device add ./trial --org cho-dong-ba --device cong-1 --site "Chợ Đông Ba" --gate "Cổng chính"
   mosquitto -c ./trial/mosquitto.conf              its broker
   gate-province collect ./trial                    its collector
+  gate-province watch ./trial                      how its scanners are
   gate-province admit ./trial                      the door by which scanners join with a ticket
   gate-province entries ./trial --limit 20         the latest passages, masked
   gate-province retention run ./trial --dry-run    which days would be closed for good (every night, by a timer)

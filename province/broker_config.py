@@ -7,7 +7,7 @@ import pwd
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
-from province.layout import COLLECTORS, OPERATOR, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout, Settings
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
@@ -21,14 +21,22 @@ def rules() -> str:
         *(f"pattern read {topics.PREFIX}/%u/{leaf}" for leaf in topics.DEVICE_READS),
         f"pattern read {topics.KEYRING}",
         "",
+        "# An operator's certificate is named after the organisation alone.",
+        *(f"pattern read {topics.PREFIX}/%u/+/{leaf}" for leaf in topics.OPERATOR_READS),
+        f"pattern read {topics.discovery_prefix('%u')}/device/+/config",
+        "",
         *(line for name in COLLECTORS for line in _collector(name)),
         f"user {REGISTRAR}",
         f"topic read {topics.ALL_CERTIFICATE_REQUESTS}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.CERTIFICATE_ISSUED}",
         "",
-        f"user {OPERATOR}",
+        f"user {COMMANDER}",
         *(f"topic read {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_READS),
         *(f"topic write {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_WRITES),
+        "",
+        f"user {FLEET}",
+        *(f"topic read {topic}" for topic in (topics.ALL_STATUS, topics.ALL_TELEMETRY)),
+        f"topic write {topics.discovery_prefix('+')}/device/+/config",
         "",
     ]
     return "\n".join(lines)

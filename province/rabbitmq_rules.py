@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent import topics
 from edge_agent.topics import DeviceName, Leaf
-from province.layout import COLLECTOR, OPERATOR, REGISTRAR
+from province.layout import COLLECTOR, COMMANDER, FLEET, REGISTRAR
 
 _EXCHANGE = "amq.topic"  # the plug-in's default
 _NOTHING = "^$"
@@ -36,6 +36,12 @@ def _everyones(leaf: Leaf) -> str:
     return rf"{_key(topics.PREFIX)}\.{_ANY_NAME}\.{_ANY_NAME}\.{_key(leaf)}"
 
 
+def _operator(org: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    its = rf"{_key(topics.PREFIX)}\.{_key(org)}"
+    found = rf"{_key(topics.discovery_prefix(org))}\.device\.{_ANY_NAME}\.config"
+    return _user(org, _NOTHING, _one_of([*(rf"{its}\.{_ANY_NAME}\.{leaf}" for leaf in topics.OPERATOR_READS), found, _key(topics.KEYRING)]))
+
+
 def _user(name: str, write: str, read: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     queues = rf"^(mqtt-subscription-{re.escape(name)}qos[01]|amq\.topic)$"
     return (
@@ -52,22 +58,28 @@ def definitions(devices: Iterable[DeviceName]) -> dict[str, Any]:
     Args:
         devices: those that may speak now.
     """
-    keyring = _key(topics.KEYRING)
+    keyring, names = _key(topics.KEYRING), list(devices)
     rows = [
         _user(COLLECTOR, _one_of([_everyones(Leaf.RECEIPTS), keyring]), _one_of([_everyones(Leaf.ENTRIES), keyring])),
         _user(REGISTRAR, _one_of([_everyones(Leaf.CERTIFICATE_ISSUED)]), _one_of([_everyones(Leaf.CERTIFICATE_REQUEST), keyring])),
         _user(
-            OPERATOR,
+            COMMANDER,
             _one_of(_everyones(leaf) for leaf in topics.COMMANDER_WRITES),
             _one_of([*(_everyones(leaf) for leaf in topics.COMMANDER_READS), keyring]),
         ),
+        _user(
+            FLEET,
+            _one_of([rf"{_key(topics.PREFIX)}\.{_ANY_NAME}\.{topics.HOME_ASSISTANT}\.device\.{_ANY_NAME}\.config"]),
+            _one_of([_everyones(Leaf.STATUS), _everyones(Leaf.TELEMETRY), keyring]),
+        ),
+        *(_operator(org) for org in sorted({name.org for name in names})),
         *(
             _user(
                 str(name),
                 _one_of(_key(name.topic(leaf)) for leaf in topics.DEVICE_WRITES),
                 _one_of([*(_key(name.topic(leaf)) for leaf in topics.DEVICE_READS), keyring]),
             )
-            for name in devices
+            for name in names
         ),
     ]
     users, permissions, topic_permissions = zip(*rows, strict=True)

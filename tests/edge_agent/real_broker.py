@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from sealed_examples import DEVICE, KEYRING_7, KEYRING_OFFICER, NAME, ROOT_PUBLIC, WAIT_S
 
-from edge_agent import keyring
+from edge_agent import keyring, telemetry
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
 from edge_agent.endpoint import Endpoint
-from edge_agent.topics import ALL_ENTRIES
+from edge_agent.topics import ALL_ENTRIES, DeviceName, Leaf
 
 Found = TypeVar("Found")
 COLLECTOR = "collector"
@@ -113,7 +113,8 @@ class Broker:
         for name, text in (("ca.crt", authority.certificate), ("server.crt", certificate), ("server.key", key)):
             (folder / name).write_text(text)
         (folder / "rules").write_text(
-            "pattern write gate/v1/%u/entries\npattern write gate/v1/%u/status\npattern read gate/v1/%u/receipts\n"
+            "pattern write gate/v1/%u/entries\n"
+            "pattern write gate/v1/%u/status\npattern write gate/v1/%u/telemetry\npattern read gate/v1/%u/receipts\n"
             f"pattern read gate/v1/province/keyring\nuser {COLLECTOR}\ntopic readwrite gate/v1/#\n"
         )
         (folder / "store").mkdir(exist_ok=True)
@@ -201,6 +202,11 @@ class Listener:
         found = self.events.until(lambda event: isinstance(event, Arrived) and event.topic == topic)
         assert isinstance(found, Arrived)
         return found
+
+    def status(self, of: DeviceName = NAME) -> tuple[str, str | None]:
+        """The next birth or last will: its state and reason."""
+        told = telemetry.decode_status(self.next(of.topic(Leaf.STATUS)).payload)
+        return told.state, told.reason
 
     def close(self) -> None:
         self.link.stop()

@@ -14,7 +14,7 @@ from joining_scenarios import GATES, join_at
 from real_broker import Broker, Config, Listener, free_port
 from sealed_examples import NAME, RECEIPTS_OFFICER, WAIT_S, filled
 from soft_token import needs_softhsm, soft_token
-from uplink_world import ENTRIES, RECEIPTS, STATUS
+from uplink_world import ENTRIES, RECEIPTS
 
 from edge_agent import device_keys, envelope, receipt
 from edge_agent.documents import FILE_NAME as DOCUMENTS
@@ -102,7 +102,7 @@ def test_it_carries_entries_and_takes_leave(settings: Config, broker: Broker) ->
     enrolled(settings, broker.port)
     made = filled(settings.state / FILE_NAME, 5)
     with closing(Listener(broker)) as province, running(settings) as agent:
-        assert province.next(STATUS).payload == b'{"state": "online"}'
+        assert province.status() == ("online", None)
         log = envelope.peek(made[0]).header.log
         while envelope.peek(province.next(ENTRIES).payload).header.seq != 5:
             pass
@@ -119,18 +119,18 @@ def test_it_carries_entries_and_takes_leave(settings: Config, broker: Broker) ->
         assert status["agent"]["connected"]
         assert status["agent"]["counters"]["receipted_registered"] == 5
         assert agent.end() == 0
-        assert province.next(STATUS).payload == b'{"state": "offline"}'
+        assert province.status() == ("offline", "stopped")
         assert not (settings.runtime / "agent.json").exists()
 
 
 def test_one_that_is_killed_is_missed_by_the_broker_and_by_status(settings: Config, broker: Broker) -> None:
     enrolled(settings, broker.port)
     with closing(Listener(broker)) as province, running(settings) as agent:
-        assert province.next(STATUS).payload == b'{"state": "online"}'
+        assert province.status() == ("online", None)
         agent.until("connected to the broker")
         agent.process.kill()
         agent.process.wait(WAIT_S)
-        assert province.next(STATUS).payload == b'{"state": "offline"}'
+        assert province.status() == ("offline", "lost")
         assert (settings.runtime / "agent.json").exists()
         shown = gate_agent("status", "--config", settings.file)
         assert shown.returncode == 1

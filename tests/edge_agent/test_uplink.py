@@ -23,7 +23,7 @@ from sealed_examples import (
 )
 from uplink_world import QUICK, RECEIPTS, STATUS, Agent, Province, exact, log_of, waits
 
-from edge_agent import identity, keyring, receipt, stored_keyring, topics
+from edge_agent import identity, keyring, receipt, stored_keyring, telemetry, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import Connected, Disconnected
 from edge_agent.keyring import Keyring
@@ -31,7 +31,7 @@ from edge_agent.outbox import FILE_NAME
 from edge_agent.receipt import Receipt, Status
 from edge_agent.recorder import Recorder
 from edge_agent.topics import DeviceName
-from edge_agent.uplink import Recorded, status_message
+from edge_agent.uplink import Recorded, farewell
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 quick, broker, state, province = uplink_world.quick, uplink_world.broker, uplink_world.state, uplink_world.province
@@ -164,14 +164,14 @@ def test_a_keyring_is_taken_and_an_older_or_forged_one_refused(state: Path, prov
 def test_birth_and_last_will_are_retained(state: Path, broker: Broker, province: Province) -> None:
     with closing(Agent(state)) as agent:
         agent.until(lambda it: it.connected)
-        assert province.next(STATUS).payload == b'{"state": "online"}'
+        assert province.status() == ("online", None)
         break_off(agent.link)
-        assert province.next(STATUS).payload == b'{"state": "offline"}'
-        assert province.next(STATUS).payload == b'{"state": "online"}', "and it comes back by itself"
+        assert province.status() == ("offline", "lost")
+        assert province.status() == ("online", None), "and it comes back by itself"
         with closing(Listener(broker, (STATUS,))) as late:
             arrived = late.next(STATUS)
-            assert (arrived.payload, arrived.retained) == (b'{"state": "online"}', True)
-    assert status_message(identity.load(state), "offline").retain
+            assert (telemetry.decode_status(arrived.payload).state, arrived.retained) == ("online", True)
+    assert farewell(identity.load(state), "stopped").retain
 
 
 def test_no_log_line_holds_anything_of_an_entry(state: Path, province: Province, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,11 @@ WIDE = (
     *(f"gate/v1/{device}/{wild}" for device in DEVICES for wild in ("#", "+", "+/+")),
     *(f"gate/v1/+/+/{leaf}" for leaf in ("entries", "receipts", "status", "commands", "certificate/request", "certificate/issued")),
 )  # fmt: skip
-MAY_ASK_WIDELY = {"province/collector": {"gate/v1/+/+/entries"}, "province/registrar": {"gate/v1/+/+/certificate/request"}}
+MAY_ASK_WIDELY = {
+    "province/collector": {"gate/v1/+/+/entries"},
+    "province/registrar": {"gate/v1/+/+/certificate/request"},
+    "province/fleet": {"gate/v1/+/+/status"},
+}
 
 
 def both(topics: Iterable[str]) -> list[str]:

@@ -33,6 +33,9 @@ def test_the_rules_are_one_a_leaf() -> None:
         "pattern read gate/v1/%u/config/desired",
         "pattern read gate/v1/%u/certificate/issued",
         "pattern read gate/v1/province/keyring",
+        "pattern read gate/v1/%u/+/status",
+        "pattern read gate/v1/%u/+/telemetry",
+        "pattern read gate/v1/%u/homeassistant/device/+/config",
         *(
             line
             for name in ("collector", "collector-2")
@@ -46,9 +49,13 @@ def test_the_rules_are_one_a_leaf() -> None:
         "user province/registrar",
         "topic read gate/v1/+/+/certificate/request",
         "topic write gate/v1/+/+/certificate/issued",
-        "user province/operator",
+        "user province/commander",
         *(f"topic read gate/v1/+/+/{leaf}" for leaf in ("results", "config/reported")),
         *(f"topic write gate/v1/+/+/{leaf}" for leaf in ("commands", "config/desired")),
+        "user province/fleet",
+        "topic read gate/v1/+/+/status",
+        "topic read gate/v1/+/+/telemetry",
+        "topic write gate/v1/+/homeassistant/device/+/config",
     ]
 
 

@@ -24,7 +24,7 @@ from province.renewing import Renewal
 from province.terms import CLIENTS, DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
 from province.tls_authority import TlsAuthority
 
-TLS = (Role.BROKER, Role.COLLECTOR, Role.SECOND_COLLECTOR, Role.REGISTRAR, Role.OPERATOR, Role.DOOR)
+TLS = (Role.BROKER, *CLIENTS, Role.DOOR)
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def test_the_list_says_what_is_due_and_only_that_is_renewed(aged: Layout) -> Non
     found = {one["role"]: one for one in json_lines(listed.stdout)}
     assert list(found) == list(Role)
     due = {role for role, one in found.items() if one["due"]}
-    assert (listed.returncode, due) == (1, {"broker", "collector", "collector-2", "registrar", "operator"})
+    assert (listed.returncode, due) == (1, {"broker", *map(str, CLIENTS)})
     assert {one["days_left"] for one in found.values()} == {30, 2951}
     before = {role: file_of(aged, role).read_bytes() for role in Role}
     had = keys(aged)
     renewed = here("certificates", "renew", aged.root, "--reload", "true")
-    assert (renewed.returncode, renewed.stdout.count("same key")) == (0, 4), renewed.stderr
+    assert (renewed.returncode, renewed.stdout.count("same key")) == (0, 1 + len(CLIENTS)), renewed.stderr
     assert {role for role in Role if file_of(aged, role).read_bytes() != before[role]} == due
     assert keys(aged) == had
     assert_whole(aged)
@@ -193,12 +193,12 @@ def test_what_ends_is_told_once_a_day(aged: Layout, caplog: pytest.LogCaptureFix
     for later_ms in (0, 60_000, DAY_MS - 1):
         watch.tell(now + later_ms)
     told = [record.getMessage() for record in caplog.records]
-    assert [line.split()[2] for line in told] == ["broker", "collector", "collector-2", "registrar", "operator"]
+    assert [line.split()[2] for line in told] == ["broker", *map(str, CLIENTS)]
     assert all("in 30 days" in line and f"certificates renew {aged.root} " in line for line in told)
     caplog.clear()
     watch.tell(now + 31 * DAY_MS)
     assert {record.levelno for record in caplog.records} == {logging.ERROR}
-    assert len(caplog.records) == 4
+    assert len(caplog.records) == 5
 
 
 def test_the_collector_warns_when_it_starts(aged: Layout) -> None:

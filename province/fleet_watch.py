@@ -1,0 +1,214 @@
+"""Watches the fleet: takes what devices tell, keeps it, judges it, and lets Home Assistant discover them. One thread does all of it.
+
+It takes no part in the promises: entries go on whether it runs or not.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge_agent import log_head, telemetry, topics
+from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
+from edge_agent.cbor import Malformed
+from edge_agent.cose import Forged
+from edge_agent.entry import LogHead
+from edge_agent.telemetry import Telemetry
+from edge_agent.topics import DeviceName, Leaf
+from province import database, devices, fleet_discovery, views
+from province.alerts import AlertKind
+from province.clock import now_ms
+from province.errors import ProvinceError
+from province.fleet_rules import USUAL, Facts, Limits, Seen, troubles
+from province.fleet_store import FleetStore
+from province.ledger import gaps
+from province.seldom import Seldom
+
+_log = logging.getLogger(__name__)
+_SWEEP_S, _REGISTER_S = 10.0, 60.0
+_WAITING_MOST = 5000
+_BATCH_MOST = 500
+
+
+class FleetWatch:
+    """The worker behind a broker link.
+
+    Args:
+        store: opened in the thread that calls `work`.
+        register: the register's file.
+        limits: from where on something is a trouble.
+        discover: whether to publish Home Assistant's discovery.
+        alive: called at each round.
+
+    Give `on_event` to a `BrokerLink`, start it, and call `work` with its `publish`.
+    """
+
+    def __init__(
+        self,
+        store: FleetStore,
+        register: Path,
+        limits: Limits = USUAL,
+        *,
+        discover: bool = True,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._register, self._limits, self._discover, self._alive = store, register, limits, discover, alive
+        self._queue: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
+        self._stopping, self._connected = threading.Event(), threading.Event()
+        self._keys: Mapping[DeviceName, Ed25519PublicKey] = {}
+        self._facts: dict[DeviceName, Facts] = {}
+        self._discovered: dict[DeviceName, bytes] = {}
+        self._seldom = Seldom()
+
+    def on_event(self, event: Event) -> None:
+        """Takes what the link tells, in the link's thread."""
+        match event:
+            case Connected():
+                _log.info("connected to the broker")
+                self._connected.set()
+            case Disconnected(why):
+                _log.warning("not connected: %s; trying again", why)
+            case Arrived():
+                try:
+                    self._queue.put_nowait(event)
+                except queue.Full:
+                    if count := self._seldom.worth_a_line("dropped"):
+                        _log.warning("dropped %d messages: they come faster than they are taken; devices say it again", count)
+
+    def stop(self) -> None:
+        """Ends `work`; may be called from any thread."""
+        self._stopping.set()
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
+
+    def work(self, publish: Callable[[Message], object]) -> None:
+        """Watches until `stop`.
+
+        Args:
+            publish: sends a message.
+        """
+        register_s = sweep_s = float("-inf")
+        while not self._stopping.is_set():
+            self._alive()
+            now_s = time.monotonic()
+            if now_s >= register_s + _REGISTER_S:
+                register_s = now_s
+                self._look_up(publish)
+            if now_s >= sweep_s + _SWEEP_S:
+                sweep_s = now_s
+                self._sweep()
+            if self._connected.is_set():
+                self._connected.clear()
+                self._discovered.clear()  # the broker may have lost its store
+            batch = self._batch(sweep_s + _SWEEP_S - time.monotonic())
+            with self._store.together():
+                for arrived in batch:
+                    self._take(arrived, publish)
+
+    def _batch(self, wait_s: float) -> list[Arrived]:
+        taken: list[Arrived] = []
+        try:
+            item = self._queue.get(timeout=max(0.01, wait_s))
+            while item is not None:
+                taken.append(item)
+                if len(taken) == _BATCH_MOST:
+                    break
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            pass
+        return taken
+
+    def _look_up(self, publish: Callable[[Message], object]) -> None:
+        """Reads again from the register who is registered, and what has come of their logs."""
+        try:
+            with closing(database.connect(self._register)) as connection:
+                known = [each for each in devices.every(connection) if each.status == devices.ACTIVE]
+                at_ms = now_ms()
+                self._facts = _facts(connection, at_ms)
+        except (ProvinceError, sqlite3.Error) as error:
+            if count := self._seldom.worth_a_line("register"):
+                _log.warning("the register cannot be read now (%d times): %s", count, error)
+            return
+        self._keys = {each.name: each.public_key for each in known}
+        for name in self._store.registered([Seen(each.name, each.site, each.gate, each.added_ms) for each in known]):
+            if self._discover:
+                publish(fleet_discovery.gone(name))
+
+    def _sweep(self) -> None:
+        self._store.trim(now_ms())
+        with self._store.together():
+            for seen in self._store.devices(None):
+                self._judge(seen)
+
+    def _judge(self, seen: Seen) -> None:
+        at_ms = now_ms()
+        new, over = self._store.judged(seen.name, troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits), at_ms)
+        for what, told in (("alert", new), ("over", over)):
+            for trouble in told:
+                _log.info("%s device=%s trouble=%s", what, seen.name, trouble)
+
+    def _take(self, arrived: Arrived, publish: Callable[[Message], object]) -> None:
+        found = topics.parse(arrived.topic)
+        if found is None or found[0] not in self._keys:
+            return  # of a device that was revoked a moment ago, or registered: it says it again
+        name, leaf = found
+        try:
+            if leaf is Leaf.STATUS:
+                self._store.status(name, telemetry.decode_status(arrived.payload), now_ms())
+            elif leaf is Leaf.TELEMETRY and not arrived.retained:  # what is retained was true some day
+                told = telemetry.decode(arrived.payload)
+                self._store.told(name, told, self._head(name, told), now_ms())
+            else:
+                return
+        except (Malformed, Forged) as error:
+            self._store.refuse(name, leaf, str(error), now_ms())
+            if count := self._seldom.worth_a_line(name, leaf):
+                _log.warning("refused device=%s leaf=%s count=%d: %s", name, leaf, count, error)
+            return
+        seen = self._store.device(name)
+        if seen is not None:
+            self._judge(seen)
+            self._let_discover(seen, publish)
+
+    def _head(self, name: DeviceName, told: Telemetry) -> LogHead | None:
+        if told.log is None or not told.log.signed:
+            return None
+        try:
+            signed = base64.b64decode(told.log.signed, validate=True)
+        except binascii.Error:
+            raise Malformed("telemetry: the signed head is not base64") from None
+        head = log_head.verify(signed, name, self._keys[name])
+        if (head.log.hex(), head.seq) != (told.log.id, told.log.seq):
+            raise Malformed("telemetry: the signed head is another than the one told")
+        return head
+
+    def _let_discover(self, seen: Seen, publish: Callable[[Message], object]) -> None:
+        made = fleet_discovery.message(seen) if self._discover else None
+        if made is not None and self._discovered.get(seen.name) != made.payload:
+            self._discovered[seen.name] = made.payload
+            publish(made)
+
+
+def _facts(connection: sqlite3.Connection, at_ms: int) -> dict[DeviceName, Facts]:
+    forks: dict[DeviceName, int] = {}
+    holes: dict[DeviceName, int] = {}
+    for alert in views.alerts(connection):
+        if alert.resolved_ms is None:
+            counted = forks if alert.kind is AlertKind.FORK else holes
+            counted[alert.name] = counted.get(alert.name, 0) + 1
+    reached: dict[DeviceName, dict[bytes, tuple[int, bytes]]] = {}
+    for (name, log), spans in views.spans(connection).items():
+        last = max(spans, key=lambda span: span.last)
+        reached.setdefault(name, {})[log] = last.last, last.last_hash
+        holes[name] = holes.get(name, 0) + sum(to - first + 1 for first, to in gaps(spans))
+    return {name: Facts(at_ms, forks.get(name, 0), holes.get(name, 0), reached.get(name, {})) for name in {*forks, *holes, *reached}}

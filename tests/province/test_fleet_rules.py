@@ -1,0 +1,157 @@
+"""What is a trouble and what is none, and what is kept of it, for whom."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet_world import HEAD, NAME, NOW_MS, OFFLINE, ONLINE, OTHER, seen, well
+
+from edge_agent.entry import LogHead
+from edge_agent.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
+from edge_agent.topics import DeviceName
+from province.errors import ProvinceError
+from province.fleet_rules import Facts, Seen, Trouble, troubles
+from province.fleet_store import SLOT_MS, FleetStore
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+_TOLD: list[tuple[dict[str, Any], set[Trouble]]] = [
+    ({}, set()),
+    ({"gate": "down", "sources": {}}, {Trouble.FIRMWARE}),
+    ({"sources": {"in": Source("fault")}}, {Trouble.SOURCE}),
+    ({"sources": {"in": Source("working", 0.0)}}, {Trouble.SOURCE}),
+    ({"sources": {"in": Source("working"), "out": Source("opening")}}, set()),
+    ({"outbox": Outbox(3, 900, 901, 1.0)}, {Trouble.BACKLOG}),
+    ({"outbox": Outbox(3, 900, 899, 1.0)}, set()),
+    ({"outbox": Outbox(0, 0, 0, 80.0)}, {Trouble.BACKLOG}),
+    ({"clock": "unknown", "at_ms": 0}, {Trouble.CLOCK}),
+    ({"at_ms": NOW_MS - 121_000}, {Trouble.CLOCK}),
+    ({"at_ms": NOW_MS + 119_000}, set()),
+    ({"cpu": Cpu(5.0, 80.0)}, {Trouble.HEAT}),
+    ({"cpu": Cpu(100.0, 79.0)}, set()),
+    ({"power": Power(["too little voltage"])}, {Trouble.POWER}),
+    ({"power": Power(["at the temperature limit"])}, {Trouble.HEAT}),
+    ({"power": Power([], ["too little voltage"])}, set()),
+    ({"disk": Disk(1000, 49)}, {Trouble.DISK}),
+    ({"disk": Disk(1000, 51)}, set()),
+    ({"disk": Disk(1000, 900, errors=1)}, {Trouble.DISK}),
+    ({"disk": Disk(1000, 900, life_used_percent=90)}, {Trouble.DISK}),
+    ({"certificate_days": 14}, {Trouble.CERTIFICATE}),
+    ({"certificate_days": -1}, {Trouble.CERTIFICATE}),
+    ({"certificate_days": 15}, set()),
+    ({"faults": 1}, {Trouble.PART}),
+]
+
+
+@pytest.mark.parametrize("told, expected", _TOLD)
+def test_what_a_device_tells(told: dict[str, Any], expected: set[Trouble]) -> None:
+    assert set(troubles(seen(telemetry=well(**told)), Facts(), NOW_MS)) == expected
+
+
+def test_one_that_is_away_has_only_that_trouble() -> None:
+    wrong = well(sources={"in": Source("fault")}, certificate_days=1)
+    assert set(troubles(seen(status=OFFLINE, telemetry=wrong), Facts(), NOW_MS)) == {Trouble.OFFLINE}
+    assert set(troubles(seen(telemetry=wrong), Facts(), NOW_MS + 121_000)) == {Trouble.OFFLINE}, "online and silent"
+    assert Trouble.OFFLINE not in troubles(seen(telemetry=wrong), Facts(), NOW_MS + 119_000)
+
+
+def test_a_gate_where_nobody_scans() -> None:
+    later = {"telemetry": well(at_ms=NOW_MS + DAY_MS + 1000), "told_ms": NOW_MS + DAY_MS + 1000}
+    assert set(troubles(seen(**later), Facts(), NOW_MS + DAY_MS + 1000)) == {Trouble.SILENT}
+    shut = later | {"telemetry": well(at_ms=NOW_MS + DAY_MS + 1000, gate="closed")}
+    assert set(troubles(seen(**shut), Facts(), NOW_MS + DAY_MS + 1000)) == set()
+
+
+def test_the_signed_head_shows_gaps_and_copies() -> None:
+    def found(facts: Facts, **changes: Any) -> set[Trouble]:
+        return set(troubles(seen(head=HEAD, furthest=HEAD, **changes), facts, NOW_MS))
+
+    came = Facts(NOW_MS, reached={HEAD.log: (12, HEAD.hash)})
+    assert found(came) == set()
+    assert found(Facts(NOW_MS, reached={HEAD.log: (11, b"")})) == {Trouble.GAP}, "a cut tail"
+    assert found(Facts(NOW_MS - 1, reached={HEAD.log: (11, b"")})) == set(), "looked up before it said so"
+    assert found(Facts(NOW_MS, reached={HEAD.log: (11, b"")}), telemetry=well(outbox=Outbox(1, 500, 2, 1.0))) == set(), "still on its way"
+    assert found(Facts(NOW_MS, reached={HEAD.log: (12, b"x" * 32)})) == {Trouble.FORK}
+    assert found(Facts(NOW_MS, forks=1, reached=came.reached)) == {Trouble.FORK}
+    assert found(Facts(NOW_MS, holes=3, reached=came.reached)) == {Trouble.GAP}
+    back = seen(head=HEAD, furthest=LogHead(HEAD.log, 20, b"f" * 32))
+    assert set(troubles(back, Facts(NOW_MS, reached={HEAD.log: (20, b"f" * 32)}), NOW_MS)) == {Trouble.FORK}, "a restored card"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FleetStore:
+    store = FleetStore(tmp_path / "fleet.sqlite")
+    store.registered([Seen(NAME, "Bến xe", "Cửa trước", NOW_MS), Seen(OTHER, "Chợ", "Cổng", NOW_MS)])
+    return store
+
+
+def test_an_operator_sees_only_its_org(store: FleetStore) -> None:
+    with store:
+        for name in (NAME, OTHER):
+            store.told(name, well(), HEAD, NOW_MS)
+            store.judged(name, {Trouble.HEAT: "hot"}, NOW_MS)
+            store.refuse(name, "telemetry", "why", NOW_MS)
+        assert [each.name for each in store.devices("bus-co")] == [NAME]
+        assert [each.name for each in store.devices(None)] == [NAME, OTHER]
+        assert [each.name for each in store.alerts("bus-co")] == [NAME]
+        assert [each.name for each in store.refused("bus-co")] == [NAME]
+        assert (len(store.history("bus-co", NAME)), len(store.history("bus-co", OTHER))) == (1, 0)
+        theirs = store.alerts("market-co")[0].number
+        assert not store.acknowledge("bus-co", theirs, "Ông Ba", NOW_MS)
+        assert store.acknowledge("market-co", theirs, "Bà Tư", NOW_MS)
+        assert not store.acknowledge(None, theirs, "again", NOW_MS), "the first stays"
+        assert store.alerts("market-co")[0].acknowledged_by == "Bà Tư"
+        assert (store.devices("nobody"), store.alerts("nobody")) == ([], [])
+
+
+def test_an_alert_begins_ends_and_begins_anew(store: FleetStore) -> None:
+    with store:
+        assert store.judged(NAME, {Trouble.HEAT: "81 °C"}, 1) == ([Trouble.HEAT], [])
+        assert store.judged(NAME, {Trouble.HEAT: "84 °C"}, 2) == ([], [])
+        assert [(alert.words, alert.raised_ms) for alert in store.alerts(None)] == [("84 °C", 1)]
+        assert store.judged(NAME, {}, 3) == ([], [Trouble.HEAT])
+        assert store.judged(NAME, {Trouble.HEAT: "again"}, 4) == ([Trouble.HEAT], [])
+        ended = [(alert.raised_ms, alert.ended_ms) for alert in store.alerts("bus-co", also_ended=True)]
+        assert ended == [(4, None), (1, 3)]
+
+
+def test_a_day_is_kept_in_five_minutes_and_no_more(store: FleetStore) -> None:
+    with store:
+        for at_ms in range(NOW_MS, NOW_MS + 2 * DAY_MS, 150_000):
+            store.told(NAME, well(presence=Presence(inside=at_ms % 97)), None, at_ms)
+            if at_ms % HOUR_MS < 150_000:
+                store.trim(at_ms)
+        kept = store.history(None, NAME)
+        assert 288 <= len(kept) <= 301
+        assert all(later.at_ms - each.at_ms == SLOT_MS for each, later in pairwise(kept))
+        assert (kept[-1].answers, kept[-1].decode_p95_ms) == (5, 30.0)
+
+
+def test_who_is_not_registered_any_more_is_forgotten(store: FleetStore) -> None:
+    with store:
+        store.told(OTHER, well(), None, NOW_MS)
+        store.judged(OTHER, {Trouble.HEAT: "hot"}, NOW_MS)
+        assert store.registered([Seen(NAME, "Bến xe mới", "Cửa sau", NOW_MS)]) == [OTHER]
+        assert [each.site for each in store.devices(None)] == ["Bến xe mới"]
+        assert store.alerts(None) == []
+        assert not store.told(OTHER, well(), None, NOW_MS)
+        assert not store.status(DeviceName("no", "body"), ONLINE, NOW_MS)
+        store.refuse(DeviceName("no", "body"), "telemetry", "why", NOW_MS)
+        assert store.refused(None) == []
+
+
+def test_scans_count_when_answers_change_and_not_otherwise(store: FleetStore) -> None:
+    with store:
+        for at_ms, answers in ((1, {}), (2, {"accepted": 1}), (3, {"accepted": 1}), (4, {"accepted": 1, "already": 1}), (5, {})):
+            store.told(NAME, well(answers=answers), None, at_ms)
+        found = store.device(NAME)
+        assert found is not None
+        assert found.scanned_ms == 4, "firmware that started anew has answered nobody yet"
+
+
+def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "other.sqlite").write_text("not a database, and long enough to be read as one " * 50)
+    with pytest.raises(ProvinceError, match="remove it"):
+        FleetStore(tmp_path / "other.sqlite")

@@ -1,0 +1,98 @@
+"""The watch at a real Mosquitto: births, last wills, telemetry, and what is refused and counted."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from conftest import World
+from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
+from province_world import Log, cli, session
+
+from edge_agent.broker_link import BrokerLink
+from edge_agent.entry import LogHead
+from edge_agent.process_lock import ProcessLock
+from edge_agent.topics import Leaf
+from province import fleet_discovery, fleet_watch
+from province.clock import now_ms
+from province.fleet_rules import Trouble
+
+
+def cut(link: BrokerLink) -> None:
+    """The network breaks, and the device does not come back by itself soon."""
+    link._stopping.set()
+    its_socket: Any = link._client.socket()
+    its_socket.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_last_will_is_an_alert_and_a_birth_its_end(world: World) -> None:
+    device = world.new_scanner()
+    with watching(world.layout) as watch:
+        with speaking(device) as link:
+            tell(link, device, well(at_ms=now_ms()))
+            watch.until(device.name, lambda found: not found)
+            cut(link)
+            watch.until(device.name, lambda found: Trouble.OFFLINE in found)
+            assert [alert.words for alert in watch.look.alerts("bus-co") if alert.name == device.name] == ["its connection was lost"]
+        with speaking(device) as link:
+            tell(link, device, well(at_ms=now_ms()))
+            watch.until(device.name, lambda found: not found)
+        assert [alert for alert in watch.look.alerts("bus-co") if alert.name == device.name] == []
+
+
+def test_a_tail_that_was_cut_off_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for every in ("_REGISTER_S", "_SWEEP_S"):
+        monkeypatch.setattr(fleet_watch, every, 0.1)
+    device = world.new_scanner()
+    log = Log.new(device)
+    with session(device) as connected:
+        connected.deliver(log.append(), log.append())
+    with watching(world.layout) as watch, speaking(device) as link:
+        tell(link, device, signed(device, log.head))
+        watch.until(device.name, lambda found: not found)
+        tell(link, device, signed(device, LogHead(log.log, 9, b"9" * 32)))  # nine were signed for, two have come, none waits
+        watch.until(device.name, lambda found: found == {Trouble.GAP})
+
+
+def test_what_is_refused_is_counted_and_changes_nothing(world: World) -> None:
+    device, other = world.new_scanner(), world.new_scanner()
+    head = LogHead(b"l" * 16, 3, b"h" * 32)
+    forged = signed(other, head)
+    with watching(world.layout) as watch, speaking(device) as link:
+        for wrong in (b"{}", b"\xff", forged, b"{" * 5000):
+            tell(link, device, wrong)
+        tell(link, device, b'{"v": 1, "state": "fine"}', Leaf.STATUS)
+        tell(link, device, signed(device, head))
+        watch.until(device.name, lambda _found: (it := watch.look.device(device.name)) is not None and it.head == head)
+        counted = {(each.leaf, each.times) for each in watch.look.refused("bus-co") if each.name == device.name}
+        assert counted == {("telemetry", 4), ("status", 1)}
+        known = watch.look.device(device.name)
+        assert known is not None
+        assert known.status == ONLINE
+
+
+def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None:
+    device = world.new_scanner("market-co")
+    with watching(world.layout) as watch, speaking(device) as link:
+        tell(link, device, well(at_ms=now_ms()))
+        message = watch.published.get(timeout=20)
+        while message.topic != fleet_discovery.topic(device.name):
+            message = watch.published.get(timeout=20)
+        assert message.retain
+        tell(link, device, well(at_ms=now_ms()))
+        watch.until(device.name, lambda _found: True)
+        assert watch.published.empty(), "what has not changed is not said again"
+        ours = seen(name=device.name, site="Chợ", gate="Cổng", telemetry=well(), added_ms=0)
+        assert message == fleet_discovery.message(ours)
+        revoked = cli("device", "revoke", world.layout.root, device.name)
+        assert revoked.returncode == 0, revoked.stderr
+    with watching(world.layout) as watch:
+        assert watch.published.get(timeout=20) == fleet_discovery.gone(device.name)
+
+
+def test_a_second_watch_is_told_so(world: World) -> None:
+    with ProcessLock(world.layout.fleet_lock, "gate-province watch"):
+        done = cli("watch", world.layout.root)
+    assert (done.returncode, "stop it first" in done.stderr) == (1, True)
+    assert cli("watch", world.layout.root, "--waits-min", "0").returncode == 2
