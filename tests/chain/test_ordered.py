@@ -109,3 +109,35 @@ def test_counters_rise_also_after_an_older_backup(tmp_path: Path) -> None:
         assert issuing.next_counter(made.layout, 1_000) == first + 1
         (made.layout.commands / "counter.json").write_bytes(b"torn")
         assert issuing.next_counter(made.layout, 2_000) == 2_000
+
+
+def configured(world: Chain, text: str, *words: object) -> tuple[int, list[dict[str, Any]]]:
+    file = world.folder / "wanted.toml"
+    file.write_text(text)
+    done = cli("config", "set", world.layout.root, file, "bus-co/gate-1", "--json", "--wait", WAIT_S, *words)
+    return done.returncode, json_lines(done.stdout)
+
+
+def test_a_gate_is_set_from_afar_and_set_back(world: Chain) -> None:
+    code, told = configured(world, '[gate]\nopening_hours = "mo-su 03:00-03:01"\n[agent]\nwindow = 7\n')
+    assert (code, told[-1]["state"]) == (0, "applied"), told
+    assert world.gate.present(PEOPLE[1]) in {"not open", "accepted"}  # at three in the morning it is open
+    code, told = configured(world, "-")
+    assert (code, told[-1]["state"], told[-1]["settings"]) == (0, "applied", {})
+    assert cli("config", "show", world.layout.root, "bus-co/gate-1").stdout.strip() == "bus-co/gate-1: applied"
+
+
+def test_what_may_not_be_set_or_does_not_suit_is_refused_all_at_once(world: Chain) -> None:
+    text = '[device]\nstate = "/tmp"\n[gate]\nheld_s = 99.0\nindicator = "gpio:"\n[[lane]]\nname = "no"\n'
+    code, told = configured(world, text)
+    assert (code, told[-1]["state"]) == (1, "refused")
+    assert {error.partition(":")[0] for error in told[-1]["errors"]} == {"device", "gate.indicator", "lane[0].name"}
+    code, told = configured(world, '[gate]\nheld_s = 99.0\nkeeper_button = "nobody"\n')  # the second is for firmware to know
+    assert {error.split(": ")[1] for error in told[-1]["errors"]} == {"gate.held_s", "gate.keeper_button"}
+
+
+def test_a_lane_is_turned_round_by_command(world: Chain) -> None:
+    done, told = order(world, "set-direction", "--lane", "in", "--direction", "out")
+    assert (done.returncode, told[-1]["state"]) == (0, "successful"), (told, world.gate.firmware.log(), world.gate.agent.log())
+    done, told = order(world, "set-direction", "--lane", "left", "--direction", "out")
+    assert (told[-1]["state"], told[-1]["reason"]) == ("failed", "refused")
