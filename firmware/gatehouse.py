@@ -22,17 +22,19 @@ from edge_agent.entry import Kind
 from edge_agent.identity import Identity
 from edge_agent.notify import Notifier
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull, OutboxUnread
+from edge_agent.overlay import Tables
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
+from firmware.configuration import overlay_problems
 from firmware.consumer import Consumer, Parts
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
-from firmware.place import WatchedPlace
+from firmware.place import WatchedOverlay, WatchedPlace
 from firmware.reading import SourceState, Switched, TripOrder
 from firmware.recording import Recording
 from firmware.setting_up import SettingUp
@@ -48,6 +50,7 @@ _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
 _MB = 1_000_000
+_MOST_PROBLEMS, _PROBLEM_CHARACTERS = 20, 500
 _PROCESS = secrets.token_hex(8)  # in the counters: whoever ordered a restart sees that it has happened
 
 
@@ -118,6 +121,7 @@ class Gatehouse:
         self.restarts = False
         self._setting_up = SettingUp()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
+        self._wanted, self._set_anew = WatchedOverlay(settings.device.state, settings.overlay_seen), False
         self._gate_state = GateState(settings.device.state)
         self._unread_since_s: float | None = None
         keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
@@ -178,7 +182,7 @@ class Gatehouse:
         """
         try:
             self._work()
-            return self._power_comes_back() if self._happenings.power_failed else self._moved
+            return self._power_comes_back() if self._happenings.power_failed else self._moved or self._set_anew
         finally:
             self._surroundings.stop(_JOIN_S)
 
@@ -193,7 +197,7 @@ class Gatehouse:
             self._surroundings.start()
             for source in self._sources:
                 source.kept.start()
-            while not (self._stopping.is_set() or self._happenings.power_failed or self._moved or self._all_ended()):
+            while not (self._stopping.is_set() or self._happenings.power_failed or self._moved or self._set_anew or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
                     self._heartbeat.tick()
@@ -232,6 +236,9 @@ class Gatehouse:
         if self._place.is_left():
             log.warning("this gate was moved: it closes, and opens at its new place")
             self._moved = True
+        elif self._wanted.is_another():
+            log.warning("this gate was set anew from afar: it closes, and opens as it is set now")
+            self._set_anew = True
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
@@ -242,7 +249,8 @@ class Gatehouse:
         Each is done whatever the one before stumbled over.
         """
         ended = (
-            (self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self.restarts, "restart"),
+            (self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self._set_anew, "configured"),
+            (self.restarts, "restart"),
             (self._stopping.is_set(), "stop"),
         )  # fmt: skip
         reason = next((reason for so, reason in ended if so), "sources-ended")
@@ -290,7 +298,7 @@ class Gatehouse:
         counters = self._consumer.counters()
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
-        return counters | {"process": _PROCESS}
+        return counters | {"process": _PROCESS, "overlay": self._settings.overlay}
 
     def _status(self) -> str:
         counters = self._consumer.counters()
@@ -299,13 +307,16 @@ class Gatehouse:
         lanes = f"{states.count(SourceState.WORKING)} of {len(states)} lanes read"
         return f"{counters['gate']}; {lanes}; outbox {outbox}; clock {counters['clock']}"
 
-    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
+    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:  # noqa: PLR0911 - one return an answer
         """Answers a listener's request, in the control server's thread."""
         match request["type"]:
             case "counters":
                 return self._counters()
             case "identify" | "test-pattern" | "setup" | "restart" as wanted:
                 return self._order(wanted)
+            case "check-config":
+                wanted = request.get("tables")
+                return {"type": "config-checked", "problems": self._check_config(wanted if isinstance(wanted, dict) else {})}
             case "close" | "open" as wanted:
                 return self._close_gate(closed=wanted == "close")
             case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
@@ -334,6 +345,9 @@ class Gatehouse:
                 self.restarts = True
                 self._stopping.set()
         return {"type": "done"}
+
+    def _check_config(self, wanted: Tables) -> list[str]:
+        return [problem[:_PROBLEM_CHARACTERS] for problem in overlay_problems(self._settings.source, wanted)][:_MOST_PROBLEMS]
 
     def _order_trip(self, order: TripOrder) -> Mapping[str, Any]:
         if not self._happenings.has_trips:

@@ -7,13 +7,13 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "disk", "door_link", "ending", "endpoint",
-    "entry", "envelope", "fields", "joining", "keyring", "log_head", "logs", "notify", "packet_lengths", "private_files", "process_lock",
-    "receipt", "results", "sealing", "stamp", "telemetry", "ticket", "topics",
+    "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "desired_config", "disk", "door_link",
+    "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "logs", "notify", "packet_lengths",
+    "private_files", "process_lock", "receipt", "results", "sealing", "stamp", "telemetry", "ticket", "topics",
 }  # fmt: skip
 DEVICE = {
     "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",
-    "open_files", "outbox", "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings",
+    "open_files", "outbox", "outbox_view", "overlay", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings",
     "sql_reading", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
