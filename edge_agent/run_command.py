@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_agent import boot_nonce, executors, join, resetting
 from edge_agent import identity as identities
@@ -44,6 +44,9 @@ from edge_agent.topics import Leaf
 from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, farewell
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
+
+if TYPE_CHECKING:
+    from edge_agent.prometheus import Endpoint
 
 log = logging.getLogger(__name__)
 STATUS_FILE = "agent.json"
@@ -218,6 +221,7 @@ def _carry(
     link.start()
     reporter.start()
     config.start()
+    scraped = _scraped(settings, OwnHealth(identity, settings, around))
     desk.start()
     beat.notifier.ready("not connected yet; entries wait")
     try:
@@ -227,10 +231,27 @@ def _carry(
         keeper.stop()
         reporter.stop()
         config.stop()
+        if scraped is not None:
+            scraped.stop()
         desk.stop()
         if uplink.connected:
             link.publish_and_wait(farewell(identity, "stopped"), _GOODBYE_S)
         link.stop()
+
+
+def _scraped(settings: Settings, health: OwnHealth) -> Endpoint | None:
+    """The endpoint for Prometheus, if one is asked for; it has a health of its own, since rates are of the time between two looks."""
+    if not settings.agent.prometheus_port:
+        return None
+    from edge_agent.prometheus import Endpoint  # noqa: PLC0415 - http.server: few devices need it
+
+    try:
+        endpoint = Endpoint(settings.agent.prometheus_port, health.look)
+    except OSError as error:
+        log.error("agent.prometheus_port: port %d cannot be had (%s): going on without", settings.agent.prometheus_port, error.strerror)  # noqa: TRY400
+        return None
+    endpoint.start()
+    return endpoint
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

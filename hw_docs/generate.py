@@ -19,6 +19,7 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import get_type_hints
 
+import asyncapi_document
 import electrical
 import kit_pins
 import optics
@@ -186,10 +187,11 @@ def pictures() -> Iterator[tuple[Path, str]]:
 
 
 def schemas() -> Iterator[tuple[Path, str]]:
-    """The JSON Schema of each message for operators, with what it should be."""
+    """The JSON Schema of each message for operators, and the document of all topics, with what they should be."""
     for kind in (telemetry.Telemetry, telemetry.Status):
         text = json.dumps(telemetry.schema(kind), indent=2, ensure_ascii=False) + "\n"
         yield ROOT / "hw_docs" / "schemas" / f"{kind.__name__.lower()}.v{telemetry.VERSION}.json", text
+    yield asyncapi_document.FILE, asyncapi_document.text()
 
 
 def broken_links(page: Path, text: str) -> list[str]:

@@ -58,6 +58,13 @@ def revoke(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int
     ).rowcount
 
 
+def revoke_viewers(connection: sqlite3.Connection, org: str, now_ms: int) -> int:
+    """Marks every certificate of an organisation's viewers as revoked and returns how many it newly marked; call it in a transaction."""
+    return connection.execute(
+        "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = '' AND revoked_ms IS NULL", (now_ms, org)
+    ).rowcount
+
+
 def given_to(connection: sqlite3.Connection, name: DeviceName) -> frozenset[Given]:
     """Every certificate that a name was given."""
     rows = connection.execute("SELECT serial, ends_ms FROM certificate WHERE org = ? AND device = ?", (name.org, name.device))
@@ -104,7 +111,11 @@ def revoked_until(connection: sqlite3.Connection, name: DeviceName, now_ms: int)
 
 
 def note_own(connection: sqlite3.Connection, certificate: x509.Certificate) -> None:
-    """Notes one of the province's own, named `province/…`: once another is in use, the next list shuts it out; call it in a transaction."""
+    """Notes one of no device, by its name; call it in a transaction.
+
+    One of the province's own, `province/…`, is shut out by the next list once another is in use; a viewer's, named after its organisation
+    alone, when it is revoked.
+    """
     org, _, part = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).partition("/")
     ends_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
     connection.execute(

@@ -36,10 +36,10 @@ def _everyones(leaf: Leaf) -> str:
     return rf"{_key(topics.PREFIX)}\.{_ANY_NAME}\.{_ANY_NAME}\.{_key(leaf)}"
 
 
-def _operator(org: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _viewer(org: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     its = rf"{_key(topics.PREFIX)}\.{_key(org)}"
     found = rf"{_key(topics.discovery_prefix(org))}\.device\.{_ANY_NAME}\.config"
-    return _user(org, _NOTHING, _one_of([*(rf"{its}\.{_ANY_NAME}\.{leaf}" for leaf in topics.OPERATOR_READS), found, _key(topics.KEYRING)]))
+    return _user(org, _NOTHING, _one_of([*(rf"{its}\.{_ANY_NAME}\.{leaf}" for leaf in topics.VIEWER_READS), found, _key(topics.KEYRING)]))
 
 
 def _user(name: str, write: str, read: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -72,7 +72,7 @@ def definitions(devices: Iterable[DeviceName]) -> dict[str, Any]:
             _one_of([rf"{_key(topics.PREFIX)}\.{_ANY_NAME}\.{topics.HOME_ASSISTANT}\.device\.{_ANY_NAME}\.config"]),
             _one_of([_everyones(Leaf.STATUS), _everyones(Leaf.TELEMETRY), keyring]),
         ),
-        *(_operator(org) for org in sorted({name.org for name in names})),
+        *(_viewer(org) for org in sorted({name.org for name in names})),
         *(
             _user(
                 str(name),

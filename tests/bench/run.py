@@ -23,6 +23,7 @@ import collecting  # noqa: E402 - the same
 import crowded  # noqa: E402 - the same
 import drain  # noqa: E402 - the same
 import held_phone  # noqa: E402 - the same
+import missed  # noqa: E402 - the same
 import nobody_there  # noqa: E402 - the same
 import picture_drawing  # noqa: E402 - the same
 import recording  # noqa: E402 - the same
@@ -45,6 +46,7 @@ BENCHES = {
     "card_bytes": card_bytes.measure,
     "collecting": collecting.measure,
     "bridge": bridge.measure,
+    "missed": missed.measure,
     "whole_loop": whole_loop.measure,
     "two_lanes_latency": two_lanes_latency.measure,
     "picture_drawing": picture_drawing.measure,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from edge_agent.topics import Leaf
 
 DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
-OPERATORS = ("bus-co", "market-co")
-MEMBERS = (*DEVICES, *OPERATORS, "province/collector", "province/registrar", "province/fleet", "province/commander")
+VIEWERS = ("bus-co", "market-co")
+MEMBERS = (*DEVICES, *VIEWERS, "province/collector", "province/registrar", "province/fleet", "province/commander")
 STRANGERS = ("other-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
 ROLES = (*MEMBERS, *STRANGERS)
 KEYRING = "gate/v1/province/keyring"
@@ -40,7 +40,7 @@ def may_write(role: str) -> set[str]:
     if role == "province/commander":
         return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("commands", "config/desired")}
     if role == "province/fleet":
-        return {f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in OPERATORS}
+        return {f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in VIEWERS}
     return set()
 
 
@@ -57,7 +57,7 @@ def may_read(role: str) -> set[str]:
         return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_READS} | {KEYRING}
     if role in READS_OF_ALL:
         return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in READS_OF_ALL[role]} | {KEYRING}
-    if role in OPERATORS:
+    if role in VIEWERS:
         own = {f"gate/v1/{device}/{leaf}" for device in DEVICES if device.startswith(f"{role}/") for leaf in ("status", "telemetry")}
         return own | {f"gate/v1/{role}/homeassistant/device/scanner-1/config", KEYRING}
     return {KEYRING}
