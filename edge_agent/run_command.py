@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent import boot_nonce, executors, join, resetting
+from edge_agent import boot_nonce, executors, join, logs, resetting
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink, Message
@@ -268,8 +268,7 @@ def run(args: argparse.Namespace) -> int:
         0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
         2 for a configuration error or a damaged identity, 75 when a restart was ordered.
     """
-    if args.verbose:
-        logging.getLogger().setLevel(logging.DEBUG)
+    logs.configure(verbose=args.verbose)
     try:
         settings = settings_of.load(args.config)
     except settings_of.ConfigError as error:
