@@ -25,7 +25,7 @@ from edge_agent.desired_config import Desired
 from edge_agent.overlay import MAY
 from edge_agent.settings import ConfigError
 from edge_agent.topics import DeviceName
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 
 GOOD = {"gate": {"held_s": 2.0}, "lane": [{"name": "in", "direction": "out"}]}
 BETTER = {"gate": {"held_s": 3.0}}
@@ -53,7 +53,7 @@ class Device:
         self._server = ControlServer(self.runtime, self._answer)
         self._server.start()
 
-    def _answer(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def _answer(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any]:
         if request["type"] == "check-config":
             return {"type": "config-checked", "problems": []}
         mark = "" if self.stumbles else settings_of.load(self.toml).overlay
