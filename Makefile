@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test arm64 lint bench crash model chaos codes fuzz format docs deb deb-check install image-check
+.PHONY: help setup run test arm64 lint bench crash model chaos codes fuzz format docs deb deb-check install image-check screens
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -56,6 +56,10 @@ format: .venv/.ready  ## put the code into the house's form
 docs: .venv/.ready  ## write the generated parts of the docs anew, and the field guide and sheets as PDF to dist/docs
 	@$(BIN)/python hw_docs/generate.py
 	@$(BIN)/python hw_docs/pdf.py
+
+screens: .venv/.ready  ## the pictures of the station page, in both languages; needs Chromium
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[browser]'
+	@$(BIN)/python tests/edge_agent/station_screens.py
 
 deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 	@debian/build $(ARGS)

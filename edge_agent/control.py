@@ -3,7 +3,7 @@
 Firmware serves `control.sock` (SOCK_SEQPACKET) in the runtime folder; the agent and local tools connect. Firmware sends
 `counters`, `passage` and `ticket` messages and never waits for a reader: one who is slow misses messages. Readers send requests:
 `counters`, `identify`, `test-pattern`, `setup`, `restart`, `close`, `open`, `trip-begin`, `trip-end` and `trip-terminus` (answered `done`
-or `refused`); those of the keeper's station page are in station_words.py.
+or `refused`), `check-config` (answered `config-checked`); those of the keeper's station page are in station_words.py.
 Nothing of this touches a disk.
 """
 
@@ -114,7 +114,7 @@ class ControlClient:
         self._socket.close()
 
 
-def ask(runtime: Path, request: str, answers: tuple[str, ...], timeout_s: float = 2.0) -> dict[str, Any] | None:
+def ask(runtime: Path, request: str, answers: tuple[str, ...], timeout_s: float = 2.0, **more: object) -> dict[str, Any] | None:
     """Firmware's answer to a request, None when it is not running or does not answer.
 
     Args:
@@ -122,10 +122,11 @@ def ask(runtime: Path, request: str, answers: tuple[str, ...], timeout_s: float 
         request: the request's type.
         answers: types of messages that answer it; others that come meanwhile are passed over.
         timeout_s: how long to wait for each message.
+        more: what else the request says.
     """
     try:
         with closing(ControlClient(runtime, timeout_s)) as client:
-            client.send({"type": request})
+            client.send({"type": request, **more})
             return next((message for message in client.messages() if message["type"] in answers), None)
     except (OSError, BadMessage):
         return None

@@ -30,7 +30,7 @@ _LIBRARIES = (
     "cbor2", "cryptography", "cwt", "gpiozero", "lgpio", "numpy", "paho-mqtt", "picamera2", "pillow", "pyserial", "pyzbar", "tinydb",
     "zxing-cpp",
 )  # fmt: skip
-_ANSWER_S = 6.0
+_ANSWER_S = 8.0
 _JOURNAL_LINES = 12_000
 _OF_INTEREST = re.compile(
     r"mmc|sd[a-z]\b|nvme|ext4|f2fs|vfat|jbd2|squashfs|overlay|i/o error|read-only|usb|tty|hid|video|i2c|spi|voltage|thrott|thermal|watchdog"
@@ -223,7 +223,7 @@ PARTS = (
     Part("units.json", "how the services are: since when, how often restarted, why", units),
     Part("journal-gate-firmware.txt", "the newest lines of the gate's journal", lambda scene: journal(SERVICES[0], scene), 1_200_000),
     Part("journal-gate-agent.txt", "the newest lines of the agent's journal", lambda scene: journal(SERVICES[1], scene), 1_200_000),
-    Part("kernel.txt", "what the kernel says of disks, USB, power and memory", kernel, 300_000, 15.0),
+    Part("kernel.txt", "what the kernel says of disks, USB, power and memory", kernel, 300_000, 20.0),
     Part("clock.json", "the time, and who sets it", clock, patience_s=20.0),
     Part("network.txt", "addresses, routes, name servers", network, patience_s=25.0),
     Part("resources.json", "disk, memory, load", resources),

@@ -11,15 +11,19 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from drivers import system_clock
 from edge_agent.command import Action
+from edge_agent.config_keeper import PATIENCE_S, ConfigKeeper, NotGood
 from edge_agent.control import ask, ask_counters
+from edge_agent.overlay import Tables
 
 RESTART_REQUEST = "restart-device"  # in the runtime folder: gate-device-restart.path watches it
 _FIRMWARE_BACK_S, _TAKEN_S, _REBOOT_S = 120.0, 30.0, 120.0
 _LOOK_S = 0.5
+_TRIAL_S = 2 * PATIENCE_S
+_DIRECTIONS = ("in", "out", "alternate")
 _CUT_SHORT = "cut-short"
 Marks = Mapping[str, str]
 Pause = Callable[[float], bool]  # waits so many seconds, and tells whether the agent ends meanwhile
@@ -222,18 +226,65 @@ class RestartDevice:
             raise cut_short()
 
 
-def of_this_device(runtime: Path, end: Callable[[], None]) -> dict[Action, Executor]:
-    """The actions that need nothing but firmware and systemd.
+@dataclass(frozen=True, slots=True)
+class SetDirection:
+    """Has a lane read for another direction: tried and kept as any configuration from afar, on top of the one there is."""
+
+    config: ConfigKeeper
+
+    def before(self, arguments: tuple[str, ...], /) -> Marks:
+        """Whether it is a direction; whether it suits the lane is found out when it is tried."""
+        if arguments[1] not in _DIRECTIONS:
+            raise Failed("not-a-direction", f"{arguments[1]!r} is none; allowed are {', '.join(_DIRECTIONS)}")
+        return {}
+
+    def carry_out(self, job: Job, /) -> None:
+        """Tries it."""
+        try:
+            self.config.apply(with_direction(self.config.in_force(), *job.arguments))
+        except NotGood as error:
+            raise Failed(error.state, str(error)[:1000]) from None
+        except OSError as error:
+            raise Failed("not-stored", f"it cannot be stored ({error})") from None
+
+    def found_running(self, job: Job, /) -> None:
+        """It was kept if it is in force once no trial goes on."""
+        if not until(lambda: not self.config.on_trial(), _TRIAL_S, job.pause):
+            raise cut_short()
+        now = self.config.in_force()
+        if with_direction(now, *job.arguments) != now:
+            raise Failed("not-in-force", "the power or the agent went while it was tried, or it was taken back: it is not in force")
+
+
+def with_direction(tables: Tables, lane: str, direction: str) -> dict[str, Any]:
+    """The same with another direction for one lane.
+
+    Example:
+        >>> with_direction({"lane": [{"name": "a", "button_in": "b"}]}, "a", "in")
+        {'lane': [{'name': 'a', 'button_in': 'b', 'direction': 'in'}]}
+    """
+    lanes = [dict(each) for each in tables.get("lane", ())]
+    its = next((each for each in lanes if each.get("name") == lane), None)
+    if its is None:
+        lanes.append(its := {"name": lane})
+    its["direction"] = direction
+    return {**tables, "lane": lanes}
+
+
+def of_this_device(runtime: Path, end: Callable[[], None], config: ConfigKeeper) -> dict[Action, Executor]:
+    """The actions that need nothing but firmware, systemd and the configuration.
 
     Args:
         runtime: the runtime folder.
         end: see `RestartAgent`.
+        config: tries what is to be set.
     """
     words = {
         Action.IDENTIFY: "identify", Action.TEST_PATTERN: "test-pattern", Action.OPEN: "open", Action.CLOSE: "close", Action.SETUP: "setup",
     }  # fmt: skip
     return {
         **{action: OfFirmware(runtime, word) for action, word in words.items()},
+        Action.SET_DIRECTION: SetDirection(config),
         Action.RESTART_FIRMWARE: RestartFirmware(runtime),
         Action.RESTART_AGENT: RestartAgent(end),
         Action.RESTART_DEVICE: RestartDevice(runtime),

@@ -101,4 +101,5 @@ def _trouble(record: logging.LogRecord) -> str:
 
 def _slug(sentence: str, given: tuple[object, ...]) -> str:
     words = _WORD.findall(_PLACE.sub(" ", sentence).lower())[:_EVENT_WORDS]
-    return "-".join(words) if words or not given else type(given[0]).__name__
+    error = next((value for value in given if isinstance(value, BaseException)), None)
+    return "-".join(words) or (type(error).__name__ if error is not None else "said")

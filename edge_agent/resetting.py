@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent import identity, outbox, set_aside, stored_keyring
+from edge_agent import identity, outbox, overlay, set_aside, stored_keyring
 from edge_agent.disk import sync_folder
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import LogHead
@@ -25,6 +25,7 @@ from edge_agent.recorder import Recorder
 log = logging.getLogger(__name__)
 DOCUMENT = "resetting"
 STATION_FOLDER = "station"  # the keeper's PIN and certificate, in the state folder
+_COMMANDS = "commands.json"
 _CAPACITY_BYTES = 1_000_000  # nothing is appended here
 
 
@@ -102,6 +103,9 @@ def _carry_on(state: Path, documents: Documents, plan: Plan) -> None:
     documents.put(identity.FORMER, plan.former)
     for name in (identity.ENROLMENT, stored_keyring.DOCUMENT):  # from here on the device is nobody's
         documents.remove(name)
+    for name in (overlay.FILE_NAME, _COMMANDS):  # the former owner's: what was set from afar, what was ordered
+        for file in state.glob(f"{name}*"):
+            file.unlink()
     _forget_identity(state, plan)
     _begin_new_log(state, plan.former)
     documents.remove(DOCUMENT)

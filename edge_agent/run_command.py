@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any, cast
 from edge_agent import boot_nonce, executors, join, logs, resetting
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
-from edge_agent.broker_link import BrokerLink
+from edge_agent.broker_link import BrokerLink, Message
 from edge_agent.certificate_keeper import CertificateKeeper
+from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
 from edge_agent.command_judge import Judge, Times
 from edge_agent.command_store import CommandStore
+from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
 from edge_agent.disk import make_folder
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
+from edge_agent.executors import Executor
 from edge_agent.firmware_word import FirmwareWord
 from edge_agent.intake import Intake
 from edge_agent.mounts import memory_under
@@ -35,6 +38,7 @@ from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.reporting import Reporter
 from edge_agent.settings import Settings
+from edge_agent.topics import Leaf
 from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, farewell
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
@@ -59,15 +63,17 @@ def _move(text: str, state: Path) -> Tried:
     return Tried.JOINED
 
 
-def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.Event, heard: Callable[[Mapping[str, Any]], None]) -> None:
+def _listen(runtime: Path, state: Path, work: Intake[Work], over: threading.Event, heard: Callable[[Mapping[str, Any]], None]) -> None:
     """Turns firmware's passage messages into work, reconnecting until the agent ends or a ticket has moved it, which ends the work too."""
     moved = False
-    while not (stopping.is_set() or moved):
+    while not (over.is_set() or moved):
         with contextlib.suppress(OSError, BadMessage):
             client = ControlClient(runtime)
             try:
                 work.put(Recorded())
                 for message in client.messages():
+                    if over.is_set():
+                        break
                     heard(message)
                     if message["type"] == "passage":
                         work.put(Recorded())
@@ -80,7 +86,7 @@ def _listen(runtime: Path, state: Path, work: Intake[Work], stopping: threading.
             finally:
                 client.close()
         if not moved:
-            stopping.wait(_REOPEN_S)
+            over.wait(_REOPEN_S)
     work.put(Stop())
 
 
@@ -166,27 +172,27 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
             work = Intake()  # what the connection before still tells is of no account
             if stopping.is_set():  # whoever ends needs no key: its token may be away by now
                 return RESTART_STATUS if restarts.is_set() else 0
-            _carry(settings, identity or identities.load(settings.device.state), work, stopping, status, beat, restart)
-            identity = None  # a ticket has moved us: maybe to another broker and door
+            _carry(settings, identity or identities.load(settings.device.state), work, status, beat, restart)
+            identity = None  # a ticket has moved us: maybe to another broker and door; or we were set anew from afar
+            settings = settings_of.load(settings.source)
     finally:
         end_page()
         status.remove()
 
 
 def _desk(
-    settings: Settings, identity: identities.Identity, link: BrokerLink, times: Callable[[], Times], restart: Callable[[], None]
+    settings: Settings, identity: identities.Identity, link: BrokerLink, times: Callable[[], Times], able: Mapping[Action, Executor]
 ) -> CommandDesk:
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
     judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
-    return CommandDesk(judge, executors.of_this_device(runtime, restart), link.publish, times)
+    return CommandDesk(judge, able, link.publish, times)
 
 
 def _carry(
     settings: Settings,
     identity: identities.Identity,
     work: Intake[Work],
-    stopping: threading.Event,
     status: _StatusFile,
     beat: Beat,
     restart: Callable[[], None],
@@ -214,22 +220,31 @@ def _carry(
 
     uplink = Uplink(identity, settings.agent, state, work, link.publish, changed, clock, keeper)
     uplink.use(link)
-    desk = _desk(settings, identity, link, uplink.times, restart)
-    uplink.serve(desk)
-    listening = settings.device.runtime, state, work, stopping, heard
+    topic = identity.name.topic(Leaf.CONFIG_REPORTED)
+    config = ConfigKeeper(
+        settings.source, state, settings.device.runtime, lambda: uplink.connected,
+        lambda said: uplink.connected and link.publish(Message(topic, said, retain=True)), lambda: work.put(Stop()),
+    )  # fmt: skip
+    desk = _desk(settings, identity, link, uplink.times, executors.of_this_device(settings.device.runtime, restart, config))
+    uplink.serve(desk, config)
+    over = threading.Event()
+    listening = settings.device.runtime, state, work, over, heard
     threading.Thread(target=_listen, args=listening, name="control-listener", daemon=True).start()
     log.info("carrying entries of %s to %s:%d", identity.name, identity.endpoint.host, identity.endpoint.port)
     status.write(uplink)
     link.start()
     reporter.start()
+    config.start()
     scraped = _scraped(settings, OwnHealth(identity, settings, around))
     desk.start()
     beat.notifier.ready("not connected yet; entries wait")
     try:
         uplink.run(beat)
     finally:
+        over.set()
         keeper.stop()
         reporter.stop()
+        config.stop()
         if scraped is not None:
             scraped.stop()
         desk.stop()
@@ -286,6 +301,9 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         return _run_alone(settings)
+    except settings_of.ConfigError as error:  # gate.toml itself was changed meanwhile
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 2
     finally:
         lock.release()
 

@@ -7,6 +7,7 @@ in hw_docs is generated from it. All problems are reported at once, each with fi
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -15,6 +16,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
+from edge_agent import overlay
+
+log = logging.getLogger(__name__)
 DEFAULT_PATH = Path("/etc/gate-scanner/gate.toml")
 Section = TypeVar("Section")
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -199,6 +203,8 @@ class Settings:
 
     Attributes:
         source: the file it came from, for messages.
+        overlay: tells what was set from afar on top of it; empty for nothing. See `overlay.mark`.
+        overlay_seen: the same of what was wanted, which is left out where it does not suit the file.
     """
 
     source: Path
@@ -210,6 +216,8 @@ class Settings:
     inputs: tuple[InputSettings, ...] = ()
     vehicle: VehicleSettings = VehicleSettings()
     station: StationSettings = StationSettings()
+    overlay: str = ""
+    overlay_seen: str = ""
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -350,8 +358,13 @@ def _problems_between(read: Understood, told: Collection[str]) -> list[str]:
     return problems
 
 
-def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: []) -> Settings:
-    """Reads and checks the configuration file.
+Also = Callable[[Understood], list[str]]
+
+
+def load(path: Path, also: Also = lambda _read: []) -> Settings:
+    """Reads and checks the configuration file, with what was set from afar on top of it.
+
+    What was set from afar and does not suit the file (any more) is left out whole, which is logged: the file alone always works.
 
     Args:
         path: the file.
@@ -361,6 +374,53 @@ def load(path: Path, also: Callable[[Understood], list[str]] = lambda _read: [])
         ConfigError: with every problem found, each naming file, key, value and what is allowed.
     """
     tables = _parse(path)
+    wanted = overlay.in_force(_state_of(tables))
+    if not wanted:
+        return _read(path, tables, also)
+    try:
+        return _overlaid(path, tables, wanted, also)
+    except ConfigError as error:
+        log.error("what was set from afar is left out: %s", error)  # noqa: TRY400 - a message for people
+    return dataclasses.replace(_read(path, tables, also), overlay_seen=overlay.mark(wanted))
+
+
+def try_overlay(path: Path, wanted: overlay.Tables, also: Also = lambda _read: []) -> Settings:
+    """The configuration as it would be with this on top of the file; nothing is applied.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    return _overlaid(path, _parse(path), wanted, also)
+
+
+def parse_overlay(text: str) -> overlay.Tables:
+    """Tables from what an operator sent; `-` is none.
+
+    Raises:
+        ConfigError: not TOML.
+    """
+    if text.strip() == "-":
+        return {}
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"not TOML: {error}") from None
+
+
+def _overlaid(path: Path, tables: dict[str, Any], wanted: overlay.Tables, also: Also) -> Settings:
+    if problems := overlay.problems(wanted, overlay.lanes_of(tables)):
+        raise ConfigError("\n".join(problems))
+    return dataclasses.replace(_read(path, overlay.merged(tables, wanted), also), overlay=(mark := overlay.mark(wanted)), overlay_seen=mark)
+
+
+def _state_of(tables: dict[str, Any]) -> Path:
+    """The state folder, whatever else may be wrong in the file."""
+    device = tables.get("device")
+    state = device.get("state") if isinstance(device, dict) else None
+    return Path(state) if isinstance(state, str) and state and "\0" not in state else DeviceSettings().state
+
+
+def _read(path: Path, tables: dict[str, Any], also: Also) -> Settings:
     problems = [f"{key}: not a section; known are {', '.join(SECTIONS)}" for key in tables if key not in SECTIONS]
     device = _read_section(DeviceSettings, tables.get("device", {}), "device", problems)
     gate = _read_section(GateSettings, tables.get("gate", {}), "gate", problems, mend=True)

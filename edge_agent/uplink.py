@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from drivers import system_clock
-from edge_agent import broker_link, cose, envelope, receipt, stored_keyring, stored_time, telemetry, topics
+from edge_agent import broker_link, cose, desired_config, envelope, receipt, stored_keyring, stored_time, telemetry, topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
 from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper, Link
 from edge_agent.command_desk import CommandDesk
+from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.cose import Forged
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.forwarder import Forwarder
@@ -96,6 +97,7 @@ class Uplink:
     ) -> None:
         self._keeper = keeper
         self._desk: CommandDesk | None = None
+        self._config: ConfigKeeper | None = None
         self._link: Link | None = None
         self._identity = identity
         self._signer = identity.signer.public_key()
@@ -124,9 +126,10 @@ class Uplink:
         """Names the connection to make anew when it brings no receipts."""
         self._link = link
 
-    def serve(self, desk: CommandDesk) -> None:
-        """Names who takes the commands; to be called before `run`."""
+    def serve(self, desk: CommandDesk, config: ConfigKeeper) -> None:
+        """Names who takes the commands, and who the configurations; to be called before `run`."""
         self._desk = desk
+        self._config = config
 
     def run(self, alive: Callable[[], None] = lambda: None) -> None:
         """Works until a `Stop` arrives.
@@ -176,6 +179,8 @@ class Uplink:
             self._keeper.connected()
         if self._desk is not None:
             self._desk.connected()
+        if self._config is not None:
+            self._config.tell()
 
     def _disconnected(self, why: str, *, refused: bool) -> None:
         if self.connected or why != self.trouble:
@@ -203,6 +208,8 @@ class Uplink:
                 self._keeper.answered(payload)
             elif topic == self._identity.name.topic(Leaf.COMMANDS) and self._desk is not None:
                 self._desk.arrived(payload, retained=retained)
+            elif topic == self._identity.name.topic(Leaf.CONFIG_DESIRED) and self._config is not None:
+                self._config.wanted(desired_config.verify(payload, self._identity.root, self._identity.name, *self.times()))
             else:
                 self.counters["unexpected_messages"] += 1
         except (Malformed, Forged, OlderKeyring) as error:
@@ -369,7 +376,7 @@ def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], kno
     return BrokerLink(
         replace(identity.endpoint, known_ms=known_ms),
         str(identity.name),
-        [topics.KEYRING, *(identity.name.topic(leaf) for leaf in (Leaf.RECEIPTS, Leaf.CERTIFICATE_ISSUED, Leaf.COMMANDS))],
+        [topics.KEYRING, *(identity.name.topic(leaf) for leaf in topics.DEVICE_READS)],
         work.put,
         will=farewell(identity, "lost"),
         keepalive_s=settings.keepalive_s,

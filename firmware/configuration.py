@@ -18,6 +18,7 @@ from drivers.errors import BadUrl
 from drivers.pins import clashes, pins_of
 from drivers.urls import DriverUrl
 from edge_agent import settings as settings_of
+from edge_agent.overlay import Tables
 from edge_agent.settings import Settings, Understood
 from firmware.gate_rules import rule_problems
 
@@ -30,9 +31,20 @@ def load_settings(path: Path) -> Settings:
     Raises:
         ConfigError: with every problem found.
     """
-    return settings_of.load(
-        path, lambda read: [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read), *_scan_problems(read)]
-    )
+    return settings_of.load(path, _further_problems)
+
+
+def overlay_problems(path: Path, wanted: Tables) -> list[str]:
+    """What would be wrong with this set from afar on top of the file; nothing is applied."""
+    try:
+        settings_of.try_overlay(path, wanted, _further_problems)
+    except settings_of.ConfigError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _further_problems(read: Understood) -> list[str]:
+    return [*_url_problems(read), *rule_problems(read.gate, read.lanes), *_button_problems(read), *_scan_problems(read)]
 
 
 def devices_in(settings: Settings) -> list[tuple[str, DriverUrl]]:

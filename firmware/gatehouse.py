@@ -27,13 +27,14 @@ from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
+from firmware.configuration import overlay_problems
 from firmware.consumer import Consumer, Parts
 from firmware.control_server import Asker, ControlServer
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
-from firmware.place import WatchedPlace
+from firmware.place import WatchedOverlay, WatchedPlace
 from firmware.reader_tests import ReaderTests
 from firmware.reading import SourceState, Switched
 from firmware.recording import Recording
@@ -51,6 +52,7 @@ _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
 _MB = 1_000_000
+_MOST_PROBLEMS, _PROBLEM_CHARACTERS = 20, 500
 _PROCESS = secrets.token_hex(8)  # in the counters: whoever ordered a restart sees that it has happened
 
 
@@ -123,6 +125,7 @@ class Gatehouse:
         self._software = version("gate-scanner")
         self._since_s = time.monotonic()
         self._place, self._moved = WatchedPlace(settings.device.state, identity), False
+        self._wanted, self._set_anew = WatchedOverlay(settings.device.state, settings.overlay_seen), False
         self._gate_state = GateState(settings.device.state)
         self._unread_since_s: float | None = None
         keyring = WatchedKeyring(settings.device.state, identity.root, identity.name)
@@ -143,9 +146,8 @@ class Gatehouse:
             parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up, tests)
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
-        self._requests = Requests(
-            self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._counters, self._orders, self._ordered
-        )
+        own = {"counters": self._tell, "setup": self._set_up_by_command, "restart": self._restart, "check-config": self._check_config}
+        self._requests = Requests(self._reports, self._consumer, self._gate_state, self._setting_up, tests, self._orders, own)
         self._happenings = self._surroundings.happenings
         self._sources = [Source(lane, self._reports) for lane in settings.lanes]
         self._heartbeat = Heartbeat(self._notifier, self._reports, self._sources, settings.device.runtime, self._status)
@@ -187,7 +189,7 @@ class Gatehouse:
         """
         try:
             self._work()
-            return self._power_comes_back() if self._happenings.power_failed else self._moved
+            return self._power_comes_back() if self._happenings.power_failed else self._moved or self._set_anew
         finally:
             self._surroundings.stop(_JOIN_S)
 
@@ -202,7 +204,7 @@ class Gatehouse:
             self._surroundings.start()
             for source in self._sources:
                 source.kept.start()
-            while not (self._stopping.is_set() or self._happenings.power_failed or self._moved or self._all_ended()):
+            while not (self._stopping.is_set() or self._happenings.power_failed or self._moved or self._set_anew or self._all_ended()):
                 if self._consumer.take_one():
                     self._each_second()
                     self._heartbeat.tick()
@@ -243,6 +245,9 @@ class Gatehouse:
             self._moved = True
             self._feedback.everywhere(Signal.JOINED)
             self._stopping.wait(PATTERNS[Signal.JOINED].duration_ms / 1000)  # whoever showed the ticket sees it
+        elif self._wanted.is_another():
+            log.warning("this gate was set anew from afar: it closes, and opens as it is set now")
+            self._set_anew = True
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())
@@ -253,7 +258,8 @@ class Gatehouse:
         Each is done whatever the one before stumbled over.
         """
         ended = (
-            (self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self.restarts, "restart"),
+            (self._happenings.power_failed, "power-fail"), (self._moved, "moved"), (self._set_anew, "configured"),
+            (self.restarts, "restart"),
             (self._stopping.is_set(), "stop"),
         )  # fmt: skip
         reason = next((reason for so, reason in ended if so), "sources-ended")
@@ -302,7 +308,7 @@ class Gatehouse:
         counters |= {"software": self._software, "up_s": int(time.monotonic() - self._since_s), "set_up": self._setting_up.open}
         counters["lanes"] = {source.lane.name: source.snapshot() for source in self._sources}
         counters |= self._surroundings.counters()
-        return counters | {"process": _PROCESS}
+        return counters | {"process": _PROCESS, "overlay": self._settings.overlay}
 
     def _status(self) -> str:
         counters = self._consumer.counters()
@@ -314,12 +320,21 @@ class Gatehouse:
     def _request(self, request: Mapping[str, Any], asker: Asker) -> Mapping[str, Any] | None:
         return self._requests.answer(request, asker)
 
-    def _ordered(self, wanted: str) -> None:
-        match wanted:
-            case "setup":
-                log.warning("set up by command: for ten minutes this gate obeys an enrolment ticket")
-                self._begin_to_set_up()
-            case "restart":
-                log.warning("a restart was ordered: the gate closes, and this process ends")
-                self.restarts = True
-                self._stopping.set()
+    def _tell(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._counters()
+
+    def _set_up_by_command(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        log.warning("set up by command: for ten minutes this gate obeys an enrolment ticket")
+        self._begin_to_set_up()
+        return {"type": "done"}
+
+    def _restart(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        log.warning("a restart was ordered: the gate closes, and this process ends")
+        self.restarts = True
+        self._stopping.set()
+        return {"type": "done"}
+
+    def _check_config(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        wanted = request.get("tables")
+        problems = overlay_problems(self._settings.source, wanted if isinstance(wanted, dict) else {})
+        return {"type": "config-checked", "problems": [problem[:_PROBLEM_CHARACTERS] for problem in problems][:_MOST_PROBLEMS]}

@@ -1,10 +1,11 @@
-"""Notices that this device was moved: the agent has obeyed a ticket, and what is recorded from now on must name the new place."""
+"""Notices that this device was moved, or set anew from afar: what is recorded from now on must name the new place, and go by new rules."""
 
 from __future__ import annotations
 
 from contextlib import closing, suppress
 from pathlib import Path
 
+from edge_agent import overlay
 from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
 from edge_agent.identity import ENROLMENT, Identity
 from edge_agent.stamp import Stamp
@@ -35,4 +36,27 @@ class WatchedPlace:
             if enrolled is not None and tuple(enrolled.get(key) for key in ("org", "device", "site", "gate")) != self._ours:
                 return True
             self._stamp.taken()
+        return False
+
+
+class WatchedOverlay:
+    """What is set from afar on the disk, beside what the gate opened with.
+
+    Args:
+        state: the device's state folder.
+        mark: of what is in use since the gate opened.
+    """
+
+    def __init__(self, state: Path, mark: str) -> None:
+        self._state = state
+        self._mark = mark
+        self._stamp = Stamp(state / overlay.FILE_NAME)
+
+    def is_another(self) -> bool:
+        """Whether something else is wanted by now. One stat() when nothing changed."""
+        if not self._stamp.changed():
+            return False
+        if overlay.mark(overlay.in_force(self._state)) != self._mark:
+            return True
+        self._stamp.taken()
         return False

@@ -38,9 +38,8 @@ class Requests:
         gate_state: whether an operator has closed the gate.
         setting_up: when a ticket is obeyed.
         tests: of readers.
-        counters: how the gate is.
         orders: what the lights show on every light, soon.
-        obey: obeys `setup` and `restart`.
+        own: what the gate answers itself, by the request's type.
     """
 
     def __init__(
@@ -50,9 +49,8 @@ class Requests:
         gate_state: GateState,
         setting_up: SettingUp,
         tests: ReaderTests,
-        counters: Callable[[], Answer],
         orders: ShownOrders,
-        obey: Callable[[str], None],
+        own: Mapping[str, Callable[[Mapping[str, Any]], Answer]],
     ) -> None:
         self._reports = reports
         self._consumer = consumer
@@ -60,12 +58,10 @@ class Requests:
         self._setting_up = setting_up
         self._tests = tests
         self._orders = orders
-        self._obey = obey
         self._answers: Mapping[str, Callable[[Mapping[str, Any], Asker], Answer | None]] = {
-            "counters": lambda _request, _asker: counters(),
             "identify": lambda _request, _asker: self._show_which(),
             "test-pattern": lambda _request, _asker: self._begin_pattern(),
-            **dict.fromkeys(("setup", "restart"), self._order),
+            **{name: _alone(answer) for name, answer in own.items()},
             "close": lambda _request, _asker: self._close_gate(closed=True),
             "open": lambda _request, _asker: self._close_gate(closed=False),
             **dict.fromkeys(TripOrder, self._order_trip),
@@ -88,10 +84,6 @@ class Requests:
         if not self._gate_state.closed:
             return {"type": "refused", "why": "it shows green to whoever comes: close the gate first"}
         self._orders.begin_pattern()
-        return _DONE
-
-    def _order(self, request: Mapping[str, Any], _asker: Asker) -> Answer:
-        self._obey(request["type"])
         return _DONE
 
     def _declare(self, request: Mapping[str, Any], asker: Asker) -> Answer | None:
@@ -130,3 +122,8 @@ class Requests:
         tried = came_of(request)
         if self._setting_up.tried(request.get("text"), joined=tried is Tried.JOINED):
             self._orders.show(SIGNALS[tried])
+
+
+def _alone(answer: Callable[[Mapping[str, Any]], Answer]) -> Callable[[Mapping[str, Any], Asker], Answer]:
+    """The answer to a request whoever asks."""
+    return lambda request, _asker: answer(request)

@@ -74,7 +74,8 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
         gatehouse = Gatehouse(settings, identity, stopping, notifier)
         if not gatehouse.run():
             return RESTART_STATUS if gatehouse.restarts else 0
-        identity = identities.load(settings.device.state)  # the power is back, or a ticket has moved the gate
+        settings = load_settings(settings.source)  # it was set anew from afar,
+        identity = identities.load(settings.device.state)  # a ticket has moved it, or the power is back
     return 0
 
 
@@ -144,6 +145,9 @@ def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
         return 1
     try:
         return _open_the_gate(settings, identity, loosened)
+    except ConfigError as error:  # gate.toml itself was changed meanwhile
+        log.error("%s", error)  # noqa: TRY400 - the same
+        return 2
     except (DriverError, OutboxError, NoKeyring, *_NOBODY, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1

@@ -11,7 +11,8 @@ from drivers.indicator import Signal
 # Every answer once, states not: a light goes on showing those. The first one passes for a real green, so it runs on a closed gate only.
 PATTERN = (
     Signal.ACCEPTED, Signal.ACCEPTED_ASK, Signal.ALREADY, Signal.ASK_KEEPER, Signal.NOT_OPEN, Signal.PASS_SEEN, Signal.PASS_NOT_VALID,
-    Signal.NOT_A_PERSON_CODE, Signal.CLOSER, Signal.HOLD_STILL, Signal.UNREADABLE, Signal.REFUSED, Signal.IDENTIFY,
+    Signal.NOT_A_PERSON_CODE, Signal.CLOSER, Signal.HOLD_STILL, Signal.UNREADABLE, Signal.REFUSED, Signal.TESTED, Signal.IDENTIFY,
+    Signal.JOINED, Signal.TICKET_REFUSED, Signal.NOT_REACHED, Signal.TICKET_FOREIGN,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ _COMMANDS = {
     "approve": "let in a scanner after comparing its fingerprint",
     "device": "add scanners by bundle, list them, revoke them",
     "command": "have scanners do something, and hear what became of it",
+    "config": "set scanners from afar",
     "collect": "receive entries, register them, send receipts",
     "watch": "take the scanners' health, raise alerts",
     "viewer": "let an organisation's own tools read its scanners' health",

@@ -7,7 +7,7 @@ import pwd
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
-from province.layout import COLLECTORS, FLEET, OPERATOR, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout, Settings
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
@@ -30,7 +30,7 @@ def rules() -> str:
         f"topic read {topics.ALL_CERTIFICATE_REQUESTS}",
         f"topic write {topics.PREFIX}/+/+/{topics.Leaf.CERTIFICATE_ISSUED}",
         "",
-        f"user {OPERATOR}",
+        f"user {COMMANDER}",
         *(f"topic read {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_READS),
         *(f"topic write {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_WRITES),
         "",

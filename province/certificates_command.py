@@ -23,7 +23,7 @@ _WHAT = {
     Role.COLLECTOR: "TLS of `collect` at the broker",
     Role.SECOND_COLLECTOR: "the same of `collect --number 2`",
     Role.REGISTRAR: "TLS of `admit` at the broker",
-    Role.OPERATOR: "TLS of `command` and `config` at the broker",
+    Role.COMMANDER: "TLS of `command` and `config` at the broker",
     Role.FLEET: "TLS of `watch` at the broker",
     Role.DOOR: "TLS of the door of `admit`",
     Role.REVOCATIONS: "the list of revoked certificates",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
                 if args.what == _AGAIN:
                     _again(layout, order, desk, name)
                 else:
-                    _enter(order, name, args.reason)
+                    enter(layout, connection, f"{name}: {' '.join((order.action, *order.arguments))}", args.reason)
                     order.send(desk, name)
             order.follow(desk, wait_s)
     return _concluded(order, names, wait_s)
@@ -141,17 +142,21 @@ def _agree(args: argparse.Namespace, names: Iterable[DeviceName]) -> None:
         raise ProvinceError("nothing was sent.")
 
 
-def _enter(order: Order, name: DeviceName, reason: str) -> None:
-    """One line of the audit log, before it is sent."""
-    said = f"{name}: {' '.join((order.action, *order.arguments))}"[:90] + (f" ({reason})" if reason else "")
+def enter(layout: Layout, connection: sqlite3.Connection, what: str, reason: str) -> None:
+    """One line of the audit log, before it is sent.
+
+    Raises:
+        ProvinceError: it cannot be written; nothing may be sent.
+    """
+    said = what[:90] + (f" ({reason})" if reason else "")
 
     def make(place: int, previous: bytes) -> Line:
         return Line(place, previous, now_ms(), "command", user(), user(), said)
 
     try:
-        audit.append(order.connection, order.layout.register, Keystore(order.layout.keystore), make)
+        audit.append(connection, layout.register, Keystore(layout.keystore), make)
     except OSError as error:
-        raise ProvinceError(f"{order.layout.keystore}: the audit log cannot be written ({error.strerror}); nothing was sent.") from None
+        raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing was sent.") from None
 
 
 def _again(layout: Layout, order: Order, desk: Desk, name: DeviceName) -> None:

@@ -19,7 +19,7 @@ from province.errors import AlreadyThere, ProvinceError
 from province.files import FOLDER, PUBLIC, make_folder, write_atomically
 from province.keyring_office import compose
 from province.keystore import Keystore
-from province.layout import COLLECTORS, FLEET, OPERATOR, REGISTRAR, Layout, Settings
+from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout, Settings
 from province.terms import LIFE, Role
 from province.tls_authority import TlsAuthority, TlsIdentity
 
@@ -61,8 +61,8 @@ def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
 def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int) -> None:
     for folder in (
         layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store,
-        *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.operator, layout.commands, layout.fleet,
-        layout.door, layout.keystore, layout.offline,
+        *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.commander, layout.fleet, layout.commands, layout.door,
+        layout.keystore, layout.offline,
     ):  # fmt: skip
         make_folder(folder)
     layout.write_settings(settings)
@@ -106,6 +106,6 @@ def _found_tls(layout: Layout, settings: Settings, now: datetime) -> None:
     for number, name in enumerate(COLLECTORS, start=1):
         _write_identity(layout.collector_of(number), "client", authority.client(name, now, LIFE[Role.COLLECTOR]))
     _write_identity(layout.registrar, "client", authority.client(REGISTRAR, now, LIFE[Role.REGISTRAR]))
-    _write_identity(layout.operator, "client", authority.client(OPERATOR, now, LIFE[Role.OPERATOR]))
+    _write_identity(layout.commander, "client", authority.client(COMMANDER, now, LIFE[Role.COMMANDER]))
     _write_identity(layout.fleet, "client", authority.client(FLEET, now, LIFE[Role.FLEET]))
     _write_identity(layout.door, "server", authority.server(settings.hosts, now, LIFE[Role.DOOR]))

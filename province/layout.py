@@ -15,7 +15,7 @@ FORMAT = "gate-scanner-province/1"
 COLLECTOR = "province/collector"
 COLLECTORS = (COLLECTOR, "province/collector-2")
 REGISTRAR = "province/registrar"  # the same of `gate-province admit`
-OPERATOR = "province/operator"  # the same of `gate-province command` and `config`
+COMMANDER = "province/commander"  # the same of `gate-province command` and `config`
 FLEET = "province/fleet"  # the same of `gate-province watch`
 DOOR_PORT = 8884
 
@@ -130,9 +130,9 @@ class Layout:
         return self.root / "registrar"
 
     @property
-    def operator(self) -> Path:
-        """The operator's key and certificate at the broker."""
-        return self.root / "operator"
+    def commander(self) -> Path:
+        """The key and certificate at the broker of whoever sends commands."""
+        return self.root / "commander"
 
     @property
     def commands(self) -> Path:
@@ -141,7 +141,7 @@ class Layout:
 
     @property
     def commands_lock(self) -> Path:
-        """Held by whoever sends commands: the broker knows one operator."""
+        """Held by whoever sends commands: the broker knows one of them."""
         return self.root / "commands.lock"
 
     @property

@@ -13,7 +13,7 @@ from edge_agent.endpoint import Endpoint
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.topics import DeviceName, Leaf
 from province.errors import ProvinceError
-from province.layout import OPERATOR, Layout
+from province.layout import COMMANDER, Layout
 
 _CONNECT_S, _SEND_S = 15.0, 15.0
 
@@ -48,7 +48,7 @@ class Desk:
 
 @contextmanager
 def at_the_broker(layout: Layout, address: tuple[str, int], names: Collection[DeviceName], leaf: Leaf) -> Iterator[Desk]:
-    """Connects as the operator, listening to one leaf of some scanners; the only one, for the broker knows one operator.
+    """Connects as the operator, listening to one leaf of some scanners; the only one, for the broker knows one of them.
 
     Raises:
         ProvinceError: another one works, or the broker does not let us in.
@@ -62,7 +62,7 @@ def at_the_broker(layout: Layout, address: tuple[str, int], names: Collection[De
             raise ProvinceError(f"{error}.") from None
         except OSError as error:
             advice = f"make it: gate-province command prepare {layout.root}"
-            raise ProvinceError(f"{layout.operator}: the operator's certificate cannot be used ({error}); {advice}.") from None
+            raise ProvinceError(f"{layout.commander}: the operator's certificate cannot be used ({error}); {advice}.") from None
         stack.callback(link.stop)
         link.start()
         _wait_until_in(events)
@@ -70,9 +70,9 @@ def at_the_broker(layout: Layout, address: tuple[str, int], names: Collection[De
 
 
 def _link(layout: Layout, address: tuple[str, int], topics: Sequence[str], events: queue.SimpleQueue[Event]) -> BrokerLink:
-    own = layout.operator
+    own = layout.commander
     endpoint = Endpoint(*address, layout.authority_certificate, own / "client.crt", own / "client.key")
-    return BrokerLink(endpoint, OPERATOR, topics, events.put, clean_session=True)
+    return BrokerLink(endpoint, COMMANDER, topics, events.put, clean_session=True)
 
 
 def _wait_until_in(events: queue.SimpleQueue[Event]) -> None:

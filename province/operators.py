@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_agent.command import POWERS
 from province import broker_config, officers
 from province.files import PUBLIC, make_folder, write_atomically
-from province.layout import OPERATOR, Layout
+from province.layout import COMMANDER, Layout
 from province.renewing import load_authority
 from province.terms import DAY_MS, LIFE, Role
 
@@ -17,7 +17,7 @@ from province.terms import DAY_MS, LIFE, Role
 def is_ready(layout: Layout) -> bool:
     """Whether everything is there."""
     keys = all(officers.key_file(layout, power).exists() and officers.certificate_file(layout, power).exists() for power in POWERS)
-    return keys and (layout.operator / "client.crt").exists() and layout.commands.is_dir()
+    return keys and (layout.commander / "client.crt").exists() and layout.commands.is_dir()
 
 
 def prepare(layout: Layout, root: Ed25519PrivateKey, now_ms: int) -> None:
@@ -27,15 +27,15 @@ def prepare(layout: Layout, root: Ed25519PrivateKey, now_ms: int) -> None:
         NotAProvince: the authority cannot be read.
         OSError: it cannot be written.
     """
-    for folder in (layout.operator, layout.commands):
+    for folder in (layout.commander, layout.commands):
         if not folder.is_dir():
             make_folder(folder)
     life_ms = int(LIFE[Role.IDENTIFY].total_seconds() * 1000)
     for power in POWERS:
         if not officers.certificate_file(layout, power).exists():
             officers.appoint(layout, power, root, now_ms - DAY_MS, now_ms + life_ms)
-    if not (layout.operator / "client.crt").exists():
-        made = load_authority(layout).client(OPERATOR, datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.OPERATOR])
-        write_atomically(layout.operator / "client.key", made.key_pem)
-        write_atomically(layout.operator / "client.crt", made.certificate_pem, PUBLIC)
+    if not (layout.commander / "client.crt").exists():
+        made = load_authority(layout).client(COMMANDER, datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.COMMANDER])
+        write_atomically(layout.commander / "client.key", made.key_pem)
+        write_atomically(layout.commander / "client.crt", made.certificate_pem, PUBLIC)
     write_atomically(layout.broker_rules, broker_config.rules().encode())

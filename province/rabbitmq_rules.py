@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent import topics
 from edge_agent.topics import DeviceName, Leaf
-from province.layout import COLLECTOR, FLEET, OPERATOR, REGISTRAR
+from province.layout import COLLECTOR, COMMANDER, FLEET, REGISTRAR
 
 _EXCHANGE = "amq.topic"  # the plug-in's default
 _NOTHING = "^$"
@@ -63,7 +63,7 @@ def definitions(devices: Iterable[DeviceName]) -> dict[str, Any]:
         _user(COLLECTOR, _one_of([_everyones(Leaf.RECEIPTS), keyring]), _one_of([_everyones(Leaf.ENTRIES), keyring])),
         _user(REGISTRAR, _one_of([_everyones(Leaf.CERTIFICATE_ISSUED)]), _one_of([_everyones(Leaf.CERTIFICATE_REQUEST), keyring])),
         _user(
-            OPERATOR,
+            COMMANDER,
             _one_of(_everyones(leaf) for leaf in topics.COMMANDER_WRITES),
             _one_of([*(_everyones(leaf) for leaf in topics.COMMANDER_READS), keyring]),
         ),

@@ -103,7 +103,7 @@ class Renewal:
                     write_atomically(self.layout.authority_certificate, longer.certificate_pem(), PUBLIC)
                 case Role.REVOCATIONS:
                     self._write_list()
-                case Role.BROKER | Role.COLLECTOR | Role.SECOND_COLLECTOR | Role.REGISTRAR | Role.OPERATOR | Role.FLEET | Role.DOOR:
+                case Role.BROKER | Role.COLLECTOR | Role.SECOND_COLLECTOR | Role.REGISTRAR | Role.COMMANDER | Role.FLEET | Role.DOOR:
                     self._renew_leaf(role)
                 case _:
                     self._renew_officer(OFFICERS[role], int(LIFE[role].total_seconds() * 1000))

@@ -13,7 +13,7 @@ def tighten(layout: Layout) -> None:
     """
     folders = [
         layout.root_folder, layout.officers, layout.authority, layout.broker,
-        *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.operator, layout.fleet, layout.door, layout.keystore,
+        *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.commander, layout.fleet, layout.door, layout.keystore,
         layout.offline,
     ]  # fmt: skip
     keys = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.suffix == ".key"]

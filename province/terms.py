@@ -16,7 +16,7 @@ from edge_agent.authority import Power, read_certificate
 from edge_agent.cbor import Malformed
 from province.clock import shown
 from province.errors import NotAProvince
-from province.layout import COLLECTORS, FLEET, OPERATOR, REGISTRAR, Layout
+from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout
 from province.officers import certificate_file, read_root_public
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Role(StrEnum):
     COLLECTOR = "collector"
     SECOND_COLLECTOR = "collector-2"
     REGISTRAR = "registrar"
-    OPERATOR = "operator"
+    COMMANDER = "commander"
     FLEET = "fleet"
     DOOR = "door"
     REVOCATIONS = "revocations"
@@ -49,7 +49,7 @@ OFFICERS = {
     Role.CONFIGURE: Power.CONFIGURE, Role.UPDATE: Power.UPDATE,
 }  # fmt: skip
 CLIENTS = {  # their names at the broker
-    Role.COLLECTOR: COLLECTORS[0], Role.SECOND_COLLECTOR: COLLECTORS[1], Role.REGISTRAR: REGISTRAR, Role.OPERATOR: OPERATOR,
+    Role.COLLECTOR: COLLECTORS[0], Role.SECOND_COLLECTOR: COLLECTORS[1], Role.REGISTRAR: REGISTRAR, Role.COMMANDER: COMMANDER,
     Role.FLEET: FLEET,
 }  # fmt: skip
 _LONG, _SHORT = timedelta(days=3652), timedelta(days=731)
@@ -95,7 +95,7 @@ def file_of(layout: Layout, role: Role) -> Path:
             return layout.revocations
         case Role.BROKER | Role.DOOR:
             return layout.root / role / "server.crt"
-        case Role.COLLECTOR | Role.SECOND_COLLECTOR | Role.REGISTRAR | Role.OPERATOR | Role.FLEET:
+        case Role.COLLECTOR | Role.SECOND_COLLECTOR | Role.REGISTRAR | Role.COMMANDER | Role.FLEET:
             return layout.root / role / "client.crt"
         case _:
             return certificate_file(layout, OFFICERS[role])

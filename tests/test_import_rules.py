@@ -7,15 +7,15 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "disk", "door_link", "ending",
-    "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs", "notify",
+    "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "desired_config", "disk", "door_link",
+    "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs", "notify",
     "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "results", "sealing", "stamp", "telemetry", "ticket",
     "topics", "trouble",
 }  # fmt: skip
 DEVICE = {
     "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",
-    "mounts", "open_files", "outbox", "outbox_view", "pages", "places", "recorder", "resetting", "salvage", "set_aside", "settings",
-    "sql_reading", "station_words", "stored_keyring", "stored_time", "token_signer",
+    "mounts", "open_files", "outbox", "outbox_view", "overlay", "pages", "places", "recorder", "resetting", "salvage", "set_aside",
+    "settings", "sql_reading", "station_words", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},

@@ -14,7 +14,7 @@ from anyio.to_thread import current_default_thread_limiter
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from edge_agent.settings import Settings
-from edge_agent.station import certificate
+from edge_agent.station import certificate, pin
 from edge_agent.station.addresses import own_addresses
 from edge_agent.station.announce import Announcer
 from edge_agent.station.app import Pages, World
@@ -99,6 +99,7 @@ class Station:
 
     def _run(self) -> None:
         """A port that is taken or a folder that cannot be read must not end the agent: it is said, and tried again."""
+        pin.give_memory_back()
         told = ""
         while not self._stopping.is_set():
             try:

@@ -21,6 +21,7 @@ from province.synthetic_passes import PassIssuer, new_issuer, trust_list
 # Each word is rare enough to be looked for by itself: a given name alone gives somebody away too.
 FAMILY, MIDDLE, GIVEN = "Xươngquỵnh", "Đẫmvuốtz", "Phyễnzậuk"
 OTHERS = ("Nguyễn Văn Cha", "Trần Thị Mẹ", "Xã Ví Dụ")  # parents and addresses, as synthetic codes have them
+PAPER = {"name": f"{FAMILY} {GIVEN}", "id_number": "001099012345", "birth_date": "1999-03-15", "phone": "0101234567"}  # declared by hand
 _NOBODYS = (CodeForm.SITE_CODE, CodeForm.TICKET, CodeForm.WIFI, CodeForm.OTHER)
 _PERSON = {field.name for field in fields(Person)}
 
@@ -60,7 +61,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> Marked:
     codes += [code for issuer in (ours, theirs) for code in _passes(issuer, now)]
     numbers = {str(value) for code in codes for key, value in code.meaning.items() if key in _PERSON and _is_number(value)}
     words = {word: spellings(word) for word in (FAMILY, MIDDLE, GIVEN)} | {words: {words} for words in OTHERS}
-    words |= {number: {number} for number in numbers}
+    words |= {number: {number} for number in numbers | {PAPER["id_number"], PAPER["phone"]}}
     needles = {what: frozenset(form for text in written for form in forms(text)) for what, written in words.items()}
     return Marked(tuple(code.text for code in codes), trust_list(ours), needles)
 

@@ -18,10 +18,11 @@ from edge_agent.command import POWER_OF, Action, Command
 from edge_agent.command_desk import CommandDesk
 from edge_agent.command_judge import Judge
 from edge_agent.command_store import CommandStore
+from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.executors import Executor, Job, Marks
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName
-from firmware.control_server import ControlServer
+from firmware.control_server import Asker, ControlServer
 
 LOG, NONCE = bytes(range(16)), bytes(range(16, 32))
 NOW_MS = FROM_MS + 1_000_000
@@ -74,7 +75,7 @@ class Firmware:
         self._server = ControlServer(runtime, self._answer)
         self._server.start()
 
-    def _answer(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def _answer(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any]:
         word = str(request["type"])
         if word == "counters":
             return {"type": "counters", "process": self.process}
@@ -141,7 +142,9 @@ class World:
         self.agent_restarts += 1
 
     def executors(self) -> dict[Action, Executor]:
-        those = executors.of_this_device(self.runtime, self._end_agent)
+        config = ConfigKeeper(self.state / "gate.toml", self.state, self.runtime, lambda: True, lambda _said: None)
+        those = executors.of_this_device(self.runtime, self._end_agent, config)
+        those[Action.SET_DIRECTION] = Counting(self.firmware.asked, Action.SET_DIRECTION)
         those[Action.RESTART_DEVICE] = executors.RestartDevice(self.runtime, self.boot_id)
         return {**{action: Counting(self.firmware.asked, action) for action in Action}, **those}
 

@@ -68,6 +68,16 @@ def test_each_form_says_what_happened_how_bad_it_is_and_where() -> None:
     assert event["text"] == "connected to mqtt.example.vn:8883"
 
 
+def test_an_event_has_the_same_name_whatever_its_values_are() -> None:
+    made = Written("json")
+    for value in ("in", "out", ValueError(HELD)):
+        made.log.warning("lane %s: %d", value if isinstance(value, str) else "in", 3)
+        made.log.warning("%s", OSError(5, "Input/output error", str(value)))
+        made.log.warning("%s: %s", value, value)
+    events = [json.loads(line)["event"] for line in made.lines()]
+    assert events == ["uplink.lane", "uplink.OSError", "uplink.said"] * 2 + ["uplink.lane", "uplink.OSError", "uplink.ValueError"]
+
+
 def test_each_line_of_a_long_message_has_its_priority() -> None:
     made = Written("journal")
     made.log.error("%s", "gate.toml: one\ngate.toml: two\x1b[2J")

@@ -222,3 +222,24 @@ def test_the_agent_without_a_page_loads_nothing_of_it() -> None:
     code += "{'starlette', 'uvicorn', 'jinja2', 'zeroconf', 'asyncio'} or 'station.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_checking_pins_on_a_thread_leaves_no_memory_behind() -> None:
+    code = """if True:
+        import re, threading
+        from pathlib import Path
+        from edge_agent.station import pin
+        def resident_kb():
+            return int(re.search(r"VmRSS:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1])
+        def check():
+            for _ in range(4):
+                pin.StoredPin(b"salt", b"hash").fits("12345678")
+        pin.give_memory_back()
+        before_kb = resident_kb()
+        thread = threading.Thread(target=check)
+        thread.start()
+        thread.join()
+        print(resident_kb() - before_kb)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 8_000  # one check takes 16 MB

@@ -6,7 +6,7 @@ from edge_agent.topics import Leaf
 
 DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
 VIEWERS = ("bus-co", "market-co")
-MEMBERS = (*DEVICES, *VIEWERS, "province/collector", "province/registrar", "province/operator", "province/fleet")
+MEMBERS = (*DEVICES, *VIEWERS, "province/collector", "province/registrar", "province/fleet", "province/commander")
 STRANGERS = ("other-co", "province/stranger", "bus-co/scanner-1/entries")  # have a certificate, and no business here
 ROLES = (*MEMBERS, *STRANGERS)
 KEYRING = "gate/v1/province/keyring"
@@ -37,26 +37,27 @@ def may_write(role: str) -> set[str]:
         return {f"gate/v1/{device}/receipts" for device in DEVICES} | {KEYRING}
     if role == "province/registrar":
         return {f"gate/v1/{device}/certificate/issued" for device in DEVICES}
+    if role == "province/commander":
+        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("commands", "config/desired")}
     if role == "province/fleet":
         return {f"gate/v1/{org}/homeassistant/device/scanner-1/config" for org in VIEWERS}
-    if role == "province/operator":
-        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in ("commands", "config/desired")}
     return set()
 
 
-_READS = {
-    "province/collector": ("entries",),
-    "province/registrar": ("certificate/request",),
-    "province/operator": COMMANDER_READS,
+# what a role of the province reads of each device
+READS_OF_ALL = {
+    "province/collector": ("entries",), "province/registrar": ("certificate/request",), "province/commander": COMMANDER_READS,
     "province/fleet": ("status", "telemetry"),
-}
+}  # fmt: skip
 
 
 def may_read(role: str) -> set[str]:
     """Which of `EVERY` a role may read; the keyring is for everybody whom the broker lets in."""
     if role in DEVICES:
         return {f"gate/v1/{role}/{leaf}" for leaf in DEVICE_READS} | {KEYRING}
+    if role in READS_OF_ALL:
+        return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in READS_OF_ALL[role]} | {KEYRING}
     if role in VIEWERS:
         own = {f"gate/v1/{device}/{leaf}" for device in DEVICES if device.startswith(f"{role}/") for leaf in ("status", "telemetry")}
         return own | {f"gate/v1/{role}/homeassistant/device/scanner-1/config", KEYRING}
-    return {f"gate/v1/{device}/{leaf}" for device in DEVICES for leaf in _READS.get(role, ())} | {KEYRING}
+    return {KEYRING}

@@ -49,7 +49,7 @@ def test_the_rules_are_one_a_leaf() -> None:
         "user province/registrar",
         "topic read gate/v1/+/+/certificate/request",
         "topic write gate/v1/+/+/certificate/issued",
-        "user province/operator",
+        "user province/commander",
         *(f"topic read gate/v1/+/+/{leaf}" for leaf in ("results", "config/reported")),
         *(f"topic write gate/v1/+/+/{leaf}" for leaf in ("commands", "config/desired")),
         "user province/fleet",

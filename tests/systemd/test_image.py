@@ -84,6 +84,23 @@ def test_firmware_starts_without_the_partition_and_after_it() -> None:
     assert not any(line.startswith(("Requires", "BindsTo")) for line in drop_in)
 
 
+def test_what_an_owner_lays_on_the_boot_partition_is_taken_whatever_editor_wrote_it(tmp_path: Path) -> None:
+    laid, root = tmp_path / "boot", tmp_path / "root"
+    laid.mkdir()
+    take = [IMAGE / "take-files", laid, root]
+    subprocess.run(take, check=True)
+    assert not root.exists()
+    (laid / "gate.toml").write_bytes('\ufeff[gate]\r\nquiet_hours = ""  # Chợ Cốc Lều\r\n'.encode())
+    (laid / "chợ.nmconnection").write_bytes(b"[wifi]\r\nssid=cho\r\n")
+    subprocess.run(take, check=True)
+    config, connection = root / "etc/gate-scanner/gate.toml", root / "etc/NetworkManager/system-connections/chợ.nmconnection"
+    assert config.read_bytes() == '[gate]\nquiet_hours = ""  # Chợ Cốc Lều\n'.encode()
+    assert config.stat().st_mode & 0o777 == 0o644  # the gate's user reads it
+    assert connection.read_bytes() == b"[wifi]\nssid=cho\n"
+    assert connection.stat().st_mode & 0o777 == 0o600  # NetworkManager takes no other
+    assert {path.name for path in root.rglob("*") if path.is_file()} == {"gate.toml", "chợ.nmconnection"}
+
+
 def tools(*names: str) -> None:
     missing = [name for name in names if shutil.which(name) is None]
     if os.geteuid() or missing:

@@ -15,6 +15,8 @@ from gate_run import Gate
 from gate_world import Enrolled, Reader, gate_toml
 from manager import Manager
 
+from edge_agent.ending import RESTART_STATUS
+from edge_agent.executors import RESTART_REQUEST
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 
@@ -23,7 +25,7 @@ ALL = sorted(path.name for path in UNITS.glob("gate-*.*"))
 SERVICES = [name for name in ALL if name.endswith(".service")]
 EXPOSURE = {
     "gate-firmware.service": 15, "gate-agent.service": 10, "gate-province-collect.service": 15, "gate-province-admit.service": 15,
-    "gate-province-watch.service": 15,
+    "gate-province-watch.service": 15, "gate-device-restart.service": 20,
 }  # fmt: skip
 
 ROOTS_ONLY = {"chown", "fchown"}  # SQLite and the self-test give files to their folder's owner
@@ -104,7 +106,18 @@ def test_people_pass_without_a_network_and_nobody_gives_up(name: str) -> None:
     assert "network" not in ordering
     assert settings["StartLimitIntervalSec"] == ["0"]
     assert settings["Restart"] == ["always"]
+    assert settings["SuccessExitStatus"] == [str(RESTART_STATUS)]
     assert int(settings["WatchdogSec"][0]) >= 60
+
+
+def test_the_agents_request_is_the_file_that_systemd_watches() -> None:
+    (watched,) = unit("gate-device-restart.path")["PathExists"]
+    assert watched == f"/run/gate-scanner/{RESTART_REQUEST}"
+    taken, restarted = unit("gate-device-restart.service")["ExecStart"]
+    assert (taken, restarted) == (
+        f"/usr/bin/rm {watched}",
+        "/usr/bin/systemctl --no-block reboot",
+    )  # taken first, or it would restart for ever
 
 
 def test_both_work_on_the_same_folders_as_the_same_user() -> None:

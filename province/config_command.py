@@ -1,0 +1,140 @@
+"""`gate-province config`: sets scanners from afar, and shows how each stands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from edge_agent import desired_config, logs, topics
+from edge_agent.authority import Power
+from edge_agent.broker_link import Message
+from edge_agent.console import complain, print_json, print_line, visible
+from edge_agent.desired_config import MOST_CHARACTERS, Desired
+from edge_agent.topics import DeviceName, Leaf
+from province import issuing, officers, operators, revocations
+from province.clock import now_ms
+from province.collect_command import broker_address
+from province.command_command import enter
+from province.errors import NotAProvince
+from province.layout import Layout
+from province.operating import Desk, at_the_broker
+
+_MOST_BYTES = 64 * 1024
+_ENDS = {"applied", "refused", "rolled-back"}
+_EPILOG = """\
+examples:
+  gate-province config set /srv/gate gate.toml cho-coc-leu/cong-1 cho-coc-leu/cong-2
+  gate-province config show /srv/gate cho-coc-leu/cong-1
+  echo - | gate-province config set /srv/gate /dev/stdin cho-coc-leu/cong-1      back to the scanner's own gate.toml alone
+
+The file says only what shall differ from the scanner's own gate.toml, and replaces all that was set before:
+  [gate]
+  opening_hours = "mo-su 05:00-19:00"
+  [[lane]]
+  name = "trái"          # a lane that is there
+  direction = "out"
+Wiring, folders, clock and name cannot be set from afar. The scanner checks it whole, tries it, and takes it back unless firmware, sources
+and connection are well with it within a minute. One that is away gets it when it is back.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `config` to the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = subparsers.add_parser("config", help="set scanners from afar", description=__doc__, epilog=_EPILOG, formatter_class=raw)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    setting = actions.add_parser("set", help="set some scanners", description=__doc__, epilog=_EPILOG, formatter_class=raw)
+    setting.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    setting.add_argument("file", type=Path, metavar="FILE", help="TOML: what shall differ; a file of one hyphen: nothing")
+    setting.add_argument("--wait", type=float, default=120.0, metavar="SECONDS", help="how long to wait for the scanners (120)")
+    setting.add_argument("--reason", default="", help="why, kept in the audit log")
+    showing = actions.add_parser("show", help="how each stands", description=__doc__, epilog=_EPILOG, formatter_class=raw)
+    showing.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    showing.add_argument("--wait", type=float, default=5.0, metavar="SECONDS", help="how long to wait for what the broker keeps (5)")
+    for each in (setting, showing):
+        each.add_argument("names", nargs="+", metavar="ORG/DEVICE", help="the scanners")
+        each.add_argument("--json", action="store_true", help="one JSON object a line")
+        each.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sets or shows."""
+    layout = Layout(args.folder.absolute())
+    settings = layout.read_settings()
+    if not operators.is_ready(layout):
+        raise NotAProvince(f"{layout.root}: has no keys for this yet. Once: gate-province command prepare {layout.root}")
+    logs.configure(verbose=False)
+    address = broker_address(args.broker, (settings.hosts[0], settings.port))
+    text = _read(args.file) if args.action == "set" else ""
+    with closing(revocations.connect(layout, now_ms())) as connection:
+        names = list(dict.fromkeys(issuing.named(connection, each) for each in args.names))
+        with at_the_broker(layout, address, names, Leaf.CONFIG_REPORTED) as desk:
+            sent: dict[DeviceName, int] = {}
+            if args.action == "set":
+                officer = officers.load_officer(layout, Power.CONFIGURE)
+                for name in names:
+                    enter(layout, connection, f"config set {name}: {args.file.name}", args.reason)
+                    sent[name] = issuing.next_counter(layout, now_ms())
+                    signed = desired_config.issue(Desired(name, sent[name], text), officer)
+                    desk.send(Message(name.topic(Leaf.CONFIG_DESIRED), signed, retain=True))
+            told = _hear(desk, names, sent, args)
+    for name in names:
+        if name not in told:
+            complain(
+                "gate-province", f"{name}: nothing heard in {args.wait:g} s; it is set when it is back, see: gate-province config show"
+            )
+    return 0 if all(told.get(name, {}).get("state") in {"applied", "none"} for name in names) else 1
+
+
+def _read(file: Path) -> str:
+    """The file's text, which must be TOML that fits."""
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(_MOST_BYTES).decode()
+        if text.strip() != "-":
+            tomllib.loads(text)
+    except OSError as error:
+        raise NotAProvince(f"{file}: cannot be read ({error.strerror}).") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise NotAProvince(f"{file}: not TOML ({error}).") from None
+    if not 1 <= len(text) <= MOST_CHARACTERS:
+        raise NotAProvince(f"{file}: must have 1 to {MOST_CHARACTERS} characters; write only what shall differ.")
+    return text
+
+
+def _hear(desk: Desk, names: list[DeviceName], sent: dict[DeviceName, int], args: argparse.Namespace) -> dict[DeviceName, dict[str, Any]]:
+    """What each says of it last, once it has ended."""
+    ends: dict[DeviceName, dict[str, Any]] = {}
+    for arrived in desk.heard(args.wait):
+        whose, said = topics.parse(arrived.topic), _reported(arrived.payload)
+        if whose is None or said is None or (whose[0] in sent and said["counter"] != sent[whose[0]]):
+            continue
+        _tell(whose[0], said, as_json=args.json)
+        if not sent or said["state"] in _ENDS:
+            ends[whose[0]] = said
+        if len(ends) == len(names):
+            break
+    return ends
+
+
+def _reported(payload: bytes) -> dict[str, Any] | None:
+    """What a scanner says, None when it is not that."""
+    try:
+        said = json.loads(payload)
+        right = isinstance(said["state"], str) and type(said["counter"]) is int and isinstance(said["errors"], list)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return said if right and isinstance(said, dict) else None
+
+
+def _tell(name: DeviceName, said: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"device": str(name), **{key: said.get(key) for key in ("state", "counter", "errors", "settings")}})
+        return
+    print_line(f"{name}: {visible(said['state'])}")
+    for error in said["errors"]:
+        print_line(f"  {visible(str(error))}")
