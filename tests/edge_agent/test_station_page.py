@@ -170,12 +170,14 @@ def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
-    phone, form = site.phone(), {**SOMEBODY, **site.phone().form("/vi/paper")}
-    assert phone.post("/vi/paper", form).status == 403  # another phone's
-    assert phone.post("/vi/paper", form, Origin="https://evil.example").status == 403
-    assert phone.post("/vi/paper", form, Origin="null").status == 403
-    assert phone.post("/vi/reader", {"lane": "cong-1"}).status == 403
+    phone = site.phone()
+    own, others = phone.form("/vi/paper"), site.phone().form("/vi/paper")
+    assert phone.post("/vi/paper", {**SOMEBODY, **others}).status == 403
+    assert phone.post("/vi/reader", {"lane": "cong-1", "token": others["token"]}).status == 403
+    for origin in ("https://evil.example", f"https://{phone.host}", f"http://{phone.host}:{phone.port}", "null", ""):
+        assert phone.post("/vi/paper", {**SOMEBODY, **own}, Origin=origin).status == 403
     assert site.firmware.asked == []
+    assert phone.post("/vi/paper", {**SOMEBODY, **own}).status == 200
 
 
 def test_a_name_that_is_not_ours_is_refused_so_that_no_site_can_be_rebound_to_us(site: Site) -> None:
