@@ -79,7 +79,7 @@ def _state(*steps: Step) -> Pattern:
 
 
 def _ticket(lamps: frozenset[Lamp], blinks: int) -> Pattern:
-    return Pattern((_light(_ALL, 150), _off(100), *[_beep(lamps, 100), _off(100)] * blinks))
+    return Pattern((_beep(_ALL, 150), _off(100), *[_beep(lamps, 100), _off(100)] * blinks))
 
 
 PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
@@ -111,7 +111,7 @@ PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
         Signal.TESTED: Pattern((_beep(_RED_AMBER, 50), _off(50), _beep(_RED_AMBER, 50), _off(50), _beep(_AMBER, 300), _light(_AMBER, 300))),
         Signal.IDENTIFY: Pattern((_beep(_ALL, 150), _off(150)), repeats=4),
         # What came of a ticket: all lamps once, then blinks to count: 2 the ticket is over, 3 the network, 4 it is not of this province.
-        Signal.JOINED: Pattern((_light(_ALL, 150), _off(100), _beep(_GREEN, 600), _light(_GREEN, 300))),
+        Signal.JOINED: Pattern((_beep(_ALL, 150), _off(100), _beep(_GREEN, 600), _light(_GREEN, 300))),
         Signal.TICKET_REFUSED: _ticket(_AMBER, 2),
         Signal.NOT_REACHED: _ticket(_RED_AMBER, 3),
         Signal.TICKET_FOREIGN: _ticket(_RED, 4),

@@ -28,9 +28,9 @@ _WORDS = {
     Signal.TESTED: ("⚒", "Đang thử máy, CHƯA ghi", "a test, not recorded"),
     Signal.IDENTIFY: ("◎", "Máy này đây", "identify"),
     Signal.JOINED: ("★", "Đã đăng ký xong", "joined"),
-    Signal.TICKET_REFUSED: ("∅", "Vé hết hạn hoặc đã dùng, xin vé mới", "ticket expired or used, get a new one"),
-    Signal.NOT_REACHED: ("⇅", "Không gọi được tỉnh, xem lại mạng", "province not reached, see the network"),
-    Signal.TICKET_FOREIGN: ("≠", "Vé của tỉnh khác hoặc vé giả", "ticket of another province, or forged"),
+    Signal.TICKET_REFUSED: ("∅", "Vé hết hạn hoặc đã dùng, xin vé mới", "ticket over, get another"),
+    Signal.NOT_REACHED: ("⇅", "Không gọi được tỉnh, xem lại mạng", "province not reached"),
+    Signal.TICKET_FOREIGN: ("≠", "Vé của tỉnh khác hoặc vé giả", "foreign or forged ticket"),
 }
 
 

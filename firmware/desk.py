@@ -26,6 +26,7 @@ from firmware.reading import Declared
 
 REMEMBERED_S = 600.0
 _REMEMBERED = 256
+BURST, EACH_S = 30, 4.0  # faster than several keepers type; whoever has stolen a PIN fills no outbox before a market is over
 
 
 class Desk:
@@ -46,6 +47,7 @@ class Desk:
         self._moment = moment
         self._tell = tell
         self._answered = Answered()
+        self._pace = Pace()
 
     def take(self, declared: Declared) -> None:
         """Records somebody, or says why not; what was answered with "accepted" or "repeat" is answered so again, and not recorded again."""
@@ -67,6 +69,9 @@ class Desk:
 
     def _record(self, declared: Declared, judgement: Judgement) -> None:
         declaration, way = declared.declaration, judgement.way
+        if not self._pace.allows(declared.at_s):
+            declared.answer(declared_message(declaration.ref, Answer.REFUSED, WhyRefused.BUSY))
+            return
         person, health, remarks = declaration.person, judgement.health, judgement.remarks
         kept = self._outbox.record(
             lambda: self._outbox.recording.passage(person, way.direction, way.known, Method.PAPER, health=health, remarks=remarks)
@@ -76,7 +81,8 @@ class Desk:
             declared.answer(declared_message(declaration.ref, Answer.REFUSED, why))
             return
         self._gate.recorded(TABLE, person, judgement, declared.at_s)
-        self._accept(declared, Answer.ACCEPTED, {"warnings": [*map(str, person.warnings), *map(str, remarks)]})  # it is on disk
+        told = {"warnings": [*map(str, person.warnings), *map(str, remarks)]}
+        self._accept(declared, Answer.ACCEPTED, told if health is None else {**told, "health": str(health)})  # it is on disk
         self._outbox.works_again()
         self._tell(passage_message(declaration.lane, person, judgement, kept, Method.PAPER, self._gate.presence()))
 
@@ -84,6 +90,30 @@ class Desk:
         answer = {**declared_message(declared.declaration.ref, verdict), **more}
         self._answered.note(declared.declaration, answer, declared.at_s)
         declared.answer(answer)
+
+
+class Pace:
+    """How many may be recorded from the table: a burst, and then one every few seconds.
+
+    Example:
+        >>> pace = Pace()
+        >>> sum(pace.allows(0.0) for _ in range(100)), pace.allows(3.0), pace.allows(4.0)
+        (30, False, True)
+    """
+
+    def __init__(self) -> None:
+        self._left = float(BURST)
+        self._counted_s: float | None = None
+
+    def allows(self, at_s: float) -> bool:
+        """Whether one more may be at `at_s` (monotonic seconds); it then counts."""
+        if self._counted_s is not None:
+            self._left = min(float(BURST), self._left + max(0.0, at_s - self._counted_s) / EACH_S)
+        self._counted_s = at_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 @dataclass(frozen=True, slots=True)

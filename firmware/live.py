@@ -33,6 +33,7 @@ def passage_message(
         "known": str(judgement.way.known),
         "method": str(method),
         "verdict": "accepted-ask" if judgement.keeper else "accepted",
+        "remarks": [str(remark) for remark in judgement.remarks],
         "log": kept.recorded.log.hex(),
         "seq": kept.recorded.seq,
         "masked": {"name": mask_name(person.name), "number": mask_number(person.id_number)},

@@ -27,6 +27,7 @@ from drivers import schemes
 from drivers.patterns import PATTERNS, Lamp
 from drivers.urls import Scheme
 from edge_agent import settings
+from firmware import declaration
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
@@ -106,6 +107,15 @@ def signals() -> Iterator[str]:
     yield ""
 
 
+def declared_fields() -> Iterator[str]:
+    """What a paper declaration may say."""
+    yield _row("field", "allowed")
+    yield _row("---", "---")
+    for name, allowed in declaration.FIELDS.items():
+        yield _row(f"`{name}`" if name in ("lane", "direction") else f"`person.{name}`", allowed)
+    yield ""
+
+
 def _of_kit(table: Callable[[str], Iterator[str]], kit: str) -> Callable[[], Iterator[str]]:
     return lambda: table(kit)
 
@@ -157,6 +167,7 @@ def commands() -> Iterator[str]:
 _PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "configuration": configuration,
     "driver-urls": driver_urls,
+    "declared-fields": declared_fields,
     "pins": pins,
     "signals": signals,
     "commands": commands,

@@ -97,9 +97,9 @@ def test_whoever_installs_sees_what_is_wrong_with_a_ticket(world: Chain) -> None
     gate.firmware.start()
     gate.firmware.wait_until_logged("lane in: working")
     for text, words in (
-        (used, "ticket expired or used, get a new one"),
-        ("GATE1:T:MFRGG", "ticket of another province, or forged"),
-        (issue(nowhere, Ed25519PrivateKey.generate()), "province not reached, see the network"),
+        (used, "ticket over, get another"),
+        ("GATE1:T:MFRGG", "foreign or forged ticket"),
+        (issue(nowhere, Ed25519PrivateKey.generate()), "province not reached"),
         (good, "joined"),
     ):
         gate.port.send(text.encode() + b"\r\n")

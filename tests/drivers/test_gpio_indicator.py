@@ -101,6 +101,21 @@ def test_a_state_shown_again_does_not_begin_again(pins: Any) -> None:
     light.close()
 
 
+@pytest.mark.parametrize(
+    "signal, pin, blinks", [(Signal.TICKET_REFUSED, AMBER, 2), (Signal.NOT_REACHED, AMBER, 3), (Signal.TICKET_FOREIGN, RED, 4)]
+)
+def test_what_came_of_a_ticket_can_be_counted_in_light_and_sound(pins: Any, signal: Signal, pin: int, blinks: int) -> None:
+    light = build(pins)
+    light.show(signal)
+    counted, until_s = [True, False] * (blinks + 1), time.monotonic() + 20.0  # all lamps once, then these
+    while any(len(history(pins, each)) < len(counted) for each in (pin, BUZZER)):
+        assert time.monotonic() < until_s
+        wait(0.02)
+    assert [on for on, _ in history(pins, pin)] == [on for on, _ in history(pins, BUZZER)] == counted
+    assert [on for on, _ in history(pins, GREEN)] == [True, False]
+    light.close()
+
+
 def test_show_returns_at_once(pins: Any) -> None:
     light = build(pins)
     times_s = []

@@ -204,6 +204,7 @@ def test_what_is_told_on_the_device_names_nobody_unmasked(bench: Bench) -> None:
         "masked",
         "method",
         "verdict",
+        "remarks",
         "at_ms",
         "clock",
         "presence",

@@ -123,6 +123,26 @@ def test_a_listener_who_does_not_listen_holds_up_nobody(server: ControlServer, c
         assert first["seq"] == 0
 
 
+def test_an_answer_that_comes_later_goes_to_whoever_asked_and_is_lost_with_them(
+    server: ControlServer, client: ControlClient, requests: Requests, tmp_path: Path
+) -> None:
+    with closing(ControlClient(tmp_path, WAIT_S)) as other:
+        other.send({"type": "silent"})
+        other.send({"type": "hello"})
+        assert other.receive() == {"type": "done", "to": "hello"}
+        asker = requests.askers[-1]
+        asker.tell({"type": "later"})
+        assert other.receive() == {"type": "later"}
+        assert asker.gone_s is None
+    client.send({"type": "hello"})  # by its answer the other's leaving has been seen too
+    assert client.receive() == {"type": "done", "to": "hello"}
+    assert asker.gone_s is not None
+    asker.tell({"type": "later"})
+    asker.tell({"type": "long", "text": "x" * MAX_MESSAGE_BYTES})
+    server.tell({"type": "passage"})
+    assert client.receive() == {"type": "passage"}
+
+
 def test_nine_listeners_are_one_too_many(server: ControlServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(closing(ControlClient(tmp_path, WAIT_S))) for _ in range(8)]

@@ -51,6 +51,14 @@ def test_what_people_write_in_their_own_way_is_kept_in_one() -> None:
     assert "001099" not in repr(read)
 
 
+def test_the_longest_name_is_read_however_its_marks_come() -> None:
+    name = "Ệ" * fields.NAME_MAX_CHARS
+    apart = unicodedata.normalize("NFD", name)
+    assert len(apart) == 3 * len(name)
+    assert declaration.read(request(person={**PERSON, "name": apart}), LANES, TODAY).person.name == name
+    assert problems(request(person={**PERSON, "name": apart + "A"})) == {"name": Problem.WRONG}
+
+
 @pytest.mark.parametrize("empty", [None, ""])
 def test_what_may_be_left_out_may_be_sent_empty(empty: str | None) -> None:
     person = declaration.read(request(person={**PERSON, "sex": empty, "phone": empty, "card_number": empty}), LANES, TODAY).person
@@ -135,7 +143,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=5,
 )
-typed = st.text(max_size=210) | st.sampled_from([*PERSON.values(), "male", "0100123456", "C01X00T47"]) | anything
+typed = st.text(max_size=410) | st.sampled_from([*PERSON.values(), "male", "0100123456", "C01X00T47"]) | anything
 people = st.dictionaries(st.sampled_from([*declaration._OF_THE_PERSON, "address"]), typed) | anything
 
 

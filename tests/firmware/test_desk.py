@@ -136,7 +136,7 @@ def test_a_pass_shown_at_the_lane_is_not_of_somebody_at_the_table(enrolled: Enro
     bench = Bench(enrolled, replace(configured, gate=replace(configured.gate, health_pass="required")))
     table = Table(bench)
     bench.show("HC1:6BF")
-    assert table.declare(time.monotonic())["verdict"] == "accepted"
+    assert table.declare(time.monotonic())["health"] == "not-shown"
     assert bench.told[-1]["verdict"] == "accepted-ask"
     bench.show(codes(1)[0][1])  # whose pass it may be
     assert [passage.health for passage in enrolled.passages()] == ["not-shown", "malformed"]
@@ -187,6 +187,18 @@ def test_what_it_stumbles_over_is_answered_and_names_nobody(bench: Bench, table:
     assert table.declare()["why"] == "unexpected"
     assert "unexpected RuntimeError" in caplog.text
     assert "001099" not in caplog.text + repr(table.answers) + repr(bench.consumer.counters())
+
+
+def test_whoever_declares_without_end_fills_no_outbox(bench: Bench, table: Table) -> None:
+    people = [{**OTHER, "id_number": f"{number:012}"} for number in range(desk.BURST + 20)]
+    answers = [table.declare(float(number) / 100, person=person) for number, person in enumerate(people)]
+    assert [answer["verdict"] for answer in answers] == ["accepted"] * desk.BURST + ["refused"] * 20
+    assert {answer.get("why") for answer in answers[desk.BURST :]} == {"busy"}
+    assert table.declare(1.0, ref="phone-0001", person=people[0])["verdict"] == "accepted"  # heard nothing the first time
+    assert table.declare(60.0, person=people[-1])["verdict"] == "accepted"
+    bench.show(CARD, 61.0)
+    assert bench.answers() == [Signal.ACCEPTED]
+    assert len(bench.enrolled.passages()) == desk.BURST + 2
 
 
 def test_a_flood_of_declarations_delays_a_scan_by_two_at_most(bench: Bench, table: Table) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import gate_fixtures
 import pytest
-from gate_world import WAIT_S, Enrolled, Reader, SpyIndicator
+from gate_world import WAIT_S, Enrolled, Reader, SpyIndicator, wait_until
 
 from drivers.indicator import Signal
-from edge_agent.control import ControlClient, Tried, came_of, scanned_ticket, tried_message
+from edge_agent.control import ControlClient, Tried, ask_counters, came_of, scanned_ticket, tried_message
 from edge_agent.identity import Identity
 from edge_agent.settings import LaneSettings
 from firmware.setting_up import SIGNALS
@@ -65,6 +65,7 @@ def scan(waiting: Waiting, reader: Reader, agent: ControlClient, text: str, coun
 
 def test_what_came_of_a_ticket_is_one_answer_each_and_the_device_waits_on(waiting: Waiting, reader: Reader, enrolled: Enrolled) -> None:
     waiting.light.wait_for(Signal.WAITING)
+    wait_until(lambda: (ask_counters(enrolled.runtime) or {}).get("sources") == {"in": "working"}, "the reader works")
     with closing(ControlClient(enrolled.runtime, WAIT_S)) as agent:
         failures = [tried for tried in Tried if tried is not Tried.JOINED]
         for count, tried in enumerate(failures, start=1):
