@@ -238,10 +238,11 @@ def test_a_reader_test_shows_what_kind_of_code_was_read(site: Site) -> None:
 def test_how_the_device_is(site: Site) -> None:
     phone = site.phone()
     site.until(lambda: len(site.firmware.server._listeners) > 0)
-    site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "clock": "unknown", "gate": "<script>"})
+    site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "why": {"cong-1": "no <port>"}, "clock": "unknown", "gate": "<script>"})
     site.until(lambda: "does not read" in phone.get("/en/health").text)
     text = phone.get("/en/health").text
     assert "To look at: 4" in text  # the lane, the clock, the connection, an outbox that is not there
+    assert all(told in text for told in ("no &lt;port&gt;", "last code 09:01:00", "0.1.0, up 26 hours"))
     assert "<script>" not in phone.get("/en/gate").text.partition("<main")[2]
 
 
