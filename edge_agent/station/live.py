@@ -22,6 +22,7 @@ SHOWN_S = 900.0  # masked, and gone from memory after a quarter of an hour
 _SILENT_S = 5.0  # firmware speaks each second
 _REOPEN_S = 1.0
 _TEXT = 120
+MOST_MS = 2**43  # a moment in the year 2248: later ones are none
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +53,7 @@ def passed(message: Mapping[str, Any], now_s: float) -> Passed:
     masked = masked if isinstance(masked, dict) else {}
     at_ms = message.get("at_ms", message.get("green_ms"))
     return Passed(
-        at_ms / 1000 if isinstance(at_ms, int) and 0 < at_ms < 2**43 else 0.0,
+        at_ms / 1000 if isinstance(at_ms, int) and 0 < at_ms < MOST_MS else 0.0,
         now_s,
         _text(masked.get("name")),
         _text(masked.get("number")),

@@ -170,12 +170,14 @@ def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
-    phone, form = site.phone(), {**SOMEBODY, **site.phone().form("/vi/paper")}
-    assert phone.post("/vi/paper", form).status == 403  # another phone's
-    assert phone.post("/vi/paper", form, Origin="https://evil.example").status == 403
-    assert phone.post("/vi/paper", form, Origin="null").status == 403
-    assert phone.post("/vi/reader", {"lane": "cong-1"}).status == 403
+    phone = site.phone()
+    own, others = phone.form("/vi/paper"), site.phone().form("/vi/paper")
+    assert phone.post("/vi/paper", {**SOMEBODY, **others}).status == 403
+    assert phone.post("/vi/reader", {"lane": "cong-1", "token": others["token"]}).status == 403
+    for origin in ("https://evil.example", f"https://{phone.host}", f"http://{phone.host}:{phone.port}", "null", ""):
+        assert phone.post("/vi/paper", {**SOMEBODY, **own}, Origin=origin).status == 403
     assert site.firmware.asked == []
+    assert phone.post("/vi/paper", {**SOMEBODY, **own}).status == 200
 
 
 def test_a_name_that_is_not_ours_is_refused_so_that_no_site_can_be_rebound_to_us(site: Site) -> None:
@@ -236,10 +238,11 @@ def test_a_reader_test_shows_what_kind_of_code_was_read(site: Site) -> None:
 def test_how_the_device_is(site: Site) -> None:
     phone = site.phone()
     site.until(lambda: len(site.firmware.server._listeners) > 0)
-    site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "clock": "unknown", "gate": "<script>"})
+    site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "why": {"cong-1": "no <port>"}, "clock": "unknown", "gate": "<script>"})
     site.until(lambda: "does not read" in phone.get("/en/health").text)
     text = phone.get("/en/health").text
     assert "To look at: 4" in text  # the lane, the clock, the connection, an outbox that is not there
+    assert all(told in text for told in ("no &lt;port&gt;", "last code 09:01:00", "0.1.0, up 26 hours"))
     assert "<script>" not in phone.get("/en/gate").text.partition("<main")[2]
 
 
