@@ -13,15 +13,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/firmware"), str(ROOT / "tests/edge_agent")]
 
 from gate_world import Enrolled  # noqa: E402 - the test folders are found first
 from PIL import Image  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from station_world import COUNTERS, LANES, Site, open_site  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 OUT = ROOT / "hw_docs/pictures/station"
 WIDTH, HEIGHT = 390, 844
@@ -39,6 +41,8 @@ def opened_browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     chromium = shutil.which("chromium")
     assert chromium is not None, "apt install chromium"
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - a large extra: whoever only collects tests has none
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
