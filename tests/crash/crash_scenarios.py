@@ -39,6 +39,7 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "gate and trip": document_scenarios.gate_and_trip,
     "keyring": document_scenarios.keyrings,
     "enrolment": document_scenarios.enrolment,
+    "keeper's PIN": document_scenarios.keepers_pin,
     "day keys destroyed": province_scenarios.destroy,
     "revocation": province_scenarios.revoke,
     "erasure": province_scenarios.erase,

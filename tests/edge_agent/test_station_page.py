@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import gate_fixtures
@@ -13,7 +14,7 @@ import pytest
 from gate_world import Enrolled
 from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
-from edge_agent.station import pin
+from edge_agent.station import pin, service
 from edge_agent.station.app import COOKIE
 from edge_agent.station.guard import MAX_BODY_BYTES
 from edge_agent.station.guesses import FREE
@@ -131,6 +132,34 @@ def test_a_stream_sends_the_region_again_when_it_changes(site: Site) -> None:
     while b"0010990" not in response.readline():
         pass
     connection.close()
+
+
+def test_a_phone_that_never_reads_its_stream_keeps_nobody_waiting(site: Site) -> None:
+    slow, quick = site.phone(), site.phone()
+    with closing(slow.connection()) as connection:
+        connection.request("GET", "/en/stream/gate", headers={"Host": slow.host, "Cookie": slow.cookie})
+        for number in range(3000):
+            site.firmware.says({**PASSAGE, "lane": f"lane-{number}", "masked": {"name": "x" * 100, "number": "y" * 100}})
+        shown = ""
+        while "the-last" not in shown:  # told again as often as it was lost in the flood
+            site.firmware.says({**PASSAGE, "lane": "the-last"})
+            shown = quick.get("/en/gate").text
+
+
+def test_whoever_takes_forever_to_ask_is_hung_up_on(
+    enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "_REQUEST_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        head = b"POST /vi/pin HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://127.0.0.1\r\n"
+        head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+        for part in (b"", b"GET /vi/pin HT", head + b"pin"):
+            with closing(site.phone(entered=False).connection()) as connection:
+                connection.connect()
+                connection.sock.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert connection.sock.recv(100) == b""
+    assert "unexpected" not in caplog.text
 
 
 def test_a_declaration_reaches_firmware_whole_and_the_form_is_empty_after(site: Site) -> None:
