@@ -84,8 +84,10 @@ def guarded(work: Callable[[], int], program: str) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        exit_code = work()
-        sys.stdout.flush()
+        try:
+            exit_code = work()
+        finally:  # also after --help, which ends by SystemExit
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
