@@ -14,7 +14,8 @@ from edge_agent.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
 from edge_agent.topics import DeviceName
 from province.errors import ProvinceError
 from province.fleet_rules import Facts, Seen, Trouble, troubles
-from province.fleet_store import SLOT_MS, FleetStore
+from province.fleet_sample import SLOT_MS
+from province.fleet_store import FleetStore
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _TOLD: list[tuple[dict[str, Any], set[Trouble]]] = [
