@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from conftest import World
 from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
 from province_world import Log, cli, session
 
+from edge_agent import telemetry
 from edge_agent.broker_link import BrokerLink
 from edge_agent.entry import LogHead
 from edge_agent.process_lock import ProcessLock
@@ -60,16 +63,32 @@ def test_what_is_refused_is_counted_and_changes_nothing(world: World) -> None:
     head = LogHead(b"l" * 16, 3, b"h" * 32)
     forged = signed(other, head)
     with watching(world.layout) as watch, speaking(device) as link:
-        for wrong in (b"{}", b"\xff", forged, b"{" * 5000):
+        strange = well(log=telemetry.Log("0" * 32, 1, "không phải base64"))
+        for wrong in (b"{}", b"\xff", forged, strange, b"{" * 5000):
             tell(link, device, wrong)
         tell(link, device, b'{"v": 1, "state": "fine"}', Leaf.STATUS)
         tell(link, device, signed(device, head))
         watch.until(device.name, lambda _found: (it := watch.look.device(device.name)) is not None and it.head == head)
         counted = {(each.leaf, each.times) for each in watch.look.refused("bus-co") if each.name == device.name}
-        assert counted == {("telemetry", 4), ("status", 1)}
+        assert counted == {("telemetry", 5), ("status", 1)}
         known = watch.look.device(device.name)
         assert known is not None
         assert known.status == ONLINE
+
+
+def test_a_store_that_cannot_be_written_for_a_while_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_watch, "_REST_S", 0.05)
+    device = world.new_scanner()
+    with watching(world.layout) as watch, speaking(device) as link:
+        with closing(sqlite3.connect(world.layout.fleet_store, isolation_level=None)) as other:
+            other.execute("PRAGMA busy_timeout = 5000")
+            other.execute("BEGIN IMMEDIATE")
+            tell(link, device, well(at_ms=now_ms(), gate="closed"))
+            while not watch.watch._seldom._counts[("store",)]:
+                watch.watch._stopping.wait(0.02)
+            other.execute("ROLLBACK")
+        tell(link, device, well(at_ms=now_ms()))
+        watch.until(device.name, lambda _found: (it := watch.look.device(device.name)) is not None and it.telemetry is not None)
 
 
 def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None:
