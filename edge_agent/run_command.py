@@ -25,6 +25,7 @@ from edge_agent.command_judge import Judge, Times
 from edge_agent.command_store import CommandStore
 from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.diagnosing import Diagnostics
 from edge_agent.disk import make_folder
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.executors import Executor
@@ -172,7 +173,8 @@ def _desk(
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
     judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
-    return CommandDesk(judge, able, link.publish, times)
+    diagnostics: dict[Action, Executor] = {Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, times)}
+    return CommandDesk(judge, {**able, **diagnostics}, link.publish, times)
 
 
 def _carry(
