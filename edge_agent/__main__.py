@@ -13,6 +13,7 @@ examples:
   gate-agent run                          carry entries; before there is a province, wait for a ticket at the reader
   gate-agent enrol gate-1.bundle.json     join a province with a file instead
   gate-agent status                       how is this scanner?
+  sudo gate-agent diagnose                one file about it, without secrets, to send to whoever helps
   gate-agent gate close                   let nobody in until `gate-agent gate open`
 
 `gate-agent COMMAND --help` shows each command's options.
@@ -27,6 +28,7 @@ _PROGRAM = Program(
         "enrol": "join a province: with a ticket, an approval, or a file",
         "reset": "make this device nobody's again",
         "status": "show how this scanner is",
+        "diagnose": "one file about this scanner, without secrets, for whoever helps",
         "gate": "close the gate, open it, or tell which it is",
         "ended": "count why a service has ended (for systemd)",
     },
@@ -35,8 +37,12 @@ _PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 2 for a wrong command line or configuration, 130 for Ctrl-C."""
-    logs.configure(verbose=False)
-    return guarded(lambda: dispatch(_PROGRAM, argv), _PROGRAM.name)
+    return guarded(lambda: _told(argv), _PROGRAM.name)
+
+
+def _told(argv: Sequence[str] | None) -> int:
+    logs.configure()  # its commands say what they do: reset, enrol
+    return dispatch(_PROGRAM, argv)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from edge_agent import logs
+
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 _FAILED = 1
@@ -67,7 +69,7 @@ def dispatch(program: Program, argv: Sequence[str] | None = None) -> int:
 
 
 def guarded(work: Callable[[], int], program: str) -> int:
-    """Runs a command and returns its exit code.
+    """Runs a command and returns its exit code; what it logs, and whatever nobody catches, is told as `edge_agent.logs` says.
 
     A missing standard stream is opened on nothing first, so that no file of ours gets its number. A locale without Vietnamese letters
     shows their code points instead of failing.
@@ -83,6 +85,7 @@ def guarded(work: Callable[[], int], program: str) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    logs.configure(quiet=True)
     try:
         exit_code = work()
         sys.stdout.flush()

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent import boot_nonce, executors, join, resetting
+from edge_agent import boot_nonce, executors, join, logs, resetting
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink, Message
@@ -25,6 +25,7 @@ from edge_agent.command_judge import Judge, Times
 from edge_agent.command_store import CommandStore
 from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
+from edge_agent.diagnosing import Diagnostics
 from edge_agent.disk import make_folder
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.executors import Executor
@@ -172,7 +173,8 @@ def _desk(
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
     judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
-    return CommandDesk(judge, able, link.publish, times)
+    diagnostics: dict[Action, Executor] = {Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, times)}
+    return CommandDesk(judge, {**able, **diagnostics}, link.publish, times)
 
 
 def _carry(
@@ -268,8 +270,7 @@ def run(args: argparse.Namespace) -> int:
         0 after a stop, 1 when another one runs, or the disk or the token with the key fails,
         2 for a configuration error or a damaged identity, 75 when a restart was ordered.
     """
-    if args.verbose:
-        logging.getLogger().setLevel(logging.DEBUG)
+    logs.configure(verbose=args.verbose)
     try:
         settings = settings_of.load(args.config)
     except settings_of.ConfigError as error:

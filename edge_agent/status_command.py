@@ -24,7 +24,8 @@ from edge_agent.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def _outbox(state: Path) -> dict[str, Any]:
+def outbox_of(state: Path) -> dict[str, Any]:
+    """How much waits in the outbox, or why that cannot be told."""
     try:
         view = look_into(state / FILE_NAME)
         age_s = 0 if view.oldest is None else max(0, time.time() - peek(view.oldest).header.wall_ms / 1000)
@@ -35,7 +36,8 @@ def _outbox(state: Path) -> dict[str, Any]:
     return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
 
 
-def _agent(runtime: Path) -> dict[str, Any] | None:
+def agent_of(runtime: Path) -> dict[str, Any] | None:
+    """What the running agent tells of itself, None when none runs."""
     try:
         status: dict[str, Any] = json.loads((runtime / STATUS_FILE).read_text(encoding="utf-8"))
         return status if _lives(status["pid"]) else None  # one that was killed leaves its file behind
@@ -65,8 +67,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "device": enrolled,
         "enrolment_trouble": enrolment_trouble,
-        "outbox": _outbox(settings.device.state),
-        "agent": _agent(settings.device.runtime),
+        "outbox": outbox_of(settings.device.state),
+        "agent": agent_of(settings.device.runtime),
         "firmware": ask_counters(settings.device.runtime),
     }
 

@@ -17,6 +17,7 @@ from typing import Any
 from drivers.indicator import Signal
 from edge_agent.entry import Clock, Kind
 from edge_agent.settings import Settings
+from edge_agent.trouble import where
 from firmware.aim import Advice
 from firmware.allowance import Facts
 from firmware.attendant import Attendant
@@ -33,7 +34,6 @@ from firmware.recording import Recording
 from firmware.said_once import SaidOnce
 from firmware.setting_up import SettingUp
 from firmware.time_sense import TimeSense
-from firmware.trouble import where
 from firmware.watched_trust_list import WatchedTrustList
 
 log = logging.getLogger(__name__)

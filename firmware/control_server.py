@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, decode, encode
-from firmware.trouble import where
+from edge_agent.trouble import where
 
 log = logging.getLogger(__name__)
 _MAX_LISTENERS = 8

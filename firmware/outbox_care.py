@@ -15,8 +15,8 @@ from contextlib import suppress
 
 from edge_agent.entry import Kind
 from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
+from edge_agent.trouble import where
 from firmware.recording import Kept, NotSigned, Recording
-from firmware.trouble import where
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 1.0

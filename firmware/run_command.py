@@ -32,6 +32,7 @@ _EPILOG = """\
 examples:
   gate-firmware run                              with /etc/gate-scanner/gate.toml
   gate-firmware run --config gate.toml           with another configuration
+  GATE_LOG=json gate-firmware run                its log as JSON, an object a line; gate-agent the same
 """
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from drivers.errors import BadUrl, DriverError
+from edge_agent.trouble import where
 from firmware.reading import SourceState
-from firmware.trouble import where
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 

@@ -10,12 +10,10 @@ import logging
 import queue
 import threading
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Protocol
 
 from edge_agent import receipt, topics
@@ -23,6 +21,7 @@ from edge_agent.authority import Officer
 from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
 from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
+from edge_agent.trouble import where
 from province import devices, revocations
 from province.clock import now_ms, shown
 from province.clock_truth import AHEAD_MS
@@ -251,7 +250,7 @@ class Collector:
         except (RegisterBusy, RegisterReplaced, KeystoreAway):
             raise
         except Exception as error:  # noqa: BLE001 - a message that meets a fault of ours must stop neither the others nor the process
-            _log.error("internal error with %d messages: %s", len(batch), _where(error))  # no trace: an error's text may hold data
+            _log.error("internal error with %d messages: %s", len(batch), where(error))  # no trace: an error's text may hold data
             if len(batch) > 1:
                 return [result for one in batch for result in self._commit([one])]
             refused = Refused(batch[0].topic, batch[0].payload, Reason.INTERNAL_ERROR, type(error).__name__)
@@ -285,11 +284,6 @@ class Collector:
         _log.debug(
             "committed new=%d repeated=%d refused=%d ms=%d", len(stored) - repeated, repeated, len(results) - len(stored), took_s * 1000
         )
-
-
-def _where(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 def receipts(results: Sequence[Stored | Refused], committed_ms: int, officer: Officer) -> list[Message]:

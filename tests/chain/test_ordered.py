@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -141,3 +142,11 @@ def test_a_lane_is_turned_round_by_command(world: Chain) -> None:
     assert (done.returncode, told[-1]["state"]) == (0, "successful"), (told, world.gate.firmware.log(), world.gate.agent.log())
     done, told = order(world, "set-direction", "--lane", "left", "--direction", "out")
     assert (told[-1]["state"], told[-1]["reason"]) == ("failed", "refused")
+
+
+def test_a_diagnosis_comes_sealed_and_is_opened_here(world: Chain, tmp_path: Path) -> None:
+    done = cli("command", "diagnostics", world.layout.root, "bus-co/gate-1", "--out", tmp_path)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    (file,) = tmp_path.glob("bus-co.gate-1.*.tar.gz")
+    with tarfile.open(file) as diagnosis:
+        assert "gate-diagnosis/summary.txt" in diagnosis.getnames()

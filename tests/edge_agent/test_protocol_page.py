@@ -18,13 +18,31 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 from sealed_examples import vectors
 
-from edge_agent import authority, cbor, cose, door_link, entry, envelope, joining, keyring, receipt, sealing, stick, ticket, topics
+from edge_agent import (
+    authority,
+    cbor,
+    command,
+    cose,
+    desired_config,
+    door_link,
+    entry,
+    envelope,
+    joining,
+    keyring,
+    receipt,
+    results,
+    sealing,
+    stick,
+    ticket,
+    topics,
+)
 
 PAGE = (Path(__file__).parents[2] / "hw_docs" / "protocol.md").read_text("utf-8")
 VECTORS = vectors()
 TYPES = {
     "entry": envelope.ENTRY, "receipt": receipt.RECEIPT, "keyring": keyring.KEYRING, "certificate": authority.CERTIFICATE,
     "ticket": ticket.TICKET, "door": door_link.DOOR, "joining": joining.REQUEST, "membership": joining.ANSWER,
+    "command": command.COMMAND, "config": desired_config.CONFIG, "diagnosis": sealed_bundle.BUNDLE,
 }  # fmt: skip
 
 
@@ -56,6 +74,8 @@ def test_limits_and_names_are_as_written() -> None:
         ("door", door_link.MAX_GREETING_BYTES),
         ("joining", joining.MAX_REQUEST_BYTES),
         ("membership", joining.MAX_ANSWER_BYTES),
+        ("command", command.MAX_COMMAND_BYTES),
+        ("config", desired_config.MAX_CONFIG_BYTES),
     ):
         assert f"| {name} | {most:,} |".replace(",", " ") in PAGE
     assert f"more than {cbor.MAX_DEPTH} levels" in PAGE
@@ -72,6 +92,14 @@ def test_limits_and_names_are_as_written() -> None:
         joining.Outcome,
     ):
         assert " / ".join(f'"{word}"' for word in words) in PAGE
+    for power in command.POWERS:
+        (row,) = re.findall(rf"^\| `{power}` \| (.*) \|$", PAGE, re.MULTILINE)
+        assert [word for word in re.findall(r"`([\w-]+)`", row) if word in set(command.Action)] == [
+            str(action) for action in command.Action if command.POWER_OF[action] is power
+        ]
+    assert f"at most {sealed_bundle.MAX_BUNDLE_BYTES:,} bytes".replace(",", " ") in PAGE
+    for refusal in results.TOLD:
+        assert f"`{refusal}`" in PAGE
     for suite in sealing.Suite:
         assert f"| `{suite}`" in PAGE
     assert topics._NAME.pattern.replace("?:", "") in PAGE

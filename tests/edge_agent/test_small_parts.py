@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import json
-import logging
 import os
 import signal
 import socket
@@ -21,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import WAIT_S, thorough
 
-from edge_agent import logs, status_command
+from edge_agent import status_command
 from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, ControlClient, ask_counters, decode, encode
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
 
@@ -179,22 +178,6 @@ def test_counters_are_asked_for_and_picked_out(tmp_path: Path, server: socket.so
 def test_firmware_that_is_away_or_silent_has_no_counters(tmp_path: Path) -> None:
     assert ask_counters(tmp_path, 0.01) is None
     assert ask_counters(tmp_path / "missing") is None
-
-
-# ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("verbose", [True, False])
-@pytest.mark.parametrize("journal", [True, False])
-def test_a_line_has_a_time_only_where_journald_gives_none(verbose: bool, journal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, object] = {}
-    monkeypatch.setattr(logging, "basicConfig", lambda **keywords: asked.update(keywords))
-    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-    if journal:
-        monkeypatch.setenv("JOURNAL_STREAM", "8:1")
-    logs.configure(verbose=verbose)
-    assert ("%(asctime)s" in str(asked["format"])) is not journal
-    assert asked["level"] == (logging.DEBUG if verbose else logging.INFO)
 
 
 # ── what a command prints ───────────────────────────────────────────────────────────────────────────────────────────────────────

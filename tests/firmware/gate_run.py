@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +40,10 @@ class Stream:
         with self._changed:
             met = self._changed.wait_for(lambda: sum(words in line for line in self.lines) >= count, WAIT_S)
             assert met, f"no {words!r} in {self.lines}"
+
+    def wait_until(self, met: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(met, WAIT_S), f"never came to it: {self.lines}"
 
     def text(self) -> str:
         self._thread.join(WAIT_S)

@@ -9,6 +9,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from firmware.person_codes import Person
 from firmware.person_codes.national import bare_capitals
@@ -17,12 +18,16 @@ SHORTEST = 6
 
 
 def texts(person: Person) -> set[str]:
-    numbers = {person.id_number, person.phone or "", person.card_number or "", person.old_id or ""}
-    names = {person.name, bare_capitals(person.name), person.name.upper(), person.name.casefold()}
+    numbers = {person.id_number, person.phone or "", person.card_number or "", person.old_id or "", person.qid or ""}
     if person.phone:
         numbers |= {person.phone.removeprefix("0"), "+84" + person.phone.removeprefix("0")}
-    found = numbers | {unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD")}
-    return {text for text in found if len(text) >= SHORTEST}
+    return {text for text in numbers | spellings(person.name) if len(text) >= SHORTEST}
+
+
+def spellings(name: str) -> set[str]:
+    """A name as programs write it: composed and decomposed, in capitals and small letters, with and without diacritics."""
+    names = {name, bare_capitals(name), bare_capitals(name).lower(), name.upper(), name.casefold()}
+    return {unicodedata.normalize(form, each) for each in names for form in ("NFC", "NFD")}
 
 
 def base64_forms(data: bytes) -> Iterator[bytes]:
@@ -32,14 +37,22 @@ def base64_forms(data: bytes) -> Iterator[bytes]:
             yield encode(bytes(before) + data)[(0, 2, 3)[before] :].rstrip(b"=")[: -1 if (before + len(data)) % 3 else None]
 
 
-def needles(person: Person) -> set[bytes]:
-    found: set[bytes] = set()
-    for text in texts(person):
-        for code in ("utf-8", "utf-16-le", "utf-16-be"):
-            data = text.encode(code)
-            found |= {data, data.hex().encode(), data.hex().upper().encode(), *base64_forms(data)}
-        found.add(json.dumps(text).strip('"').encode())
+def forms(text: str) -> set[bytes]:
+    """A text as it may lie in a file."""
+    found: set[bytes] = {
+        json.dumps(text).strip('"').encode(),
+        quote(text).encode(),
+        quote(text).lower().encode(),
+        quote_plus(text).encode(),
+    }
+    for code in ("utf-8", "utf-16-le", "utf-16-be"):
+        data = text.encode(code)
+        found |= {data, data.hex().encode(), data.hex().upper().encode(), *base64_forms(data), repr(data)[2:-1].encode()}
     return found
+
+
+def needles(person: Person) -> set[bytes]:
+    return {form for text in texts(person) for form in forms(text)}
 
 
 def telling(data: bytes, people: list[Person]) -> list[int]:
