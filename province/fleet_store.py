@@ -1,8 +1,8 @@
 """Keeps the fleet as it is now and was in the last day, and its alerts: `fleet.sqlite`, beside the register and in no promise.
 
 `gate-province watch` alone writes what devices tell; whoever shows it reads, and acknowledges. Losing the file loses no entry: it fills
-again within a minute. It is bounded by the number of registered devices: of each the newest, 288 samples of five minutes, and alerts of
-30 days. Every question takes an organisation, and answers of that alone: an operator sees only its own.
+again within a minute. It is bounded by the number of registered devices: of each the newest, 288 samples of five minutes, and the newest
+200 alerts of 30 days. Every question takes an organisation, and answers of that alone: an operator sees only its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from province.fleet_sample import SLOT_MS, Sample
 
 _Told = TypeVar("_Told")
 _DAY_MS = 86_400_000
-_ALERTS_MS = 30 * _DAY_MS
+_ALERTS_MS, _ALERTS_MOST = 30 * _DAY_MS, 200
 _APPLICATION_ID, _VERSION = 0x67464C54, 1  # "gFLT"
 _TABLES = """
 CREATE TABLE device(
@@ -219,10 +219,15 @@ class FleetStore:
         return new, over
 
     def trim(self, now_ms: int) -> None:
-        """Forgets samples older than a day and alerts that ended 30 days ago."""
+        """Forgets samples older than a day, alerts that ended 30 days ago, and of those of a device that flaps all but the newest 200."""
         with self.together():
             self._db.execute("DELETE FROM sample WHERE at_ms < ?", (now_ms - _DAY_MS,))
             self._db.execute("DELETE FROM alert WHERE ended_ms < ?", (now_ms - _ALERTS_MS,))
+            self._db.execute(
+                "DELETE FROM alert WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY org, device ORDER BY id DESC) "
+                "AS place FROM alert WHERE ended_ms IS NOT NULL) WHERE place > ?)",
+                (_ALERTS_MOST,),
+            )
 
     # What whoever shows the fleet asks
 

@@ -67,6 +67,7 @@ class FleetWatch:
         self._keys: Mapping[DeviceName, Ed25519PublicKey] = {}
         self._facts: dict[DeviceName, Facts] = {}
         self._discovered: dict[DeviceName, bytes] = {}
+        self._listening_ms: int | None = None
         self._seldom = Seldom()
 
     def on_event(self, event: Event) -> None:
@@ -74,9 +75,11 @@ class FleetWatch:
         match event:
             case Connected():
                 _log.info("connected to the broker")
+                self._listening_ms = now_ms()
                 self._connected.set()
             case Disconnected(why):
                 _log.warning("not connected: %s; trying again", why)
+                self._listening_ms = None
             case Arrived():
                 try:
                     self._queue.put_nowait(event)
@@ -156,7 +159,9 @@ class FleetWatch:
 
     def _judge(self, seen: Seen) -> None:
         at_ms = now_ms()
-        new, over = self._store.judged(seen.name, troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits), at_ms)
+        listening_ms = at_ms if self._listening_ms is None else self._listening_ms  # while nobody tells us anything nobody is silent
+        found = troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits, listening_ms)
+        new, over = self._store.judged(seen.name, found, at_ms)
         for what, told in (("alert", new), ("over", over)):
             for trouble in told:
                 _log.info("%s device=%s trouble=%s", what, seen.name, trouble)

@@ -58,6 +58,13 @@ def test_one_that_is_away_has_only_that_trouble() -> None:
     assert Trouble.OFFLINE not in troubles(seen(telemetry=wrong), Facts(), NOW_MS + 119_000)
 
 
+def test_nobody_is_silent_while_nobody_listens() -> None:
+    later_ms = NOW_MS + HOUR_MS
+    assert set(troubles(seen(), Facts(), later_ms)) == {Trouble.OFFLINE}
+    found = troubles(seen(), Facts(), later_ms, listening_ms=later_ms - 60_000)
+    assert Trouble.OFFLINE not in found, "we have listened again for a minute only"
+
+
 def test_a_gate_where_nobody_scans() -> None:
     later = {"telemetry": well(at_ms=NOW_MS + DAY_MS + 1000), "told_ms": NOW_MS + DAY_MS + 1000}
     assert set(troubles(seen(**later), Facts(), NOW_MS + DAY_MS + 1000)) == {Trouble.SILENT}
@@ -116,6 +123,17 @@ def test_an_alert_begins_ends_and_begins_anew(store: FleetStore) -> None:
         assert store.judged(NAME, {Trouble.HEAT: "again"}, 4) == ([Trouble.HEAT], [])
         ended = [(alert.raised_ms, alert.ended_ms) for alert in store.alerts("bus-co", also_ended=True)]
         assert ended == [(4, None), (1, 3)]
+
+
+def test_a_device_that_flaps_does_not_fill_the_store(store: FleetStore) -> None:
+    with store:
+        for at_ms in range(600):
+            store.judged(NAME, {Trouble.OFFLINE: "away"} if at_ms % 2 else {}, at_ms)
+        store.judged(OTHER, {Trouble.HEAT: "hot"}, 1)
+        store.trim(600)
+        assert len(store.alerts("bus-co", also_ended=True)) == 201, "200 that ended, and the one that is open"
+        assert store.alerts("bus-co", also_ended=True)[0].raised_ms == 599
+        assert len(store.alerts("market-co")) == 1
 
 
 def test_a_day_is_kept_in_five_minutes_and_no_more(store: FleetStore) -> None:

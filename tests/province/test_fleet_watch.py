@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import World
 from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
-from province_world import Log, cli, session
+from province_world import Log, cli, json_lines, session
 
 from edge_agent import telemetry
 from edge_agent.broker_link import BrokerLink
@@ -115,3 +115,20 @@ def test_a_second_watch_is_told_so(world: World) -> None:
         done = cli("watch", world.layout.root)
     assert (done.returncode, "stop it first" in done.stderr) == (1, True)
     assert cli("watch", world.layout.root, "--waits-min", "0").returncode == 2
+
+
+def test_alerts_are_shown_and_taken(world: World) -> None:
+    device = world.new_scanner("market-co")
+    with watching(world.layout) as watch, speaking(device) as link:
+        tell(link, device, well(at_ms=now_ms(), certificate_days=3))
+        watch.until(device.name, lambda found: found == {Trouble.CERTIFICATE})
+        shown = cli("alerts", world.layout.root, "--org", "market-co", "--json")
+        mine = [alert for alert in json_lines(shown.stdout) if alert["name"] == str(device.name)]
+        assert [(alert["trouble"], alert["words"]) for alert in mine] == [("certificate", "ends in 3 days")]
+        assert str(device.name) not in cli("alerts", world.layout.root, "--org", "bus-co").stdout
+        number = mine[0]["number"]
+        assert cli("alerts", world.layout.root, "--org", "bus-co", "--take", number, "--by", "Ba").returncode == 1, "another's"
+        assert cli("alerts", world.layout.root, "--take", number, "--by", "Ba").returncode == 0
+        assert cli("alerts", world.layout.root, "--take", number, "--by", "Tư").returncode == 1, "taken already"
+        assert "Ba" in cli("alerts", world.layout.root).stdout
+        assert cli("alerts", world.layout.root, "--take", number).returncode == 2
