@@ -31,6 +31,7 @@ from edge_agent import (
     keyring,
     receipt,
     results,
+    sealed_bundle,
     sealing,
     stick,
     ticket,
