@@ -132,8 +132,11 @@ class ConfigKeeper:
                 return {}
 
     def _store(self, **changes: Any) -> None:
+        self._put({**self._stored(), **changes})
+
+    def _put(self, value: Mapping[str, Any]) -> None:
         with closing(Documents(self._state, FILE_NAME)) as documents:
-            documents.put(DOCUMENT, {**self._stored(), **changes})
+            documents.put(DOCUMENT, value)
 
     # ── the keeper's thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -150,3 +150,16 @@ def test_a_diagnosis_comes_sealed_and_is_opened_here(world: Chain, tmp_path: Pat
     (file,) = tmp_path.glob("bus-co.gate-1.*.tar.gz")
     with tarfile.open(file) as diagnosis:
         assert "gate-diagnosis/summary.txt" in diagnosis.getnames()
+
+
+def test_another_tls_key_is_certified_and_used(world: Chain) -> None:
+    file = world.gate.state / "identity" / "tls.key"
+    before = file.read_bytes()
+    world.admit()
+    done, told = order(world, "rotate-keys")
+    assert (done.returncode, told[-1]["state"]) == (0, "successful"), told
+    assert file.read_bytes() != before
+    assert order(world, "identify")[0].returncode == 0
+    world.gate.agent.end()
+    world.gate.agent.start()  # with the new pair alone
+    assert order(world, "identify")[0].returncode == 0
