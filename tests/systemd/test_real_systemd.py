@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -95,6 +96,8 @@ def test_it_is_started_anew_when_it_hangs_and_goes_on(gate: Machine) -> None:
     gate.wait_for(FIRMWARE, "NRestarts", str(restarts + 1))
     gate.wait_for(FIRMWARE, "StatusText", "1 of 1 lanes read")
     assert gate.show(FIRMWARE, "MainPID") != before
+    noted = json.loads(gate.run("cat", "/run/gate-scanner/endings.json"))["counts"]
+    assert noted["firmware_watchdog"] >= 1, "the agent tells why"
 
 
 def test_a_credential_is_given_to_the_service_and_none_is_no_reason_to_fail(gate: Machine) -> None:
