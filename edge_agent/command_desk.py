@@ -40,12 +40,12 @@ class CommandDesk:
         executors: what can be done here.
         publish: hands a message to the connection, and returns what tells whether the broker does not have it yet.
         times: trusted time or None, and its lower bound.
-
-    Attributes:
-        counters: commands by what became of them, since the start: `refused_expired`, `successful` …
+        counters: where commands are counted by what became of them, since the start: `commands_refused_expired`, `commands_successful` …
     """
 
-    def __init__(self, judge: Judge, executors: Mapping[Action, Executor], publish: Publish, times: Callable[[], Times]) -> None:
+    def __init__(
+        self, judge: Judge, executors: Mapping[Action, Executor], publish: Publish, times: Callable[[], Times], counters: Counter[str]
+    ) -> None:
         self._judge = judge
         self._executors = executors
         self._publish = publish
@@ -56,7 +56,7 @@ class CommandDesk:
         self._ending = threading.Event()
         self._wake = threading.Event()
         self._runner = threading.Thread(target=self._run, name="commands", daemon=True)
-        self.counters: Counter[str] = Counter()
+        self.counters = counters
 
     def start(self) -> None:
         """Begins to do what waits; what was going on before a power cut comes first."""
@@ -88,8 +88,9 @@ class CommandDesk:
         self._wake.set()
 
     def _refuse(self, refused: Refused) -> None:
-        self.counters[f"refused_{refused.why}"] += 1
-        if (count := self.counters[f"refused_{refused.why}"]).bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
+        counter = f"commands_refused_{refused.why}"
+        self.counters[counter] += 1
+        if (count := self.counters[counter]).bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
             log.warning("a command was refused, number %d as %s since the start: %s", count, refused.why, refused)
         if refused.signed is None or refused.why not in TOLD:
             return
@@ -156,7 +157,7 @@ class CommandDesk:
         except Failed as failed:
             reason, detail = failed.reason, str(failed)
         done = self._ended(kept, reason, detail)
-        self.counters[str(done.state)] += 1
+        self.counters[f"commands_{done.state}"] += 1
         log.info("command %d: %s %s%s", done.counter, done.action, done.state, detail and f": {detail}")
 
     def _ended(self, kept: Kept, reason: str, detail: str) -> Kept:

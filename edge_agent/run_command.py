@@ -21,7 +21,7 @@ from edge_agent.cbor import Malformed
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
-from edge_agent.command_judge import Judge, Times
+from edge_agent.command_judge import Judge
 from edge_agent.command_store import CommandStore
 from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.control import BadMessage, ControlClient, scanned_ticket, tried_message
@@ -169,16 +169,16 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
 
 
 def _desk(
-    settings: Settings, identity: identities.Identity, link: BrokerLink, keeper: CertificateKeeper, times: Callable[[], Times],
+    settings: Settings, identity: identities.Identity, link: BrokerLink, keeper: CertificateKeeper, uplink: Uplink,
     able: Mapping[Action, Executor],
 ) -> CommandDesk:  # fmt: skip
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
     judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
     own: dict[Action, Executor] = {
-        Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
+        Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, uplink.times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
     }  # fmt: skip
-    return CommandDesk(judge, {**able, **own}, link.publish, times)
+    return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters)
 
 
 def _carry(
@@ -217,7 +217,7 @@ def _carry(
         settings.source, state, settings.device.runtime, lambda: uplink.connected,
         lambda said: uplink.connected and link.publish(Message(topic, said, retain=True)), lambda: work.put(Stop()),
     )  # fmt: skip
-    desk = _desk(settings, identity, link, keeper, uplink.times, executors.of_this_device(settings.device.runtime, restart, config))
+    desk = _desk(settings, identity, link, keeper, uplink, executors.of_this_device(settings.device.runtime, restart, config))
     uplink.serve(desk, config)
     over = threading.Event()
     listening = settings.device.runtime, state, work, over, heard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import tarfile
 import threading
@@ -79,6 +80,22 @@ def test_a_gate_is_closed_tried_and_opened_from_afar(world: Chain) -> None:
 def test_firmware_and_agent_are_started_again_and_say_so(world: Chain) -> None:
     assert states(started_again(world, world.gate.firmware, "restart-firmware")) == ["accepted", "running", "successful"]
     assert states(started_again(world, world.gate.agent, "restart-agent")) == ["accepted", "running", "successful"]
+
+
+def test_an_agent_killed_meanwhile_tells_the_end_after_all(world: Chain) -> None:
+    told: list[dict[str, Any]] = []
+    ordering = threading.Thread(target=lambda: told.extend(order(world, "restart-firmware")[1]))
+    ordering.start()
+    firmware, agent = world.gate.firmware, world.gate.agent
+    running = firmware._process
+    assert running is not None
+    running.wait(WAIT_S)
+    agent.end(signal.SIGKILL)  # firmware has ended as ordered, and nobody waits for the next one any more
+    assert firmware.end() == RESTART_STATUS
+    agent.start()
+    firmware.start()
+    ordering.join(WAIT_S)
+    assert states(told) == ["accepted", "running", "successful"]
 
 
 def test_without_an_updater_nothing_is_updated(world: Chain) -> None:
