@@ -130,7 +130,7 @@ def _presence(seen: Seen, now_ms: int, limits: Limits, listening_ms: int) -> Ite
     if seen.status is None and seen.telemetry is None:
         yield Trouble.OFFLINE, "has never been heard"
         return
-    if seen.status is not None and seen.status.state == "offline":
+    if seen.status is not None and seen.status.state == "offline" and seen.told_ms <= seen.status_ms:  # else its birth was lost
         yield Trouble.OFFLINE, "was stopped" if seen.status.reason == "stopped" else "its connection was lost"
         return
     period_s = 30 if seen.telemetry is None else seen.telemetry.period_s

@@ -34,7 +34,7 @@ from province.ledger import gaps
 from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
-_SWEEP_S, _REGISTER_S, _REST_S = 10.0, 60.0, 1.0
+_SWEEP_S, _REGISTER_S, _SOON_S, _REST_S = 10.0, 60.0, 5.0, 1.0
 _WAITING_MOST = 5000
 _BATCH_MOST = 500
 
@@ -67,6 +67,7 @@ class FleetWatch:
         self._keys: Mapping[DeviceName, Ed25519PublicKey] = {}
         self._facts: dict[DeviceName, Facts] = {}
         self._discovered: dict[DeviceName, bytes] = {}
+        self._unknown = False
         self._listening_ms: int | None = None
         self._seldom = Seldom()
 
@@ -104,8 +105,8 @@ class FleetWatch:
             self._alive()
             now_s = time.monotonic()
             try:
-                if now_s >= register_s + _REGISTER_S:
-                    register_s = now_s
+                if now_s >= register_s + (_SOON_S if self._unknown else _REGISTER_S):
+                    register_s, self._unknown = now_s, False
                     self._look_up(publish)
                 if now_s >= sweep_s + _SWEEP_S:
                     sweep_s = now_s
@@ -169,7 +170,8 @@ class FleetWatch:
     def _take(self, arrived: Arrived, publish: Callable[[Message], object]) -> None:
         found = topics.parse(arrived.topic)
         if found is None or found[0] not in self._keys:
-            return  # of a device that was revoked a moment ago, or registered: it says it again
+            self._unknown = True  # revoked a moment ago, or registered: it says it again
+            return
         name, leaf = found
         try:
             if leaf is Leaf.STATUS:

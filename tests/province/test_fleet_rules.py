@@ -58,6 +58,11 @@ def test_one_that_is_away_has_only_that_trouble() -> None:
     assert Trouble.OFFLINE not in troubles(seen(telemetry=wrong), Facts(), NOW_MS + 119_000)
 
 
+def test_one_that_speaks_after_its_will_is_there() -> None:
+    assert set(troubles(seen(status=OFFLINE, status_ms=NOW_MS - 1), Facts(), NOW_MS)) == set()
+    assert set(troubles(seen(status=OFFLINE, told_ms=NOW_MS - 1), Facts(), NOW_MS)) == {Trouble.OFFLINE}
+
+
 def test_nobody_is_silent_while_nobody_listens() -> None:
     later_ms = NOW_MS + HOUR_MS
     assert set(troubles(seen(), Facts(), later_ms)) == {Trouble.OFFLINE}

@@ -91,6 +91,18 @@ def test_a_store_that_cannot_be_written_for_a_while_ends_nothing(world: World, m
         watch.until(device.name, lambda _found: (it := watch.look.device(device.name)) is not None and it.telemetry is not None)
 
 
+def test_a_device_that_has_just_joined_is_seen_soon(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for every in ("_SOON_S", "_SWEEP_S"):
+        monkeypatch.setattr(fleet_watch, every, 0.1)
+    with watching(world.layout) as watch:
+        device = world.new_scanner()
+        with speaking(device) as link:
+            while watch.look.device(device.name) is None:
+                tell(link, device, well(at_ms=now_ms()))
+            tell(link, device, well(at_ms=now_ms()))
+            watch.until(device.name, lambda found: not found)
+
+
 def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None:
     device = world.new_scanner("market-co")
     with watching(world.layout) as watch, speaking(device) as link:
