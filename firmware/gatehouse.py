@@ -17,17 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent.control import TICKET_TRIED, ticket_message
+from edge_agent.control import ticket_message
 from edge_agent.entry import Kind
 from edge_agent.identity import Identity
 from edge_agent.notify import Notifier
 from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull, OutboxUnread
-from edge_agent.overlay import Tables
 from edge_agent.recorder import Recorder
 from edge_agent.salvage import Salvaged, salvage, unfinished
 from edge_agent.settings import Settings
 from edge_agent.stored_keyring import WatchedKeyring
-from firmware.configuration import overlay_problems
 from firmware.consumer import Consumer, Parts
 from firmware.control_server import ControlServer
 from firmware.feedback import Feedback
@@ -35,8 +33,9 @@ from firmware.gate_state import GateState
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox
 from firmware.place import WatchedOverlay, WatchedPlace
-from firmware.reading import SourceState, Switched, TripOrder
+from firmware.reading import SourceState, Switched
 from firmware.recording import Recording
+from firmware.requests import Requests, begin_to_set_up
 from firmware.setting_up import SettingUp
 from firmware.shown_orders import ShownOrders
 from firmware.sources import Source
@@ -50,7 +49,6 @@ _LOOK_AGAIN_S = 1.0
 _UNREAD_IS_LOST_S = 30.0
 _SALVAGE_S = 900.0  # a large outbox on a slow card
 _MB = 1_000_000
-_MOST_PROBLEMS, _PROBLEM_CHARACTERS = 20, 500
 _PROCESS = secrets.token_hex(8)  # in the counters: whoever ordered a restart sees that it has happened
 
 
@@ -135,9 +133,11 @@ class Gatehouse:
             boot = system_clock.boot_id()
             self._surroundings = Surroundings(settings, self._reports, boot, time_sense.now, {"scan": self._scan, "setup": self._set_up})
             self._recording = Recording(identity, recorder, keyring, time_sense, boot, self._surroundings)
-            self._control = ControlServer(settings.device.runtime, self._request)
-            undo.callback(self._control.stop)
             happenings = self._surroundings.happenings
+            own = self._gate_state, self._orders, self._setting_up, happenings, self._reports
+            requests = Requests(settings.source, *own, restart=self._restart, counters=self._counters)
+            self._control = ControlServer(settings.device.runtime, requests.answer)
+            undo.callback(self._control.stop)
             parts = Parts(self._recording, self._feedback, time_sense, self._gate_state, happenings, self._setting_up)
             self._consumer = Consumer(settings, self._reports, parts, self._repair, self._control.tell)
             undo.pop_all()
@@ -215,11 +215,11 @@ class Gatehouse:
 
     def _set_up(self) -> None:
         log.warning("the set-up button was pressed: for ten minutes this gate obeys an enrolment ticket")
-        self._begin_to_set_up()
+        begin_to_set_up(self._setting_up, self._orders)
 
-    def _begin_to_set_up(self) -> None:
-        self._setting_up.begin()
-        self._orders.show(Signal.IDENTIFY)
+    def _restart(self) -> None:
+        self.restarts = True
+        self._stopping.set()
 
     def _show_orders(self) -> None:
         for signal in self._orders.due():
@@ -306,63 +306,3 @@ class Gatehouse:
         outbox = "full" if counters["outbox_fullness"] >= 1 else f"{counters['outbox_fullness']:.0%} full"
         lanes = f"{states.count(SourceState.WORKING)} of {len(states)} lanes read"
         return f"{counters['gate']}; {lanes}; outbox {outbox}; clock {counters['clock']}"
-
-    def _request(self, request: dict[str, Any]) -> Mapping[str, Any] | None:  # noqa: PLR0911 - one return an answer
-        """Answers a listener's request, in the control server's thread."""
-        match request["type"]:
-            case "counters":
-                return self._counters()
-            case "identify" | "test-pattern" | "setup" | "restart" as wanted:
-                return self._order(wanted)
-            case "check-config":
-                wanted = request.get("tables")
-                return {"type": "config-checked", "problems": self._check_config(wanted if isinstance(wanted, dict) else {})}
-            case "close" | "open" as wanted:
-                return self._close_gate(closed=wanted == "close")
-            case "trip-begin" | "trip-end" | "trip-terminus" as wanted:
-                return self._order_trip(TripOrder(wanted))
-            case str(word) if word == TICKET_TRIED:
-                joined = request.get("joined") is True
-                if self._setting_up.tried(request.get("text"), joined=joined) and not joined:
-                    self._orders.show(Signal.REFUSED)
-                return None
-            case _:
-                return {"type": "refused", "why": "not a request this firmware knows"}
-
-    def _order(self, wanted: str) -> Mapping[str, Any]:
-        match wanted:
-            case "identify":
-                self._orders.show(Signal.IDENTIFY)
-            case "test-pattern" if not self._gate_state.closed:
-                return {"type": "refused", "why": "it shows green to whoever comes: close the gate first"}
-            case "test-pattern":
-                self._orders.begin_pattern()
-            case "setup":
-                log.warning("set up by command: for ten minutes this gate obeys an enrolment ticket")
-                self._begin_to_set_up()
-            case "restart":
-                log.warning("a restart was ordered: the gate closes, and this process ends")
-                self.restarts = True
-                self._stopping.set()
-        return {"type": "done"}
-
-    def _check_config(self, wanted: Tables) -> list[str]:
-        return [problem[:_PROBLEM_CHARACTERS] for problem in overlay_problems(self._settings.source, wanted)][:_MOST_PROBLEMS]
-
-    def _order_trip(self, order: TripOrder) -> Mapping[str, Any]:
-        if not self._happenings.has_trips:
-            return {"type": "refused", "why": "this gate has no trips; set vehicle.trips = true in its configuration"}
-        try:
-            self._reports.put(order, block=False)
-        except queue.Full:
-            return {"type": "refused", "why": "the gate is busy; try again"}
-        return {"type": "done"}
-
-    def _close_gate(self, *, closed: bool) -> Mapping[str, Any]:
-        """Obeys an operator; the next person is answered by it, the lights follow within a second."""
-        try:
-            self._gate_state.close_gate(closed)
-        except OSError as error:
-            return {"type": "refused", "why": f"the state folder cannot be written ({error.strerror}); the gate is as before"}
-        log.info("the gate is %s by command", "closed" if closed else "open")
-        return {"type": "done"}

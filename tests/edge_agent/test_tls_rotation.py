@@ -8,9 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from real_broker import Authority, bundle, named, write_bundle
 
-from edge_agent import device_keys, enrol, known_time, tls_rotation
+from edge_agent import device_keys, enrol, identity, known_time, tls_rotation
+from edge_agent import rotating as module
+from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.device_keys import DeviceKeys
+from edge_agent.executors import Failed, Job
 from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY, BadIdentity
+from edge_agent.rotating import RotateKeys
 
 
 @pytest.fixture
@@ -73,3 +77,23 @@ def test_without_a_signing_key_there_is_none_to_ask_with(state: Path) -> None:
     (state / FOLDER / "signing.key").write_bytes(b"torn")
     with pytest.raises(BadIdentity):
         device_keys.load(state)
+
+
+def test_a_rotation_found_running_is_told_by_the_key(state: Path) -> None:
+    rotating = RotateKeys(CertificateKeeper(identity.load(state), state), state)
+    job = Job((), rotating.before(()), lambda _seconds: False, 1, lambda _data: None)
+    with pytest.raises(Failed, match="order it anew"):
+        rotating.found_running(job)
+    certify(state, tls_rotation.begin(state))
+    tls_rotation.finish(state)
+    rotating.found_running(job)
+
+
+def test_a_province_that_does_not_answer_leaves_the_old_pair(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_S", 0.0)
+    rotating = RotateKeys(CertificateKeeper(identity.load(state), state), state)
+    with pytest.raises(Failed) as caught:
+        rotating.carry_out(Job((), rotating.before(()), lambda _seconds: False, 1, lambda _data: None))
+    assert caught.value.reason == "no-answer"
+    tls_rotation.finish(state)
+    assert fits(state)
