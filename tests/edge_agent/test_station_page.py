@@ -189,6 +189,15 @@ def test_a_refusal_is_told_and_what_was_typed_stays(site: Site, why: str) -> Non
     assert ("A day in the future." in answer.text) == (why == "fields")
 
 
+def test_somebody_without_a_health_pass_is_recorded_and_the_keeper_is_asked_to_look(site: Site) -> None:
+    phone = site.phone()
+    for health, asks in (("valid", False), ("not-shown", True)):
+        site.firmware.answers = {"verdict": "accepted", "health": health}
+        text = phone.post("/en/paper", {**SOMEBODY, **phone.form("/en/paper")}).text
+        assert "Recorded and sealed." in text
+        assert ("Look at this person" in text) is asks
+
+
 def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_be_sent_again(own_site: Site) -> None:
     phone = own_site.phone()
     fields = phone.form("/en/paper")
