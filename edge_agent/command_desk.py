@@ -187,6 +187,8 @@ class CommandDesk:
         until(lambda: executor.is_ready() or not self._is_fresh(kept), READY_S, self._ending.wait)  # if not: `before` says what is missing
         if not self._is_fresh(kept):
             raise Failed("expired", "it had to wait until it expired, or until nobody here knew the time any more; nothing was done")
+        if kept.issuer in self._judge.revoked():
+            raise Failed("revoked", "its key was revoked while it waited; nothing was done")
         running = self._judge.store.running(kept, executor.before(kept.arguments))
         self._say(running.result())
         executor.carry_out(self._job(running))

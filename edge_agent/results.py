@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     WRONG_TARGET = "wrong-target"  # for another device
     WRONG_POWER = "wrong-power"  # its key may not order this, or not this organisation
     WRONG_LOG = "wrong-log"  # we write another log than it names
+    REVOKED = "revoked"  # its key counts no more
     UNKNOWN = "unknown"  # an action or arguments that this version does not know
     EXPIRED = "expired"
     NO_CLOCK = "no-clock"  # nobody tells whether it has expired: it must carry the nonce of this boot

@@ -188,7 +188,8 @@ def _desk(
 ) -> CommandDesk:  # fmt: skip
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
-    judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
+    nonce = boot_nonce.of_this_boot(runtime)
+    judge = Judge(identity.name, identity.root, CommandStore(state), nonce, partial(_own_log, state), uplink.revoked)
     own: dict[Action, Executor] = {
         Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, uplink.times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
     }  # fmt: skip

@@ -15,6 +15,7 @@ from province.files import PUBLIC, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
+from province.operator_records import revoked_ids
 from province.views import day_bounds_ms
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def compose(keystore: Keystore, settings: Settings, undated: EpochKey, now_ms: i
         found.append(keys.public)
     counter = max(0 if published is None else published.counter, keystore.counter()) + 1
     keystore.note_counter(counter)
-    return Keyring(counter, now_ms, (*found, undated))
+    return Keyring(counter, now_ms, (*found, undated), revoked_ids(keystore, now_ms))
 
 
 class KeyringOffice:
@@ -112,7 +113,7 @@ class KeyringOffice:
         return 0 if newest is None else day_bounds_ms(date.fromisoformat(newest) - timedelta(days=self._settings.days))[0]
 
     def extend(self, now_ms: int) -> bool:
-        """Makes and signs a longer keyring if the days ahead have become too few, however many days were missed.
+        """Makes and signs a longer keyring if the days ahead have become too few, however many were missed, or an operator was revoked.
 
         Returns:
             Whether there is a new one, in `signed`, to publish.
@@ -143,11 +144,12 @@ class KeyringOffice:
 
     def _extend(self, now_ms: int) -> bool:
         wanted = {day.isoformat() for day in days_wanted(day_of(now_ms), self._settings.days)[1:]}
-        if wanted <= {key.epoch for key in self._current.keys}:
+        revoked = set(revoked_ids(self._keystore, now_ms)) <= set(self._current.revoked)
+        if revoked and wanted <= {key.epoch for key in self._current.keys}:
             return False
         undated = next(key for key in self._current.keys if key.epoch == keyring.UNDATED)
         longer = compose(self._keystore, self._settings, undated, now_ms, self._current)
-        if {key.epoch for key in longer.keys} <= {key.epoch for key in self._current.keys}:
+        if revoked and {key.epoch for key in longer.keys} <= {key.epoch for key in self._current.keys}:
             return False  # the days it lacks are past ones, which get no keys any more
         self._write(longer)
         return True

@@ -143,6 +143,7 @@ class World:
         self.times: tuple[int | None, int] = (NOW_MS, FROM_MS)
         self.lost_connection = False
         self.takes_requests = True
+        self.revoked: set[str] = set()
 
     def boot_id(self) -> str:
         return f"boot {self.boots}"
@@ -163,7 +164,7 @@ class World:
 
     def desk(self, store: CommandStore | None = None, nonce: bytes = NONCE) -> CommandDesk:
         """The agent starts, and the broker lets it in."""
-        judge = Judge(NAME, ROOT_PUBLIC, store or CommandStore(self.state), nonce, lambda: LOG)
+        judge = Judge(NAME, ROOT_PUBLIC, store or CommandStore(self.state), nonce, lambda: LOG, lambda: self.revoked)
         desk = CommandDesk(judge, self.executors(), self.publish, lambda: self.times, Counter())
         desk._ending = Systemd(self)
         desk.connected()

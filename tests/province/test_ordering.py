@@ -19,13 +19,14 @@ from edge_agent.broker_link import Arrived, Message
 from edge_agent.command import Action, Signed
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName, Leaf
-from province import issuing, officers, operators, revocations
+from province import officers, operators, revocations
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError
 from province.layout import Layout
 from province.officers import read_root_key, read_root_public
 from province.operating import Desk
 from province.ordering import Order
+from province.scanners import Registered
 
 NAME, NONCE = DeviceName("bus-co", "scanner-1"), bytes(range(16))
 LOG = bytes(16)
@@ -61,7 +62,7 @@ def layout(tmp_path: Path) -> Layout:
 def order(layout: Layout) -> Iterator[Order]:
     with closing(revocations.connect(layout, now_ms())) as connection:
         connection.execute("INSERT INTO ledger VALUES (?, ?, ?, 1, ?, 1, ?)", (NAME.org, NAME.device, LOG, bytes(32), bytes(32)))
-        yield Order(layout, connection, Action.OPEN, (), 60_000, now_ms, lambda _name, _result: None)
+        yield Order(layout, Registered(connection), Action.OPEN, (), 60_000, now_ms, lambda _name, _result: None)
 
 
 def newest(broker: Broker, layout: Layout) -> Signed:
@@ -108,15 +109,16 @@ def test_pieces_are_put_together_in_their_order(order: Order, layout: Layout) ->
 
 def test_without_a_log_nothing_is_sent(layout: Layout) -> None:
     with closing(revocations.connect(layout, now_ms())) as connection, pytest.raises(ProvinceError, match="first entry"):
-        issuing.current_log(connection, NAME)
+        Registered(connection).log(NAME)
 
 
 def test_the_newest_log_that_no_other_follows_is_meant(order: Order) -> None:
     later = bytes([1]) * 16
     insert = "INSERT INTO ledger VALUES (?, ?, ?, 1, ?, 1, ?)"
-    order.connection.execute(insert, (NAME.org, NAME.device, later, bytes(32), bytes(32)))
-    order.connection.execute("INSERT INTO announced VALUES (?, ?, ?, 1, ?, ?)", (NAME.org, NAME.device, LOG, bytes(32), later))
-    assert issuing.current_log(order.connection, NAME) == later
+    registered = cast(Registered, order.scanners)
+    registered.connection.execute(insert, (NAME.org, NAME.device, later, bytes(32), bytes(32)))
+    registered.connection.execute("INSERT INTO announced VALUES (?, ?, ?, 1, ?, ?)", (NAME.org, NAME.device, LOG, bytes(32), later))
+    assert registered.log(NAME) == later
 
 
 def test_an_older_province_is_made_ready_once(layout: Layout) -> None:
@@ -142,4 +144,4 @@ def test_a_scanner_that_is_not_here_is_not_ordered(layout: Layout) -> None:
     with closing(revocations.connect(layout, now_ms())) as connection:
         for text in ("bus-co/scanner-9", "bus-co", "bus-co/UPPER"):
             with pytest.raises(NotAProvince):
-                issuing.named(connection, text)
+                Registered(connection).named(text)
