@@ -10,6 +10,7 @@ from edge_agent.authority import Officer, read_certificate
 from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
 from edge_agent.process_lock import alone
+from edge_agent.stamp import Stamp
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
@@ -80,6 +81,9 @@ class KeyringOffice:
         self._settings = settings
         self.sign_as(officer)
         self._keystore = Keystore(layout.keystore)
+        self._stamp = Stamp(layout.keyring)
+        self._stamp.changed()
+        self._stamp.taken()
         self.signed = read_signed(layout)
         self._current = check(layout, self.signed)
 
@@ -135,7 +139,13 @@ class KeyringOffice:
             self._read_again()
             self._write(compose(self._keystore, self._settings, undated, now_ms, self._current))
 
+    def is_another(self) -> bool:
+        """Whether the file has changed since it was read or written here; one stat()."""
+        return self._stamp.changed()
+
     def _read_again(self) -> bool:
+        self._stamp.changed()
+        self._stamp.taken()
         signed = read_signed(self._layout)
         if signed == self.signed:
             return False
@@ -159,6 +169,8 @@ class KeyringOffice:
             raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province certificates renew --help")
         signed = keyring.issue(longer, self._officer)
         write_atomically(self._layout.keyring, signed, PUBLIC)  # the private halves are on disk before the public ones are
+        self._stamp.changed()
+        self._stamp.taken()
         self.signed, self._current = signed, longer
         _log.info("keyring made counter=%d last_day=%s", longer.counter, self.last_day)
 
