@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from edge_agent import boot_nonce, executors, join, logs, resetting, tls_rotation
+from edge_agent import boot_nonce, executors, join, logs, resetting, results, tls_rotation
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink, Message
@@ -38,6 +38,7 @@ from edge_agent.outbox_view import look_into
 from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.reporting import Reporter
+from edge_agent.results import Result
 from edge_agent.rotating import RotateKeys
 from edge_agent.settings import Settings
 from edge_agent.topics import Leaf
@@ -190,10 +191,14 @@ def _desk(
     state, runtime = settings.device.state, settings.device.runtime
     nonce = boot_nonce.of_this_boot(runtime)
     judge = Judge(identity.name, identity.root, CommandStore(state), nonce, partial(_own_log, state), uplink.revoked)
+
+    def proving(result: Result) -> Result:
+        return results.prove(result, identity.name, identity.signer)
+
     own: dict[Action, Executor] = {
         Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, uplink.times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
     }  # fmt: skip
-    return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters)
+    return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters, proving)
 
 
 def _carry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from province.layout import Layout
 from province.operating import Desk
 from province.scanners import Scanners
 
+_log = logging.getLogger(__name__)
 _MOST_PARTS = 20
 Tell = Callable[[DeviceName, Result], None]
 
@@ -106,6 +108,9 @@ class Order:
         name = whose[0]
         if result.parts:
             self._take_piece(name, result)
+            return
+        if not results.is_proved(result, name, self.scanners.public_key(name)):
+            _log.warning("%s: a result that its scanner has not signed was passed over", name)
             return
         nonce = _nonce_of(result)
         if nonce is not None and name not in self._answered:

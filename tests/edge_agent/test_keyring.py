@@ -33,7 +33,13 @@ def keys(suite: Suite, days: int) -> tuple[EpochKey, ...]:
     return tuple(EpochKey((date(2021, 10, 5) + timedelta(days=offset)).isoformat(), suite, PAIRS[suite].public) for offset in range(days))
 
 
-@given(counter=st.integers(1, 2**63 - 1), issued_ms=st.integers(0, 2**63 - 1), suite=st.sampled_from(Suite), days=st.integers(0, 5), revoked=st.sets(st.binary(min_size=8, max_size=8)))
+@given(
+    counter=st.integers(1, 2**63 - 1),
+    issued_ms=st.integers(0, 2**63 - 1),
+    suite=st.sampled_from(Suite),
+    days=st.integers(0, 5),
+    revoked=st.sets(st.binary(min_size=8, max_size=8)),
+)
 @thorough
 def test_every_keyring_comes_back(counter: int, issued_ms: int, suite: Suite, days: int, revoked: set[bytes]) -> None:
     keyring = Keyring(counter, issued_ms, (*keys(suite, days), UNDATED_KEY), tuple(sorted(revoked)))
@@ -47,7 +53,9 @@ def test_the_largest_keyring_fits() -> None:
     assert len(verify(message, ROOT_PUBLIC).keys) == 100
 
 
-@pytest.mark.parametrize("revoked", [[], [b"short"], [bytes(8), bytes(8)], [b"\1" * 8, bytes(8)], ["00000000"], 5, [bytes(8)] * (MOST_REVOKED + 1)])
+@pytest.mark.parametrize(
+    "revoked", [[], [b"short"], [bytes(8), bytes(8)], [b"\1" * 8, bytes(8)], ["00000000"], 5, [bytes(8)] * (MOST_REVOKED + 1)]
+)
 def test_what_is_no_list_of_revoked_keys_is_refused(revoked: object) -> None:
     key = {1: UNDATED_KEY.epoch, 2: str(UNDATED_KEY.suite), 3: UNDATED_KEY.public}
     message = FOR_EVER.sign(encode({1: 1, 2: 1, 3: 1, 4: [key], 5: revoked}), KEYRING)
