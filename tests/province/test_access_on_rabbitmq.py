@@ -23,7 +23,8 @@ WIDE = (
 MAY_ASK_WIDELY = {
     "province/collector": {"gate/v1/+/+/entries"},
     "province/registrar": {"gate/v1/+/+/certificate/request"},
-    "province/fleet": {"gate/v1/+/+/status", "gate/v1/+/+/commands"},
+    "province/fleet": {"gate/v1/+/+/status", "gate/v1/+/+/commands", "gate/v1/market-co/+/telemetry"},
+    "province/commander": {"gate/v1/bus-co/+/results"},
     "province/operator/an": {"gate/v1/bus-co/+/results"},
     "province/operator/binh.2": {"gate/v1/market-co/+/telemetry"},
     "market-co": {"gate/v1/market-co/+/telemetry"},
