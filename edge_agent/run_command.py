@@ -18,7 +18,7 @@ from edge_agent.mounts import memory_under
 from edge_agent.notify import Beat, of_this_process
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
-from edge_agent.station import beginning
+from edge_agent.station.beginning import Page
 from edge_agent.status_file import StatusFile
 from edge_agent.uplink import Stop, Work
 from edge_agent.waiting_to_join import Stopped, WaitingToJoin
@@ -43,9 +43,9 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
         stop()
 
     stop_when_asked(stop)
-    status = StatusFile(settings.device.runtime)
-    end_page = beginning.begin(settings)
+    status, page = StatusFile(settings.device.runtime), Page()
     try:
+        page.show(settings)
         if identity is None:
             status.waiting_to_join()
             beat.notifier.ready("waits for an enrolment ticket")
@@ -57,8 +57,9 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
             carry(settings, identity or identities.load(settings.device.state), work, status, beat, restart)
             identity = None  # a ticket has moved us: maybe to another broker and door; or we were set anew from afar
             settings = settings_of.load(settings.source)
+            page.show(settings)
     finally:
-        end_page()
+        page.end()
         status.remove()
 
 

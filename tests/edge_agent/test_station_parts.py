@@ -135,6 +135,7 @@ def test_the_door_takes_so_many_and_makes_room_when_one_goes() -> None:
     with Door("127.0.0.1", 0) as door:
         phones = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(MOST_OF_ONE + 1)]
         taken = [door.accept()[0] for _ in range(MOST_OF_ONE)]
+        assert all(0 < each.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000 for each in taken)
         with pytest.raises(ConnectionAbortedError):
             door.accept()
         assert phones[-1].recv(1) == b""
