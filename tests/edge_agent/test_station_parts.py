@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,16 @@ def test_passages_are_few_and_gone_after_a_while() -> None:
     now[0] = SHOWN_S + 1
     assert live.passages() == ()
     assert live.counters() is None  # silent for long: whatever was said is old
+
+
+@pytest.mark.parametrize("each_second", [lambda live: live.heard({**COUNTERS}), lambda live: live.gone()], ids=["firmware", "no firmware"])
+def test_passages_are_gone_also_where_nobody_looks(each_second: Callable[[Live], None]) -> None:
+    now = [0.0]
+    live = Live(clock=lambda: now[0])
+    live.heard({"type": "passage", "lane": "in"})
+    now[0] = SHOWN_S + 1
+    each_second(live)
+    assert len(live._passages) == 0
 
 
 def test_the_listener_comes_back_when_firmware_does(tmp_path: Path) -> None:
