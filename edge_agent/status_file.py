@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_agent.disk import write_private
+
 log = logging.getLogger(__name__)
 FILE_NAME = "agent.json"
 
@@ -37,10 +39,8 @@ class StatusFile:
             "last_receipt_ms": last_receipt_ms,
             "counters": dict(counters),
         }
-        new = self._path.with_suffix(".new")
         try:
-            new.write_text(json.dumps(status), encoding="utf-8")
-            new.rename(self._path)
+            write_private(self._path, json.dumps(status).encode())
         except OSError as error:
             log.warning("%s: cannot be written (%s)", self._path, error.strerror)
 

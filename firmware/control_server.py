@@ -76,7 +76,7 @@ class ControlServer:
         self._thread.start()
 
     def tell(self, message: Mapping[str, Any]) -> None:
-        """Sends a message to every listener who has room for it, and returns at once; one that is too long is told to nobody, which is said."""
+        """Sends a message to every listener who has room for it, and returns at once; one that is too long goes to nobody."""
         with self._lock:
             listeners = tuple(self._listeners)
         if not listeners:
