@@ -3,56 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
-import time
 from pathlib import Path
 from typing import Any
 
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
-from edge_agent.cbor import Malformed
 from edge_agent.console import print_json, print_line
 from edge_agent.control import NOT_ENROLLED, ask_counters
-from edge_agent.envelope import peek
-from edge_agent.outbox import FILE_NAME, OutboxError
-from edge_agent.outbox_view import look_into
-from edge_agent.run_command import STATUS_FILE
+from edge_agent.outbox_view import outbox_of
 from edge_agent.settings import Settings
+from edge_agent.status_file import agent_of
 
 log = logging.getLogger(__name__)
-
-
-def outbox_of(state: Path) -> dict[str, Any]:
-    """How much waits in the outbox, or why that cannot be told."""
-    try:
-        view = look_into(state / FILE_NAME)
-        age_s = 0 if view.oldest is None else max(0, time.time() - peek(view.oldest).header.wall_ms / 1000)
-    except (FileNotFoundError, OutboxError, Malformed) as error:
-        return {"trouble": str(error)}
-    backlog = view.backlog
-    head = {"log": backlog.head.log.hex(), "seq": backlog.head.seq, "hash": backlog.head.hash.hex()}
-    return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
-
-
-def agent_of(runtime: Path) -> dict[str, Any] | None:
-    """What the running agent tells of itself, None when none runs."""
-    try:
-        status: dict[str, Any] = json.loads((runtime / STATUS_FILE).read_text(encoding="utf-8"))
-        return status if _lives(status["pid"]) else None  # one that was killed leaves its file behind
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def collect(settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from drivers import system_clock
-from edge_agent.identity import write_private
+from edge_agent.disk import write_private
 from firmware.verdict import Finding, Verdict
 
 _FILE = "check.json"

@@ -18,7 +18,7 @@ from edge_agent.entry import Clock, Direction, Header, Kind, Known, Method, Pass
 from edge_agent.keyring import day_of
 from edge_agent.outbox import FILE_NAME, Spot
 from edge_agent.recorder import Recorder
-from edge_agent.run_command import STATUS_FILE
+from edge_agent.status_file import FILE_NAME as STATUS_FILE
 from edge_agent.stored_keyring import WatchedKeyring
 from edge_agent.topics import DeviceName
 from province import database
