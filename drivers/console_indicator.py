@@ -92,6 +92,15 @@ class ConsoleIndicator:
             _log.info("console: the terminal is closed, signals are no longer written")
             if isinstance(problem, BrokenPipeError):
                 _send_the_rest_nowhere(stream)
+        except OSError:  # such as a full disk; there may be room again later, for later signals
+            kept = os.dup(stream.fileno())
+            try:
+                _send_the_rest_nowhere(stream)
+                stream.flush()
+            finally:
+                os.dup2(kept, stream.fileno())
+                os.close(kept)
+            raise
 
 
 def _send_the_rest_nowhere(stream: TextIO) -> None:

@@ -49,11 +49,15 @@ class Job:
         arguments: of the command.
         marks: how things were before it began.
         pause: waits, unless the agent ends.
+        counter: of the command.
+        deliver: sends what was asked for, in pieces, and returns when the broker has them all. Raises Failed, Unfinished.
     """
 
     arguments: tuple[str, ...]
     marks: Marks
     pause: Pause
+    counter: int
+    deliver: Callable[[bytes], None]
 
 
 class Executor(Protocol):

@@ -78,9 +78,9 @@ class Reporter:
             try:
                 rest_s = self.round()
             except Exception as error:  # noqa: BLE001 - health that cannot be told must not end the agent
-                if str(error) != self._trouble:
-                    self._trouble = str(error)
-                    log.error("telemetry cannot be put together (%s: %s): please report it", type(error).__name__, error)  # noqa: TRY400
+                if (kind := type(error).__name__) != self._trouble:
+                    self._trouble = kind
+                    log.error("telemetry cannot be put together (%s): please report it", kind)  # noqa: TRY400 - no trace: it could hold data
 
     def round(self) -> float:
         """One look, and one message if it is due; returns after how many seconds the next look is."""

@@ -14,17 +14,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from edge_agent import boot_nonce, executors, join, logs, resetting
+from edge_agent import boot_nonce, executors, join, logs, resetting, tls_rotation
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink, Message
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
-from edge_agent.command_judge import Judge, Times
+from edge_agent.command_judge import Judge
 from edge_agent.command_store import CommandStore
 from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
+from edge_agent.diagnosing import Diagnostics
 from edge_agent.disk import make_folder
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.executors import Executor
@@ -37,6 +38,7 @@ from edge_agent.outbox_view import look_into
 from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.reporting import Reporter
+from edge_agent.rotating import RotateKeys
 from edge_agent.settings import Settings
 from edge_agent.topics import Leaf
 from edge_agent.trusted_time import ToldClock, trusted_ms
@@ -181,12 +183,16 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
 
 
 def _desk(
-    settings: Settings, identity: identities.Identity, link: BrokerLink, times: Callable[[], Times], able: Mapping[Action, Executor]
-) -> CommandDesk:
+    settings: Settings, identity: identities.Identity, link: BrokerLink, keeper: CertificateKeeper, uplink: Uplink,
+    able: Mapping[Action, Executor],
+) -> CommandDesk:  # fmt: skip
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
     judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
-    return CommandDesk(judge, able, link.publish, times)
+    own: dict[Action, Executor] = {
+        Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, uplink.times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
+    }  # fmt: skip
+    return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters)
 
 
 def _carry(
@@ -225,7 +231,7 @@ def _carry(
         settings.source, state, settings.device.runtime, lambda: uplink.connected,
         lambda said: uplink.connected and link.publish(Message(topic, said, retain=True)), lambda: work.put(Stop()),
     )  # fmt: skip
-    desk = _desk(settings, identity, link, uplink.times, executors.of_this_device(settings.device.runtime, restart, config))
+    desk = _desk(settings, identity, link, keeper, uplink, executors.of_this_device(settings.device.runtime, restart, config))
     uplink.serve(desk, config)
     over = threading.Event()
     listening = settings.device.runtime, state, work, over, heard
@@ -310,6 +316,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_alone(settings: Settings) -> int:
     try:
+        tls_rotation.finish(settings.device.state)
         identity = resetting.identity_now(settings.device.state)
     except identities.BadIdentity as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours

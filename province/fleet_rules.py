@@ -103,7 +103,7 @@ class Facts:
     reached: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
 
-def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL) -> dict[Trouble, str]:
+def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL, listening_ms: int = 0) -> dict[Trouble, str]:
     """What is wrong, each with a few words for people.
 
     Args:
@@ -111,13 +111,14 @@ def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL) -> d
         facts: what the register has.
         now_ms: milliseconds since 1970 UTC.
         limits: from where on.
+        listening_ms: since when we have listened without a break: what was said before nobody heard.
 
     Example:
         >>> troubles(Seen(DeviceName("bus-co", "bus-1"), "Bến xe", "Cửa trước", added_ms=0), Facts(), now_ms=60_000)
         {<Trouble.OFFLINE: 'offline'>: 'has never been heard'}
     """
     found: dict[Trouble, str] = {}
-    for trouble, words in (*_presence(seen, now_ms, limits), *_log(seen, facts)):
+    for trouble, words in (*_presence(seen, now_ms, limits, listening_ms), *_log(seen, facts)):
         found.setdefault(trouble, words)
     if seen.telemetry is not None and Trouble.OFFLINE not in found:  # of one that is away nobody knows how it is now
         for trouble, words in (*_work(seen, seen.telemetry, now_ms, limits), *_board(seen.told_ms, seen.telemetry, limits)):
@@ -125,15 +126,15 @@ def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL) -> d
     return {trouble: found[trouble] for trouble in Trouble if trouble in found}
 
 
-def _presence(seen: Seen, now_ms: int, limits: Limits) -> Iterator[tuple[Trouble, str]]:
+def _presence(seen: Seen, now_ms: int, limits: Limits, listening_ms: int) -> Iterator[tuple[Trouble, str]]:
     if seen.status is None and seen.telemetry is None:
         yield Trouble.OFFLINE, "has never been heard"
         return
-    if seen.status is not None and seen.status.state == "offline":
+    if seen.status is not None and seen.status.state == "offline" and seen.told_ms <= seen.status_ms:  # else its birth was lost
         yield Trouble.OFFLINE, "was stopped" if seen.status.reason == "stopped" else "its connection was lost"
         return
     period_s = 30 if seen.telemetry is None else seen.telemetry.period_s
-    unheard_s = (now_ms - max(seen.told_ms, seen.status_ms)) / 1000
+    unheard_s = (now_ms - max(seen.told_ms, seen.status_ms, listening_ms)) / 1000
     if unheard_s > max(60, period_s * limits.unheard_periods):
         yield Trouble.OFFLINE, f"connected, and silent for {unheard_s / 60:.0f} min"
 

@@ -6,7 +6,6 @@ It takes no part in the promises: entries go on whether it runs or not.
 from __future__ import annotations
 
 import base64
-import binascii
 import logging
 import queue
 import sqlite3
@@ -35,7 +34,7 @@ from province.ledger import gaps
 from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
-_SWEEP_S, _REGISTER_S = 10.0, 60.0
+_SWEEP_S, _REGISTER_S, _SOON_S, _REST_S = 10.0, 60.0, 5.0, 1.0
 _WAITING_MOST = 5000
 _BATCH_MOST = 500
 
@@ -68,6 +67,8 @@ class FleetWatch:
         self._keys: Mapping[DeviceName, Ed25519PublicKey] = {}
         self._facts: dict[DeviceName, Facts] = {}
         self._discovered: dict[DeviceName, bytes] = {}
+        self._unknown = False
+        self._listening_ms: int | None = None
         self._seldom = Seldom()
 
     def on_event(self, event: Event) -> None:
@@ -75,9 +76,11 @@ class FleetWatch:
         match event:
             case Connected():
                 _log.info("connected to the broker")
+                self._listening_ms = now_ms()
                 self._connected.set()
             case Disconnected(why):
                 _log.warning("not connected: %s; trying again", why)
+                self._listening_ms = None
             case Arrived():
                 try:
                     self._queue.put_nowait(event)
@@ -101,19 +104,24 @@ class FleetWatch:
         while not self._stopping.is_set():
             self._alive()
             now_s = time.monotonic()
-            if now_s >= register_s + _REGISTER_S:
-                register_s = now_s
-                self._look_up(publish)
-            if now_s >= sweep_s + _SWEEP_S:
-                sweep_s = now_s
-                self._sweep()
-            if self._connected.is_set():
-                self._connected.clear()
-                self._discovered.clear()  # the broker may have lost its store
-            batch = self._batch(sweep_s + _SWEEP_S - time.monotonic())
-            with self._store.together():
-                for arrived in batch:
-                    self._take(arrived, publish)
+            try:
+                if now_s >= register_s + (_SOON_S if self._unknown else _REGISTER_S):
+                    register_s, self._unknown = now_s, False
+                    self._look_up(publish)
+                if now_s >= sweep_s + _SWEEP_S:
+                    sweep_s = now_s
+                    self._sweep()
+                if self._connected.is_set():
+                    self._connected.clear()
+                    self._discovered.clear()  # the broker may have lost its store
+                batch = self._batch(sweep_s + _SWEEP_S - time.monotonic())
+                with self._store.together():
+                    for arrived in batch:
+                        self._take(arrived, publish)
+            except sqlite3.Error as error:  # what was told is told again
+                if count := self._seldom.worth_a_line("store"):
+                    _log.error("the fleet cannot be kept now (%d times): %s. Make room, or look for who holds fleet.sqlite", count, error)
+                self._stopping.wait(_REST_S)
 
     def _batch(self, wait_s: float) -> list[Arrived]:
         taken: list[Arrived] = []
@@ -152,7 +160,9 @@ class FleetWatch:
 
     def _judge(self, seen: Seen) -> None:
         at_ms = now_ms()
-        new, over = self._store.judged(seen.name, troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits), at_ms)
+        listening_ms = at_ms if self._listening_ms is None else self._listening_ms  # while nobody tells us anything nobody is silent
+        found = troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits, listening_ms)
+        new, over = self._store.judged(seen.name, found, at_ms)
         for what, told in (("alert", new), ("over", over)):
             for trouble in told:
                 _log.info("%s device=%s trouble=%s", what, seen.name, trouble)
@@ -160,7 +170,8 @@ class FleetWatch:
     def _take(self, arrived: Arrived, publish: Callable[[Message], object]) -> None:
         found = topics.parse(arrived.topic)
         if found is None or found[0] not in self._keys:
-            return  # of a device that was revoked a moment ago, or registered: it says it again
+            self._unknown = True  # revoked a moment ago, or registered: it says it again
+            return
         name, leaf = found
         try:
             if leaf is Leaf.STATUS:
@@ -171,21 +182,29 @@ class FleetWatch:
             else:
                 return
         except (Malformed, Forged) as error:
-            self._store.refuse(name, leaf, str(error), now_ms())
-            if count := self._seldom.worth_a_line(name, leaf):
-                _log.warning("refused device=%s leaf=%s count=%d: %s", name, leaf, count, error)
+            self._refuse(name, leaf, str(error))
+            return
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a message that meets a fault of ours must not end the process; its text may be the message's
+            self._refuse(name, leaf, f"internal error: {type(error).__name__}")
             return
         seen = self._store.device(name)
         if seen is not None:
             self._judge(seen)
             self._let_discover(seen, publish)
 
+    def _refuse(self, name: DeviceName, leaf: Leaf, why: str) -> None:
+        self._store.refuse(name, leaf, why, now_ms())
+        if count := self._seldom.worth_a_line(name, leaf):
+            _log.warning("refused device=%s leaf=%s count=%d: %s", name, leaf, count, why)
+
     def _head(self, name: DeviceName, told: Telemetry) -> LogHead | None:
         if told.log is None or not told.log.signed:
             return None
         try:
             signed = base64.b64decode(told.log.signed, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one
             raise Malformed("telemetry: the signed head is not base64") from None
         head = log_head.verify(signed, name, self._keys[name])
         if (head.log.hex(), head.seq) != (told.log.id, told.log.seq):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -64,6 +64,7 @@ class Pages:
         self._sessions, self._guesses = Sessions(), Guesses()
         self._stamp = Stamp(self._state / STATION_FOLDER / pin.FILE_NAME)
         self._pin: StoredPin | None = None
+        self._asking = asyncio.Semaphore(2)  # firmware has eight places at its socket
         self._hashing = threading.Lock()  # one scrypt at a time: 16 MB each
         self._streams = 0
 
@@ -155,7 +156,8 @@ class Pages:
         if not is_of(view.session, form.get("token", "")):  # another phone's form, or one from before the PIN was asked again
             return HTMLResponse(self._views.paper(view, ref or paper.new_ref(), typed, stale=True), 403)
         sent = paper.request_of(ref, typed, self._views.ways)
-        answer = await run_in_threadpool(declare, self._world.settings.device.runtime, sent)
+        async with self._asking:
+            answer = await run_in_threadpool(declare, self._world.settings.device.runtime, sent)
         if answer.why == "ref-used":
             ref = paper.new_ref()
         return HTMLResponse(self._views.paper(view, ref, typed, answer))
@@ -242,6 +244,6 @@ async def _form(request: Request) -> dict[str, str]:
         raise Refused(400)
     try:
         pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
+    except (ValueError, ClientDisconnect):
         raise Refused(400) from None
     return dict(pairs)

@@ -179,4 +179,5 @@ def _verdict(words: Words, answer: Answer | None, *, stale: bool) -> tuple[str, 
         case Answer(verdict="refused", why=why):
             return "refused", words.say(f"refused.{why}", "refused.unexpected")
         case Answer(verdict=verdict):
-            return str(verdict), words.say(f"paper.{verdict}")
+            looks = answer.health not in ("", "valid")
+            return str(verdict), words.say(f"paper.{verdict}") + (f" {words.say('paper.no-pass')}" if looks else "")

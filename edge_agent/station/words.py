@@ -78,6 +78,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "paper.accepted": ("Đã ghi nhận và niêm phong.", "Recorded and sealed."),
     "paper.accepted.in": ("Hướng: vào", "Direction: in"),
     "paper.accepted.out": ("Hướng: ra", "Direction: out"),
+    "paper.no-pass": ("Hãy xem giấy tờ sức khỏe của người này.", "Look at this person's health papers."),
     "paper.repeat": (
         "Người này vừa được ghi nhận rồi. Không ghi lần thứ hai.",
         "This person was recorded a moment ago. No second entry was made.",

@@ -155,7 +155,7 @@ class World:
     def desk(self, store: CommandStore | None = None, nonce: bytes = NONCE) -> CommandDesk:
         """The agent starts, and the broker lets it in."""
         judge = Judge(NAME, ROOT_PUBLIC, store or CommandStore(self.state), nonce, lambda: LOG)
-        desk = CommandDesk(judge, self.executors(), self.publish, lambda: self.times)
+        desk = CommandDesk(judge, self.executors(), self.publish, lambda: self.times, Counter())
         desk._ending = Systemd(self)
         desk.connected()
         return desk

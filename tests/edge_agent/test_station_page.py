@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import gate_fixtures
@@ -13,7 +14,7 @@ import pytest
 from gate_world import Enrolled
 from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
-from edge_agent.station import pin
+from edge_agent.station import pin, service
 from edge_agent.station.app import COOKIE
 from edge_agent.station.guard import MAX_BODY_BYTES
 from edge_agent.station.guesses import FREE
@@ -133,6 +134,34 @@ def test_a_stream_sends_the_region_again_when_it_changes(site: Site) -> None:
     connection.close()
 
 
+def test_a_phone_that_never_reads_its_stream_keeps_nobody_waiting(site: Site) -> None:
+    slow, quick = site.phone(), site.phone()
+    with closing(slow.connection()) as connection:
+        connection.request("GET", "/en/stream/gate", headers={"Host": slow.host, "Cookie": slow.cookie})
+        for number in range(3000):
+            site.firmware.says({**PASSAGE, "lane": f"lane-{number}", "masked": {"name": "x" * 100, "number": "y" * 100}})
+        shown = ""
+        while "the-last" not in shown:  # told again as often as it was lost in the flood
+            site.firmware.says({**PASSAGE, "lane": "the-last"})
+            shown = quick.get("/en/gate").text
+
+
+def test_whoever_takes_forever_to_ask_is_hung_up_on(
+    enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "_REQUEST_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        head = b"POST /vi/pin HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://127.0.0.1\r\n"
+        head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+        for part in (b"", b"GET /vi/pin HT", head + b"pin"):
+            with closing(site.phone(entered=False).connection()) as connection:
+                connection.connect()
+                connection.sock.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert connection.sock.recv(100) == b""
+    assert "unexpected" not in caplog.text
+
+
 def test_a_declaration_reaches_firmware_whole_and_the_form_is_empty_after(site: Site) -> None:
     phone = site.phone()
     fields = phone.form("/vi/paper")
@@ -158,6 +187,15 @@ def test_a_refusal_is_told_and_what_was_typed_stays(site: Site, why: str) -> Non
     assert 'value="Nguyễn Văn Thử"' in answer.text
     assert f'value="{fields["ref"]}"' in answer.text  # sent again it is the same declaration
     assert ("A day in the future." in answer.text) == (why == "fields")
+
+
+def test_somebody_without_a_health_pass_is_recorded_and_the_keeper_is_asked_to_look(site: Site) -> None:
+    phone = site.phone()
+    for health, asks in (("valid", False), ("not-shown", True)):
+        site.firmware.answers = {"verdict": "accepted", "health": health}
+        text = phone.post("/en/paper", {**SOMEBODY, **phone.form("/en/paper")}).text
+        assert "Recorded and sealed." in text
+        assert ("Look at this person" in text) is asks
 
 
 def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_be_sent_again(own_site: Site) -> None:

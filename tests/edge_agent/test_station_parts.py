@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from station_world import COUNTERS, WAIT_S, until
 
+from edge_agent import station_words
 from edge_agent.resetting import STATION_FOLDER
 from edge_agent.station import certificate, paper, pin
 from edge_agent.station.addresses import own_addresses
@@ -230,6 +231,11 @@ def test_every_word_takes_the_same_values_in_both_languages() -> None:
     for key in WORDS["vi"]._of:
         places = [set(re.findall(r"{(\w+)}", WORDS[language].raw(key))) for language in LANGUAGES]
         assert places[0] == places[1], key
+
+
+def test_there_is_a_word_for_all_that_firmware_may_answer() -> None:
+    told = [f"refused.{why}" for why in station_words.WhyRefused] + [f"kind.{kind}" for kind in station_words.Tested]
+    assert [key for key in told if not WORDS["vi"].has(key)] == []
 
 
 def test_the_agent_without_a_page_loads_nothing_of_it() -> None:

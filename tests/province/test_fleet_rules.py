@@ -14,7 +14,8 @@ from edge_agent.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
 from edge_agent.topics import DeviceName
 from province.errors import ProvinceError
 from province.fleet_rules import Facts, Seen, Trouble, troubles
-from province.fleet_store import SLOT_MS, FleetStore
+from province.fleet_sample import SLOT_MS
+from province.fleet_store import FleetStore
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _TOLD: list[tuple[dict[str, Any], set[Trouble]]] = [
@@ -55,6 +56,18 @@ def test_one_that_is_away_has_only_that_trouble() -> None:
     assert set(troubles(seen(status=OFFLINE, telemetry=wrong), Facts(), NOW_MS)) == {Trouble.OFFLINE}
     assert set(troubles(seen(telemetry=wrong), Facts(), NOW_MS + 121_000)) == {Trouble.OFFLINE}, "online and silent"
     assert Trouble.OFFLINE not in troubles(seen(telemetry=wrong), Facts(), NOW_MS + 119_000)
+
+
+def test_one_that_speaks_after_its_will_is_there() -> None:
+    assert set(troubles(seen(status=OFFLINE, status_ms=NOW_MS - 1), Facts(), NOW_MS)) == set()
+    assert set(troubles(seen(status=OFFLINE, told_ms=NOW_MS - 1), Facts(), NOW_MS)) == {Trouble.OFFLINE}
+
+
+def test_nobody_is_silent_while_nobody_listens() -> None:
+    later_ms = NOW_MS + HOUR_MS
+    assert set(troubles(seen(), Facts(), later_ms)) == {Trouble.OFFLINE}
+    found = troubles(seen(), Facts(), later_ms, listening_ms=later_ms - 60_000)
+    assert Trouble.OFFLINE not in found, "we have listened again for a minute only"
 
 
 def test_a_gate_where_nobody_scans() -> None:
@@ -115,6 +128,17 @@ def test_an_alert_begins_ends_and_begins_anew(store: FleetStore) -> None:
         assert store.judged(NAME, {Trouble.HEAT: "again"}, 4) == ([Trouble.HEAT], [])
         ended = [(alert.raised_ms, alert.ended_ms) for alert in store.alerts("bus-co", also_ended=True)]
         assert ended == [(4, None), (1, 3)]
+
+
+def test_a_device_that_flaps_does_not_fill_the_store(store: FleetStore) -> None:
+    with store:
+        for at_ms in range(600):
+            store.judged(NAME, {Trouble.OFFLINE: "away"} if at_ms % 2 else {}, at_ms)
+        store.judged(OTHER, {Trouble.HEAT: "hot"}, 1)
+        store.trim(600)
+        assert len(store.alerts("bus-co", also_ended=True)) == 201, "200 that ended, and the one that is open"
+        assert store.alerts("bus-co", also_ended=True)[0].raised_ms == 599
+        assert len(store.alerts("market-co")) == 1
 
 
 def test_a_day_is_kept_in_five_minutes_and_no_more(store: FleetStore) -> None:

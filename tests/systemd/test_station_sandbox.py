@@ -22,9 +22,17 @@ labels = b"".join(bytes([len(each)]) + each.encode() for each in "{name}".split(
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
     resolver.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("{address}"))
     resolver.bind(("{address}", 0))
-    resolver.settimeout(20)
-    resolver.sendto(struct.pack(">6H", 0, 0, 1, 0, 0, 0) + labels + b"\\0" + struct.pack(">2H", 1, 0x8001), ("224.0.0.251", 5353))
-    print(socket.inet_aton("{address}") in resolver.recv(9000))
+    resolver.settimeout(1)
+    question = struct.pack(">6H", 0, 0, 1, 0, 0, 0) + labels + b"\\0" + struct.pack(">2H", 1, 0x8001)
+    answer = b""
+    for _ in range(20):  # as resolvers do: it may still be making sure that nobody else has the name
+        resolver.sendto(question, ("224.0.0.251", 5353))
+        try:
+            answer = resolver.recv(9000)
+            break
+        except TimeoutError:
+            pass
+    print(socket.inet_aton("{address}") in answer)
 """
 
 _KNOCK = """
