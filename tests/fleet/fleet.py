@@ -1,7 +1,7 @@
 """A simulated fleet against a real Mosquitto, collector and watch: `make fleet DEVICES=1000`.
 
-It is powered up at once, runs, gets into every trouble, a tenth of it drops off, the broker and the watch are started again; then everything
-that is shown to each organisation is compared with what the simulator knows. Exit code 1 when something is wrong or a limit was missed.
+It is powered up at once, runs, gets into every trouble, a tenth of it drops off, the broker and the watch are started again; then what is
+shown to each organisation is compared with what the simulator knows. Exit code 1 when something is wrong or a limit was missed.
 """
 
 from __future__ import annotations

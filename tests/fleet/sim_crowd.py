@@ -94,31 +94,29 @@ class _Crowd:
         self.note("ready")
         for line in sys.stdin:
             order = json.loads(line)
-            chosen = [self._scanners[name] for name in order.get("names", self._scanners) if name in self._scanners]
-            match order["do"]:
-                case "start":
-                    for one in chosen:
-                        one.start()
-                case "become":
-                    for one in chosen:
-                        one.become(order["condition"])
-                case "cut":
-                    for one in chosen:
-                        one.cut(silently=order["silently"])
-                case "come back":
-                    for one in chosen:
-                        one.come_back()
-                case "drain":
-                    for one in chosen:
-                        one.append(count=order["count"])
-                case "hush":
-                    for one in chosen:
-                        one.hush()
-                    for one in chosen:
-                        self.note("last", one.name, told=base64.b64encode(one.last).decode(), waiting=one.waiting())
+            for name in order.get("names", self._scanners):
+                if name in self._scanners:
+                    self._have(self._scanners[name], order)
             self.note("done", do=order["do"])
         for one in self._scanners.values():
             threading.Thread(target=one.stop, daemon=True).start()
+
+    def _have(self, one: SimulatedScanner, order: dict[str, Any]) -> None:
+        """Has one scanner do what was ordered."""
+        match order["do"]:
+            case "start":
+                one.start()
+            case "become":
+                one.become(order["condition"])
+            case "cut":
+                one.cut(silently=order["silently"])
+            case "come back":
+                one.come_back()
+            case "drain":
+                one.append(count=order["count"])
+            case "hush":
+                one.hush()
+                self.note("last", one.name, told=base64.b64encode(one.last).decode())
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A province for a simulated fleet: founded for real, a thousand scanners registered at once, its services as processes, and what they take."""
+"""A province for a simulated fleet: founded for real, many scanners registered at once, its services as processes, and what they take."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def names(count: int) -> list[DeviceName]:
     for org, share in _SHARES:
         upto += share
         bounds.append((upto, org))
-    return [
-        DeviceName(next(org for most, org in bounds if (number * 37) % 100 < most), f"scanner-{number:04}") for number in range(count)
-    ]
+    return [DeviceName(next(org for most, org in bounds if (number * 37) % 100 < most), f"scanner-{number:04}") for number in range(count)]
 
 
 def enrolled(layout: Layout, folder: Path, wanted: Sequence[DeviceName]) -> list[Scanner]:
@@ -121,16 +119,26 @@ class Service:
         self.process.wait(_END_S)
 
 
-def watch(layout: Layout, folder: Path, register_s: float) -> Service:
+_WATCH = """\
+import sys
+from functools import partial
+from province import __main__, fleet_watch, watch_command
+fleet_watch._REGISTER_S = {register_s}
+watch_command.Limits = partial(watch_command.Limits, settle_s={settle_s})
+sys.exit(__main__.main())
+"""
+
+
+def watch(layout: Layout, folder: Path, register_s: float, settle_s: float) -> Service:
     """`gate-province watch`.
 
     Args:
         layout: the province.
         folder: for its log.
         register_s: how often it looks into the register; a minute, in a short run less.
+        settle_s: as `fleet_rules.Limits` has it, in a short run less.
     """
-    begin = f"from province import fleet_watch, __main__ as m; fleet_watch._REGISTER_S = {register_s}; import sys; sys.exit(m.main())"
-    return Service("watch", folder, "-c", begin, "watch", str(layout.root))
+    return Service("watch", folder, "-c", _WATCH.format(register_s=register_s, settle_s=settle_s), "watch", str(layout.root))
 
 
 def collect(layout: Layout, folder: Path) -> Service:

@@ -45,6 +45,7 @@ class Plan:
         entries_s: a scanner's mean time between two entries.
         steady_s: how long nothing happens but that.
         register_s: how often the watch looks into the register.
+        settle_s: of the watch's limits.
         away_s: how long the broker stays away in the second storm; 0: there is none.
         drain: how many entries one scanner brings after its network was away.
         orders: to so many scanners.
@@ -57,6 +58,7 @@ class Plan:
     entries_s: float = 60.0
     steady_s: float = 120.0
     register_s: float = 60.0
+    settle_s: float = 75.0
     away_s: float = 90.0
     drain: int = 3000
     orders: int = 20
@@ -153,9 +155,9 @@ class Fleet:
         self.expected: dict[DeviceName, frozenset[Trouble]] = dict.fromkeys(self.names, frozenset())
         self.broker = stack.enter_context(Broker(self.layout))
         self.collect = sim_province.collect(self.layout, folder)
-        stack.callback(lambda: self.collect.end())
+        stack.callback(self.collect.end)
         self.watch = self._watched()
-        stack.callback(lambda: self.watch.end())
+        stack.callback(self._end_watch)
         self.crowds = Crowds()
         stack.callback(self.crowds.end)
         common = {
@@ -168,10 +170,15 @@ class Fleet:
         until(lambda: "connected to the broker" in self.collect.log(), _READY_S, "the collector connects")
         self.desk = stack.enter_context(Desk(self.layout.fleet_store))
 
+    def _end_watch(self) -> None:
+        self.watch.end()  # the one of now
+
     def _watched(self) -> Service:
-        made = sim_province.watch(self.layout, self.folder, self.plan.register_s)
+        made = sim_province.watch(self.layout, self.folder, self.plan.register_s, self.plan.settle_s)
         before = made.log().count("connected to the broker")
-        until(lambda: made.log().count("connected to the broker") > before or made.process.poll() is not None, _READY_S, "the watch connects")
+        until(
+            lambda: made.log().count("connected to the broker") > before or made.process.poll() is not None, _READY_S, "the watch connects"
+        )
         assert made.process.poll() is None, made.log()
         return made
 
@@ -185,10 +192,9 @@ class Fleet:
 
     def taken(self) -> dict[str, Taken]:
         """What each process has taken."""
-        return {
-            "broker": Taken.by(broker_pid(self.broker)), "gate-province watch": self.watch.taken(), "gate-province collect": self.collect.taken(),
-            **{f"simulator {number + 1}": Taken.by(process.pid) for number, process in enumerate(self.crowds.processes)},
-        }  # fmt: skip
+        services = {"gate-province watch": self.watch.taken(), "gate-province collect": self.collect.taken()}
+        crowds = {f"simulator {number}": Taken.by(process.pid) for number, process in enumerate(self.crowds.processes, start=1)}
+        return {"broker": Taken.by(broker_pid(self.broker)), **services, **crowds}
 
     def delays(self, shown: Sequence[Shown]) -> list[float]:
         """Of those whose clock is right."""
@@ -205,11 +211,20 @@ class Fleet:
             began_s = time.monotonic()
 
         yield begins
-        self.crowds.until(lambda heard: len({each["name"] for each in heard[mark:] if each["what"] == "connected"}) >= connecting, _STORM_S, name)
+        self.crowds.until(
+            lambda heard: len({each["name"] for each in heard[mark:] if each["what"] == "connected"}) >= connecting, _STORM_S, name
+        )
         after_s = [each["at_s"] - began_s for each in self.crowds.since(mark, "connected")]
-        time.sleep(self.plan.period_s * 1.2)  # each has told how it is
+        self.crowds.until(lambda heard: self._have_told(heard[mark:]), _STORM_S, f"{name}: each tells how it is")
+        time.sleep(self.plan.period_s * 1.2)  # and how they go on
         told_s = [each["at_s"] - began_s for each in self.crowds.since(mark, "told")]
         self.outcome.storms.append(Storm(name, after_s, len(self.crowds.since(mark, "lost")), told_s))
+
+    def _have_told(self, heard: list[dict[str, Any]]) -> bool:
+        """Whether each who has connected has told how it is since."""
+        last = {(each["what"], each["name"]): each["at_s"] for each in heard}
+        mute = {str(name) for name in self.with_deed("mute")}
+        return all(last.get(("told", name), 0.0) > at_s for (what, name), at_s in last.items() if what == "connected" and name not in mute)
 
     def settled(self, timeout_s: float) -> None:
         """Waits until the alerts are as they must be."""
@@ -259,8 +274,8 @@ def _troubled(fleet: Fleet) -> None:
     fleet.settled(240)
     by_register = {"fork", "cut tail", "destroy"}
     for way, deeds in (("what it tells itself", {""}), ("what the register knows", by_register)):
-        names = {name for name in fleet.names if CONDITIONS[fleet.given[name]].deed in deeds}
-        seen = [(at_ms - began_ms) / 1000 for (name, _trouble), at_ms in fleet.desk.began.items() if name in names]
+        concerned = {name for name in fleet.names if CONDITIONS[fleet.given[name]].deed in deeds}
+        seen = [(at_ms - began_ms) / 1000 for (name, _trouble), at_ms in fleet.desk.began.items() if name in concerned]
         fleet.outcome.alerts[way] = seen
 
 
@@ -325,7 +340,10 @@ def _storms(fleet: Fleet) -> None:
 
 def _watch_restarted(fleet: Fleet, gone: Sequence[DeviceName]) -> None:
     """The watch dies, the fleet goes on, the watch is back: births and wills are all retained."""
-    back, lost = gone[1 : 1 + len(gone) // 2], fleet.rng.sample([name for name in fleet.of(WELL) if name not in gone], max(1, len(gone) // 4))
+    back, lost = (
+        gone[1 : 1 + len(gone) // 2],
+        fleet.rng.sample([name for name in fleet.of(WELL) if name not in gone], max(1, len(gone) // 4)),
+    )
     fleet.watch.process.kill()
     fleet.watch.process.wait()
     mark = fleet.crowds.mark()
@@ -335,7 +353,7 @@ def _watch_restarted(fleet: Fleet, gone: Sequence[DeviceName]) -> None:
     fleet.expected |= dict.fromkeys(back, frozenset()) | dict.fromkeys(lost, frozenset({Trouble.OFFLINE}))
     began_s = time.monotonic()
     fleet.watch = fleet._watched()
-    fleet.settled(120)
+    fleet.settled(fleet.plan.settle_s + 60)
     fleet.outcome.watch_back_s = time.monotonic() - began_s
 
 
@@ -390,7 +408,9 @@ def _compared(fleet: Fleet) -> None:
         refused = {each.name: each.times for each in store.refused(None)}
         raised = Counter((alert.name, alert.trouble) for alert in store.alerts(None, also_ended=True))
     fleet.outcome.flaws += [
-        f"{name}: {trouble} was raised {times} times" for (name, trouble), times in raised.items() if times > 1 and trouble is not Trouble.OFFLINE
+        f"{name}: {trouble} was raised {times} times"
+        for (name, trouble), times in raised.items()
+        if times > 1 and trouble is not Trouble.OFFLINE
     ]
     if refused != dict.fromkeys(fleet.of(*_REFUSED), 1):
         fleet.outcome.flaws.append(f"refused and counted: {len(refused)} scanners, must be {len(fleet.of(*_REFUSED))}, once each")

@@ -60,7 +60,7 @@ class SimulatedScanner:
         self._window = SendWindow(_WINDOW, _RECEIPT_TIMEOUT_S)
         self._waiting: dict[int, bytes] = {}
         self._recorded_s: dict[int, float] = {}
-        self._answers = 0
+        self._answers = 1
         self._passing, self._away = True, False
         self._done: set[int] = set()  # counters of commands
         self._condition = CONDITIONS[condition]
@@ -70,7 +70,7 @@ class SimulatedScanner:
         self._link: BrokerLink | None = None
         self._reporter = Reporter(self.name, cast("OwnHealth", self), self._publish_health, period_s)
         if self._condition.deed == "silent":
-            self._passing = False
+            self._passing, self._answers = False, 0
 
     # What it is told to do
 

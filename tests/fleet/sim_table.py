@@ -78,10 +78,9 @@ def missed(outcome: Outcome) -> list[str]:
     found = []
     if (late_s := at(0.95, outcome.delays["steady"])) >= _SHOWN_S:
         found.append(f"telemetry shows after {late_s:.2f} s (p95), limit {_SHOWN_S:g} s")
-    for way in ("connection reset", "vanished without a word"):
-        if (late_s := at(1.0, outcome.alerts[way])) > outcome.will_limit_s:
-            found.append(f"{way}: alert after {late_s:.1f} s, limit {outcome.will_limit_s:g} s")
-    for what, values in outcome.page.items():
-        if (late_s := at(0.95, values)) >= _PAINT_S:
-            found.append(f"page: {what} takes {late_s:.2f} s (p95), limit {_PAINT_S:g} s")
+    limits = {way: (outcome.alerts[way], outcome.will_limit_s) for way in ("connection reset", "vanished without a word")}
+    limits |= {f"page: {what}": (values, _PAINT_S) for what, values in outcome.page.items()}
+    for what, (values, limit_s) in limits.items():
+        if (late_s := at(1.0, values)) > limit_s:
+            found.append(f"{what}: {late_s:.1f} s, limit {limit_s:g} s")
     return found
