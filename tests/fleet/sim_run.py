@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import sim_page
 import sim_province
 from province_world import Broker, cli, free_port, settings
 from sim_conditions import CONDITIONS, FROM_THE_START, WELL
@@ -50,6 +51,7 @@ class Plan:
         drain: how many entries one scanner brings after its network was away.
         orders: to so many scanners.
         slow: also what takes the watch a minute to find.
+        page: also look at the operators' page, if there is a browser.
     """
 
     devices: int
@@ -63,6 +65,7 @@ class Plan:
     drain: int = 3000
     orders: int = 20
     slow: bool = True
+    page: bool = True
 
     @property
     def least_of_each(self) -> int:
@@ -263,6 +266,21 @@ def _steady(fleet: Fleet) -> None:
     outcome.receipts["steady"] = [each["delay_s"] for each in receipted]
 
 
+def _page(fleet: Fleet) -> None:
+    """Somebody looks at the operators' page."""
+    with sim_page.served(fleet.layout, fleet.folder) as (service, address, password), sim_page.looked_at(address, password) as browser:
+        fleet.outcome.page["first contentful paint"] = sim_page.painted(browser, address)
+        heard, before = fleet.crowds.mark(), service.taken()
+        shown = sim_page.followed(browser, fleet.plan.steady_s)
+        after = service.taken()
+        fleet.outcome.cpu["gate-province fleet-page, one browser"] = after.cpu_since(before)
+        fleet.outcome.rss_mb["gate-province fleet-page, one browser"] = after.rss_mb
+    told_ms = {(each["name"], str(each["today"])): each["at_ms"] for each in reversed(fleet.crowds.since(heard, "told"))}
+    fleet.outcome.page["told until it stands on the page"] = [
+        (at_ms - told_ms[name, today]) / 1000 for name, today, at_ms in shown if (name, today) in told_ms
+    ]
+
+
 def _troubled(fleet: Fleet) -> None:
     """Things go wrong, each in its way."""
     began_ms = now_ms()
@@ -440,6 +458,9 @@ def run(folder: Path, plan: Plan, seed: int, say: Any = lambda _word: None) -> O
             fleet.outcome.viewer = len(heard)
             if not heard or not heard <= ours:
                 fleet.outcome.flaws.append(f"a viewer of bus-co hears {len(heard - ours)} scanners of others")
+        if plan.page and sim_page.is_there():
+            say("somebody looks at the page")
+            _page(fleet)
         say("things go wrong")
         _troubled(fleet)
         say("a tenth drops off")

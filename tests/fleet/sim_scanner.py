@@ -65,6 +65,7 @@ class SimulatedScanner:
         self._done: set[int] = set()  # counters of commands
         self._condition = CONDITIONS[condition]
         self._said: object = condition
+        self._today = 0
         self._told = threading.Event()
         self.last = b""  # telemetry
         self._link: BrokerLink | None = None
@@ -283,6 +284,7 @@ class SimulatedScanner:
     def _look(self, key: Ed25519PrivateKey) -> Telemetry:
         with self._lock:
             head, waiting = self._told_head or self._log.head, len(self._waiting)
+            self._today = head.seq
         return telemetry(
             self._condition,
             at_ms=now_ms() + self._condition.clock_off_ms,
@@ -293,7 +295,7 @@ class SimulatedScanner:
         )
 
     def _publish_health(self, message: Message) -> Callable[[], bool] | None:
-        self._note("told", self.name)
+        self._note("told", self.name, today=self._today)
         self.last = message.payload
         in_hand = None if self._link is None else self._link.publish(message)
         self._told.set()

@@ -8,7 +8,7 @@ from sim_run import Plan, run
 from sim_table import table
 
 QUICK = Plan(
-    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=2.0, register_s=0.5, settle_s=3.0, away_s=0.0, drain=300, orders=3, slow=False
+    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=2.0, register_s=0.5, settle_s=3.0, away_s=0.0, drain=300, orders=3, slow=False, page=False
 )  # fmt: skip
 
 
