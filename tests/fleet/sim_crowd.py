@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from province_world import Scanner  # noqa: E402 - the same
 from sim_scanner import SimulatedScanner  # noqa: E402 - the same
 
-from edge_agent import keyring  # noqa: E402 - the same
+from edge_agent import cadence, keyring, reporting  # noqa: E402 - the same
 from edge_agent.endpoint import Endpoint  # noqa: E402 - the same
 from edge_agent.topics import DeviceName  # noqa: E402 - the same
 from province.clock import now_ms  # noqa: E402 - the same
@@ -53,12 +53,14 @@ class _Crowd:
     """The scanners of this process.
 
     Args:
-        spec: `root` and `keyring` (base64), `period_s`, `keepalive_s`, `entries_s` (a scanner's mean time between two), `devices`.
+        spec: `root` and `keyring` (base64), `period_s`, `keepalive_s`, `entries_s` (a scanner's mean time between two), `least_s`,
+            `devices`.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._lock = threading.Lock()
         self._entries_s = spec["entries_s"]
+        cadence.LEAST_S = reporting.LEAST_S = spec["least_s"]
         root = Ed25519PublicKey.from_public_bytes(base64.b64decode(spec["root"]))
         keys = keyring.verify(base64.b64decode(spec["keyring"]), root, now_ms())
         self._scanners: dict[str, SimulatedScanner] = {}

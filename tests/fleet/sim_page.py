@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 _READY_S = 60.0
 _PAINTS = 8
-_PHONE, _DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+_PHONE: Any = {"width": 390, "height": 844}
+_DESK: Any = {"width": 1280, "height": 900}
+_PAINTED = """() => new Promise(done => new PerformanceObserver(list => {
+    const paint = list.getEntriesByName("first-contentful-paint")[0];
+    if (paint) done(paint.startTime);
+}).observe({type: "paint", buffered: true}))"""
 _OBSERVE = """() => {
     window.changes = [];
     const note = () => document.querySelectorAll("table.fleet tbody tr").forEach(row => {
@@ -81,16 +85,15 @@ def painted(page: Page, address: str) -> list[float]:
     """How long until something of the list is painted, seconds from the click on; on a phone and a desk."""
     found = []
     for number in range(_PAINTS):
-        page.set_viewport_size(_PHONE if number % 2 else _DESK)  # type: ignore[arg-type]
+        page.set_viewport_size(_PHONE if number % 2 else _DESK)
         page.goto(f"{address}/{'vi' if number % 4 < 2 else 'en'}/")
-        page.wait_for_function(f"{_PAINTED} !== undefined")
         found.append(float(page.evaluate(_PAINTED)) / 1000)
     return found
 
 
 def followed(page: Page, lasts_s: float) -> list[tuple[str, str, int]]:
     """What changes on the page by itself: the scanner, its entries of today, and when, milliseconds since 1970 UTC."""
-    page.set_viewport_size(_DESK)  # type: ignore[arg-type]
+    page.set_viewport_size(_DESK)
     page.evaluate(_OBSERVE)
     end_s = time.monotonic() + lasts_s
     while time.monotonic() < end_s:

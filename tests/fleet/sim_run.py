@@ -50,7 +50,8 @@ class Plan:
         away_s: how long the broker stays away in the second storm; 0: there is none.
         drain: how many entries one scanner brings after its network was away.
         orders: to so many scanners.
-        slow: also what takes the watch a minute to find.
+        least_s: of `cadence`.
+        slow: also what takes a while: troubles that show after a minute, and scanners that vanish without a word.
         page: also look at the operators' page, if there is a browser.
     """
 
@@ -64,6 +65,7 @@ class Plan:
     away_s: float = 90.0
     drain: int = 3000
     orders: int = 20
+    least_s: float = 5.0
     slow: bool = True
     page: bool = True
 
@@ -167,6 +169,7 @@ class Fleet:
             "root": base64.b64encode(officers.read_root_public(self.layout).public_bytes_raw()).decode(),
             "keyring": base64.b64encode(keyring_office.read_signed(self.layout)).decode(),
             "period_s": plan.period_s, "keepalive_s": plan.keepalive_s, "entries_s": plan.entries_s,
+            "least_s": plan.least_s,
         }  # fmt: skip
         early = {name: word if CONDITIONS[word].deed in FROM_THE_START else WELL for name, word in self.given.items()}
         self.crowds.begin(folder, common, [told_of(scanner, early[scanner.name]) for scanner in scanners])
@@ -300,7 +303,7 @@ def _troubled(fleet: Fleet) -> None:
 def _dropped(fleet: Fleet) -> list[DeviceName]:
     """A tenth drops off: half with a reset, half without a word."""
     gone = fleet.rng.sample(fleet.of(WELL), max(2, len(fleet.names) // 10))
-    half = len(gone) // 2
+    half = len(gone) // 2 if fleet.plan.slow else len(gone)
     mark = fleet.crowds.mark()
     for names, silently in ((gone[:half], False), (gone[half:], True)):
         fleet.crowds.do("cut", names, silently=silently)

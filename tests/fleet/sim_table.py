@@ -78,7 +78,7 @@ def missed(outcome: Outcome) -> list[str]:
     found = []
     if (late_s := at(0.95, outcome.delays["steady"])) >= _SHOWN_S:
         found.append(f"telemetry shows after {late_s:.2f} s (p95), limit {_SHOWN_S:g} s")
-    limits = {way: (outcome.alerts[way], outcome.will_limit_s) for way in ("connection reset", "vanished without a word")}
+    limits = {way: (outcome.alerts.get(way, []), outcome.will_limit_s) for way in ("connection reset", "vanished without a word")}
     limits |= {f"page: {what}": (values, _PAINT_S) for what, values in outcome.page.items()}
     for what, (values, limit_s) in limits.items():
         if (late_s := at(1.0, values)) > limit_s:
