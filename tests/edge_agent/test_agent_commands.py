@@ -70,6 +70,19 @@ def test_a_state_folder_that_refuses_is_exit_code_1(settings: Config, tmp_path: 
     assert "cannot be read or written (File exists)" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("--label",), ("--request", "request.json"), ("--ticket", "GATE1:T:AAAA"), ("bundle.json",)])
+def test_a_state_folder_in_memory_is_given_no_keys(settings: Config, tmp_path: Path, words: tuple[str, ...]) -> None:
+    state = Path("/dev/shm") / tmp_path.name  # noqa: S108 - the one tmpfs that every Linux has
+    text = settings.file.read_text("utf-8").replace("memory = true\n", "").replace(f'"{settings.state}"', f'"{state}"')
+    (tmp_path / "gate.toml").write_text(text, "utf-8")
+    write_bundle(tmp_path, bundle(AUTHORITY, 8883)).rename(tmp_path / "bundle.json")
+    done = gate_agent("enrol", *(str(tmp_path / word) if "." in word else word for word in words), "--config", tmp_path / "gate.toml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{state} lies in memory (tmpfs)" in done.stderr
+    assert not state.exists()
+    assert not (tmp_path / "request.json").exists()
+
+
 # ── status and the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
