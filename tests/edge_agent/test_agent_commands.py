@@ -93,6 +93,21 @@ def test_status_of_a_new_device_says_what_to_do(settings: Config) -> None:
         assert told in done.stdout
 
 
+def test_status_tells_what_the_self_test_found(settings: Config) -> None:
+    settings.state.mkdir()
+    well = {"part": "pins", "verdict": "ok", "detail": "free", "todo": ""}
+    broken = {"part": 'camera of lane "in"', "verdict": "fault", "detail": "no frame", "todo": "look at its cable"}
+    file = settings.state / "check.json"
+    file.write_text(json.dumps({"scope": "parts", "findings": [well, broken]}))
+    done = gate_agent("status", "--config", settings.file)
+    assert "self-test 2 parts at the first start, 1 at fault; what needs an identity is tested when it has joined" in done.stdout
+    assert 'camera of lane "in": no frame → look at its cable' in done.stdout
+    for spoilt in ("", "[]", '{"findings": [{"part": 1}]}', '{"findings": 3}', "null"):
+        file.write_text(spoilt)
+        done = gate_agent("status", "--config", settings.file)
+        assert (done.returncode, "self-test" in done.stdout, "Traceback" in done.stderr) == (1, False, False)
+
+
 def test_status_shows_what_waits(settings: Config) -> None:
     enrolled(settings, 8883)
     filled(settings.state / FILE_NAME, 3)
