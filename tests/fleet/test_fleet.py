@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from fleet_world import HEAD, NOW_MS, well
+from sim_chart import draw
 from sim_conditions import CONDITIONS, WELL, telemetry
 from sim_desk import flaws
 from sim_province import names
@@ -29,6 +31,7 @@ def test_a_small_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
     outcome = run(tmp_path, QUICK, seed=1)
     assert outcome.flaws == [], table(outcome)
     assert outcome.obeyed == QUICK.orders
+    assert all(escape(storm.name) in draw(outcome) for storm in outcome.storms)
 
 
 def shown(folder: Path, spoil: Callable[[FleetStore], object] = lambda _store: None) -> list[str]:
