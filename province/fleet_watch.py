@@ -37,7 +37,7 @@ from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _SWEEP_S, _REGISTER_S, _SOON_S, _REST_S = 10.0, 60.0, 5.0, 1.0
-_WAITING_MOST = 5000
+_WAITING_MOST, _TELEMETRY_MOST = 50_000, 5000
 _BATCH_MOST = 500
 
 
@@ -90,11 +90,17 @@ class FleetWatch:
                 if self._since_ms is not None:
                     self._since_ms, self._lost_ms = None, now_ms()
             case Arrived():
-                try:
-                    self._queue.put_nowait(event)
-                except queue.Full:
-                    if count := self._seldom.worth_a_line("dropped"):
-                        _log.warning("dropped %d messages: they come faster than they are taken; devices say it again", count)
+                if not self._queued(event) and (count := self._seldom.worth_a_line("dropped")):
+                    _log.warning("dropped %d messages: they come faster than they are taken; devices say it again", count)
+
+    def _queued(self, event: Arrived) -> bool:
+        """Telemetry leaves room: it is said again soon; births and wills are not, and after a restart all come at once."""
+        if event.topic.endswith(f"/{Leaf.TELEMETRY}") and self._queue.qsize() >= _TELEMETRY_MOST:
+            return False
+        with suppress(queue.Full):
+            self._queue.put_nowait(event)
+            return True
+        return False
 
     def stop(self) -> None:
         """Ends `work`; may be called from any thread."""
