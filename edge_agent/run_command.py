@@ -9,12 +9,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from edge_agent import boot_nonce, executors, join, logs, resetting
+from edge_agent import boot_nonce, executors, join, logs, receipt, resetting, updater
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.broker_link import BrokerLink, Message
@@ -38,6 +39,7 @@ from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.reporting import Reporter
 from edge_agent.settings import Settings
+from edge_agent.slots import Slots
 from edge_agent.topics import Leaf
 from edge_agent.trusted_time import ToldClock, trusted_ms
 from edge_agent.uplink import Recorded, Stop, Uplink, Work, connect, farewell
@@ -189,6 +191,17 @@ def _desk(
     return CommandDesk(judge, able, link.publish, times)
 
 
+def _updater(settings: Settings, identity: identities.Identity, keeper: CertificateKeeper, uplink: Uplink) -> dict[Action, Executor]:
+    """Whoever updates this device, where its package has made room for that."""
+    if not Slots.here().exist():
+        return {}
+    device = updater.Device(
+        identity.name, identity.root, replace(identity.endpoint, known_ms=keeper.known_ms), settings.device.state, settings.device.runtime,
+        uplink.times, lambda: uplink.connected, lambda: sum(uplink.counters[f"receipted_{status}"] for status in receipt.Status),
+    )  # fmt: skip
+    return {Action.UPDATE: updater.of_this_process(device)}
+
+
 def _carry(
     settings: Settings,
     identity: identities.Identity,
@@ -225,7 +238,8 @@ def _carry(
         settings.source, state, settings.device.runtime, lambda: uplink.connected,
         lambda said: uplink.connected and link.publish(Message(topic, said, retain=True)), lambda: work.put(Stop()),
     )  # fmt: skip
-    desk = _desk(settings, identity, link, uplink.times, executors.of_this_device(settings.device.runtime, restart, config))
+    able = executors.of_this_device(settings.device.runtime, restart, config) | _updater(settings, identity, keeper, uplink)
+    desk = _desk(settings, identity, link, uplink.times, able)
     uplink.serve(desk, config)
     over = threading.Event()
     listening = settings.device.runtime, state, work, over, heard
