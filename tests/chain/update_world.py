@@ -177,7 +177,7 @@ class Machine:
         }  # fmt: skip
         self._ending = threading.Event()
         self._helpers: list[threading.Thread] = []
-        self.requests: list[str] = []
+        self._roots: list[subprocess.Popen[str]] = []
         self.powered = False
 
     def _lay_out(self) -> None:
@@ -205,11 +205,17 @@ class Machine:
         file.chmod(0o755)
 
     def slots(self, *words: str) -> str:
-        """Runs the script as root does."""
-        done = subprocess.run([str(SLOTS_SCRIPT), *words], capture_output=True, text=True, env=self.environment, check=False, timeout=300)
+        """Runs the script as root does, until the power goes."""
         with (self.folder / "slots.log").open("a") as log:
-            log.write(f"{' '.join(words)}: {done.returncode} {done.stderr}")
-        return done.stdout
+            log.write(f"{' '.join(words)}\n")
+            log.flush()
+            running = subprocess.Popen(
+                [str(SLOTS_SCRIPT), *words], stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment, start_new_session=True
+            )
+            self._roots.append(running)
+            said, _ = running.communicate(timeout=300)
+            self._roots.remove(running)
+        return said
 
     def power_on(self) -> None:
         """Starts both services and what watches for requests."""
@@ -230,6 +236,9 @@ class Machine:
             return
         self.powered = False
         self._ending.set()
+        for running in list(self._roots):
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
         with socket.socket(socket.AF_UNIX) as last:
             last.connect(str(self.folder / "systemctl.sock"))
         self.agent.end(how)
@@ -241,7 +250,6 @@ class Machine:
         file = self.gate.runtime / "update-request"
         while not self._ending.wait(0.05):  # as gate-update.path; inotify would be more than a test needs
             if file.exists():
-                self.requests.append(file.read_text())
                 self.slots("request")
 
     def _answer_systemctl(self) -> None:
