@@ -311,6 +311,7 @@ class UpdateWorld:
         self.chain = made
         self.machine = Machine(folder / "machine", made.gate)
         self.port = free_port()
+        self.accepted = 0  # updates that a test has counted
         self.served = Served(made.layout, self.port)
 
     def release(self, version: str, faults: Mapping[str, tuple[str, str]] | None = None, *, well_s: int = 2, within_s: int = 60) -> str:

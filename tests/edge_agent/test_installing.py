@@ -14,7 +14,7 @@ from test_release import PART, made
 from edge_agent import identity, release, release_check
 from edge_agent.authority import Power
 from edge_agent.documents import Documents
-from edge_agent.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
+from edge_agent.installing import FETCHED, SIGNED, Installer, NotInstalled
 from edge_agent.release import Part, Release
 from edge_agent.slots import Slots, slot_of
 
@@ -44,8 +44,8 @@ class Device:
             (self.state / FETCHED / "parts" / f"{part.digest.hex()}.whl").write_bytes(data)
         return slot_of(release.identity_of(message))
 
-    def install(self, makers: Makers = Makers()) -> None:
-        Installer(self.slots, self.state, makers, self.steps.append).install(ATTEMPT)
+    def install(self) -> None:
+        Installer(self.slots, self.state, step=self.steps.append).install(ATTEMPT)
 
     def refuses(self, reason: str) -> None:
         """It is not on trial, the version in use is what it was, and the agent can tell why."""

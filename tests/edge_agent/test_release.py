@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from command_world import NOW_MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from command_world import NOW_MS
 from sealed_examples import ROOT_PUBLIC, officer
 
 from edge_agent import outbox, release, release_check, stored_formats
@@ -63,7 +63,8 @@ def test_no_bit_of_it_can_be_changed(at: int, bit: int) -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        replace(PART, name="../../etc/passwd"), replace(PART, name="a.sh"), replace(PART, name=".whl"), replace(PART, pieces=PART.pieces[:1]),
+        replace(PART, name="../../etc/passwd"), replace(PART, name="a.sh"), replace(PART, name=".whl"),
+        replace(PART, pieces=PART.pieces[:1]),
         replace(PART, size=0),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Slots under a real systemd with our units: a version on trial runs in the services' own sandboxes, is kept by request, and given up by itself."""
+"""Slots under a real systemd with our units: a trial runs in the services' own sandboxes, is kept by request, given up by itself."""
 
 from __future__ import annotations
 

@@ -133,7 +133,8 @@ def test_it_goes_back_by_request_late_or_with_a_package(slots: Slots) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "", "good", "good ../x", "good $(touch x)", "install", "install a1; reboot", "reboot a1", "back", "good a1 && x", "*", "\x00" * 400, "good A1",
+    "", "good", "good ../x", "good $(touch x)", "install", "install a1; reboot", "reboot a1", "back", "good a1 && x", "*",
+    "\x00" * 400, "good A1",
 ])  # fmt: skip
 def test_a_request_that_is_none_does_nothing(slots: Slots, line: str) -> None:
     on_trial(slots)
@@ -150,7 +151,7 @@ def test_a_request_through_a_link_is_not_read(slots: Slots, tmp_path: Path) -> N
     assert (slots.get("trial"), (tmp_path / "elsewhere").exists()) == ("new a1", True)
 
 
-def test_one_attempt_is_handed_to_the_version_in_use_and_never_during_a_trial(slots: Slots, tmp_path: Path) -> None:
+def test_one_attempt_is_handed_to_the_version_in_use_and_never_during_a_trial(slots: Slots) -> None:
     slots.put("current", "gone")
     slots.ask("install c3")
     assert slots.told.read_text().splitlines() == [
@@ -164,8 +165,8 @@ def test_one_attempt_is_handed_to_the_version_in_use_and_never_during_a_trial(sl
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
 @pytest.mark.parametrize("order, end", [("good a1", "new"), ("back a1 unwell", "old")])
-def test_killed_at_every_call_there_is_a_version_that_works_and_asked_again_it_ends(slots: Slots, order: str, end: str) -> None:
-    """Each process of the script is killed at its n-th call that touches a file's name or content, for every n until none is left to kill."""
+def test_killed_at_every_call_there_is_a_version_that_works_and_it_ends(slots: Slots, order: str, end: str) -> None:
+    """Each process is killed at its n-th call that touches a file, for every n until none is left to kill; then asked again."""
     whole = 0
     for number in range(1, 200):
         on_trial(slots)
