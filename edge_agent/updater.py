@@ -27,7 +27,7 @@ from edge_agent.control import ask_counters
 from edge_agent.cose import Forged
 from edge_agent.disk import make_folder, sync_file, sync_folder
 from edge_agent.endpoint import Endpoint
-from edge_agent.executors import Failed, Job, Marks, Unfinished, until
+from edge_agent.executors import Failed, Job, Marks, Unfinished, firmware_answers, until
 from edge_agent.installing import FETCHED, SIGNED
 from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.outbox_view import OutboxView, look_into
@@ -99,6 +99,10 @@ class Update:
     own_slot: Path = Path(sys.prefix)
     bytes_per_s: int = release_fetch.BYTES_PER_S
     patience_s: float = 6 * 3600.0
+
+    def is_ready(self) -> bool:
+        """Whether firmware tells which lanes read; one that never does keeps no update away for long."""
+        return firmware_answers(self.device.runtime)
 
     def before(self, arguments: tuple[str, ...], /) -> Marks:
         """How the gate is now: what a new version must not make worse."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import schemdraw
@@ -110,6 +111,7 @@ class Sheet:
 
     def svg(self, title: str) -> str:
         """The drawing as SVG text that is the same on every machine."""
+        ET.register_namespace("", "http://www.w3.org/2000/svg")  # one table for the whole process, which WeasyPrint writes to
         text = self._drawing.get_imagedata("svg").decode("utf-8")
         text = re.sub(r"(<svg[^>]*>)", rf"\1\n<title>{title}</title>", text, count=1)
         for line in sorted(self._bold):

@@ -24,6 +24,7 @@ _COMMANDS = {
     "rollout": "update scanners, a few first",
     "collect": "receive entries, register them, send receipts",
     "watch": "take the scanners' health, raise alerts",
+    "alerts": "what is wrong in the fleet, and who has taken it on",
     "viewer": "let an organisation's own tools read its scanners' health",
     "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",

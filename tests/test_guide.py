@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,15 @@ def test_the_guide_is_a_book_whose_links_lead_somewhere_in_it(tmp_path: Path) ->
         title = check_docs.read(FOLDER / "vi" / f"{chapter}.md").text.partition("\n")[0].removeprefix("# ")
         assert title in text
     assert "Nói gì khi khách hỏi" in text
+
+
+@pytest.mark.parametrize("sheet", sorted((pdf.FOLDER / "print").glob("*.html")), ids=lambda sheet: sheet.stem)
+def test_every_sheet_to_print_is_one_page_in_the_widest_of_its_fonts(sheet: Path, tmp_path: Path) -> None:
+    pages, _text = text_of(pdf.write("sheet.pdf", sheet.read_text("utf-8").replace('"Noto Sans", ', ""), FOLDER, tmp_path))
+    assert pages == 1
+
+
+def test_drawings_are_the_same_after_a_pdf_was_written(tmp_path: Path) -> None:
+    pdf.write("sheet.pdf", "<p>words", FOLDER, tmp_path)
+    script = pdf.FOLDER / "pictures" / "side_bus_door.py"
+    assert runpy.run_path(str(script))["draw"]() == script.with_suffix(".svg").read_text("utf-8")
