@@ -36,7 +36,7 @@ crash: .venv/.ready  ## cuts the power at every write of every store, thousands 
 	@$(BIN)/python tests/crash/crash.py $(ARGS)
 
 update-check: .venv/.ready  ## updates that go wrong in every way, the power cut in each state, the real package's wheels; needs root, takes minutes
-	@$(BIN)/pytest -p no:randomly -o norecursedirs= --timeout 400 tests/update $(ARGS)
+	@$(BIN)/pytest -p no:randomly --timeout 400 tests/update/test_*.py $(ARGS)
 
 model: .venv/.ready  ## plays devices and province against a broker that loses, doubles, replays and forges (ARGS="--runs 20000" for longer)
 	@$(BIN)/python tests/model/run_model.py $(ARGS)
