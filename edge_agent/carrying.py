@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_agent import boot_nonce, executors, results
+from edge_agent import boot_nonce, executors, receipt, results, updater
 from edge_agent.broker_link import BrokerLink, Message
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.command import Action
@@ -32,6 +33,7 @@ from edge_agent.reporting import Reporter
 from edge_agent.results import Result
 from edge_agent.rotating import RotateKeys
 from edge_agent.settings import Settings
+from edge_agent.slots import Slots
 from edge_agent.status_file import StatusFile
 from edge_agent.topics import Leaf
 from edge_agent.trusted_time import ToldClock, trusted_ms
@@ -139,6 +141,7 @@ def _desk(
 
     own: dict[Action, Executor] = {
         Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, uplink.times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
+        **_updater(settings, identity, keeper, uplink),
     }  # fmt: skip
     return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters, proving)
 
@@ -164,3 +167,14 @@ def _own_log(state: Path) -> bytes | None:
     except (OutboxError, OSError):
         return None
     return None if last is None else last.log
+
+
+def _updater(settings: Settings, identity: Identity, keeper: CertificateKeeper, uplink: Uplink) -> dict[Action, Executor]:
+    """Whoever updates this device, where its package has made room for that."""
+    if not Slots.here().exist():
+        return {}
+    device = updater.Device(
+        identity.name, identity.root, replace(identity.endpoint, known_ms=keeper.known_ms), settings.device.state, settings.device.runtime,
+        uplink.times, lambda: uplink.connected, lambda: sum(uplink.counters[f"receipted_{status}"] for status in receipt.Status),
+    )  # fmt: skip
+    return {Action.UPDATE: updater.of_this_process(device)}
