@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_agent import private_files, token_signer
 from edge_agent.cose import Signer
-from edge_agent.disk import sync_folder
+from edge_agent.disk import sync_folder, write_private
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
@@ -27,7 +25,6 @@ log = logging.getLogger(__name__)
 ENROLMENT = "enrolment"
 FORMER = "former"  # who the device was before it was reset
 FOLDER = "identity"
-_WRITING = threading.Lock()  # the agent has a thread for the broker, one for the door and one for tickets
 SIGNING_KEY, TLS_KEY, TLS_CERTIFICATE, BROKER_CA = "signing.key", "tls.key", "tls.crt", "broker-ca.crt"
 
 
@@ -65,22 +62,6 @@ class Identity:
     root: Ed25519PublicKey
     endpoint: Endpoint
     door: tuple[str, int] | None = None
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner may read, whole or not at all; the caller makes the folder stay.
-
-    Threads take turns, for the way there has one name, so that what a power cut leaves is overwritten the next time. Processes must see
-    to it that only one of them writes.
-    """
-    new = path.with_name(path.name + ".new")
-    with _WRITING:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
 
 
 def private(folder: Path, name: str) -> Path:
@@ -203,6 +184,22 @@ def enrolled_as(state: Path) -> DeviceName | None:
         enrolment = _enrolment(state)
         return None if enrolment is None else DeviceName(enrolment["org"], enrolment["device"])
     return None
+
+
+def root_of(state: Path) -> Ed25519PublicKey:
+    """The province's root key, for a process that is given no key of the device.
+
+    Raises:
+        NotEnrolled: there is none.
+        OSError: it cannot be read.
+    """
+    try:
+        enrolment = _enrolment(state)
+        if enrolment is not None:
+            return Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"]))
+    except (DocumentsDamaged, KeyError, TypeError, ValueError) as error:
+        raise OSError(f"{state}: the enrolment is damaged ({type(error).__name__})") from None
+    raise NotEnrolled(f"{state}: this device is not enrolled")
 
 
 def _enrolment(state: Path) -> dict[str, Any] | None:

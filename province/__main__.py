@@ -20,6 +20,8 @@ _COMMANDS = {
     "device": "add scanners by bundle, list them, revoke them",
     "command": "have scanners do something, and hear what became of it",
     "config": "set scanners from afar",
+    "release": "sign software for scanners, and serve it",
+    "rollout": "update scanners, a few first",
     "collect": "receive entries, register them, send receipts",
     "watch": "take the scanners' health, raise alerts",
     "alerts": "what is wrong in the fleet, and who has taken it on",

@@ -63,6 +63,10 @@ class Order:
         self._waiting[name] = counter
         desk.send(Message(name.topic(Leaf.COMMANDS), message))
 
+    def counter_of(self, name: DeviceName) -> int:
+        """Of what was sent to a scanner last, 0 when nothing was or it has ended."""
+        return self._waiting.get(name, 0)
+
     def send_again(self, desk: Desk, name: DeviceName, counter: int, message: bytes) -> None:
         """Sends the same bytes once more: a scanner that has them says how far it is, and never does it twice.
 
