@@ -93,7 +93,8 @@ class Step:
             return
         names = [_name(text) for text in (*waiting, *due)]
         arguments = (self.going.release, self.going.address)
-        order = Order(self.layout, Registered(connection), Action.UPDATE, arguments, self.pace.life_s * 1000, now_ms, self._told)
+        scanners = Registered(connection)
+        order = Order(self.layout, scanners, Action.UPDATE, arguments, self.pace.life_s * 1000, now_ms, self._told)
         with at_the_broker(self.layout, self.pace.broker, names, Leaf.RESULTS) as desk:
             for text in waiting:
                 self._ask_again(order, desk, _name(text), self.going.ones[text].counter)
@@ -102,7 +103,7 @@ class Step:
                     return
                 name = _name(text)
                 try:
-                    Registered(connection).log(name)
+                    scanners.log(name)
                 except ProvinceError as error:  # nothing of it has come yet
                     self._came(text, Came.AWAY, str(error))
                     continue
