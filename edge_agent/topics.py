@@ -92,6 +92,11 @@ def discovery_prefix(org: str) -> str:
     return f"{PREFIX}/{org}/{HOME_ASSISTANT}"
 
 
+def of_all(leaf: Leaf) -> str:
+    """What to subscribe to for one leaf of every device."""
+    return f"{PREFIX}/+/+/{leaf}"
+
+
 def parse(topic: str) -> tuple[DeviceName, Leaf] | None:
     """Whose topic it is and what for, or None when it is none of a device's.
 

@@ -142,8 +142,8 @@ def _agree(args: argparse.Namespace, names: Iterable[DeviceName]) -> None:
         raise ProvinceError("nothing was sent.")
 
 
-def enter(layout: Layout, connection: sqlite3.Connection, what: str, reason: str) -> None:
-    """One line of the audit log, before it is sent.
+def enter(layout: Layout, connection: sqlite3.Connection, what: str, reason: str, who: str = "") -> None:
+    """One line of the audit log, before it is sent; `who` orders it, where that is not the user who runs this.
 
     Raises:
         ProvinceError: it cannot be written; nothing may be sent.
@@ -151,7 +151,7 @@ def enter(layout: Layout, connection: sqlite3.Connection, what: str, reason: str
     said = what[:90] + (f" ({reason})" if reason else "")
 
     def make(place: int, previous: bytes) -> Line:
-        return Line(place, previous, now_ms(), "command", user(), user(), said)
+        return Line(place, previous, now_ms(), "command", who or user(), user(), said)
 
     try:
         audit.append(connection, layout.register, Keystore(layout.keystore), make)
