@@ -103,10 +103,10 @@ class Views:
         draw = self._macros(view, "device_parts.html")
         at_ms = now_ms()
         told = sight.row.seen.telemetry
-        facts = [] if told is None else _facts(view.words, sight, told)
+        found = [] if told is None else facts_of(view.words, sight, told)
         parts = {
             "state": str(draw.state(sight.row)),
-            "now": str(draw.now(facts)),
+            "now": str(draw.now(found)),
             "alerts": str(draw.alerts(sight.row.alerts, [alert for alert in sight.past if alert.ended_ms is not None][:10])),
             "day": str(draw.day(*_day(view.words, sight.history, at_ms))),
             "orders": str(draw.orders(sight.orders)),
@@ -206,7 +206,7 @@ def short_age(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def _facts(words: Words, sight: DeviceSight, told: Telemetry) -> list[tuple[str, str]]:
+def facts_of(words: Words, sight: DeviceSight, told: Telemetry) -> list[tuple[str, str]]:
     """Everything a device tells of itself, as word and value."""
     t, seen = words.say, sight.row.seen
     found: list[tuple[str, str | None]] = [

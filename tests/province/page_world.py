@@ -48,8 +48,8 @@ def told(seed: int, at_ms: int, **changes: object) -> Telemetry:
 
 TROUBLED: Sequence[dict[str, object]] = (
     {}, {"power": Power(now=["under-voltage"])}, {"sources": {"vào": Source("fault"), "ra": Source("working", 15.0, 8.0, 30.0)}},
-    {"outbox": Outbox(312, 500_000, 5400, 40.0)}, {"gate": "closed"}, {"cpu": Cpu(88.0, 83.0)}, {"clock": "unknown"},
-    {"certificate_days": 6}, {"gate": "out-of-hours"}, {}, {"faults": 1}, {"disk": Disk(29_000, 900)},
+    {"outbox": Outbox(312, 500_000, 5400, 40.0)}, {}, {"gate": "closed"}, {"cpu": Cpu(88.0, 83.0)}, {"clock": "unknown"},
+    {"certificate_days": 6}, {"gate": "out-of-hours"}, {"faults": 1}, {"disk": Disk(29_000, 900)},
 )  # fmt: skip
 
 
@@ -70,22 +70,25 @@ def fill(store: FleetStore, count: int, at_ms: int) -> list[DeviceName]:
         for at, name in enumerate(made):
             if at % 23 == 22:
                 continue  # never heard
-            store.status(name, LOST if at % 17 == 11 else ONLINE, at_ms - 7_200_000)
+            lost = at % 17 == 11
+            heard_ms = at_ms - (4_000_000 if lost else at % 28 * 1000)
             changes = TROUBLED[at // 3 % len(TROUBLED)] if at % 3 == 0 else {}
-            store.told(name, told(at, at_ms - at % 28 * 1000, **changes), None, at_ms - at % 28 * 1000)
-    judge(store, at_ms)
+            store.told(name, told(at, heard_ms, **changes), None, heard_ms)
+            store.status(name, LOST if lost else ONLINE, heard_ms + 45_000 if lost else at_ms - 7_200_000)
+    judge(store, at_ms, {made[5]: Facts(forks=1)} if count > 5 else {})
     return made
 
 
-def judge(store: FleetStore, at_ms: int, facts: Mapping[DeviceName, Facts] | None = None) -> None:
+def judge(store: FleetStore, at_ms: int, facts: Mapping[DeviceName, Facts] | None = None, only: DeviceName | None = None) -> None:
     """As `gate-province watch` does at each sweep."""
     with store.together():
         for seen in store.devices(None):
-            store.judged(seen.name, troubles(seen, (facts or {}).get(seen.name, Facts()), at_ms), at_ms)
+            if only in {None, seen.name}:
+                store.judged(seen.name, troubles(seen, (facts or {}).get(seen.name, Facts()), at_ms), at_ms)
 
 
 def fill_day(store: FleetStore, name: DeviceName, at_ms: int) -> None:
-    """A day of numbers with a morning without network and a hot noon."""
+    """A day of numbers with an evening without network, and too little voltage at its end."""
     chance = random.Random(7)
     entries = 0
     for slot in range(288):
@@ -102,6 +105,16 @@ def fill_day(store: FleetStore, name: DeviceName, at_ms: int) -> None:
             sources={"vào": Source("working", 14.8, 9.0, round(24 + 14 * rush + 4 * chance.random(), 1))},
         )  # fmt: skip
         store.told(name, day, None, slot_ms)
+    store.told(
+        name,
+        told(
+            3, at_ms, power=Power(now=["under-voltage"]), cpu=Cpu(23.0, 46.5), log=Log("0" * 32, 1004, entries_today=entries + 4),
+            network=Network("mobile", -79), sources={"vào": Source("working", 14.8, 9.0, 31.5)},
+        ),
+        None,
+        at_ms,
+    )  # fmt: skip
+    judge(store, at_ms, only=name)
 
 
 @dataclass(frozen=True)
@@ -205,7 +218,9 @@ OPERATORS = (("lan", "cho-hue", True), ("minh", "cho-hue", False), ("hung", "xe-
 
 
 @contextmanager
-def open_desk(layout: Layout, count: int = 24, *, broker: tuple[str, int] | None = ("127.0.0.1", 1), at_ms: int | None = None) -> Iterator[Desk]:
+def open_desk(
+    layout: Layout, count: int = 24, *, broker: tuple[str, int] | None = ("127.0.0.1", 1), at_ms: int | None = None
+) -> Iterator[Desk]:
     """The page of a province with so many devices.
 
     Args:
@@ -220,7 +235,6 @@ def open_desk(layout: Layout, count: int = 24, *, broker: tuple[str, int] | None
         devices = fill(store, count, at_ms) if count else []
         if devices:
             fill_day(store, devices[1], at_ms)
-            store.told(devices[1], told(1, at_ms), None, at_ms)
         accounts = AccountsFile(layout)
         passwords = {name: accounts.add(name, org, commands=commands) for name, org, commands in OPERATORS}
         page = FleetPage(layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), broker)
