@@ -113,7 +113,7 @@ class Orders:
         self._stopping = True
         self._queue.put(None)
         if self._thread is not None:
-            self._thread.join(5.0)
+            self._thread.join(1.0)  # it may be connecting; the process's end ends it
 
     def is_ready(self) -> bool:
         """Whether this province can send commands at all."""

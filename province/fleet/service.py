@@ -21,9 +21,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from province import renewing
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, keep_folder, write_atomically
+from province.fleet import notice_settings
 from province.fleet.accounts import AccountsFile
 from province.fleet.app import Changes, Pages, World
 from province.fleet.orders import Orders
+from province.fleet.senders import Teller
 from province.fleet.sight import Sight
 from province.layout import Layout
 
@@ -148,15 +150,18 @@ class FleetPage:
         orders = None if self._broker is None else Orders(self._layout, self._broker, changes.tell)
         accounts = AccountsFile(self._layout)
         accounts.all()  # a damaged file is said now
+        teller = Teller(self._layout, sight, notice_settings.read(self._layout.fleet_notices))
         with _listening(self._place) as listener:
             self.port = listener.getsockname()[1]
             await asyncio.to_thread(sight.start)
             try:
                 if orders is not None:
                     orders.start()
+                teller.start()
                 pages = Pages(World(accounts, sight, changes, orders, proxied=bool(self._place.behind)))
                 await self._answer(pages, listener)
             finally:
+                await asyncio.to_thread(teller.stop)
                 await asyncio.to_thread(sight.stop)
                 if orders is not None:
                     await asyncio.to_thread(orders.stop)

@@ -268,8 +268,8 @@ class FleetTerminal(App[None]):
             table.add_column(self.words.say(f"fleet.{word}"), key=word, width=self._width(word))
 
     def _width(self, word: str) -> int | None:
-        fixed = {"state": 14, "device": 22, "site": 26, "waiting": 8, "today": 8, "warm": 6, "heard": 11}
-        return fixed.get(word, max(24, self.size.width - sum(fixed.values()) - 2 * len(_COLUMNS) - 2))
+        fixed = {"state": 14, "device": 19, "site": 24, "waiting": 7, "today": 7, "warm": 5, "heard": 12}
+        return fixed.get(word, max(24, self.size.width - sum(fixed.values()) - 2 * len(_COLUMNS) - 2))  # a narrow one scrolls
 
     def follow(self) -> None:
         """Shows what has changed."""

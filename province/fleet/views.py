@@ -218,7 +218,7 @@ def facts_of(words: Words, sight: DeviceSight, told: Telemetry) -> list[tuple[st
         ("sources", "; ".join(f"{lane}: {_source(words, source)}" for lane, source in told.sources.items()) or None),
         ("network", _network(words, told)),
         ("clock", t(f"clock.{told.clock}")),
-        ("power", ", ".join(told.power.now) or t("power.good")),
+        ("power", words.of_trouble(", ".join(told.power.now)) or t("power.good")),
         ("cpu", _joined(_of("%", told.cpu.busy_percent), _of("°C", told.cpu.temperature_c))),
         ("memory", None if told.memory is None else f"{told.memory.available_mb} / {told.memory.total_mb} MB"),
         ("disk", None if told.disk is None else f"{told.disk.free_mb} / {told.disk.total_mb} MB"),

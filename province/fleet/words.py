@@ -168,6 +168,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "alerts.back": ("Quay lại", "Back"),
     "alerts.new": ("{count} chưa ai nhận", "{count} not acknowledged"),
+    "mail.subject": ("{raised} cảnh báo mới, {over} đã hết", "{raised} new alerts, {over} over"),
     # ── commands ──
     "order.confirm": ("Gửi lệnh này?", "Send this command?"),
     "order.send": ("Gửi lệnh", "Send"),
@@ -257,6 +258,11 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"its clock is (\d+) s off", "đồng hồ lệch {0} giây"),
     (r"ends in (-?\d+) days", "còn {0} ngày"),
     (r"has ended", "đã hết hạn"),
+    (r"too little voltage", "điện áp thấp"),
+    (r"processor speed capped", "bộ xử lý bị giới hạn tốc độ"),
+    (r"slowed down", "bộ xử lý chạy chậm lại"),
+    (r"at the temperature limit", "đến giới hạn nhiệt"),
+    (r"(-?\d+) °C", "{0} °C"),
 )
 
 
@@ -284,10 +290,15 @@ class Words:
         """
         if self.language == "en":
             return said
-        for pattern, translated in _VIETNAMESE:
-            if (found := re.fullmatch(pattern, said)) is not None:
-                return translated.format(*found.groups())
-        return said
+        whole = _translated(said)
+        return whole or ", ".join(_translated(part) or part for part in said.split(", "))
+
+
+def _translated(said: str) -> str:
+    for pattern, translated in _VIETNAMESE:
+        if (found := re.fullmatch(pattern, said)) is not None:
+            return translated.format(*found.groups())
+    return ""
 
 
 def _words(place: int) -> Words:

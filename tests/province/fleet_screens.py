@@ -131,7 +131,7 @@ async def terminal_pictures(desk: Desk) -> dict[str, str]:
 
 def _draw(browser: Browser, name: str, svg: str) -> None:
     """A terminal's SVG as a picture; its web font is left out, so that nothing is fetched."""
-    plain = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
+    plain = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "Noto Sans Mono")
     page = browser.new_page(viewport={"width": 1280, "height": 700})
     page.set_content(f'<body style="margin:0">{plain}</body>')
     _shoot_of(page.locator("svg").first.screenshot(), name)

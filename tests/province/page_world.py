@@ -47,9 +47,9 @@ def told(seed: int, at_ms: int, **changes: object) -> Telemetry:
 
 
 TROUBLED: Sequence[dict[str, object]] = (
-    {}, {"power": Power(now=["under-voltage"])}, {"sources": {"vào": Source("fault"), "ra": Source("working", 15.0, 8.0, 30.0)}},
-    {"outbox": Outbox(312, 500_000, 5400, 40.0)}, {}, {"gate": "closed"}, {"cpu": Cpu(88.0, 83.0)}, {"clock": "unknown"},
-    {"certificate_days": 6}, {"gate": "out-of-hours"}, {"faults": 1}, {"disk": Disk(29_000, 900)},
+    {}, {"power": Power(now=["too little voltage"])}, {"sources": {"vào": Source("fault"), "ra": Source("working", 15.0, 8.0, 30.0)}},
+    {"outbox": Outbox(312, 500_000, 5400, 40.0)}, {"faults": 1}, {"gate": "closed"}, {"cpu": Cpu(88.0, 83.0)}, {"clock": "unknown"},
+    {"certificate_days": 6}, {"gate": "out-of-hours"}, {}, {"disk": Disk(29_000, 900)},
 )  # fmt: skip
 
 
@@ -108,8 +108,8 @@ def fill_day(store: FleetStore, name: DeviceName, at_ms: int) -> None:
     store.told(
         name,
         told(
-            3, at_ms, power=Power(now=["under-voltage"]), cpu=Cpu(23.0, 46.5), log=Log("0" * 32, 1004, entries_today=entries + 4),
-            network=Network("mobile", -79), sources={"vào": Source("working", 14.8, 9.0, 31.5)},
+            3, at_ms, power=Power(now=["too little voltage"]), cpu=Cpu(23.0, 46.5), log=Log("0" * 32, 1004, entries_today=entries + 4),
+            network=Network("mobile", -79), sources={"vào": Source("working", 14.8, 9.0, 31.5)}, answers={"accepted": 473, "unreadable": 9},
         ),
         None,
         at_ms,
@@ -141,8 +141,9 @@ class Browser:
             if body is not None:
                 own |= {"Origin": f"https://{host}", "Content-Type": "application/x-www-form-urlencoded"}
             connection.putrequest(method, path, skip_host=True)
-            for name, value in {**own, "Content-Length": str(len(body or "")), **headers}.items():
-                connection.putheader(name.replace("_", "-"), value)
+            given = {name.replace("_", "-"): value for name, value in headers.items()}
+            for name, value in {**own, "Content-Length": str(len(body or "")), **given}.items():
+                connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
             answered = Answered(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode())
@@ -233,7 +234,7 @@ def open_desk(
     with ExitStack() as last_first:
         store = last_first.enter_context(FleetStore(layout.fleet_store))
         devices = fill(store, count, at_ms) if count else []
-        if devices:
+        if count > 1:
             fill_day(store, devices[1], at_ms)
         accounts = AccountsFile(layout)
         passwords = {name: accounts.add(name, org, commands=commands) for name, org, commands in OPERATORS}
