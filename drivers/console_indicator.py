@@ -27,6 +27,7 @@ _GREEN, _RED, _AMBER, _PLAIN = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0
 _COLOURS = {
     Signal.STARTING: _AMBER,
     Signal.WAITING: _AMBER,
+    Signal.WAITING_WITH_FAULT: _AMBER,
     Signal.READY: _GREEN,
     Signal.ATTENTION: _AMBER,
     Signal.SHUT: _RED,
@@ -92,6 +93,15 @@ class ConsoleIndicator:
             _log.info("console: the terminal is closed, signals are no longer written")
             if isinstance(problem, BrokenPipeError):
                 _send_the_rest_nowhere(stream)
+        except OSError:  # such as a full disk; there may be room again later, for later signals
+            kept = os.dup(stream.fileno())
+            try:
+                _send_the_rest_nowhere(stream)
+                stream.flush()
+            finally:
+                os.dup2(kept, stream.fileno())
+                os.close(kept)
+            raise
 
 
 def _send_the_rest_nowhere(stream: TextIO) -> None:

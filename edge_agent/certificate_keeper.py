@@ -18,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from edge_agent import device_keys, joining, knock, known_time, membership
+from edge_agent import device_keys, joining, knock, known_time, membership, tls_rotation
 from edge_agent.broker_link import Message
 from edge_agent.cose import Forged
+from edge_agent.device_keys import DeviceKeys
 from edge_agent.identity import BadIdentity, Identity
 from edge_agent.joining import Answer, Wish
 from edge_agent.membership import BadMembership
@@ -66,6 +67,7 @@ class CertificateKeeper:
         self._wall_ms = wall_ms
         self._steady_s = steady_s
         self._asked: bytes | None = None
+        self._rotating: tuple[DeviceKeys, Callable[[str], None]] | None = None
         self._look_again_s = -math.inf
         self._refusals = 0
         self._door_again_s, self._door_wait_s = -math.inf, _HOUR_S
@@ -127,6 +129,27 @@ class CertificateKeeper:
         if self._link is not None:
             self._link.publish(Message(self._identity.name.topic(Leaf.CERTIFICATE_REQUEST), self._asked))
 
+    def rotate(self, keys: DeviceKeys, done: Callable[[str], None]) -> None:
+        """Asks for a certificate for another TLS key, which lies beside the old one; returns at once.
+
+        Args:
+            keys: with the new TLS key.
+            done: told once, in the uplink's thread: nothing when it is in use, else what is wrong.
+
+        Raises:
+            token_signer.TokenTrouble: the signing key is in a token that does not sign now.
+        """
+        asked = keys.request(Wish.RENEW)
+        self._rotating, self._asked = (keys, done), asked
+        if self._link is not None:
+            self._link.publish(Message(self._identity.name.topic(Leaf.CERTIFICATE_REQUEST), asked))
+
+    def _rotated(self, trouble: str) -> None:
+        rotating, self._rotating = self._rotating, None
+        if rotating is not None:
+            tls_rotation.finish(self._state)
+            rotating[1](trouble)
+
     def answered(self, payload: bytes) -> None:
         """Takes what the province sends.
 
@@ -139,7 +162,9 @@ class CertificateKeeper:
         try:
             if not self._take(joining.read_answer(payload, self._asked, self._identity.root)):
                 log.warning("no new certificate: %s", self._trouble)
+                self._rotated(self._trouble)
         except (BadMembership, BadIdentity) as error:
+            self._rotated(str(error))
             log.error("the new certificate cannot be used: %s", error)  # noqa: TRY400 - a message for people
 
     def _take(self, answer: Answer, *, at_the_door: bool = False) -> bool:
@@ -147,8 +172,11 @@ class CertificateKeeper:
         if answer.membership is None:
             self._trouble = answer.reason
             return False
-        new = membership.renew(answer.membership, device_keys.load(self._state), self._identity)
+        rotating = None if at_the_door else self._rotating
+        new = membership.renew(answer.membership, device_keys.load(self._state) if rotating is None else rotating[0], self._identity)
         self._asked = None
+        if rotating is not None:
+            self._rotated("")
         self._certificate = new or self._certificate
         if at_the_door:
             self._leave_the_door_alone()

@@ -6,25 +6,29 @@ Source: design.md "Keys" and "MQTT", decision 0090.
 
 from __future__ import annotations
 
+import base64
 import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from edge_agent import results
 from edge_agent.broker_link import Message
 from edge_agent.command import Action
 from edge_agent.command_judge import Judge, Refused, Times
 from edge_agent.command_store import Kept
-from edge_agent.executors import Executor, Failed, Job, Unfinished
+from edge_agent.executors import Executor, Failed, Job, Unfinished, until
 from edge_agent.results import TOLD, Refusal, Result, State
 from edge_agent.topics import Leaf
 
 log = logging.getLogger(__name__)
 _STORE_AGAIN_S = 5.0
 _STOP_S = 15.0
+READY_S = 90.0  # so long a command waits for firmware to come up
+_PIECE_BYTES, _PIECE_S = 30_000, 60.0
 _NO_EXECUTOR = {Action.UPDATE: ("no-updater", "no updater installed")}
 Publish = Callable[[Message], Callable[[], bool] | None]
 
@@ -37,12 +41,12 @@ class CommandDesk:
         executors: what can be done here.
         publish: hands a message to the connection, and returns what tells whether the broker does not have it yet.
         times: trusted time or None, and its lower bound.
-
-    Attributes:
-        counters: commands by what became of them, since the start: `refused_expired`, `successful` …
+        counters: where commands are counted by what became of them, since the start: `commands_refused_expired`, `commands_successful` …
     """
 
-    def __init__(self, judge: Judge, executors: Mapping[Action, Executor], publish: Publish, times: Callable[[], Times]) -> None:
+    def __init__(
+        self, judge: Judge, executors: Mapping[Action, Executor], publish: Publish, times: Callable[[], Times], counters: Counter[str]
+    ) -> None:
         self._judge = judge
         self._executors = executors
         self._publish = publish
@@ -53,7 +57,7 @@ class CommandDesk:
         self._ending = threading.Event()
         self._wake = threading.Event()
         self._runner = threading.Thread(target=self._run, name="commands", daemon=True)
-        self.counters: Counter[str] = Counter()
+        self.counters = counters
 
     def start(self) -> None:
         """Begins to do what waits; what was going on before a power cut comes first."""
@@ -85,8 +89,9 @@ class CommandDesk:
         self._wake.set()
 
     def _refuse(self, refused: Refused) -> None:
-        self.counters[f"refused_{refused.why}"] += 1
-        if (count := self.counters[f"refused_{refused.why}"]).bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
+        counter = f"commands_refused_{refused.why}"
+        self.counters[counter] += 1
+        if (count := self.counters[counter]).bit_count() == 1:  # 1, 2, 4, 8 …: a flood must not fill the log too
             log.warning("a command was refused, number %d as %s since the start: %s", count, refused.why, refused)
         if refused.signed is None or refused.why not in TOLD:
             return
@@ -153,7 +158,7 @@ class CommandDesk:
         except Failed as failed:
             reason, detail = failed.reason, str(failed)
         done = self._ended(kept, reason, detail)
-        self.counters[str(done.state)] += 1
+        self.counters[f"commands_{done.state}"] += 1
         log.info("command %d: %s %s%s", done.counter, done.action, done.state, detail and f": {detail}")
 
     def _ended(self, kept: Kept, reason: str, detail: str) -> Kept:
@@ -177,11 +182,33 @@ class CommandDesk:
         if executor is None:
             raise Failed(*_NO_EXECUTOR.get(action, ("not-here", "this device cannot do that")))
         if kept.state is State.RUNNING:
-            executor.found_running(Job(kept.arguments, kept.marks or {}, self._ending.wait))
+            executor.found_running(self._job(kept))
             return
-        if not self._judge.is_still_fresh(kept, self._times()):
+        until(lambda: executor.is_ready() or not self._is_fresh(kept), READY_S, self._ending.wait)  # if not: `before` says what is missing
+        if not self._is_fresh(kept):
             raise Failed("expired", "it had to wait until it expired, or until nobody here knew the time any more; nothing was done")
-        marks = executor.before(kept.arguments)
-        self._judge.store.running(kept, marks)
-        self._say(replace(kept, state=State.RUNNING).result())
-        executor.carry_out(Job(kept.arguments, marks, self._ending.wait))
+        running = self._judge.store.running(kept, executor.before(kept.arguments))
+        self._say(running.result())
+        executor.carry_out(self._job(running))
+
+    def _is_fresh(self, kept: Kept) -> bool:
+        return self._judge.is_still_fresh(kept, self._times())
+
+    def _job(self, kept: Kept) -> Job:
+        return Job(kept.arguments, kept.marks or {}, self._ending.wait, kept.counter, partial(self._deliver, kept))
+
+    def _deliver(self, kept: Kept, data: bytes) -> None:
+        """Sends something large in pieces, one after the other: a thin link must not be filled with it.
+
+        Raises:
+            Failed: the connection was lost meanwhile.
+            Unfinished: the agent ends.
+        """
+        pieces = [data[at : at + _PIECE_BYTES] for at in range(0, len(data), _PIECE_BYTES)]
+        for part, piece in enumerate(pieces, start=1):
+            told = replace(kept.result(), part=part, parts=len(pieces), data=base64.b64encode(piece).decode())
+            in_hand = self._publish(Message(self._topic, results.encode(told)))
+            if not until(lambda in_hand=in_hand: not (self._connected and in_hand and in_hand()), _PIECE_S, self._ending.wait):  # type: ignore[misc]
+                raise Failed("not-delivered", "the connection is too slow for it")
+            if not self._connected:
+                raise Failed("not-delivered", "the connection was lost; order it anew")

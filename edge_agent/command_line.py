@@ -101,8 +101,10 @@ def guarded(work: Callable[[], int], program: str) -> int:
             stream.reconfigure(errors="backslashreplace")
     logs.configure(quiet=True)
     try:
-        exit_code = work()
-        sys.stdout.flush()
+        try:
+            exit_code = work()
+        finally:  # also after --help, which ends by SystemExit
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough

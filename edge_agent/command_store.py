@@ -109,10 +109,12 @@ class CommandStore:
     def _write(self, issuers: Mapping[str, int], commands: list[Kept]) -> None:
         done = [kept for kept in commands if kept.told][:-MOST_DONE]
         commands = [kept for kept in commands if kept not in done]
-        value: dict[str, Any] = {"issuers": issuers, "commands": [asdict(kept) for kept in commands], "lost": self._lost}
+        self._put({"issuers": dict(issuers), "commands": [asdict(kept) for kept in commands], "lost": self._lost})
+        self._issuers, self._commands = dict(issuers), commands
+
+    def _put(self, value: Mapping[str, Any]) -> None:
         with closing(Documents(self._state, FILE_NAME)) as documents:
             documents.put(DOCUMENT, value)
-        self._issuers, self._commands = dict(issuers), commands
 
     def is_lost(self, issuer: str) -> bool:
         """Whether nobody knows what an issuer has ordered before."""

@@ -58,6 +58,10 @@ class NotGood(Exception):
         self.errors = errors
 
 
+class NotYet(NotGood):
+    """Nobody here can check it now: firmware does not run. Nothing was decided."""
+
+
 class ConfigKeeper:
     """What is set from afar on one device.
 
@@ -113,6 +117,10 @@ class ConfigKeeper:
         """What is set from afar now."""
         return overlay.in_force(self._state)
 
+    def firmware_answers(self) -> bool:
+        """Whether firmware runs, which must look at what is to be set."""
+        return ask_counters(self._runtime) is not None
+
     def on_trial(self) -> bool:
         """Whether something is being tried."""
         try:
@@ -132,8 +140,11 @@ class ConfigKeeper:
                 return {}
 
     def _store(self, **changes: Any) -> None:
+        self._put({**self._stored(), **changes})
+
+    def _put(self, value: Mapping[str, Any]) -> None:
         with closing(Documents(self._state, FILE_NAME)) as documents:
-            documents.put(DOCUMENT, {**self._stored(), **changes})
+            documents.put(DOCUMENT, value)
 
     # ── the keeper's thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,6 +177,10 @@ class ConfigKeeper:
             self.apply(settings_of.parse_overlay(desired.text), desired.counter)
         except ConfigError as error:
             self._refuse(desired.counter, [str(error)])
+        except NotYet:
+            self._ending.wait(_RETRY_S)  # at the start of the device firmware may come after us
+            if self._wanted.empty():
+                self._wanted.put(desired)
         except NotGood as error:
             log.warning("configuration %d is not in force: %s", desired.counter, error)
 
@@ -183,7 +198,7 @@ class ConfigKeeper:
             counter: of the configuration; None leaves it, for a command.
 
         Raises:
-            NotGood: it was refused, or taken back.
+            NotGood: it was refused, or taken back; as NotYet, it waits for firmware.
             OSError: it cannot be stored; nothing was done.
         """
         with self._turn:
@@ -191,6 +206,8 @@ class ConfigKeeper:
             own = stored.get("seen", 0) if counter is None else counter
             try:
                 self._check(tables)
+            except NotYet:
+                raise
             except NotGood as error:
                 self._refuse(own, error.errors)
                 raise
@@ -215,7 +232,7 @@ class ConfigKeeper:
         except ConfigError as error:
             raise NotGood("refused", str(error).splitlines()) from None
         if answer is None or answer["type"] == "refused":
-            raise NotGood("refused", ["firmware does not run or does not answer: nobody here can check it whole; send it again later"])
+            raise NotYet("no-firmware", ["firmware does not run or does not answer: nobody here can check it whole"])
 
     def _health(self) -> Health:
         sources = (ask_counters(self._runtime) or {}).get("sources", {})

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge_agent import joining, resetting
 from edge_agent.cose import Signer
-from edge_agent.disk import make_folder, sync_folder
+from edge_agent.disk import make_folder, sync_folder, write_private
 from edge_agent.identity import (
     FOLDER,
     SIGNING_KEY,
@@ -30,7 +30,6 @@ from edge_agent.identity import (
     note_credentials,
     private,
     read_private,
-    write_private,
 )  # fmt: skip
 from edge_agent.joining import Request, Wish
 from edge_agent.private_files import NotGiven
@@ -71,7 +70,8 @@ def serial_number(file: Path = _SERIAL_FILE) -> str:
     return text if text.isalnum() else "-"
 
 
-def _pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+def pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key as its file holds it."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -123,9 +123,9 @@ def load_or_make(state: Path, token: str | None = None) -> DeviceKeys:
                 raise BadIdentity(no_key_here(state))
             if token is not None:
                 TokenSigner(token, make=True)
-            write_private(folder / SIGNING_KEY, _pem(Ed25519PrivateKey.generate()) if token is None else token.encode())
+            write_private(folder / SIGNING_KEY, pem(Ed25519PrivateKey.generate()) if token is None else token.encode())
         if not private(folder, TLS_KEY).exists():
-            write_private(folder / TLS_KEY, _pem(ec.generate_private_key(ec.SECP256R1())))
+            write_private(folder / TLS_KEY, pem(ec.generate_private_key(ec.SECP256R1())))
         sync_folder(folder)
         sync_folder(state)
         if token is not None and not read_private(folder, SIGNING_KEY).startswith(PREFIX.encode()):

@@ -6,7 +6,6 @@ words are labels. It tells no more than telemetry does.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +15,6 @@ import msgspec
 
 from edge_agent.telemetry import Telemetry
 
-log = logging.getLogger(__name__)
 _PREFIX = "gate_scanner"
 _LABELS = {"answers": "answer", "restarts": "cause", "link": "counter", "sources": "lane"}
 _ANSWER_S = 5.0
@@ -93,7 +91,7 @@ class Endpoint:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-                log.debug(format, *args)
+                """Says nothing: what a request holds is whatever its sender wrote."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True

@@ -144,7 +144,6 @@ class Telemetry(Struct, frozen=True, omit_defaults=True):
         link: what the agent has counted since it started.
         restarts: why services have ended since the board started: `agent_watchdog`, `firmware_signal` and the like.
         certificate_days: whole days until the device's certificate ends, negative after.
-        config: counter of the applied configuration, if one was sent.
     """
 
     v: Literal[1]
@@ -171,7 +170,6 @@ class Telemetry(Struct, frozen=True, omit_defaults=True):
     certificate_days: Annotated[int, Meta(ge=-100_000, le=100_000)] | None = None
     restarts: Counts = {}
     link: Counts = {}
-    config: Count | None = None
 
 
 class Status(Struct, frozen=True, omit_defaults=True):

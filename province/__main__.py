@@ -25,6 +25,7 @@ _COMMANDS = {
     "fleet": "see how the scanners are, in this terminal",
     "fleet-page": "the same as a page for operators' browsers",
     "operator": "who may look at that page",
+    "alerts": "what is wrong in the fleet, and who has taken it on",
     "viewer": "let an organisation's own tools read its scanners' health",
     "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",

@@ -9,20 +9,22 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent import command, logs
+from edge_agent import command, logs, sealed_bundle, sealing
 from edge_agent.cbor import Malformed
 from edge_agent.command import LONGEST_LIFE_MS, Action
 from edge_agent.console import complain, print_json, print_line, visible
 from edge_agent.cose import Forged
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName, Leaf
-from province import audit, issuing, operators, revocations, revoking
+from province import audit, devices, issuing, operators, revocations, revoking
 from province.audit import Line
 from province.certificates_command import root_key
 from province.clock import now_ms
 from province.collect_command import broker_address
+from province.day_keys import KeyDamaged
 from province.errors import NotAProvince, ProvinceError
-from province.keystore import Keystore
+from province.files import write_atomically
+from province.keystore import Absent, Keystore
 from province.layout import Layout
 from province.looking import ask, user
 from province.officers import read_root_public
@@ -33,7 +35,13 @@ _AGAIN, _PREPARE = "again", "prepare"
 _ASK_FIRST = {
     Action.CLOSE, Action.SETUP, Action.SET_DIRECTION, Action.RESTART_DEVICE, Action.RESTART_FIRMWARE, Action.ROTATE_KEYS, Action.UPDATE,
 }  # fmt: skip
-_WAIT_S = {Action.RESTART_DEVICE: 300.0, Action.RESTART_FIRMWARE: 180.0, Action.SET_DIRECTION: 120.0, Action.UPDATE: 1800.0}
+_WAIT_S = {
+    Action.RESTART_DEVICE: 300.0,
+    Action.RESTART_FIRMWARE: 180.0,
+    Action.SET_DIRECTION: 120.0,
+    Action.UPDATE: 1800.0,
+    Action.DIAGNOSTICS: 300.0,
+}
 _EPILOG = """\
 examples:
   gate-province command identify /srv/gate bus-co/xe-12                   its light blinks: which of them is it?
@@ -74,6 +82,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--yes", action="store_true", help="do not ask first")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--broker", metavar="HOST:PORT", help="default: the first --host and --port of init")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="for diagnostics: where to (default: here)")
     parser.add_argument("--root", type=Path, metavar="PATH", help="for prepare: the root's key or its folder (default: DIR/root)")
 
 
@@ -101,6 +110,9 @@ def run(args: argparse.Namespace) -> int:
                     enter(layout, connection, f"{name}: {' '.join((order.action, *order.arguments))}", args.reason)
                     order.send(desk, name)
             order.follow(desk, wait_s)
+        if order.action is Action.DIAGNOSTICS:
+            for name in order.ends:
+                _keep_diagnosis(order, name, args.out)
     return _concluded(order, names, wait_s)
 
 
@@ -180,6 +192,28 @@ def _json(name: DeviceName, result: Result) -> None:
         "detail": result.detail,
     })  # fmt: skip
     sys.stdout.flush()
+
+
+def _keep_diagnosis(order: Order, name: DeviceName, folder: Path) -> None:
+    """Opens what a scanner has sent, and writes it; it tells of no person and holds no secret, and is its sender's all the same."""
+    device, data = devices.find(order.connection, name), order.received(name)
+    if data is None or device is None:
+        return
+    try:
+        header, closed = sealed_bundle.verify(data, device.public_key)
+        keys = Keystore(order.layout.keystore).load(header.key_id.partition("/")[0])
+        if isinstance(keys, Absent) or header.name != name:
+            raise ProvinceError(f"{name}: sealed to {visible(header.key_id)}, of which there is no key here")
+        opened = sealed_bundle.unseal(closed, keys.pair.suite, keys.private)
+        file = folder / f"{name.org}.{name.device}.{header.counter}.tar.gz"
+        write_atomically(file, opened)
+    except (Malformed, Forged, sealing.CannotOpen, KeyDamaged) as error:
+        raise ProvinceError(f"{name}: its diagnosis cannot be opened ({error}).") from None
+    except OSError as error:
+        raise ProvinceError(
+            f"{folder}: cannot be written ({error.strerror}). Name another place: --out FOLDER, and order it anew."
+        ) from None
+    print_line(f"{name}: {file}")
 
 
 def _concluded(order: Order, names: list[DeviceName], wait_s: float) -> int:

@@ -1,8 +1,8 @@
 """Keeps the fleet as it is now and was in the last day, and its alerts: `fleet.sqlite`, beside the register and in no promise.
 
 `gate-province watch` alone writes what devices tell; whoever shows it reads, and acknowledges. Losing the file loses no entry: it fills
-again within a minute. It is bounded by the number of registered devices: of each the newest, 288 samples of five minutes, and alerts of
-30 days. Every question takes an organisation, and answers of that alone: an operator sees only its own.
+again within a minute. It is bounded by the number of registered devices: of each the newest, 288 samples of five minutes, and the newest
+200 alerts of 30 days. Every question takes an organisation, and answers of that alone: an operator sees only its own.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from edge_agent.telemetry import Status, Telemetry
 from edge_agent.topics import DeviceName
 from province.errors import ProvinceError
 from province.fleet_rules import Seen, Trouble
+from province.fleet_sample import SLOT_MS, Sample
 
 _Told = TypeVar("_Told")
-SLOT_MS = 300_000
 _DAY_MS = 86_400_000
-_ALERTS_MS = 30 * _DAY_MS
+_ALERTS_MS, _ALERTS_MOST = 30 * _DAY_MS, 200
 _APPLICATION_ID, _VERSION = 0x67464C54, 2  # "gFLT"
 _TABLES = """
 CREATE TABLE device(
@@ -48,46 +48,6 @@ CREATE TABLE refused(
     org TEXT NOT NULL, device TEXT NOT NULL, leaf TEXT NOT NULL, times INTEGER NOT NULL, last_ms INTEGER NOT NULL, why TEXT NOT NULL,
     PRIMARY KEY(org, device, leaf)) WITHOUT ROWID;
 """
-
-
-class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """A device at the end of five minutes, for charts; None where it did not tell."""
-
-    at_ms: int
-    busy_percent: float | None
-    temperature_c: float | None
-    available_mb: int | None
-    free_mb: int | None
-    signal_dbm: int | None
-    waiting: int | None
-    oldest_age_s: int | None
-    entries_today: int | None
-    answers: int
-    inside: int | None
-    decode_p95_ms: float | None
-    frames_per_s: float | None
-
-    @classmethod
-    def of(cls, told: Telemetry, at_ms: int) -> Sample:
-        """What of a device's telemetry is worth a chart."""
-        looks = [source.decode_p95_ms for source in told.sources.values() if source.decode_p95_ms is not None]
-        rates = [source.frames_per_s for source in told.sources.values() if source.frames_per_s is not None]
-        outbox, network = told.outbox, told.network
-        return cls(
-            at_ms,
-            told.cpu.busy_percent,
-            told.cpu.temperature_c,
-            None if told.memory is None else told.memory.available_mb,
-            None if told.disk is None else told.disk.free_mb,
-            None if network is None else network.signal_dbm,
-            None if outbox is None else outbox.waiting,
-            None if outbox is None else outbox.oldest_age_s,
-            None if told.log is None else told.log.entries_today,
-            sum(told.answers.values()),
-            None if told.presence is None else told.presence.inside,
-            max(looks, default=None),
-            min(rates, default=None),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +156,12 @@ class FleetStore:
         return sorted(gone, key=str)
 
     def status(self, name: DeviceName, status: Status, now_ms: int) -> bool:
-        """Notes a birth or will; False when the device is not registered."""
+        """Notes a birth or will; False when the device is not registered. One that is said again, as a broker does, keeps its time."""
+        said = telemetry.encode(status)
         done = self._db.execute(
-            "UPDATE device SET status = ?, status_ms = ? WHERE org = ? AND device = ?",
-            (telemetry.encode(status), now_ms, name.org, name.device),
+            "UPDATE device SET status_ms = CASE WHEN status IS ? AND told_ms <= status_ms THEN status_ms ELSE ? END, status = ? "
+            "WHERE org = ? AND device = ?",
+            (said, now_ms, said, name.org, name.device),
         )
         return done.rowcount == 1
 
@@ -265,10 +227,15 @@ class FleetStore:
         return new, over
 
     def trim(self, now_ms: int) -> None:
-        """Forgets samples older than a day and alerts that ended 30 days ago."""
+        """Forgets samples older than a day, alerts that ended 30 days ago, and of those of a device that flaps all but the newest 200."""
         with self.together():
             self._db.execute("DELETE FROM sample WHERE at_ms < ?", (now_ms - _DAY_MS,))
             self._db.execute("DELETE FROM alert WHERE ended_ms < ?", (now_ms - _ALERTS_MS,))
+            self._db.execute(
+                "DELETE FROM alert WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY org, device ORDER BY id DESC) "
+                "AS place FROM alert WHERE ended_ms IS NOT NULL) WHERE place > ?)",
+                (_ALERTS_MOST,),
+            )
 
     # What whoever shows the fleet asks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from province import issuing
 from province.layout import Layout
 from province.operating import Desk
 
+_MOST_PARTS = 20
 Tell = Callable[[DeviceName, Result], None]
 
 
@@ -43,6 +45,7 @@ class Order:
     tell: Tell
     ends: dict[DeviceName, Result] = field(default_factory=dict)
     _waiting: dict[DeviceName, int] = field(default_factory=dict)
+    _pieces: dict[DeviceName, tuple[int, dict[int, bytes]]] = field(default_factory=dict)
     _answered: set[DeviceName] = field(default_factory=set)
     _told: set[tuple[DeviceName, int, State]] = field(default_factory=set)
 
@@ -80,6 +83,18 @@ class Order:
         """Those whose end is not known."""
         return list(self._waiting)
 
+    def received(self, name: DeviceName) -> bytes | None:
+        """What a scanner has sent, None when a piece of it is missing."""
+        parts, pieces = self._pieces.get(name, (0, {}))
+        return b"".join(pieces[part] for part in range(1, parts + 1)) if parts and len(pieces) == parts else None
+
+    def _take_piece(self, name: DeviceName, result: Result) -> None:
+        piece = _piece(result)
+        if piece is not None and 1 <= result.part <= result.parts <= _MOST_PARTS:
+            parts, pieces = self._pieces.setdefault(name, (result.parts, {}))
+            if parts == result.parts:
+                pieces[result.part] = piece
+
     def hear(self, desk: Desk, arrived: Arrived) -> None:
         """Takes what came, if it is about this order.
 
@@ -94,6 +109,9 @@ class Order:
         if whose is None or self._waiting.get(whose[0]) != result.counter:
             return
         name = whose[0]
+        if result.parts:
+            self._take_piece(name, result)
+            return
         nonce = _nonce_of(result)
         if nonce is not None and name not in self._answered:
             self._answered.add(name)
@@ -105,6 +123,13 @@ class Order:
         if result.state.is_final:
             del self._waiting[name]
             self.ends[name] = result
+
+
+def _piece(result: Result) -> bytes | None:
+    try:
+        return base64.b64decode(result.data, validate=True)
+    except ValueError:
+        return None
 
 
 def _nonce_of(result: Result) -> bytes | None:

@@ -2,7 +2,7 @@
 
 Source: design.md "The register at rest". SQL stands in this file, in `database.py`, `devices.py`, `sites.py`, `tickets.py`,
 `waiting_room.py`, `certificates.py`, `register.py`, `clock_truth.py`, `days.py`, `retention.py`, `reopening.py`, `erasures.py`,
-`subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only.
+`subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only. The fleet has a file and SQL of its own: `fleet_store.py`.
 """
 
 APPLICATION_ID = 0x67505256  # "gPRV"

@@ -9,8 +9,8 @@ import pytest
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "desired_config", "disk", "door_link",
     "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs", "notify",
-    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "results", "sealing", "stamp", "telemetry", "ticket",
-    "topics", "trouble",
+    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "results", "sealed_bundle", "sealing", "stamp",
+    "telemetry", "ticket", "topics", "trouble",
 }  # fmt: skip
 DEVICE = {
     "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",

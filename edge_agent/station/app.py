@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -33,8 +33,9 @@ from edge_agent.station.words import LANGUAGES
 COOKIE = "__Host-station"
 _STATIC = Path(__file__).parent / "static"
 _STATIC_FILES = {"station.css": "text/css; charset=utf-8", "station.js": "text/javascript; charset=utf-8"}
-_MOST_STREAMS = 8
+MOST_STREAMS = 8
 _MOST_FIELDS = 16
+_COME_AGAIN = "retry: 10000\n\n"  # an EventSource shows that it is not connected, and tries again in ten seconds
 _EACH_S = 0.5  # between two pictures of a region to one phone
 _IDLE_S = 10.0  # then a stream says that it lives, and shows what time alone has changed
 
@@ -64,6 +65,7 @@ class Pages:
         self._sessions, self._guesses = Sessions(), Guesses()
         self._stamp = Stamp(self._state / STATION_FOLDER / pin.FILE_NAME)
         self._pin: StoredPin | None = None
+        self._asking = asyncio.Semaphore(2)  # firmware has eight places at its socket
         self._hashing = threading.Lock()  # one scrypt at a time: 16 MB each
         self._streams = 0
 
@@ -155,7 +157,8 @@ class Pages:
         if not is_of(view.session, form.get("token", "")):  # another phone's form, or one from before the PIN was asked again
             return HTMLResponse(self._views.paper(view, ref or paper.new_ref(), typed, stale=True), 403)
         sent = paper.request_of(ref, typed, self._views.ways)
-        answer = await run_in_threadpool(declare, self._world.settings.device.runtime, sent)
+        async with self._asking:
+            answer = await run_in_threadpool(declare, self._world.settings.device.runtime, sent)
         if answer.why == "ref-used":
             ref = paper.new_ref()
         return HTMLResponse(self._views.paper(view, ref, typed, answer))
@@ -178,8 +181,10 @@ class Pages:
         view, region = self._view(request), request.path_params["region"]
         if region not in REGIONS:
             raise Refused(404)
-        if view.session is None or self._streams >= _MOST_STREAMS:
-            return Response(status_code=204)  # tells an EventSource not to come again
+        if view.session is None:
+            return Response(status_code=204)  # tells an EventSource not to come again; the page then asks for the PIN
+        if self._streams >= MOST_STREAMS:
+            return Response(_COME_AGAIN, media_type="text/event-stream")
         return StreamingResponse(self._pictures(request, view, region), media_type="text/event-stream")
 
     async def _pictures(self, request: Request, view: View, region: str) -> AsyncIterator[str]:
@@ -242,6 +247,6 @@ async def _form(request: Request) -> dict[str, str]:
         raise Refused(400)
     try:
         pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
+    except (ValueError, ClientDisconnect):
         raise Refused(400) from None
     return dict(pairs)

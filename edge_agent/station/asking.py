@@ -26,11 +26,13 @@ class Answer:
         verdict: None when there was no answer: nobody knows whether they are recorded, and the same sent again tells.
         why: a word for the reason of a refusal.
         problems: what is wrong with fields, by field.
+        health: where the gate asks for health passes, what it says of theirs.
     """
 
     verdict: Verdict | None
     why: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
+    health: str = ""
 
 
 def declare(runtime: Path, request: Mapping[str, Any]) -> Answer:
@@ -60,7 +62,9 @@ def _answer(message: Mapping[str, Any]) -> Answer:
     fields = message.get("fields")
     told = {str(name): str(problem) for name, problem in fields.items()} if isinstance(fields, dict) else {}
     verdict = message.get("verdict")
-    return Answer(Verdict(verdict) if verdict in tuple(Verdict) else None, str(message.get("why") or ""), told)
+    return Answer(
+        Verdict(verdict) if verdict in tuple(Verdict) else None, str(message.get("why") or ""), told, str(message.get("health") or "")
+    )
 
 
 @dataclass(frozen=True, slots=True)

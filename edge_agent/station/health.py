@@ -8,11 +8,14 @@ from typing import Any
 
 from edge_agent import identity
 from edge_agent.control import NOT_ENROLLED
+from edge_agent.outbox_view import outbox_of
 from edge_agent.settings import Settings
-from edge_agent.station.words import Words
-from edge_agent.status_command import agent_of, outbox_of
+from edge_agent.station.live import MOST_MS
+from edge_agent.station.words import Words, clock_text
+from edge_agent.status_file import agent_of
 
 _FULL_PERCENT = 80
+_NOTE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Item:
     label: str
     text: str
     well: bool
+    note: str = ""  # what a driver says is the matter, in its own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,12 @@ def _of_firmware(words: Words, counters: Mapping[str, Any] | None) -> Iterator[I
     yield Item(say("health.firmware"), say("health.firmware.yes" if counters else "health.firmware.no"), counters is not None)
     if counters is None:
         return
+    why, answered = _table(counters, "why"), _table(counters, "answered")
     for name, state in sorted(_table(counters, "sources").items()):
-        yield Item(say("health.lane", name=name), say(f"source.{state}", "source.unknown"), state == "working")
+        text = say(f"source.{state}", "source.unknown")
+        if (at := _at(answered.get(name))) is not None:
+            text += f" · {say('health.last', at=at)}"
+        yield Item(say("health.lane", name=name), text, state == "working", str(why.get(name, ""))[:_NOTE])
     lights = list(_table(counters, "lights").values())
     if lights:
         broken = sum(state != "working" for state in lights)
@@ -61,6 +69,9 @@ def _of_firmware(words: Words, counters: Mapping[str, Any] | None) -> Iterator[I
     if counters.get("gate") != NOT_ENROLLED:
         clock = counters.get("clock")
         yield Item(say("health.clock"), say(f"clock.{clock}", "clock.unknown"), clock in ("synchronised", "rtc"))
+    if "software" in counters:
+        hours = counters.get("up_s", 0) // 3600 if isinstance(counters.get("up_s"), int) else 0
+        yield Item(say("health.software"), say("health.up", version=str(counters["software"])[:_NOTE], hours=hours), well=True)
 
 
 def _of_agent(words: Words, looked: Looked, counters: Mapping[str, Any] | None) -> Iterator[Item]:
@@ -76,7 +87,15 @@ def _of_agent(words: Words, looked: Looked, counters: Mapping[str, Any] | None) 
         text = say("health.waiting", count=looked.outbox["waiting"], percent=percent)
     else:
         text = say("health.waiting.unknown")
-    yield Item(say("health.outbox"), text, "waiting" in looked.outbox and percent < _FULL_PERCENT)
+    state = _table(counters or {}, "outbox").get("state", "working")
+    if state != "working":
+        text += f" · {say(f'outbox.{state}', 'outbox.broken')}"
+    yield Item(say("health.outbox"), text, "waiting" in looked.outbox and state == "working" and percent < _FULL_PERCENT)
+
+
+def _at(answered: object) -> str | None:
+    at_ms = answered.get("at_ms") if isinstance(answered, dict) else None
+    return clock_text(at_ms / 1000) if isinstance(at_ms, int) and 0 < at_ms < MOST_MS else None
 
 
 def _table(counters: Mapping[str, Any], key: str) -> Mapping[str, Any]:

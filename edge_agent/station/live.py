@@ -22,6 +22,7 @@ SHOWN_S = 900.0  # masked, and gone from memory after a quarter of an hour
 _SILENT_S = 5.0  # firmware speaks each second
 _REOPEN_S = 1.0
 _TEXT = 120
+MOST_MS = 2**43  # a moment in the year 2248: later ones are none
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +53,7 @@ def passed(message: Mapping[str, Any], now_s: float) -> Passed:
     masked = masked if isinstance(masked, dict) else {}
     at_ms = message.get("at_ms", message.get("green_ms"))
     return Passed(
-        at_ms / 1000 if isinstance(at_ms, int) and 0 < at_ms < 2**43 else 0.0,
+        at_ms / 1000 if isinstance(at_ms, int) and 0 < at_ms < MOST_MS else 0.0,
         now_s,
         _text(masked.get("name")),
         _text(masked.get("number")),
@@ -82,6 +83,7 @@ class Live:
         """Takes in a message of firmware; of most it wants nothing."""
         now_s = self._clock()
         with self._lock:
+            self._forget_old(now_s)
             match message["type"]:
                 case "counters":
                     self._counters = message, now_s
@@ -100,6 +102,7 @@ class Live:
     def gone(self) -> None:
         """Firmware has closed the connection."""
         with self._lock:
+            self._forget_old(self._clock())
             self._counters = None, 0.0
         self._changed()
 
@@ -111,11 +114,14 @@ class Live:
 
     def passages(self) -> tuple[Passed, ...]:
         """The last passages, the newest first."""
-        now_s = self._clock()
         with self._lock:
-            while self._passages and now_s - self._passages[-1].heard_s > SHOWN_S:
-                self._passages.pop()
+            self._forget_old(self._clock())
             return tuple(self._passages)
+
+    def _forget_old(self, now_s: float) -> None:
+        """Each second, whether somebody looks or not: nobody's name stays over the night."""
+        while self._passages and now_s - self._passages[-1].heard_s > SHOWN_S:
+            self._passages.pop()
 
 
 class Listener:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,11 +14,10 @@ from edge_agent.station import health, paper
 from edge_agent.station.asking import Answer, ReaderTest
 from edge_agent.station.live import Live, Passed
 from edge_agent.station.sessions import Session
-from edge_agent.station.words import LANGUAGES, WORDS, Words
+from edge_agent.station.words import LANGUAGES, WORDS, Words, clock_text
 
 REGIONS = ("gate", "health", "reader")
 PAGES = ("gate", "paper", "health", "reader")
-_VIETNAM = timezone(timedelta(hours=7))
 _LOOK_EACH_S = 2.0
 
 
@@ -154,7 +152,7 @@ def _presence(counters: Mapping[str, Any] | None) -> Mapping[str, int] | None:
 
 
 def _shown(words: Words, each: Passed) -> dict[str, Any]:
-    at = datetime.fromtimestamp(each.at_s, UTC).astimezone(_VIETNAM).strftime("%H:%M:%S") if each.at_s else "–"
+    at = clock_text(each.at_s) if each.at_s else "–"
     way = each.way if each.way in ("in", "out") else ""
     return {"at": at, "way": way, "way_text": words.say(f"way.{way}") if way else "–", "passed": each}
 
@@ -181,4 +179,5 @@ def _verdict(words: Words, answer: Answer | None, *, stale: bool) -> tuple[str, 
         case Answer(verdict="refused", why=why):
             return "refused", words.say(f"refused.{why}", "refused.unexpected")
         case Answer(verdict=verdict):
-            return str(verdict), words.say(f"paper.{verdict}")
+            looks = answer.health not in ("", "valid")
+            return str(verdict), words.say(f"paper.{verdict}") + (f" {words.say('paper.no-pass')}" if looks else "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
 LANGUAGES = ("vi", "en")
+_VIETNAM = timezone(timedelta(hours=7))
 _WORDS: Mapping[str, tuple[str, str]] = {
     "language": ("Tiếng Việt", "English"),
     "title": ("Trạm quét mã", "Gate station"),
@@ -76,6 +78,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "paper.accepted": ("Đã ghi nhận và niêm phong.", "Recorded and sealed."),
     "paper.accepted.in": ("Hướng: vào", "Direction: in"),
     "paper.accepted.out": ("Hướng: ra", "Direction: out"),
+    "paper.no-pass": ("Hãy xem giấy tờ sức khỏe của người này.", "Look at this person's health papers."),
     "paper.repeat": (
         "Người này vừa được ghi nhận rồi. Không ghi lần thứ hai.",
         "This person was recorded a moment ago. No second entry was made.",
@@ -144,7 +147,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "health.device": ("Tên thiết bị", "Its name"),
     "health.nobodys": ("chưa đăng ký", "not enrolled"),
     "health.lights": ("Đèn, màn hình, thanh chắn", "Lights, display, barrier"),
-    "health.refreshed": ("Tự cập nhật", "Updates by itself"),
+    "health.last": ("đọc lần cuối {at}", "last code {at}"),
+    "health.software": ("Phần mềm", "Software"),
+    "health.up": ("{version}, chạy {hours} giờ", "{version}, up {hours} hours"),
+    "outbox.nearly-full": ("sắp đầy", "nearly full"),
+    "outbox.full": ("đầy: không ghi thêm được", "full: nobody more is recorded"),
+    "outbox.broken": ("hỏng: không ghi được", "broken: nobody is recorded"),
+    "outbox.not-signed": ("chìa khóa ký vắng mặt: không ghi được", "the signing key is away: nobody is recorded"),
     # ── reader test ──
     "reader.title": ("Thử đầu đọc", "Reader test"),
     "reader.lead": (
@@ -180,6 +189,16 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 if _incomplete := [key for key, said in _WORDS.items() if not all(said)]:
     raise ValueError(f"no words for {', '.join(_incomplete)}")
+
+
+def clock_text(at_s: float) -> str:
+    """A moment (seconds since 1970) as a clock in Vietnam shows it.
+
+    Example:
+        >>> clock_text(1_634_000_000)
+        '07:53:20'
+    """
+    return datetime.fromtimestamp(at_s, _VIETNAM).strftime("%H:%M:%S")
 
 
 class Words:

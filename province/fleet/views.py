@@ -23,7 +23,8 @@ from province.fleet.sessions import Session
 from province.fleet.sight import Row, State
 from province.fleet.words import LANGUAGES, WORDS, Words
 from province.fleet_rules import Trouble
-from province.fleet_store import FleetAlert, RefusedCount, Sample
+from province.fleet_sample import Sample
+from province.fleet_store import FleetAlert, RefusedCount
 
 SHAPES: Mapping[State, str] = {State.ALARM: "◆", State.OFFLINE: "✕", State.TROUBLE: "▲", State.SHUT: "■", State.WELL: "●"}
 ALERTS_EACH_PAGE = 50
@@ -228,7 +229,6 @@ def facts_of(words: Words, sight: DeviceSight, told: Telemetry) -> list[tuple[st
         ("uptime", short_age(told.uptime_s)),
         ("restarts", _counts(told.restarts)),
         ("answers", _counts(told.answers)),
-        ("config", None if told.config is None else str(told.config)),
         ("head", None if told.log is None else f"{told.log.id[:8]}… · {told.log.seq}"),
         ("position", None if told.position is None else f"{told.position.latitude:.3f}, {told.position.longitude:.3f}"),
         ("refused", "; ".join(f"{each.leaf}: {each.times}" for each in sight.refused) or None),

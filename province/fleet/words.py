@@ -122,7 +122,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "fact.certificate": ("Chứng thư còn", "Certificate ends in"),
     "fact.head": ("Đầu nhật ký", "Log head"),
     "fact.position": ("Vị trí (±200 m)", "Position (±200 m)"),
-    "fact.config": ("Cấu hình số", "Configuration"),
     "fact.refused": ("Bị từ chối", "Refused"),
     "days": ("{count} ngày", "{count} days"),
     "power.good": ("tốt", "good"),

@@ -33,7 +33,7 @@ _TICKS_A_S = os.sysconf("SC_CLK_TCK")
 _LONGEST_S = 120.0
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of a process so far: proc(5), fields 14 and 15 of stat."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_S
@@ -63,12 +63,12 @@ def _collected_s(collectors: list[Collecting], gate: Scanner, warm_up: list[byte
     """CPU-seconds of all collectors from the first of `entries` to the receipt of the last."""
     with session(gate) as device:
         device.deliver(*warm_up)
-        before_s = sum(_cpu_s(one.process.pid) for one in collectors)
+        before_s = sum(cpu_s(one.process.pid) for one in collectors)
         sender = threading.Thread(target=_publish, args=(device, entries))
         sender.start()
         device.receipts_until(len(entries))
         sender.join(_LONGEST_S)
-        return sum(_cpu_s(one.process.pid) for one in collectors) - before_s
+        return sum(cpu_s(one.process.pid) for one in collectors) - before_s
 
 
 def _collector(layout: Layout, *words: str) -> Collecting:

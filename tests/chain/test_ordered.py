@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -80,6 +82,22 @@ def test_firmware_and_agent_are_started_again_and_say_so(world: Chain) -> None:
     assert states(started_again(world, world.gate.agent, "restart-agent")) == ["accepted", "running", "successful"]
 
 
+def test_an_agent_killed_meanwhile_tells_the_end_after_all(world: Chain) -> None:
+    told: list[dict[str, Any]] = []
+    ordering = threading.Thread(target=lambda: told.extend(order(world, "restart-firmware")[1]))
+    ordering.start()
+    firmware, agent = world.gate.firmware, world.gate.agent
+    running = firmware._process
+    assert running is not None
+    running.wait(WAIT_S)
+    agent.end(signal.SIGKILL)  # firmware has ended as ordered, and nobody waits for the next one any more
+    assert firmware.end() == RESTART_STATUS
+    agent.start()
+    firmware.start()
+    ordering.join(WAIT_S)
+    assert states(told) == ["accepted", "running", "successful"]
+
+
 def test_without_an_updater_nothing_is_updated(world: Chain) -> None:
     done, told = order(world, "update", "--argument", "https://example.vn/1.2.gate")
     assert (done.returncode, told[-1]["state"], told[-1]["detail"]) == (1, "failed", "no updater installed")
@@ -141,3 +159,24 @@ def test_a_lane_is_turned_round_by_command(world: Chain) -> None:
     assert (done.returncode, told[-1]["state"]) == (0, "successful"), (told, world.gate.firmware.log(), world.gate.agent.log())
     done, told = order(world, "set-direction", "--lane", "left", "--direction", "out")
     assert (told[-1]["state"], told[-1]["reason"]) == ("failed", "refused")
+
+
+def test_a_diagnosis_comes_sealed_and_is_opened_here(world: Chain, tmp_path: Path) -> None:
+    done = cli("command", "diagnostics", world.layout.root, "bus-co/gate-1", "--out", tmp_path)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    (file,) = tmp_path.glob("bus-co.gate-1.*.tar.gz")
+    with tarfile.open(file) as diagnosis:
+        assert "gate-diagnosis/summary.txt" in diagnosis.getnames()
+
+
+def test_another_tls_key_is_certified_and_used(world: Chain) -> None:
+    file = world.gate.state / "identity" / "tls.key"
+    before = file.read_bytes()
+    world.admit()
+    done, told = order(world, "rotate-keys")
+    assert (done.returncode, told[-1]["state"]) == (0, "successful"), told
+    assert file.read_bytes() != before
+    assert order(world, "identify")[0].returncode == 0
+    world.gate.agent.end()
+    world.gate.agent.start()  # with the new pair alone
+    assert order(world, "identify")[0].returncode == 0

@@ -19,11 +19,11 @@ from station_world import Phone, until
 from telltale import files_that_tell
 
 from edge_agent.station import certificate
-from firmware.person_codes import Person
+from firmware.person_codes import Person, write_person
 from province.synthetic import synthetic_people
 
-PEOPLE = synthetic_people(6, seed=83)
-ON_PAPER, SCANNED, MISTYPED, LOST, STRAY, ELSEWHERE = PEOPLE
+PEOPLE = synthetic_people(7, seed=83)
+ON_PAPER, SCANNED, TESTED, MISTYPED, LOST, STRAY, ELSEWHERE = PEOPLE
 
 
 @dataclass
@@ -75,9 +75,13 @@ def test_who_is_declared_on_paper_is_registered_and_nothing_on_the_way_tells_of_
     world.gate.pass_by([SCANNED])
     until(lambda: "giấy" in phone.get("/vi/gate").text and phone.get("/vi/gate").text.count("<li>") == 2)
     assert not any(person.name in phone.get("/vi/gate").text for person in PEOPLE)
+    phone.post("/vi/reader", {"lane": "in", **phone.form("/vi/reader")})
+    until(lambda: "Đang chờ mã" in phone.get("/vi/reader").text)
+    world.gate.port.send(write_person(TESTED).encode() + b"\r\n")
+    until(lambda: "<li><b>Mã cá nhân</b>" in phone.get("/vi/reader").text)
     world.collect()
     world.wait_until_receipted()
-    assert world.passages_of([ON_PAPER, SCANNED]) == [1, 1]
+    assert world.passages_of([ON_PAPER, SCANNED, TESTED]) == [1, 1, 0]
     until(lambda: "đã nối" in phone.get("/vi/health").text)
     assert files_that_tell(tmp_path, PEOPLE) == []
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import command_scenarios
 import document_scenarios
 import joining_scenarios
 import outbox_scenarios
@@ -38,7 +39,10 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "documents": document_scenarios.several_documents,
     "gate and trip": document_scenarios.gate_and_trip,
     "keyring": document_scenarios.keyrings,
+    "commands": command_scenarios.commands,
+    "configurations": command_scenarios.configurations,
     "enrolment": document_scenarios.enrolment,
+    "keeper's PIN": document_scenarios.keepers_pin,
     "day keys destroyed": province_scenarios.destroy,
     "revocation": province_scenarios.revoke,
     "erasure": province_scenarios.erase,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from sealed_examples import ROOT_PUBLIC
 from edge_agent import disk, documents, enrol, stored_keyring
 from edge_agent.documents import Documents
 from edge_agent.entry import Clock
+from edge_agent.resetting import STATION_FOLDER
+from edge_agent.station import certificate, pin
 from firmware import gate_state, trip_memory
 from firmware.gate_state import GateState
 from firmware.time_sense import Now
@@ -73,3 +75,23 @@ def enrolment(folder: Path, *bundles: Path) -> None:
         say("begun", store="enrolment", value=number)
         enrol.install(enrol.read_bundle(bundle), folder / STATE)
         say("done", store="enrolment", value=number)
+
+
+class _ToldPins(Documents):
+    """Says what becomes of each PIN's hash."""
+
+    def put_alone(self, name: str, value: Mapping[str, Any]) -> None:
+        file = f"{STATION_FOLDER}/{pin.FILE_NAME}"
+        put_and_say(file, name, dict(value), lambda: super(_ToldPins, self).put_alone(name, value))
+
+
+def keepers_pin(folder: Path) -> None:
+    """The station page gets its certificate, and the keeper one PIN after the other."""
+    state = folder / STATE
+    state.mkdir()
+    disk.sync_folder(folder)
+    disk.make_folder(state / STATION_FOLDER)
+    vars(pin)["Documents"] = _ToldPins
+    for turn in range(4):
+        certificate.make_sure(state, "", [f"192.168.1.{turn}"], 1_766_282_400)
+        pin.make(state)

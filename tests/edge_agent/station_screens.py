@@ -7,21 +7,28 @@ The page is the real one over TLS; what firmware says is fixed, so that the pict
 from __future__ import annotations
 
 import io
+import json
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/firmware"), str(ROOT / "tests/edge_agent")]
 
 from gate_world import Enrolled  # noqa: E402 - the test folders are found first
 from PIL import Image  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from station_world import COUNTERS, LANES, Site, open_site  # noqa: E402
+
+from edge_agent.recorder import Recorder  # noqa: E402
+from edge_agent.status_file import FILE_NAME as STATUS_FILE  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 OUT = ROOT / "hw_docs/pictures/station"
 WIDTH, HEIGHT = 390, 844
@@ -39,6 +46,8 @@ def opened_browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     chromium = shutil.which("chromium")
     assert chromium is not None, "apt install chromium"
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - a large extra: whoever only collects tests has none
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
@@ -96,7 +105,13 @@ def _each_page(page: Page, site: Site, language: str, shoot: Callable[[Page, str
     page.wait_for_selector(".passages li:nth-child(5)")
     shoot(page, f"gate.{language}")
     page.goto(f"{at}/health")
+    page.wait_for_selector(".state.well")
     shoot(page, f"health.{language}")
+    trouble = {"sources": {"cong-1": "working", "cong-2": "fault"}, "why": {"cong-2": "/dev/ttyACM0: unplugged"}, "clock": "unknown"}
+    site.firmware.says({**COUNTERS, **trouble})
+    page.wait_for_selector(".items .note")
+    shoot(page, f"health-look.{language}")
+    site.firmware.says(COUNTERS)
     page.goto(f"{at}/paper")
     page.fill("#name", "Nguyễn Văn Thử")
     page.fill("#id_number", "001099012345")
@@ -130,6 +145,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         enrolled = Enrolled(folder / "state", folder / "run")
+        with closing(Recorder(enrolled.outbox, 1_000_000)):
+            agent = {"pid": os.getpid(), "connected": True}
+        (enrolled.runtime / STATUS_FILE).write_text(json.dumps(agent), encoding="utf-8")
         with open_site(enrolled.settings(*LANES)) as site, opened_browser() as browser, browser_page(browser, site) as page:
             let_people_pass(site)
             for language in ("vi", "en"):

@@ -27,6 +27,11 @@ COUNTERS: Mapping[str, Any] = {
     "clock": "synchronised",
     "outbox_fullness": 0.01,
     "gate": "open",
+    "answered": {"cong-1": {"signal": "accepted", "at_ms": 1_766_282_460_000}},
+    "why": {},
+    "outbox": {"state": "working", "waiting": 3},
+    "software": "0.1.0",
+    "up_s": 93_600,
     "presence": {"inside": 12, "came": 30, "went": 18},
 }
 

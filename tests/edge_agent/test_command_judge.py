@@ -47,7 +47,7 @@ def refusal(world: World, message: bytes, *, retained: bool = False) -> Refusal:
     assert desk.counters[counted] == 1
     assert not desk.do_next()
     assert sum(world.firmware.asked.values()) == 0
-    return Refusal(counted.removeprefix("refused_"))
+    return Refusal(counted.removeprefix("commands_refused_"))
 
 
 def test_a_retained_command_is_refused(world: World) -> None:
@@ -162,7 +162,7 @@ def test_the_same_counter_with_other_bytes_is_a_replay(world: World) -> None:
     world.desk().arrived(signed(Action.OPEN, 5), retained=False)
     desk = world.desk()
     desk.arrived(signed(Action.CLOSE, 5), retained=False)
-    assert desk.counters == {"refused_replayed": 1}
+    assert desk.counters == {"commands_refused_replayed": 1}
     assert world.sent[-1].reason == "replayed"
 
 
@@ -199,7 +199,7 @@ def test_a_lost_store_asks_each_issuer_for_the_nonce(world: World) -> None:
         file.write_bytes(b"torn")
     desk = world.desk()
     desk.arrived(signed(Action.OPEN, 5), retained=False)
-    assert desk.counters == {"refused_no-clock": 1}
+    assert desk.counters == {"commands_refused_no-clock": 1}
     desk.arrived(signed(Action.OPEN, 6, nonce=NONCE), retained=False)
     assert world.sent[-1].state is State.ACCEPTED
     desk.arrived(signed(Action.OPEN, 7), retained=False)

@@ -14,9 +14,8 @@ PROGRAMS = ["firmware", "edge_agent", "province"]
 
 
 def through_a_shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60, env={**os.environ, **environment}
-    )
+    usual = {**os.environ, "PYTHONUNBUFFERED": "", **environment}  # buffered, whatever this machine is set to
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60, env=usual)
 
 
 @pytest.mark.parametrize("package", PROGRAMS)

@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, signing_key, thorough
 
-from edge_agent import config_keeper, desired_config, overlay
+from edge_agent import config_keeper, desired_config, executors, overlay
 from edge_agent import settings as settings_of
 from edge_agent.authority import Certificate, Officer, Power, certify
 from edge_agent.cbor import Malformed, encode
 from edge_agent.config_keeper import ConfigKeeper, NotGood
 from edge_agent.cose import Forged
 from edge_agent.desired_config import Desired
+from edge_agent.executors import Failed, Job
 from edge_agent.overlay import MAY
 from edge_agent.settings import ConfigError
 from edge_agent.topics import DeviceName
@@ -165,6 +166,15 @@ def test_an_older_one_changes_nothing(device: Device) -> None:
     assert (device.said[-1]["state"], device.said[-1]["counter"]) == ("refused", 7)
 
 
+def test_without_firmware_nothing_is_decided_and_it_is_looked_at_again(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_keeper, "_RETRY_S", 0.0)
+    device.close()
+    keeper, wanted = device.keeper(), Desired(NAME, 6, "[gate]\nheld_s = 2.0\n")
+    keeper._take(wanted)
+    assert keeper._wanted.get_nowait() == wanted
+    assert not (device.state / overlay.FILE_NAME).exists()
+
+
 def test_what_does_not_suit_gate_toml_any_more_is_left_out(device: Device, caplog: pytest.LogCaptureFixture) -> None:
     device.keeper().apply(GOOD, 5)
     device.toml.write_text(device.toml.read_text().replace('"in"', '"left"', 1))
@@ -210,3 +220,25 @@ def test_it_is_signed_for_one_device_by_who_may() -> None:
         desired_config.verify(desired_config.issue(desired, other), ROOT_PUBLIC, NAME)
     with pytest.raises(Malformed):
         desired_config.verify(officer(Power.CONFIGURE).sign(encode({1: 1}), desired_config.CONFIG), ROOT_PUBLIC, NAME)
+
+
+def job(*arguments: str) -> Job:
+    return Job(arguments, {}, lambda _seconds: False, 1, lambda _data: None)
+
+
+def test_a_direction_that_was_being_set_is_told_by_what_is_in_force(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_LOOK_S", 0.001)
+    setting = executors.SetDirection(device.keeper())
+    with pytest.raises(Failed) as caught:
+        setting.found_running(job("in", "out"))  # the power went before it was tried
+    assert caught.value.reason == "not-in-force"
+    setting.carry_out(job("in", "out"))
+    setting.found_running(job("in", "out"))
+    assert settings_of.load(device.toml).lanes[0].direction == "out"
+    device.keeper().apply({**GOOD, "lane": [{"name": "in", "direction": "in"}]}, 9)
+    with pytest.raises(Failed):
+        setting.found_running(job("in", "out"))
+    with pytest.raises(Failed, match="no lane of this gate"):
+        setting.carry_out(job("left", "out"))
+    with pytest.raises(Failed, match="allowed are"):
+        setting.before(("in", "up"))

@@ -31,6 +31,7 @@ from edge_agent import (
     keyring,
     receipt,
     results,
+    sealed_bundle,
     sealing,
     stick,
     ticket,
@@ -42,7 +43,7 @@ VECTORS = vectors()
 TYPES = {
     "entry": envelope.ENTRY, "receipt": receipt.RECEIPT, "keyring": keyring.KEYRING, "certificate": authority.CERTIFICATE,
     "ticket": ticket.TICKET, "door": door_link.DOOR, "joining": joining.REQUEST, "membership": joining.ANSWER,
-    "command": command.COMMAND, "config": desired_config.CONFIG,
+    "command": command.COMMAND, "config": desired_config.CONFIG, "diagnosis": sealed_bundle.BUNDLE,
 }  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def test_limits_and_names_are_as_written() -> None:
         assert [word for word in re.findall(r"`([\w-]+)`", row) if word in set(command.Action)] == [
             str(action) for action in command.Action if command.POWER_OF[action] is power
         ]
+    assert f"at most {sealed_bundle.MAX_BUNDLE_BYTES:,} bytes".replace(",", " ") in PAGE
     for refusal in results.TOLD:
         assert f"`{refusal}`" in PAGE
     for suite in sealing.Suite:

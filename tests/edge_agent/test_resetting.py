@@ -20,6 +20,7 @@ from edge_agent.documents import Documents
 from edge_agent.entry import Header, LogHead
 from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
 from edge_agent.salvage import salvage
+from edge_agent.station import certificate, pin
 from edge_agent.topics import DeviceName
 
 settings = agent_shell.settings
@@ -94,6 +95,15 @@ def test_cut_anywhere_it_was_not_begun_or_is_finished_before_anything_else(tmp_p
         assert (first.seq, first.log == head.log, first.predecessor) == (1, False, head if root == GOOD["root"] else None)
         assert (device_keys.load_or_make(state).signing.public_key() == DEVICE.public_key()) is not new_keys
     assert 0 < kept < count - 8
+
+
+def test_the_keeper_of_the_former_owner_is_out(tmp_path: Path) -> None:
+    member(tmp_path)
+    pin.make(tmp_path)
+    certificate.make_sure(tmp_path, "", ())
+    reset.reset(tmp_path, discard=5, new_keys=False)
+    assert pin.read(tmp_path) is None
+    assert not (tmp_path / resetting.STATION_FOLDER).exists()
 
 
 def test_what_a_salvage_carried_over_is_not_taken_for_the_empty_outbox_of_a_reset(tmp_path: Path) -> None:

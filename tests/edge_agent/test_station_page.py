@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import gate_fixtures
@@ -13,7 +14,7 @@ import pytest
 from gate_world import Enrolled
 from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
-from edge_agent.station import pin
+from edge_agent.station import pin, service
 from edge_agent.station.app import COOKIE
 from edge_agent.station.guard import MAX_BODY_BYTES
 from edge_agent.station.guesses import FREE
@@ -118,19 +119,20 @@ def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
     assert "paper" in english
 
 
-def test_a_stream_sends_the_region_again_when_it_changes(site: Site) -> None:
-    phone = site.phone()
-    site.firmware.says(COUNTERS)
-    connection = phone.connection()
-    connection.request("GET", "/en/stream/gate", headers={"Host": phone.host, "Cookie": phone.cookie})
-    response = connection.getresponse()
-    assert response.getheader("content-type", "").startswith("text/event-stream")
-    while b"Last passages" not in response.readline():
-        pass
-    site.firmware.says(PASSAGE)
-    while b"0010990" not in response.readline():
-        pass
-    connection.close()
+def test_whoever_takes_forever_to_ask_is_hung_up_on(
+    enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "_REQUEST_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        head = b"POST /vi/pin HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://127.0.0.1\r\n"
+        head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+        for part in (b"", b"GET /vi/pin HT", head + b"pin"):
+            with closing(site.phone(entered=False).connection()) as connection:
+                connection.connect()
+                connection.sock.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert connection.sock.recv(100) == b""
+    assert "unexpected" not in caplog.text
 
 
 def test_a_declaration_reaches_firmware_whole_and_the_form_is_empty_after(site: Site) -> None:
@@ -160,6 +162,15 @@ def test_a_refusal_is_told_and_what_was_typed_stays(site: Site, why: str) -> Non
     assert ("A day in the future." in answer.text) == (why == "fields")
 
 
+def test_somebody_without_a_health_pass_is_recorded_and_the_keeper_is_asked_to_look(site: Site) -> None:
+    phone = site.phone()
+    for health, asks in (("valid", False), ("not-shown", True)):
+        site.firmware.answers = {"verdict": "accepted", "health": health}
+        text = phone.post("/en/paper", {**SOMEBODY, **phone.form("/en/paper")}).text
+        assert "Recorded and sealed." in text
+        assert ("Look at this person" in text) is asks
+
+
 def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_be_sent_again(own_site: Site) -> None:
     phone = own_site.phone()
     fields = phone.form("/en/paper")
@@ -170,12 +181,14 @@ def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
-    phone, form = site.phone(), {**SOMEBODY, **site.phone().form("/vi/paper")}
-    assert phone.post("/vi/paper", form).status == 403  # another phone's
-    assert phone.post("/vi/paper", form, Origin="https://evil.example").status == 403
-    assert phone.post("/vi/paper", form, Origin="null").status == 403
-    assert phone.post("/vi/reader", {"lane": "cong-1"}).status == 403
+    phone = site.phone()
+    own, others = phone.form("/vi/paper"), site.phone().form("/vi/paper")
+    assert phone.post("/vi/paper", {**SOMEBODY, **others}).status == 403
+    assert phone.post("/vi/reader", {"lane": "cong-1", "token": others["token"]}).status == 403
+    for origin in ("https://evil.example", f"https://{phone.host}", f"http://{phone.host}:{phone.port}", "null", ""):
+        assert phone.post("/vi/paper", {**SOMEBODY, **own}, Origin=origin).status == 403
     assert site.firmware.asked == []
+    assert phone.post("/vi/paper", {**SOMEBODY, **own}).status == 200
 
 
 def test_a_name_that_is_not_ours_is_refused_so_that_no_site_can_be_rebound_to_us(site: Site) -> None:
@@ -236,10 +249,11 @@ def test_a_reader_test_shows_what_kind_of_code_was_read(site: Site) -> None:
 def test_how_the_device_is(site: Site) -> None:
     phone = site.phone()
     site.until(lambda: len(site.firmware.server._listeners) > 0)
-    site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "clock": "unknown", "gate": "<script>"})
+    site.firmware.says({**COUNTERS, "sources": {"cong-1": "fault"}, "why": {"cong-1": "no <port>"}, "clock": "unknown", "gate": "<script>"})
     site.until(lambda: "does not read" in phone.get("/en/health").text)
     text = phone.get("/en/health").text
     assert "To look at: 4" in text  # the lane, the clock, the connection, an outbox that is not there
+    assert all(told in text for told in ("no &lt;port&gt;", "last code 09:01:00", "0.1.0, up 26 hours"))
     assert "<script>" not in phone.get("/en/gate").text.partition("<main")[2]
 
 

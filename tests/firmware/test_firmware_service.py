@@ -94,7 +94,7 @@ def test_a_consumer_that_is_stuck_is_fed_no_more_and_again_when_it_goes_on(enrol
 
 def test_a_device_that_is_nobodys_is_ready_for_its_ticket(tmp_path: Path, reader: Reader, manager: Manager) -> None:
     config = tmp_path / "gate.toml"
-    device = f'[device]\nstate = "{tmp_path}/state"\nruntime = "{tmp_path}/run"\n'
+    device = f'[device]\nstate = "{tmp_path}/state"\nruntime = "{tmp_path}/run"\nmemory = true\n'
     config.write_text(f'{device}[[lane]]\nname = "in"\ndirection = "in"\nreader = "{reader.url}"\n', encoding="utf-8")
     with gate(config, manager) as running:
         manager.wait_for_first("READY=1")

@@ -174,6 +174,7 @@ def test_a_camera_that_will_not_close_delays_neither_the_last_entry_nor_the_dark
             SpyIndicator.by_name["gate"].wait_for(Signal.READY)
             supply.be(True)
             wait_until(lambda: "the power fails: the gate is closed" in caplog.text, "the gate rests")
+            wait_until(lambda: bool(met), "the camera is asked to close")
             assert met == [([Kind.BOOT, Kind.EVENT, Kind.CLOSE], True)]  # on disk and dark before the camera was touched
     finally:
         released.set()

@@ -204,7 +204,7 @@ def test_a_gate_without_standard_streams_works_and_writes_into_no_file_of_ours(
     enrolled: Enrolled, reader: Reader, gates: list[Gate], closed: str
 ) -> None:
     config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
-    gates.append(Gate(config, "--verbose", within=f'exec "$@" {closed}'))
+    gates.append(Gate(config, "--verbose", within=f'exec "$@" {closed}', env={"PYTHONUNBUFFERED": ""}))
     passes(enrolled, reader)
     exit_code = gates[0].stop()
     assert (exit_code, "Traceback" in gates[0].err.text()) == (0, False), gates[0].err.lines

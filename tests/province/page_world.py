@@ -20,7 +20,8 @@ from province.clock import now_ms
 from province.fleet.accounts import AccountsFile
 from province.fleet.service import FleetPage, Place
 from province.fleet_rules import Facts, Seen, troubles
-from province.fleet_store import SLOT_MS, FleetStore
+from province.fleet_sample import SLOT_MS
+from province.fleet_store import FleetStore
 from province.layout import Layout
 
 WAIT_S = 20.0
@@ -174,7 +175,7 @@ class Browser:
             assert response.status == 200, response.status
 
             def following() -> tuple[str, str]:
-                name, data = "", []
+                name, data = "", list[str]()
                 while line := response.readline().decode():
                     if line == "\n":
                         if name:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 from conftest import World
 from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
-from province_world import Log, cli, session
+from province_world import Log, cli, json_lines, session
 
+from edge_agent import telemetry
 from edge_agent.broker_link import BrokerLink
 from edge_agent.entry import LogHead
 from edge_agent.process_lock import ProcessLock
@@ -60,16 +63,44 @@ def test_what_is_refused_is_counted_and_changes_nothing(world: World) -> None:
     head = LogHead(b"l" * 16, 3, b"h" * 32)
     forged = signed(other, head)
     with watching(world.layout) as watch, speaking(device) as link:
-        for wrong in (b"{}", b"\xff", forged, b"{" * 5000):
+        strange = well(log=telemetry.Log("0" * 32, 1, "không phải base64"))
+        for wrong in (b"{}", b"\xff", forged, strange, b"{" * 5000):
             tell(link, device, wrong)
         tell(link, device, b'{"v": 1, "state": "fine"}', Leaf.STATUS)
         tell(link, device, signed(device, head))
         watch.until(device.name, lambda _found: (it := watch.look.device(device.name)) is not None and it.head == head)
         counted = {(each.leaf, each.times) for each in watch.look.refused("bus-co") if each.name == device.name}
-        assert counted == {("telemetry", 4), ("status", 1)}
+        assert counted == {("telemetry", 5), ("status", 1)}
         known = watch.look.device(device.name)
         assert known is not None
         assert known.status == ONLINE
+
+
+def test_a_store_that_cannot_be_written_for_a_while_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_watch, "_REST_S", 0.05)
+    device = world.new_scanner()
+    with watching(world.layout) as watch, speaking(device) as link:
+        with closing(sqlite3.connect(world.layout.fleet_store, isolation_level=None)) as other:
+            other.execute("PRAGMA busy_timeout = 5000")
+            other.execute("BEGIN IMMEDIATE")
+            tell(link, device, well(at_ms=now_ms(), gate="closed"))
+            while not watch.watch._seldom._counts[("store",)]:
+                watch.watch._stopping.wait(0.02)
+            other.execute("ROLLBACK")
+        tell(link, device, well(at_ms=now_ms()))
+        watch.until(device.name, lambda _found: (it := watch.look.device(device.name)) is not None and it.telemetry is not None)
+
+
+def test_a_device_that_has_just_joined_is_seen_soon(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for every in ("_SOON_S", "_SWEEP_S"):
+        monkeypatch.setattr(fleet_watch, every, 0.1)
+    with watching(world.layout) as watch:
+        device = world.new_scanner()
+        with speaking(device) as link:
+            while watch.look.device(device.name) is None:
+                tell(link, device, well(at_ms=now_ms()))
+            tell(link, device, well(at_ms=now_ms()))
+            watch.until(device.name, lambda found: not found)
 
 
 def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None:
@@ -96,3 +127,20 @@ def test_a_second_watch_is_told_so(world: World) -> None:
         done = cli("watch", world.layout.root)
     assert (done.returncode, "stop it first" in done.stderr) == (1, True)
     assert cli("watch", world.layout.root, "--waits-min", "0").returncode == 2
+
+
+def test_alerts_are_shown_and_taken(world: World) -> None:
+    device = world.new_scanner("market-co")
+    with watching(world.layout) as watch, speaking(device) as link:
+        tell(link, device, well(at_ms=now_ms(), certificate_days=3))
+        watch.until(device.name, lambda found: found == {Trouble.CERTIFICATE})
+        shown = cli("alerts", world.layout.root, "--org", "market-co", "--json")
+        mine = [alert for alert in json_lines(shown.stdout) if alert["name"] == str(device.name)]
+        assert [(alert["trouble"], alert["words"]) for alert in mine] == [("certificate", "ends in 3 days")]
+        assert str(device.name) not in cli("alerts", world.layout.root, "--org", "bus-co").stdout
+        number = mine[0]["number"]
+        assert cli("alerts", world.layout.root, "--org", "bus-co", "--take", number, "--by", "Ba").returncode == 1, "another's"
+        assert cli("alerts", world.layout.root, "--take", number, "--by", "Ba").returncode == 0
+        assert cli("alerts", world.layout.root, "--take", number, "--by", "Tư").returncode == 1, "taken already"
+        assert "Ba" in cli("alerts", world.layout.root).stdout
+        assert cli("alerts", world.layout.root, "--take", number).returncode == 2

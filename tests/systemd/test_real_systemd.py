@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gate_world import Enrolled, Reader, gate_toml
+from real_broker import Authority
 from real_systemd import Machine, booted
 
 from firmware.person_codes import write_person
@@ -16,6 +19,7 @@ from province.synthetic import synthetic_people
 
 FIRMWARE, AGENT = "gate-firmware.service", "gate-agent.service"
 SERIAL_GROUP = 20  # dialout, in every Debian
+METRICS = 9437
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,7 @@ def installed(machine: Machine, device: Enrolled, reader: Reader, blank: str) ->
     url = f"serial:{reader.link.readlink()}"
     text = gate_toml(device, {"name": "in", "direction": "in", "reader": url}).read_text("utf-8")
     text = text.replace(str(device.state), "/var/lib/gate-scanner").replace(str(device.runtime), "/run/gate-scanner")
+    text += f"[agent]\nprometheus_port = {METRICS}\n"
     machine.file("/etc/gate-scanner/gate.toml").write_text(text, encoding="utf-8")
     shutil.copytree(device.state, machine.file("/var/lib/gate-scanner"), dirs_exist_ok=True)
     machine.run("chown", "-R", "gate:gate", "/var/lib/gate-scanner")
@@ -95,6 +100,8 @@ def test_it_is_started_anew_when_it_hangs_and_goes_on(gate: Machine) -> None:
     gate.wait_for(FIRMWARE, "NRestarts", str(restarts + 1))
     gate.wait_for(FIRMWARE, "StatusText", "1 of 1 lanes read")
     assert gate.show(FIRMWARE, "MainPID") != before
+    noted = json.loads(gate.run("cat", "/run/gate-scanner/endings.json"))["counts"]
+    assert noted["firmware_watchdog"] >= 1, "the agent tells why"
 
 
 def test_a_credential_is_given_to_the_service_and_none_is_no_reason_to_fail(gate: Machine) -> None:
@@ -118,3 +125,26 @@ def test_it_stops_when_told_and_the_folder_of_the_other_stays(gate: Machine) -> 
     gate.run("systemctl", "stop", FIRMWARE)
     assert (gate.show(FIRMWARE, "ActiveState"), gate.show(FIRMWARE, "Result")) == ("inactive", "success")
     assert gate.file("/run/gate-scanner").is_dir()
+
+
+def test_the_agent_sees_its_board_from_its_sandbox(gate: Machine, tmp_path: Path) -> None:
+    made, identity = Authority().endpoint(tmp_path, 1, "bus-co/scanner-1"), gate.file("/var/lib/gate-scanner/identity")
+    for given, name in ((made.authority_file, "broker-ca.crt"), (made.certificate_file, "tls.crt"), (made.key_file, "tls.key")):
+        shutil.copy(given, identity / name)
+    gate.run("chown", "-R", "gate:gate", "/var/lib/gate-scanner/identity")
+    gate.run("systemctl", "start", AGENT)
+    url = f"http://127.0.0.1:{METRICS}/metrics"
+    told = gate.run(
+        "timeout", "30", "sh", "-c", f"until curl -sf {url} | grep 'gate_scanner_gate.*open'; do sleep 0.1; done; curl -sf {url}"
+    )
+    for metric in (
+        "cpu_busy_percent",
+        "memory_available_mb",
+        "memory_agent_mb",
+        "disk_free_mb",
+        "network_kind",
+        "uptime_s",
+        "outbox_waiting",
+    ):
+        assert f"\ngate_scanner_{metric}" in told, told
+    gate.run("systemctl", "stop", AGENT)

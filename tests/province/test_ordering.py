@@ -1,0 +1,145 @@
+"""What an operator's desk makes of results: nonces answered once, strangers' words ignored, pieces put together; and older provinces."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+from province_world import founded, scanner
+
+from edge_agent import command, results
+from edge_agent.authority import Power
+from edge_agent.broker_link import Arrived, Message
+from edge_agent.command import Action, Signed
+from edge_agent.results import Result, State
+from edge_agent.topics import DeviceName, Leaf
+from province import issuing, officers, operators, revocations
+from province.clock import now_ms
+from province.errors import NotAProvince, ProvinceError
+from province.layout import Layout
+from province.officers import read_root_key, read_root_public
+from province.operating import Desk
+from province.ordering import Order
+
+NAME, NONCE = DeviceName("bus-co", "scanner-1"), bytes(range(16))
+LOG = bytes(16)
+
+
+@dataclass
+class Broker:
+    """The desk's side of the broker, with words put into scanners' mouths."""
+
+    sent: list[Message] = field(default_factory=list)
+    said: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def heard(self, _within_s: float) -> Iterator[Arrived]:
+        while self.said:
+            topic, payload = self.said.pop(0)
+            yield Arrived(topic, payload, retained=False, handle=(0, 1))
+
+    def say(self, result: Result, name: DeviceName = NAME) -> None:
+        self.said.append((name.topic(Leaf.RESULTS), results.encode(result)))
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    layout = founded(tmp_path / "province")
+    scanner(layout, tmp_path)
+    return layout
+
+
+@pytest.fixture
+def order(layout: Layout) -> Iterator[Order]:
+    with closing(revocations.connect(layout, now_ms())) as connection:
+        connection.execute("INSERT INTO ledger VALUES (?, ?, ?, 1, ?, 1, ?)", (NAME.org, NAME.device, LOG, bytes(32), bytes(32)))
+        yield Order(layout, connection, Action.OPEN, (), 60_000, now_ms, lambda _name, _result: None)
+
+
+def newest(broker: Broker, layout: Layout) -> Signed:
+    return command.verify(broker.sent[-1].payload, read_root_public(layout), now_ms())
+
+
+def test_a_nonce_is_answered_once(order: Order, layout: Layout) -> None:
+    broker = Broker()
+    order.send(cast(Desk, broker), NAME)
+    first = newest(broker, layout)
+    assert (first.command.log, first.command.nonce, first.power, broker.sent[0].retain) == (LOG, None, Power.CONFIGURE, False)
+    broker.say(Result(first.issuer, first.command.counter, "open", State.REFUSED, "no-clock", "words", NONCE.hex()))
+    order.follow(cast(Desk, broker), 1.0)
+    second = newest(broker, layout)
+    assert (second.command.nonce, len(broker.sent)) == (NONCE, 2)
+    assert second.command.counter > first.command.counter
+    broker.say(Result(first.issuer, second.command.counter, "open", State.REFUSED, "no-clock", "words", NONCE.hex()))
+    order.follow(cast(Desk, broker), 1.0)
+    assert len(broker.sent) == 2
+    assert order.ends[NAME].reason == "no-clock"
+
+
+def test_what_is_none_of_ours_is_passed_over(order: Order) -> None:
+    broker = Broker()
+    order.send(cast(Desk, broker), NAME)
+    broker.say(Result("k", 1, "open", State.SUCCESSFUL))  # another command's
+    broker.say(Result("k", 1, "open", State.SUCCESSFUL), DeviceName("bus-co", "another"))
+    broker.said += [("elsewhere", b"{}"), (NAME.topic(Leaf.RESULTS), b"no JSON")]
+    order.follow(cast(Desk, broker), 1.0)
+    assert order.silent() == [NAME]
+
+
+def test_pieces_are_put_together_in_their_order(order: Order, layout: Layout) -> None:
+    broker = Broker()
+    order.send(cast(Desk, broker), NAME)
+    counter = newest(broker, layout).command.counter
+    for part, data in ((2, b"two"), (1, b"one"), (2, b"two"), (9, b"nine")):
+        broker.say(Result("k", counter, "open", State.RUNNING, part=part, parts=2, data=base64.b64encode(data).decode()))
+    broker.say(Result("k", counter, "open", State.SUCCESSFUL))
+    order.follow(cast(Desk, broker), 1.0)
+    assert order.received(NAME) == b"onetwo"
+    assert order.received(DeviceName("bus-co", "another")) is None
+
+
+def test_without_a_log_nothing_is_sent(layout: Layout) -> None:
+    with closing(revocations.connect(layout, now_ms())) as connection, pytest.raises(ProvinceError, match="first entry"):
+        issuing.current_log(connection, NAME)
+
+
+def test_the_newest_log_that_no_other_follows_is_meant(order: Order) -> None:
+    later = bytes([1]) * 16
+    insert = "INSERT INTO ledger VALUES (?, ?, ?, 1, ?, 1, ?)"
+    order.connection.execute(insert, (NAME.org, NAME.device, later, bytes(32), bytes(32)))
+    order.connection.execute("INSERT INTO announced VALUES (?, ?, ?, 1, ?, ?)", (NAME.org, NAME.device, LOG, bytes(32), later))
+    assert issuing.current_log(order.connection, NAME) == later
+
+
+def test_an_older_province_is_made_ready_once(layout: Layout) -> None:
+    kept = officers.load_officer(layout, Power.RECEIPTS).certificate
+    for power in command.POWERS:
+        officers.key_file(layout, power).unlink()
+        officers.certificate_file(layout, power).unlink()
+    shutil.rmtree(layout.commander)
+    shutil.rmtree(layout.commands)
+    layout.broker_rules.write_text("older", "utf-8")
+    assert not operators.is_ready(layout)
+    root = read_root_key(layout, layout.root_key)
+    operators.prepare(layout, root, now_ms())
+    assert operators.is_ready(layout)
+    assert "user province/commander" in layout.broker_rules.read_text("utf-8")
+    made = officers.load_officer(layout, Power.CONFIGURE).certificate
+    operators.prepare(layout, root, now_ms())
+    assert officers.load_officer(layout, Power.CONFIGURE).certificate == made
+    assert officers.load_officer(layout, Power.RECEIPTS).certificate == kept
+
+
+def test_a_scanner_that_is_not_here_is_not_ordered(layout: Layout) -> None:
+    with closing(revocations.connect(layout, now_ms())) as connection:
+        for text in ("bus-co/scanner-9", "bus-co", "bus-co/UPPER"):
+            with pytest.raises(NotAProvince):
+                issuing.named(connection, text)
