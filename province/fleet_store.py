@@ -263,10 +263,26 @@ class FleetStore:
         rows = self._db.execute("SELECT sample FROM sample WHERE org = ? AND device = ? ORDER BY at_ms", (name.org, name.device))
         return [msgspec.json.decode(row["sample"], type=Sample) for row in rows]
 
-    def alerts(self, org: str | None, *, also_ended: bool = False) -> list[FleetAlert]:
-        """Alerts that are open, or all of the last 30 days, newest first."""
-        ended = "" if also_ended else ("AND" if org is not None else "WHERE") + " ended_ms IS NULL"
-        rows = self._db.execute(f"SELECT * FROM alert {_of(org)} {ended} ORDER BY id DESC", _args(org))  # noqa: S608 - words of ours
+    def alerts(
+        self, org: str | None, *, also_ended: bool = False, of: DeviceName | None = None, ended_since_ms: int = 0
+    ) -> list[FleetAlert]:
+        """Alerts that are open, or all of the last 30 days, newest first.
+
+        Args:
+            org: of this organisation; None: of all.
+            also_ended: also those that are over.
+            of: of this device alone.
+            ended_since_ms: those that are over only where they ended then or later.
+        """
+        asked: list[tuple[str, object]] = [("1 = 1", None)] if also_ended and not ended_since_ms else [("ended_ms IS NULL", None)]
+        if also_ended and ended_since_ms:
+            asked = [("(ended_ms IS NULL OR ended_ms >= ?)", ended_since_ms)]
+        if org is not None:
+            asked.append(("org = ?", org))
+        if of is not None:
+            asked += [("org = ?", of.org), ("device = ?", of.device)]
+        where, values = " AND ".join(each for each, _value in asked), [value for _each, value in asked if value is not None]
+        rows = self._db.execute(f"SELECT * FROM alert WHERE {where} ORDER BY id DESC", values)  # noqa: S608 - words of ours
         return [
             FleetAlert(
                 row["id"], DeviceName(row["org"], row["device"]), Trouble(row["trouble"]), row["words"], row["raised_ms"], row["ended_ms"],

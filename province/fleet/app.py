@@ -37,7 +37,7 @@ _STATIC = Path(__file__).parent / "static"
 _STATIC_FILES = {"fleet.css": "text/css; charset=utf-8", "fleet.js": "text/javascript; charset=utf-8"}
 _MOST_STREAMS, _MOST_STREAMS_OF_ONE = 200, 20
 _MOST_FIELDS = 16
-_EACH_S = 0.3  # between two pictures of a region to one browser
+_EACH_S = 0.4  # between two pictures of a region to one browser
 _IDLE_S = 10.0  # then a stream says that it lives
 _MOST_LOGGING_IN = 8
 _Answer = Callable[[Request, View, Operator], Awaitable[Response]]
@@ -236,19 +236,30 @@ class Pages:
 
     async def _device_stream(self, request: Request, view: View, operator: Operator) -> Response:
         name = self._row(request, operator).seen.name
-        return self._streamed(request, operator, lambda: self._draw_device(view, operator, name))
+        drawn: tuple[object, Drawn] | None = None
+
+        def draw() -> Drawn:
+            """Drawn anew only when something of this device has changed, not with each change in the fleet."""
+            nonlocal drawn
+            now = self._world.sight.picture.get(name), self._orders_of(name)
+            if drawn is None or drawn[0] != now:
+                drawn = now, self._draw_device(view, operator, name)
+            return drawn[1]
+
+        return self._streamed(request, operator, draw)
+
+    def _orders_of(self, name: DeviceName) -> list[Ordered]:
+        return [] if self._world.orders is None else self._world.orders.of(name)
 
     def _draw_device(self, view: View, operator: Operator, name: DeviceName) -> Drawn:
         row, org = self._world.sight.picture.get(name), operator.org
         if row is None:
             raise Refused(404)
-        orders = [] if self._world.orders is None else self._world.orders.of(name)
-
-        history, past, refused = self._world.sight.ask(
-            lambda store: (store.history(org, name), store.alerts(org, also_ended=True), store.refused(org))
+        history, known, refused = self._world.sight.ask(
+            lambda store: (store.history(org, name), store.alerts(org, also_ended=True, of=name), store.refused(org))
         )
-        of_it = [alert for alert in past if alert.name == name]
-        return self._views.device(view, DeviceSight(row, history, of_it, [each for each in refused if each.name == name], orders))
+        refused = [each for each in refused if each.name == name]
+        return self._views.device(view, DeviceSight(row, history, known, refused, self._orders_of(name)))
 
     # ── commands ──
 
@@ -301,12 +312,12 @@ class Pages:
     async def _alerts(self, request: Request, view: View, operator: Operator) -> Response:
         page, history = Wanted.of(request.query_params).page, request.query_params.get("history") == "1"
         drawn = await run_in_threadpool(lambda: self._draw_alerts(view, operator, page, history=history))
-        query = f"?page={page}" + ("&history=1" if history else "")
-        return HTMLResponse(self._views.page(view, "alerts", drawn=drawn, history=history, stream=f"/alerts{query}"))
+        stream = "" if history else f"/alerts?page={page}"  # the past stands still
+        return HTMLResponse(self._views.page(view, "alerts", drawn=drawn, history=history, stream=stream))
 
     async def _alerts_stream(self, request: Request, view: View, operator: Operator) -> Response:
-        page, history = Wanted.of(request.query_params).page, request.query_params.get("history") == "1"
-        return self._streamed(request, operator, lambda: self._draw_alerts(view, operator, page, history=history))
+        page = Wanted.of(request.query_params).page
+        return self._streamed(request, operator, lambda: self._draw_alerts(view, operator, page, history=False))
 
     async def _take(self, request: Request, view: View, operator: Operator) -> Response:
         number = request.path_params["number"]

@@ -75,7 +75,7 @@ class Notices:
 
         Args:
             sinks: all there are.
-            alerts: of the last 30 days, ended ones too.
+            alerts: that are open, or have ended in the last day.
             now_ms: milliseconds since 1970 UTC.
         """
         made = []

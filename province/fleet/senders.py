@@ -24,7 +24,7 @@ from edge_agent.trouble import where
 from province.clock import now_ms, shown
 from province.errors import ProvinceError
 from province.fleet.notice_settings import Mail, Sink, Webhook
-from province.fleet.notices import OVER, Batch, Notices
+from province.fleet.notices import GIVE_UP_MS, OVER, Batch, Notices
 from province.fleet.sight import Sight
 from province.fleet.words import WORDS
 from province.layout import Layout
@@ -181,7 +181,7 @@ class Teller:
 
     def round(self, notices: Notices, at_ms: int) -> None:
         """Tells what is due."""
-        alerts = self._sight.ask(lambda store: store.alerts(None, also_ended=True))
+        alerts = self._sight.ask(lambda store: store.alerts(None, also_ended=True, ended_since_ms=at_ms - GIVE_UP_MS))
         for batch in notices.due(self._sinks, alerts, at_ms):
             try:
                 self._deliver(batch, at_ms)

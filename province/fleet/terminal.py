@@ -29,7 +29,7 @@ from province.fleet_store import FleetAlert
 
 _EACH_S = 0.25
 _COLOURS: Mapping[State, str] = {
-    State.ALARM: "bold red", State.OFFLINE: "magenta", State.TROUBLE: "yellow", State.SHUT: "bright_black", State.WELL: "green",
+    State.ALARM: "bold red", State.OFFLINE: "magenta", State.TROUBLE: "yellow", State.SHUT: "grey70", State.WELL: "green",
 }  # fmt: skip
 _COLUMNS = ("state", "device", "site", "look", "waiting", "today", "warm", "heard")
 _Cells = tuple[Text, ...]

@@ -107,10 +107,10 @@ class Views:
         found = [] if told is None else facts_of(view.words, sight, told)
         parts = {
             "state": str(draw.state(sight.row)),
-            "now": str(draw.now(found)),
             "alerts": str(draw.alerts(sight.row.alerts, [alert for alert in sight.past if alert.ended_ms is not None][:10])),
-            "day": str(draw.day(*_day(view.words, sight.history, at_ms))),
             "orders": str(draw.orders(sight.orders)),
+            "now": str(draw.now(found)),
+            "day": str(draw.day(*_day(view.words, sight.history, at_ms))),
         }
         return Drawn("".join(parts.values()), parts)
 

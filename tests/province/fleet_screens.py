@@ -86,7 +86,7 @@ def _shoot(page: Page, name: str, *, whole: bool = True) -> None:
 
 def _shoot_of(data: bytes, name: str) -> None:
     with Image.open(io.BytesIO(data)) as picture:  # few colours: a third of the size
-        picture.convert("RGB").quantize(160, dither=Image.Dither.NONE).save(OUT / f"{name}.png", optimize=True)
+        picture.convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(OUT / f"{name}.png", optimize=True)
 
 
 def _pages(browser: Browser, desk: Desk, size: tuple[int, int], width: str) -> None:

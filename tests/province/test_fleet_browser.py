@@ -108,9 +108,9 @@ def test_every_page_is_accessible_in_both_colours_and_as_wide_as_the_screen(
             page.goto(address(desk, f"/{language}{path}"))
             assert page.get_attribute("html", "lang") == language
             assert page.evaluate("document.documentElement.scrollWidth") == size[0], path
-            for colours in ("light", "dark"):
+            for colours in ("light", "dark") if path in {"/", DEVICE} else ("light",):
                 page.emulate_media(color_scheme=colours)
                 wrong, right = _found(page, axe, f"{language}{path}, {colours}")
                 found, passed = found + wrong, passed + right
     assert found == []
-    assert passed > 8 * 15  # it has looked
+    assert passed > 6 * 15  # it has looked
