@@ -171,7 +171,7 @@ class DeviceScreen(Screen[None]):
         if points:
             values = [value for _at_ms, value in points]
             low, high, last = (charts.number(value) for value in (min(values), max(values), values[-1]))
-            box.query_one(Label).update(f"{words.say(f'chart.{line.word}')} {last} {line.unit}  ({low}–{high})")
+            box.query_one(Label).update(f"{words.say(f'chart.{line.word}')} {last} {line.unit}  ({low} … {high})")
             hours = [0.0 if value is None else value for value in charts.hourly(points, now_ms())]
             floor = 0.0 if line.from_zero else min((value for value in hours if value), default=0.0)
             box.query_one(Sparkline).data = [max(0.0, value - floor) if value else 0.0 for value in hours]
@@ -244,6 +244,10 @@ class FleetTerminal(App[None]):
         self._wanted = Wanted()
         self._shown: object = None
         self._cells: dict[str, _Cells] = {}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """What belongs to the list is offered there alone."""
+        return action not in {"find", "state", "order", "clear"} or len(self.screen_stack) == 1
 
     def compose(self) -> ComposeResult:
         """Counts, list, and where one types what to find."""

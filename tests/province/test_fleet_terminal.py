@@ -103,6 +103,8 @@ def test_a_device_its_alert_is_taken_on_and_a_command_goes_after_a_second_questi
         await pilot.pause()
         assert "too little voltage" in text(app, "#alerts")
         assert "Release" in text(app, "#facts")
+        await pilot.press("slash", "s", "l", "l")  # the list's keys are the list's
+        assert app.focused is None or app.focused.id != "find"
         await pilot.press("k", *"called", "enter")
         await pilot.pause()
         await pilot.press("c", "enter", "escape")  # not after all
