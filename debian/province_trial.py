@@ -11,7 +11,7 @@ from province.__main__ import main as province
 
 _LATE = (
     "cwt", "jinja2", "paho.mqtt.client", "province.fleet.service", "province.fleet.terminal", "pyzbar.pyzbar", "reportlab.pdfgen.canvas",
-    "segno", "tinydb", "zxingcpp",
+    "segno", "starlette", "tinydb", "uvicorn", "zxingcpp",
 )  # fmt: skip
 
 if __name__ == "__main__":

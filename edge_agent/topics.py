@@ -43,6 +43,8 @@ VIEWER_READS = (Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisati
 DEVICE_READS = (Leaf.RECEIPTS, Leaf.COMMANDS, Leaf.CONFIG_DESIRED, Leaf.CERTIFICATE_ISSUED)
 COMMANDER_READS = (Leaf.RESULTS, Leaf.CONFIG_REPORTED)  # of every device
 COMMANDER_WRITES = (Leaf.COMMANDS, Leaf.CONFIG_DESIRED)
+OPERATOR_READS = (Leaf.RESULTS, Leaf.CONFIG_REPORTED, Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisation
+FLEET_READS = (Leaf.STATUS, Leaf.TELEMETRY, Leaf.COMMANDS, Leaf.CONFIG_DESIRED)  # of every device
 
 
 def is_name(text: str) -> bool:

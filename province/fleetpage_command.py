@@ -25,7 +25,7 @@ examples:
   gate-province fleet-page /srv/gate --no-commands                        to look only, whoever asks
 
 It shows what `gate-province watch` learns. Its certificate is of the province's own authority: give browsers DIR/authority/ca.crt, or
-put a reverse proxy with another certificate before it. `gate-province operator add` lets people in. Where alerts are told on to, by
+put a reverse proxy with another certificate before it. `gate-province login add` lets people in. Where alerts are told on to, by
 webhook or e-mail, is in DIR/fleet-notices.toml (hw_docs/operators/fleet.md).
 """
 

@@ -18,6 +18,7 @@ REGISTRAR = "province/registrar"  # the same of `gate-province admit`
 COMMANDER = "province/commander"  # the same of `gate-province command` and `config`
 FLEET = "province/fleet"  # the same of `gate-province watch`
 DOOR_PORT = 8884
+RELEASES_PORT = 8885
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,31 @@ class Layout:
     def commands_lock(self) -> Path:
         """Held by whoever sends commands: the broker knows one of them."""
         return self.root / "commands.lock"
+
+    @property
+    def operators(self) -> Path:
+        """Who commands one organisation's scanners from a desk of their own: one file each, without their keys."""
+        return self.root / "operators"
+
+    @property
+    def operators_lock(self) -> Path:
+        """Held by whoever changes them, or the broker's rules."""
+        return self.root / "operators.lock"
+
+    @property
+    def releases(self) -> Path:
+        """Signed releases and their parts, as scanners fetch them; nothing of it is secret."""
+        return self.root / "releases"
+
+    @property
+    def rollouts(self) -> Path:
+        """How far each rollout has come."""
+        return self.root / "rollouts"
+
+    @property
+    def rollouts_lock(self) -> Path:
+        """Held by whoever takes a rollout a step further."""
+        return self.root / "rollouts.lock"
 
     @property
     def fleet(self) -> Path:

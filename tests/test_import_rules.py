@@ -11,7 +11,7 @@ import pytest
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "desired_config", "disk", "door_link",
     "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs", "notify",
-    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "results", "sealed_bundle", "sealing", "stamp",
+    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "release", "results", "sealed_bundle", "sealing", "stamp",
     "telemetry", "ticket", "topics", "trouble",
 }  # fmt: skip
 DEVICE = {

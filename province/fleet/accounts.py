@@ -115,7 +115,7 @@ class AccountsFile:
         password = _made()
         with self._changing() as known:
             if name in known:
-                raise AlreadyThere(f"{name}: is an operator already. A new password: gate-province operator password DIR {name}")
+                raise AlreadyThere(f"{name}: is an operator already. A new password: gate-province login password DIR {name}")
             known[name] = _checked(Operator(name, org, commands, _hash(password)))
             self._write(known)
         return password
@@ -174,7 +174,7 @@ def _read(file: Path) -> dict[str, Operator]:
 
 def _existing(known: dict[str, Operator], name: str) -> Operator:
     if name not in known:
-        raise NotAProvince(f"{name}: no operator of this name. `gate-province operator list DIR` shows them.")
+        raise NotAProvince(f"{name}: no operator of this name. `gate-province login list DIR` shows them.")
     return known[name]
 
 

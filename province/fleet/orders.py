@@ -23,11 +23,12 @@ from edge_agent.topics import DeviceName, Leaf
 from edge_agent.trouble import where
 from province import operators, revocations
 from province.clock import now_ms
-from province.command_command import enter
 from province.errors import ProvinceError
 from province.layout import Layout
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
+from province.scanners import Registered
+from province.seat import enter
 
 _log = logging.getLogger(__name__)
 OFFERED = (
@@ -198,7 +199,7 @@ class Orders:
             known = self._known.get(ref, ordered)
             self._note(ref, told=(*known.told, (now_ms(), result)))
 
-        order = Order(self.layout, connection, ordered.action, (), LIFE_MS, now_ms, tell)
+        order = Order(self.layout, Registered(connection), ordered.action, (), LIFE_MS, now_ms, tell)
         try:
             enter(self.layout, connection, f"{ordered.name}: {ordered.action}", ordered.reason, ordered.by)
             order.send(desk, ordered.name)

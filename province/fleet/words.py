@@ -34,8 +34,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "login.wrong": ("Tên hoặc mật khẩu không đúng.", "Name or password is not right."),
     "login.wait": ("Nhập sai nhiều lần. Hãy chờ {seconds} giây.", "Too many wrong tries. Wait {seconds} seconds."),
     "login.forgot": (
-        "Quên mật khẩu? Quản trị của tỉnh tạo mới: gate-province operator password",
-        "Password forgotten? The province's administrator makes a new one: gate-province operator password",
+        "Quên mật khẩu? Quản trị của tỉnh tạo mới: gate-province login password",
+        "Password forgotten? The province's administrator makes a new one: gate-province login password",
     ),
     # ── states ──
     "state.alarm": ("Báo động", "Alarm"),
@@ -99,8 +99,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "device.commands": ("Lệnh", "Commands"),
     "device.orders": ("Lệnh đã gửi", "Commands sent"),
     "device.no_commands": (
-        "Tài khoản này chỉ xem, không gửi lệnh. Máy chủ cấp quyền bằng: gate-province operator add … --commands",
-        "This account looks and sends no commands. The right is given by: gate-province operator add … --commands",
+        "Tài khoản này chỉ xem, không gửi lệnh. Máy chủ cấp quyền bằng: gate-province login add … --commands",
+        "This account looks and sends no commands. The right is given by: gate-province login add … --commands",
     ),
     "fact.gate": ("Cổng", "Gate"),
     "fact.software": ("Phiên bản", "Release"),

@@ -36,7 +36,8 @@ def obeying(scanner: Scanner, done: list[Action | str]) -> Iterator[None]:
         done.append(signed.command.action)
         for state in (State.ACCEPTED, State.RUNNING, State.SUCCESSFUL):
             said = Result(signed.issuer, signed.command.counter, str(signed.command.action), state)
-            link.publish(Message(scanner.name.topic(Leaf.RESULTS), results.encode(said)))
+            proved = results.prove(said, scanner.name, scanner.signing_key)
+            link.publish(Message(scanner.name.topic(Leaf.RESULTS), results.encode(proved)))
 
     link = scanner.link(heard, [scanner.name.topic(Leaf.COMMANDS)])
     link.start()

@@ -165,11 +165,11 @@ def test_the_command_line_tells_scripts(tmp_path: Path, capsys: pytest.CaptureFi
     assert {each["org"] for each in of_one} == {"xe-buyt"}
     table = said("fleet", at, "--once", "--find", "may-012")
     assert ("its connection was lost" in table, "may-013" in table) == (True, False)
-    password = said("operator", "add", at, "lan", "--org", "cho-hue").split("password")[1].split()[0]
+    password = said("login", "add", at, "lan", "--org", "cho-hue").split("password")[1].split()[0]
     assert AccountsFile(layout).enter("lan", password) is not None
-    assert json.loads(said("operator", "list", at, "--json")) == [{"name": "lan", "org": "cho-hue", "commands": False}]
-    said("operator", "add", at, "hung", code=2)
-    said("operator", "remove", at, "lan")
+    assert json.loads(said("login", "list", at, "--json")) == [{"name": "lan", "org": "cho-hue", "commands": False}]
+    said("login", "add", at, "hung", code=2)
+    said("login", "remove", at, "lan")
     assert AccountsFile(layout).all() == {}
     for wrong in (("--behind", "http://x.vn"), ("--behind", "https://x.vn", "--listen", "0.0.0.0:8080")):
         said("fleet-page", at, *wrong, code=2)
