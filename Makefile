@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test arm64 lint bench crash update-check model chaos fleet codes fuzz format docs deb deb-check install image-check screens
+.PHONY: help setup run test arm64 lint bench crash update-check model chaos fleet codes fuzz format docs deb deb-check install image-check screens kills
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -40,6 +40,9 @@ update-check: .venv/.ready  ## updates that go wrong in every way, the power cut
 
 model: .venv/.ready  ## plays devices and province against a broker that loses, doubles, replays and forges (ARGS="--runs 20000" for longer)
 	@$(BIN)/python tests/model/run_model.py $(ARGS)
+
+kills: .venv/.ready  ## every command killed (SIGKILL) at each of its steps, by a matrix of what was found and how it ended
+	@$(BIN)/python tests/edge_agent/command_matrix.py
 
 chaos: .venv/.ready  ## kills, cuts and parts three gates and all behind them at random for so long, then audits (TIME=600 SEED=7)
 	@$(BIN)/python tests/chaos/chaos.py $(if $(TIME),--seconds $(TIME)) $(if $(SEED),--seed $(SEED)) $(ARGS)

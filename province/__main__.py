@@ -25,6 +25,7 @@ _COMMANDS = {
     "collect": "receive entries, register them, send receipts",
     "watch": "take the scanners' health, raise alerts",
     "alerts": "what is wrong in the fleet, and who has taken it on",
+    "operator": "give somebody a desk for one organisation's scanners",
     "viewer": "let an organisation's own tools read its scanners' health",
     "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",

@@ -65,6 +65,22 @@ def revoke_viewers(connection: sqlite3.Connection, org: str, now_ms: int) -> int
     ).rowcount
 
 
+def revoke_own(connection: sqlite3.Connection, user: str, now_ms: int, but: str | None = None) -> int:
+    """Marks every certificate noted by `note_own` for a name as revoked, but one; returns how many newly; call it in a transaction.
+
+    Args:
+        connection: the register.
+        user: the name at the broker.
+        now_ms: milliseconds since 1970 UTC.
+        but: the serial number that stays, decimal.
+    """
+    org, _, part = user.partition("/")
+    return connection.execute(
+        "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = ? AND revoked_ms IS NULL AND serial <> ?",
+        (now_ms, org, part, but or ""),
+    ).rowcount
+
+
 def given_to(connection: sqlite3.Connection, name: DeviceName) -> frozenset[Given]:
     """Every certificate that a name was given."""
     rows = connection.execute("SELECT serial, ends_ms FROM certificate WHERE org = ? AND device = ?", (name.org, name.device))

@@ -161,6 +161,16 @@ class Layout:
         return self.root / "rollouts.lock"
 
     @property
+    def operators(self) -> Path:
+        """Who commands one organisation's scanners from a desk of their own: one file each, without their keys."""
+        return self.root / "operators"
+
+    @property
+    def operators_lock(self) -> Path:
+        """Held by whoever changes them, or the broker's rules."""
+        return self.root / "operators.lock"
+
+    @property
     def fleet(self) -> Path:
         """The key and certificate at the broker of whoever watches the fleet."""
         return self.root / "fleet"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +16,9 @@ from edge_agent.topics import DeviceName, Leaf
 from province import issuing
 from province.layout import Layout
 from province.operating import Desk
+from province.scanners import Scanners
 
+_log = logging.getLogger(__name__)
 _MOST_PARTS = 20
 Tell = Callable[[DeviceName, Result], None]
 
@@ -27,7 +29,7 @@ class Order:
 
     Attributes:
         layout: the province.
-        connection: the register.
+        scanners: what is known of those it may be sent to.
         action: what is ordered.
         arguments: of the action.
         life_ms: how long it may wait for its scanner.
@@ -37,7 +39,7 @@ class Order:
     """
 
     layout: Layout
-    connection: sqlite3.Connection
+    scanners: Scanners
     action: Action
     arguments: tuple[str, ...]
     life_ms: int
@@ -57,7 +59,7 @@ class Order:
         """
         issued_ms = self.now_ms()
         times = issued_ms, issued_ms + self.life_ms
-        counter, message = issuing.sign(self.layout, self.connection, name, self.action, self.arguments, times, nonce)
+        counter, message = issuing.sign(self.layout, self.scanners, name, self.action, self.arguments, times, nonce)
         self._waiting[name] = counter
         desk.send(Message(name.topic(Leaf.COMMANDS), message))
 
@@ -110,6 +112,9 @@ class Order:
         name = whose[0]
         if result.parts:
             self._take_piece(name, result)
+            return
+        if not results.is_proved(result, name, self.scanners.public_key(name)):
+            _log.warning("%s: a result that its scanner has not signed was passed over", name)
             return
         nonce = _nonce_of(result)
         if nonce is not None and name not in self._answered:

@@ -16,12 +16,12 @@ from edge_agent.topics import DeviceName
 from province import devices, operators, releases, revocations, rollout
 from province.clock import now_ms, shown
 from province.collect_command import broker_address
-from province.command_command import enter
 from province.errors import NotAProvince, ProvinceError
 from province.layout import RELEASES_PORT, Layout
 from province.looking import ask
 from province.rollout import Phase, Rollout, Rules
 from province.rollout_step import Pace, Step
+from province.seat import enter
 
 _USUAL = Rules()
 _EPILOG = """\

@@ -18,7 +18,6 @@ from edge_agent.results import Result
 from edge_agent.topics import DeviceName, Leaf
 from province import issuing, officers, revocations, rollout
 from province.clock import now_ms
-from province.command_command import enter
 from province.errors import NotAProvince, ProvinceError
 from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
@@ -26,6 +25,8 @@ from province.layout import Layout
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
 from province.rollout import Came, Rollout
+from province.scanners import Registered, parse
+from province.seat import enter
 
 SERIOUS = {Trouble.FIRMWARE, Trouble.OFFLINE, Trouble.SOURCE, Trouble.BACKLOG, Trouble.GAP, Trouble.FORK, Trouble.PART}
 
@@ -82,7 +83,7 @@ class Step:
             one = self.going.ones[name]
             if one.came in {Came.WAITING, Came.ORDERED}:
                 try:
-                    issuing.named(connection, name)
+                    Registered(connection).named(name)
                 except NotAProvince as error:
                     one.came, one.why = Came.AWAY, str(error)[:300]
 
@@ -90,18 +91,19 @@ class Step:
         waiting, due = rollout.outstanding(self.going), rollout.due(self.going)
         if not waiting and not due:
             return
-        names = [_name(text) for text in (*waiting, *due)]
+        names = [parse(text) for text in (*waiting, *due)]
         arguments = (self.going.release, self.going.address)
-        order = Order(self.layout, connection, Action.UPDATE, arguments, self.pace.life_s * 1000, now_ms, self._told)
+        scanners = Registered(connection)
+        order = Order(self.layout, scanners, Action.UPDATE, arguments, self.pace.life_s * 1000, now_ms, self._told)
         with at_the_broker(self.layout, self.pace.broker, names, Leaf.RESULTS) as desk:
             for text in waiting:
-                self._ask_again(order, desk, _name(text), self.going.ones[text].counter)
+                self._ask_again(order, desk, parse(text), self.going.ones[text].counter)
             for text in due:
                 if rollout.is_aborted(self.layout, self.going):
                     return
-                name = _name(text)
+                name = parse(text)
                 try:
-                    issuing.current_log(connection, name)
+                    scanners.log(name)
                 except ProvinceError as error:  # nothing of it has come yet
                     self._came(text, Came.AWAY, str(error))
                     continue
@@ -158,8 +160,3 @@ class Step:
         if told is None or seen.told_ms <= since_ms + told.period_s * 1000 or told.versions.software == self.going.software:
             return ""
         return f"tells that it runs {told.versions.software}"
-
-
-def _name(text: str) -> DeviceName:
-    org, _, device = text.partition("/")
-    return DeviceName(org, device)
