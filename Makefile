@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test arm64 lint bench crash update-check model chaos fleet codes fuzz format docs deb deb-check install image-check screens kills
+.PHONY: help setup run test arm64 lint bench crash model chaos fleet codes fuzz format docs deb deb-check install image-check screens kills update-check
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18

@@ -146,6 +146,16 @@ class Layout:
         return self.root / "commands.lock"
 
     @property
+    def operators(self) -> Path:
+        """Who commands one organisation's scanners from a desk of their own: one file each, without their keys."""
+        return self.root / "operators"
+
+    @property
+    def operators_lock(self) -> Path:
+        """Held by whoever changes them, or the broker's rules."""
+        return self.root / "operators.lock"
+
+    @property
     def releases(self) -> Path:
         """Signed releases and their parts, as scanners fetch them; nothing of it is secret."""
         return self.root / "releases"
@@ -159,16 +169,6 @@ class Layout:
     def rollouts_lock(self) -> Path:
         """Held by whoever takes a rollout a step further."""
         return self.root / "rollouts.lock"
-
-    @property
-    def operators(self) -> Path:
-        """Who commands one organisation's scanners from a desk of their own: one file each, without their keys."""
-        return self.root / "operators"
-
-    @property
-    def operators_lock(self) -> Path:
-        """Held by whoever changes them, or the broker's rules."""
-        return self.root / "operators.lock"
 
     @property
     def fleet(self) -> Path:

@@ -25,7 +25,7 @@ from province.layout import Layout
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
 from province.rollout import Came, Rollout
-from province.scanners import Registered, parse
+from province.scanners import Registered
 from province.seat import enter
 
 SERIOUS = {Trouble.FIRMWARE, Trouble.OFFLINE, Trouble.SOURCE, Trouble.BACKLOG, Trouble.GAP, Trouble.FORK, Trouble.PART}
@@ -91,17 +91,17 @@ class Step:
         waiting, due = rollout.outstanding(self.going), rollout.due(self.going)
         if not waiting and not due:
             return
-        names = [parse(text) for text in (*waiting, *due)]
+        names = [_name(text) for text in (*waiting, *due)]
         arguments = (self.going.release, self.going.address)
         scanners = Registered(connection)
         order = Order(self.layout, scanners, Action.UPDATE, arguments, self.pace.life_s * 1000, now_ms, self._told)
         with at_the_broker(self.layout, self.pace.broker, names, Leaf.RESULTS) as desk:
             for text in waiting:
-                self._ask_again(order, desk, parse(text), self.going.ones[text].counter)
+                self._ask_again(order, desk, _name(text), self.going.ones[text].counter)
             for text in due:
                 if rollout.is_aborted(self.layout, self.going):
                     return
-                name = parse(text)
+                name = _name(text)
                 try:
                     scanners.log(name)
                 except ProvinceError as error:  # nothing of it has come yet
@@ -160,3 +160,8 @@ class Step:
         if told is None or seen.told_ms <= since_ms + told.period_s * 1000 or told.versions.software == self.going.software:
             return ""
         return f"tells that it runs {told.versions.software}"
+
+
+def _name(text: str) -> DeviceName:
+    org, _, device = text.partition("/")
+    return DeviceName(org, device)

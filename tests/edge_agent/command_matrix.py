@@ -31,8 +31,9 @@ from edge_agent import settings as settings_of
 from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
 from edge_agent.config_keeper import ConfigKeeper
+from edge_agent.disk import write_private
 from edge_agent.executors import Executor, Job, Marks, NeedsNobody, Unfinished, cut_short
-from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY, write_private
+from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY
 from edge_agent.results import State
 from firmware.control_server import Asker
 
