@@ -176,5 +176,6 @@ def _updater(settings: Settings, identity: Identity, keeper: CertificateKeeper, 
     device = updater.Device(
         identity.name, identity.root, replace(identity.endpoint, known_ms=keeper.known_ms), settings.device.state, settings.device.runtime,
         uplink.times, lambda: uplink.connected, lambda: sum(uplink.counters[f"receipted_{status}"] for status in receipt.Status),
+        uplink.revoked,
     )  # fmt: skip
     return {Action.UPDATE: updater.of_this_process(device)}

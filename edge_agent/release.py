@@ -7,6 +7,7 @@ where it ended, and what a device has already it does not fetch. Source: decisio
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -107,7 +108,12 @@ def issue(release: Release, officer: Officer) -> bytes:
 
 
 def verify(
-    message: bytes, root: Ed25519PublicKey, name: DeviceName | None = None, now_ms: int | None = None, not_before_ms: int = 0
+    message: bytes,
+    root: Ed25519PublicKey,
+    name: DeviceName | None = None,
+    now_ms: int | None = None,
+    not_before_ms: int = 0,
+    revoked: Collection[str] = frozenset(),
 ) -> Release:
     """Checks who signed a release, and that it may still be installed; whether it suits this machine is for the caller.
 
@@ -117,12 +123,15 @@ def verify(
         name: for whose device; None asks nothing about organisations.
         now_ms: trusted wall time, or None.
         not_before_ms: a signed lower bound of the time.
+        revoked: the ids of keys that count no more, hex.
 
     Raises:
         Malformed: not a release.
         cose.Forged: not by a key for updates, for another organisation, or expired.
     """
     payload, certificate = authority.verify_signer_of(message, RELEASE, (Power.UPDATE,), root, MAX_RELEASE_BYTES, now_ms, not_before_ms)
+    if cose.key_id(certificate.public_key).hex() in revoked:
+        raise cose.Forged("release: its signer was revoked")
     if name is not None and certificate.org not in {None, name.org}:
         raise cose.Forged("release: its signer is for another organisation's devices")
     release = _decode(payload)

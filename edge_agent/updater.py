@@ -13,7 +13,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ class Device:
         times: trusted time or None, and its lower bound.
         connected: whether the broker has us.
         receipts: how many entries were receipted since this process began.
+        revoked: the ids of keys that count no more, hex.
     """
 
     name: DeviceName
@@ -67,6 +68,7 @@ class Device:
     times: Times
     connected: Callable[[], bool]
     receipts: Callable[[], int]
+    revoked: Callable[[], Collection[str]] = frozenset
 
     def outbox(self) -> OutboxView | None:
         """The outbox as it is, None when it cannot be read."""
@@ -181,7 +183,7 @@ class Update:
 
     def _wanted(self, message: bytes) -> Release:
         try:
-            return release.verify(message, self.device.root, self.device.name, *self.device.times())
+            return release.verify(message, self.device.root, self.device.name, *self.device.times(), self.device.revoked())
         except (Malformed, Forged) as error:
             raise Failed("bad-signature", str(error)) from None
 

@@ -15,7 +15,7 @@ from sealed_examples import ROOT_PUBLIC, officer
 from edge_agent import outbox, release, release_check, stored_formats
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
+from edge_agent.cose import Forged, key_id
 from edge_agent.release import PIECE_BYTES, Part, Release
 from edge_agent.release_check import Unsuitable
 
@@ -42,6 +42,13 @@ def test_it_comes_back_as_it_was_signed() -> None:
 def test_no_other_key_signs_releases(power: Power) -> None:
     with pytest.raises(Forged):
         release.verify(release.issue(made(), officer(power)), ROOT_PUBLIC, now_ms=NOW_MS)
+
+
+def test_a_revoked_key_signs_no_more() -> None:
+    signer = officer(Power.UPDATE)
+    message = release.issue(made(), signer)
+    with pytest.raises(Forged, match="revoked"):
+        release.verify(message, ROOT_PUBLIC, now_ms=NOW_MS, revoked={key_id(signer.key.public_key()).hex()})
 
 
 def test_it_expires_by_the_clock_or_by_what_has_surely_come() -> None:
