@@ -145,14 +145,19 @@ def test_the_power_goes_and_it_comes_to_its_end_all_the_same(world: UpdateWorld,
     slot = slot_of(release)
     world.accepted = accepted(world)
     told: dict[str, Any] = {}
-    ordering = threading.Thread(target=lambda: told.update(world.order(release)))
-    ordering.start()
-    machine.until(lambda: CUTS[when](world, slot), when)
-    machine.power_off()
-    for file in world.chain.gate.runtime.glob("*"):  # memory
-        file.unlink()
-    machine.power_on()
-    pass_by(world)  # on whichever version: it works
-    ordering.join(200)
+    with TcpProxy(world.port) as line:
+        if when == "fetching":
+            line.slow(bytes_per_s=200_000)  # or it is over before anybody looks
+        address = f"https://127.0.0.1:{line.port}/"
+        ordering = threading.Thread(target=lambda: told.update(world.order(release, address)))
+        ordering.start()
+        machine.until(lambda: CUTS[when](world, slot), when)
+        machine.power_off()
+        for file in world.chain.gate.runtime.glob("*"):  # memory
+            file.unlink()
+        machine.power_on()
+        pass_by(world)  # on whichever version: it works
+        line.heal()
+        ordering.join(200)
     assert told.get("state") == "successful", f"{NAME} {told} {machine.log()}"
     assert (machine.software(), machine.of.current(), machine.of.trial()) == (version, slot, None)
