@@ -186,6 +186,21 @@ class Layout:
         return self.root / "fleet.lock"
 
     @property
+    def fleet_page(self) -> Path:
+        """The fleet page's TLS key and certificate, and the operators who may look."""
+        return self.root / "fleet-page"
+
+    @property
+    def fleet_page_lock(self) -> Path:
+        """Held by whoever serves the fleet's page."""
+        return self.root / "fleet-page.lock"
+
+    @property
+    def fleet_notices(self) -> Path:
+        """Where alerts are told on to, TOML; beside it what was told."""
+        return self.root / "fleet-notices.toml"
+
+    @property
     def door(self) -> Path:
         """The TLS key and certificate of the door by which scanners join."""
         return self.root / "door"

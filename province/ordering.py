@@ -81,7 +81,7 @@ class Order:
         if not self._waiting:
             return
         for arrived in desk.heard(within_s):
-            self._hear(desk, arrived)
+            self.hear(desk, arrived)
             if not self._waiting:
                 return
 
@@ -101,7 +101,12 @@ class Order:
             if parts == result.parts:
                 pieces[result.part] = piece
 
-    def _hear(self, desk: Desk, arrived: Arrived) -> None:
+    def hear(self, desk: Desk, arrived: Arrived) -> None:
+        """Takes what came, if it is about this order.
+
+        Raises:
+            ProvinceError: a scanner asked for its nonce to be signed, and that was not sent.
+        """
         whose = topics.parse(arrived.topic)
         try:
             result = results.decode(arrived.payload)

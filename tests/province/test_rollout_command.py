@@ -63,7 +63,9 @@ class Played:
         self._say(self._ends[counter])
 
     def _say(self, result: Result) -> None:
-        self.link.publish(Message(self.name.topic(Leaf.RESULTS), results.encode(result)))
+        self.link.publish(
+            Message(self.name.topic(Leaf.RESULTS), results.encode(results.prove(result, self.name, self._scanner.signing_key)))
+        )
 
 
 class World:
