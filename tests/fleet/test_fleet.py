@@ -21,7 +21,7 @@ from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
 
 QUICK = Plan(
-    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=1.5, register_s=0.5, gone_s=0.5, settle_s=2.0, away_s=0.0, drain=300, orders=3,
+    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=1.5, register_s=0.5, gone_s=2.0, settle_s=3.0, away_s=0.0, drain=300, orders=3,
     least_s=1.0, slow=False, page=False,
 )  # fmt: skip
 OURS, THEIRS = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scanner-1")
