@@ -29,7 +29,7 @@ OURS, THEIRS = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scann
 
 def test_a_small_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
     outcome = run(tmp_path, QUICK, seed=1)
-    assert outcome.flaws == [], table(outcome)
+    assert outcome.flaws == [], f"{outcome.flaws}\n{table(outcome)}"
     assert outcome.obeyed == QUICK.orders
     assert all(escape(storm.name) in draw(outcome) for storm in outcome.storms)
 
