@@ -31,7 +31,10 @@ eval "$before"
 code=0; chroot . env -i PATH=/asked:/usr/sbin:/usr/bin bash -c "$*" || code=$?
 cp -a etc boot asked "$out"; exit $code
 """
-PARTITION = "mkdir part; mount -t tmpfs part part; mkdir part/gate-scanner; mount --bind part state; mount --bind part/gate-scanner var/lib/gate-scanner"
+PARTITION = (
+    "mkdir part; mount -t tmpfs part part; mkdir part/gate-scanner; "
+    "mount --bind part state; mount --bind part/gate-scanner var/lib/gate-scanner"
+)
 HELD = "touch var/lib/gate-scanner/outbox.sqlite"
 
 
