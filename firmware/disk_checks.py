@@ -45,6 +45,16 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = MOUNTS, sy
     return ok(part, detail)
 
 
+def check_root(mountinfo: Path = MOUNTS, card: Path = CARD) -> Finding | None:
+    """Whether a card that is to seal itself has done so: its root under a layer of memory. None where no card was prepared."""
+    if not card.exists():
+        return None
+    if mount_of(Path("/"), mountinfo).kind == "overlay":
+        return ok("root", "read-only, under a layer of memory")
+    todo = "`journalctl -u gate-card-seal` says why, and it tries each minute; or take overlayroot=disabled out of cmdline.txt"
+    return note("root", "writable: this card has not sealed itself, and a power cut may damage its system", todo)
+
+
 def _useless(mount: Mount, free_mb: int, outbox: OutboxSettings, place: str) -> tuple[str, str] | None:
     if place:
         why = f": {place}, everything recorded is lost at the next start, so the gate stays shut"

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.mounts import mount_of
 from edge_agent.settings import OutboxSettings
-from firmware.disk_checks import check_commit, check_disk
+from firmware.disk_checks import check_commit, check_disk, check_root
 from firmware.verdict import Finding, Verdict
 
 SMALL = OutboxSettings(keep_free_mb=0)
@@ -81,6 +81,20 @@ def test_a_cards_root_in_place_of_its_partition_is_a_fault(tmp_path: Path) -> No
     mine = check_disk(Path("/usr"), SMALL, plain, card=prepared)
     assert (mine.verdict, "not on its partition" in mine.detail, "state.mount" in mine.todo) == (Verdict.FAULT, True, True)
     assert check_disk(Path("/usr"), SMALL, plain, card=tmp_path / "none").verdict is Verdict.OK
+
+
+def test_a_card_that_has_not_sealed_itself_is_noted(tmp_path: Path) -> None:
+    # ProtectSystem=strict shows firmware any root as read-only: only the layer over it tells
+    unsealed = mountinfo(tmp_path, "22 1 179:2 / / ro - ext4 /dev/mmcblk0p2 rw")
+    card = tmp_path / "card.conf"
+    assert check_root(unsealed, card) is None  # no card of ours
+    card.touch()
+    found = check_root(unsealed, card)
+    assert found is not None
+    assert (found.verdict, "gate-card-seal" in found.todo) == (Verdict.NOTE, True)
+    sealed = check_root(mountinfo(tmp_path, "22 1 0:20 / / ro - overlay overlayroot rw,upperdir=/media/rw/up"), card)
+    assert sealed is not None
+    assert sealed.verdict is Verdict.OK
 
 
 def test_a_layer_in_memory_is_a_fault_with_what_to_mount(tmp_path: Path) -> None:
