@@ -168,6 +168,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "reader.took": ("{ms} ms", "{ms} ms"),
     "reader.refused": ("Không thử được lúc này ({why}).", "No test is possible now ({why})."),
     "why.busy": ("đang thử ở nơi khác", "another test is on"),
+    "why.often": ("vừa thử nhiều lần: chờ vài phút", "tested often just now: wait a few minutes"),
     "why.lane": ("không có làn này", "there is no such lane"),
     "why.no-answer": ("chương trình đọc không trả lời", "the reader's program does not answer"),
     "why.not-understood": ("chưa sẵn sàng", "it is not ready"),
