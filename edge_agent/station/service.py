@@ -19,6 +19,7 @@ from edge_agent.station.addresses import own_addresses
 from edge_agent.station.announce import Announcer
 from edge_agent.station.app import Pages, World
 from edge_agent.station.asking import ReaderTest
+from edge_agent.station.guard import MAX_HEAD_BYTES
 from edge_agent.station.listener import Door
 from edge_agent.station.live import Changes, Listener, Live
 from edge_agent.trouble import where
@@ -29,7 +30,6 @@ _LOOK_S = 15.0  # at addresses and certificate
 _REQUEST_S = 15.0  # from a connection's beginning, or the end of its last request, to the whole of its next
 _KEEP_ALIVE_S = 10
 _THREADS = 6
-_HEAD_BYTES = 16 * 1024
 _SILENT = logging.CRITICAL + 1
 
 
@@ -217,7 +217,7 @@ def _configuration(app: Any, context: ssl.SSLContext) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ssl_context_factory=lambda _config, _default: context,
     )
 

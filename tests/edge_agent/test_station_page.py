@@ -16,7 +16,7 @@ from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
 from edge_agent.station import pin, service
 from edge_agent.station.app import COOKIE
-from edge_agent.station.guard import MAX_BODY_BYTES
+from edge_agent.station.guard import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from edge_agent.station.guesses import FREE
 from edge_agent.station.words import LANGUAGES
 
@@ -171,13 +171,34 @@ def test_somebody_without_a_health_pass_is_recorded_and_the_keeper_is_asked_to_l
         assert ("Look at this person" in text) is asks
 
 
-def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_be_sent_again(own_site: Site) -> None:
+@pytest.mark.parametrize(
+    "warnings, told",
+    [
+        (["sex-mismatch", "year-mismatch"], ["the number says another sex", "the number says another year of birth"]),
+        (["keeper", "of-a-later-release"], []),
+        ("sex-mismatch", []),
+    ],
+)
+def test_what_differs_between_number_and_form_is_told_beside_the_record(site: Site, warnings: object, told: list[str]) -> None:
+    phone = site.phone()
+    site.firmware.answers = {"verdict": "accepted", "warnings": warnings}
+    text = phone.post("/en/paper", {**SOMEBODY, **phone.form("/en/paper")}).text
+    assert "Recorded and sealed." in text
+    assert text.count("Compare with the document") == len(told)
+    assert all(each in text for each in told)
+
+
+def test_firmware_that_does_not_answer_is_told_as_what_it_is_and_the_same_form_can_be_sent_again(own_site: Site) -> None:
     phone = own_site.phone()
     fields = phone.form("/en/paper")
+    own_site.firmware.answers = {"verdict": "of-a-later-release"}
+    unknown = phone.post("/en/paper", {**SOMEBODY, **fields})
     own_site.firmware.server.stop()
-    answer = phone.post("/en/paper", {**SOMEBODY, **fields})
-    assert "Not known whether it was recorded" in answer.text
-    assert f'value="{fields["ref"]}"' in answer.text
+    not_sent = phone.post("/en/paper", {**SOMEBODY, **fields})
+    assert "Not known whether it was recorded" in unknown.text
+    assert "Not sent" in not_sent.text
+    assert f'value="{fields["ref"]}"' in unknown.text
+    assert f'value="{fields["ref"]}"' in not_sent.text
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
@@ -212,6 +233,9 @@ def test_every_answer_carries_what_browsers_should_keep_to(site: Site, path: str
 def test_too_much_is_refused_and_nothing_else_than_get_and_post_is_known(site: Site) -> None:
     phone = site.phone()
     assert phone.ask("POST", "/vi/paper", "x" * (MAX_BODY_BYTES + 1)).status == 413
+    assert phone.get("/vi/gate", X_Long="x" * (MAX_HEAD_BYTES - 1000)).status == 200
+    for path, header in (("/vi/gate", "x" * MAX_HEAD_BYTES), ("/vi/gate?" + "x" * MAX_HEAD_BYTES, ""), ("/vi/" + "x" * MAX_HEAD_BYTES, "")):
+        assert phone.get(path, X_Long=header).status == 413
     assert phone.ask("POST", "/vi/paper", "&".join(f"a{number}=1" for number in range(100))).status == 400
     assert phone.ask("POST", "/vi/paper", "{}", Content_Type="application/json").status == 400
     assert phone.ask("POST", "/vi/pin", "pin=%ff%fe").status == 400

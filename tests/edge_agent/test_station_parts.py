@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,18 @@ from hypothesis import strategies as st
 from station_world import COUNTERS, WAIT_S, until
 
 from edge_agent import station_words
+from edge_agent.control import SOCKET_NAME
 from edge_agent.resetting import STATION_FOLDER
-from edge_agent.station import paper, pin
-from edge_agent.station.asking import declare
+from edge_agent.station import paper, pin, words
+from edge_agent.station.asking import Answer, declare
 from edge_agent.station.guesses import ALL_AT_ONCE, ALL_REFILL_S, FREE, LONGEST_WAIT_S, Guesses
 from edge_agent.station.live import SHOWN, Changes, Listener, Live, passed
 from edge_agent.station.sessions import AGE_S, IDLE_S, Sessions
 from edge_agent.station.sessions import MOST as MOST_PHONES
 from edge_agent.station.words import LANGUAGES, WORDS
+from edge_agent.station_words import Verdict
 from firmware.control_server import ControlServer
+from firmware.person_codes import citizen_id
 
 QUARTER_HOUR_S = 900.0  # the page's words promise it
 SAID = ("masked", "at_ms", "green_ms", "direction", "lane", "method", "verdict", "presence", "seq")
@@ -178,7 +183,16 @@ def test_a_change_that_comes_while_nobody_waits_is_not_missed() -> None:
 
 def test_a_declaration_that_nobody_answers_is_neither_accepted_nor_refused(tmp_path: Path) -> None:
     request = paper.request_of("0123456789", {"way": "0", "name": "A"}, [])
-    assert declare(tmp_path, request).verdict is None
+    assert declare(tmp_path, request) == Answer(Verdict.REFUSED, "not-sent")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dying:  # it hears, and dies before it can answer
+        dying.bind(str(tmp_path / SOCKET_NAME))
+        dying.listen()
+        with ThreadPoolExecutor(1) as asked:
+            answer = asked.submit(declare, tmp_path, request)
+            with dying.accept()[0] as connection:
+                assert b"declare" in connection.recv(1000)
+            assert answer.result(WAIT_S).verdict is None
+    (tmp_path / SOCKET_NAME).unlink()
     server = ControlServer(tmp_path, lambda asked, *_: {"type": "declared", "ref": asked["ref"], "verdict": "of-a-later-release"})
     server.start()
     assert declare(tmp_path, request).verdict is None
@@ -200,7 +214,20 @@ def test_every_word_takes_the_same_values_in_both_languages() -> None:
 
 def test_there_is_a_word_for_all_that_firmware_may_answer() -> None:
     told = [f"refused.{why}" for why in station_words.WhyRefused] + [f"kind.{kind}" for kind in station_words.Tested]
+    told += [f"warning.{code}" for code in citizen_id.disagreements("999099012345", "1958-01-01", "female")]
+    assert len(told) > 10
     assert [key for key in told if not WORDS["vi"].has(key)] == []
+
+
+def test_no_word_is_dead() -> None:
+    made = re.compile(
+        r"(page|gate|way|method|source|clock|outbox|why|kind|scheme|error|refused|problem|warning)\.[\w-]+"
+    )  # of what firmware says
+    folder = Path(words.__file__).parent
+    texts = "".join(file.read_text("utf-8") for file in (*folder.glob("*.py"), *folder.glob("pages/*")) if file.name != "words.py")
+    fields = {f"paper.{name}" for name in paper.FIELDS} | {f"paper.{verdict}" for verdict in station_words.Verdict}
+    unsaid = [key for key in WORDS["vi"]._of if not re.search(f"[\"']{re.escape(key)}[\"']", texts) and key not in fields]
+    assert [key for key in unsaid if made.fullmatch(key) is None] == []
 
 
 def test_the_agent_without_a_page_loads_nothing_of_it() -> None:
