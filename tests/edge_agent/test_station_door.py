@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from station_world import WAIT_S
 
 from edge_agent.station import certificate
 from edge_agent.station.addresses import own_addresses
-from edge_agent.station.listener import MOST, MOST_OF_ONE, Door
+from edge_agent.station.listener import KEPT, MOST, MOST_OF_ONE, Door
 
 NOW_S = 1_766_282_400.0
 
@@ -95,6 +96,24 @@ def test_the_door_answers_neighbours_and_nobody_on_the_internet(peer: str, answe
                 door.accept()
             assert phone.recv(1) == b""
         assert door.connections() == 0
+
+
+def test_strangers_cannot_take_the_places_of_who_is_in() -> None:
+    with DoorOnTheInternet("127.0.0.1", 0) as door, ExitStack() as last_first:
+
+        def comes(peer: str) -> bool:
+            door.peer = peer
+            last_first.enter_context(socket.create_connection(("127.0.0.1", door.port), WAIT_S))
+            try:
+                last_first.enter_context(door.accept()[0])
+            except ConnectionAbortedError:
+                return False
+            return True
+
+        door.knows("192.168.1.7")
+        strangers = [comes(f"192.168.2.{number}") for number in range(MOST)]
+        assert strangers == [True] * (MOST - KEPT) + [False] * KEPT
+        assert [comes("192.168.1.7") for _ in range(KEPT + 1)] == [True] * KEPT + [False]
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_change() -> None:

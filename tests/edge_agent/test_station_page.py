@@ -18,6 +18,7 @@ from edge_agent.station import pin, service
 from edge_agent.station.app import COOKIE
 from edge_agent.station.guard import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from edge_agent.station.guesses import FREE
+from edge_agent.station.listener import Door
 from edge_agent.station.words import LANGUAGES
 
 enrolled = gate_fixtures.enrolled
@@ -95,12 +96,26 @@ def test_where_no_pin_was_made_nobody_gets_in(enrolled: Enrolled) -> None:
         assert phone.get("/vi/gate").status == 303
 
 
-def test_who_guesses_waits_and_the_right_pin_is_not_looked_at_meanwhile(own_site: Site) -> None:
+def test_who_guesses_waits_and_the_right_pin_is_not_looked_at_meanwhile(own_site: Site, caplog: pytest.LogCaptureFixture) -> None:
     phone = own_site.phone(entered=False)
     assert [phone.enter("00000000").status for _ in range(FREE + 1)] == [403] * (FREE + 1)
-    waiting = phone.enter(own_site.digits)
+    waiting, again = phone.enter(own_site.digits), phone.enter(own_site.digits)
+    assert again.status == 429
+    told = [record.getMessage() for record in caplog.records if "guesses" in record.getMessage()]
+    assert told == [f"station page: somebody guesses the PIN and has to wait; {FREE + 1} wrong ones since the page began"]
     assert waiting.status == 429
     assert int(waiting.headers["retry-after"]) > 20
+
+
+def test_a_phone_that_is_in_is_known_at_the_door(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[str] = []
+    monkeypatch.setattr(Door, "knows", lambda _door, peer: known.append(peer))
+    with open_site(enrolled.settings(*LANES)) as site:
+        stranger, phone = site.phone(entered=False), site.phone()
+        stranger.get("/vi/gate")
+        assert known == []
+        phone.get("/vi/gate")
+        assert known == ["127.0.0.1"]
 
 
 def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
@@ -133,6 +148,17 @@ def test_whoever_takes_forever_to_ask_is_hung_up_on(
                 with suppress(ConnectionResetError):
                     assert connection.sock.recv(100) == b""
     assert "unexpected" not in caplog.text
+
+
+def test_whoever_connects_and_never_begins_tls_is_hung_up_on(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_HANDSHAKE_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        for part in (b"", b"\x16\x03\x01\x02\x00\x01"):  # nothing, and the beginning of a hello
+            with socket.create_connection(("127.0.0.1", site.station.port), WAIT_S) as silent:
+                silent.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert silent.recv(100) == b""
+        assert site.phone().get("/vi/gate").status == 200
 
 
 def test_a_declaration_reaches_firmware_whole_and_the_form_is_empty_after(site: Site) -> None:

@@ -100,6 +100,19 @@ def test_however_many_addresses_guess_the_number_of_guesses_in_a_time_is_bounded
     assert len(guesses._of) <= 256
 
 
+def test_others_who_guess_do_not_shut_out_the_address_where_the_pin_was_entered() -> None:
+    guesses = Guesses()
+    guesses.missed("192.168.1.7", 0.0)
+    guesses.hit("192.168.1.7")
+    for number in range(10 * ALL_AT_ONCE):
+        guesses.missed(f"10.0.1.{number % 250}", 1.0)
+    assert guesses.wait_s("192.168.1.8", 1.0) == ALL_REFILL_S
+    assert guesses.wait_s("192.168.1.7", 1.0) == 0.0
+    for _ in range(FREE + 1):
+        guesses.missed("192.168.1.7", 2.0)
+    assert guesses.wait_s("192.168.1.7", 2.0) == 30.0
+
+
 def test_a_phone_is_in_while_it_is_used_and_never_longer_than_half_a_day() -> None:
     sessions = Sessions()
     cookie, now_s = sessions.begin(b"pin", 0.0), 0.0
