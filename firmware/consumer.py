@@ -166,6 +166,7 @@ class Consumer:
             "presence": self._gate.presence(),
             "sent_to_keeper": dict(self._gate.sent_to_keeper),
             "reader_test": self._tests.lane,
+            "reader_tested_s": self._tests.last_hour_s,
             **self._noted.told(),
         }
 
