@@ -113,7 +113,7 @@ def test_a_certificate_stays_until_it_ends_soon_or_the_device_has_another_addres
     day_s = 86_400.0
     assert made(NOW_S + 700 * day_s, "192.168.1.7") == made(NOW_S) == first
     moved = made(NOW_S, "192.168.4.1")
-    assert certificate.covered(moved) == (name, ("192.168.1.7", "192.168.4.1"))
+    assert certificate.covered(moved) == (name, ("192.168.4.1", "192.168.1.7"))
     assert made(NOW_S, "192.168.1.7") == moved
     renewed = made(NOW_S + 750 * day_s, "192.168.1.7")
     assert renewed.public_key() == first.public_key()
@@ -121,6 +121,12 @@ def test_a_certificate_stays_until_it_ends_soon_or_the_device_has_another_addres
     assert renewed.not_valid_after_utc - renewed.not_valid_before_utc <= timedelta(days=825)
     assert made(0.0, "192.168.1.7").not_valid_before_utc.year < 1971  # a clock at 1970 is no reason to have no page
     assert certificate.covered(made(NOW_S, name="cho-mai.local"))[0] == "cho-mai.local"
+
+
+def test_of_many_networks_the_certificate_keeps_the_newest(tmp_path: Path) -> None:
+    visited = [f"10.0.{network}.7" for network in (9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 99)]
+    made = [certificate.make_sure(tmp_path, "", (address,), NOW_S) for address in visited]
+    assert certificate.covered(made[-1])[1] == tuple(reversed(visited[-9:]))
 
 
 def test_a_damaged_key_or_certificate_is_made_anew(tmp_path: Path) -> None:
