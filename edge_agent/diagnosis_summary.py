@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from edge_agent.check_file import FILE_NAME as CHECK_FILE
 from edge_agent.diagnosis import LEFT_OUT, Collected
 from edge_agent.diagnosis_machine import SERVICES
 
@@ -138,6 +139,6 @@ def _machine(facts: Callable[..., Any]) -> Iterator[str]:
 
 
 def _self_test(facts: Callable[..., Any]) -> Iterator[str]:
-    for finding in facts("check.json", "findings") or []:
+    for finding in facts(CHECK_FILE, "findings") or []:
         if finding.get("verdict") == "fault":
             yield f"self-test, when it was last run: {finding.get('part')}: {finding.get('detail')}"

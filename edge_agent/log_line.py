@@ -3,8 +3,8 @@
 The rules, which hold for every line whoever logs it (hw_docs/decisions/0085-logs-and-diagnosis.md):
 - A sentence of ours is a constant in the program; numbers are told as they are, texts without numbers of the length that people's have.
 - Of any other object only its type is told, unless it is ours and says itself how it is shown (`__str__`).
-- Of an exception that is neither ours nor the system's only type and line are told: its message, and a traceback's, may hold what was being read.
-  A library's own kind of OSError is not the system's, nor is a plain one that a library raised with words of its own.
+- Of an exception that is neither ours nor the system's only type and line are told: its message, and a traceback's, may hold what was being
+  read. A library's own kind of OSError is not the system's, nor is a plain one that a library raised with words of its own.
 - Of a record of another's library only its name, level and line are told.
 """
 

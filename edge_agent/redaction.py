@@ -24,7 +24,9 @@ _SECRETS = (
     re.compile(r"(?i)GATE1:[A-Z]:[A-Z0-9+/=$%*.:-]+"),  # tickets and site codes
     re.compile(r"(?<![^\s:/@\"'=&])[^\s:/@\"'=&]+:[^\s/@\"']{1,300}@"),  # a user and password before a host
     re.compile(r"\bpkcs11:\S+"),
-    re.compile(r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)(?!not a setting\b)[^\s;&,\"']+"),
+    re.compile(
+        r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)(?!not a setting\b)[^\s;&,\"']+"
+    ),
     re.compile(r"\b[0-9a-fA-F]{64,}\b"),  # a raw key, or a hash that is not worth the doubt
 )
 _LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
