@@ -93,7 +93,7 @@ class Consumer:
         reports: Inbox,
         parts: Parts,
         repair: Repair,
-        tell: Callable[[Mapping[str, Any]], None],
+        tell: Callable[[Mapping[str, Any]], object],
     ) -> None:
         self._reports = reports
         self._feedback = parts.feedback
