@@ -94,7 +94,7 @@ def test_seal_lays_memory_over_the_root_alone_and_starts_anew(tmp_path: Path) ->
         ("", "there is no partition gate-state"),
         ("mount -t tmpfs part state", "is not on the partition gate-state"),
         (f"{PARTITION}; echo uninitialized >etc/machine-id", "no machine id"),
-        (f"{HELD}; {PARTITION}", "has entries or keys under the mounted one"),
+        (f"{HELD}; {PARTITION}", "the mounted partition hides entries or keys"),
     ],
 )
 def test_seal_refuses_what_would_lose_something_and_says_why(tmp_path: Path, before: str, why: str) -> None:
