@@ -16,6 +16,7 @@ from sealed_examples import filled
 from uplink_world import AUTHORITY
 
 from edge_agent.control import SOCKET_NAME
+from edge_agent.mounts import CARD
 from edge_agent.outbox import FILE_NAME
 
 settings = agent_shell.settings
@@ -81,6 +82,23 @@ def test_a_state_folder_in_memory_is_given_no_keys(settings: Config, tmp_path: P
     assert f"{state} lies in memory (tmpfs)" in done.stderr
     assert not state.exists()
     assert not (tmp_path / "request.json").exists()
+
+
+ON_A_CARD = f'mount -t tmpfs etc /etc/systemd; mkdir -p {CARD.parent}; touch {CARD}; exec "$@"'
+
+
+@pytest.mark.parametrize("words", [("run",), ("enrol", "--label")])
+def test_a_cards_root_is_given_no_keys_either(settings: Config, tmp_path: Path, words: tuple[str, ...]) -> None:
+    state = tmp_path / "on the root"
+    if os.geteuid() or tmp_path.stat().st_dev != Path("/usr").stat().st_dev:
+        pytest.skip("for root, with a folder for the tests on the root's filesystem")
+    text = settings.file.read_text("utf-8").replace("memory = true\n", "").replace(f'"{settings.state}"', f'"{state}"')
+    (tmp_path / "gate.toml").write_text(text, "utf-8")
+    prepared = ["unshare", "--mount", "sh", "-ec", ON_A_CARD, "sh", *AGENT]
+    done = gate_agent(*words, "--config", tmp_path / "gate.toml", command=prepared)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{state} lies on the card's root, not on its partition gate-state" in done.stderr
+    assert not state.exists()
 
 
 # ── status and the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -63,11 +63,18 @@ def test_a_prepared_system_has_no_swap_no_password_and_its_units(tmp_path: Path)
     assert {"state.mount", "card.conf", "gate-card-seal.service", r"var-lib-gate\x2dscanner.mount"} <= units
 
 
-@pytest.mark.parametrize("held", [HELD, "mkdir var/lib/gate-scanner/identity", "touch var/lib/gate-scanner-slots/current"])
+@pytest.mark.parametrize(
+    "held",
+    [
+        HELD,
+        "mkdir -p var/lib/gate-scanner/identity; touch var/lib/gate-scanner/identity/signing.key",
+        "touch var/lib/gate-scanner-slots/current",
+    ],
+)
 def test_a_gate_in_use_is_not_prepared_and_is_told_what_to_do(tmp_path: Path, held: str) -> None:
     done = run(tmp_path, "image/prepare", held)
     assert done.returncode == 1
-    assert f"/var/{held.split('var/')[1]}" in done.stderr
+    assert f"'/{held.rpartition(' ')[2]}'" in done.stderr
     assert "nothing was changed" in done.stderr
     assert "cp -a /var/lib/gate-scanner" in done.stderr
     assert not (tmp_path / "etc/systemd").exists()
@@ -75,7 +82,7 @@ def test_a_gate_in_use_is_not_prepared_and_is_told_what_to_do(tmp_path: Path, he
 
 
 def test_what_each_start_makes_anew_and_what_lies_on_the_partition_hold_nobody_up(tmp_path: Path) -> None:
-    fresh = "touch var/lib/gate-scanner/firmware.lock var/lib/gate-scanner/check.json"
+    fresh = "mkdir var/lib/gate-scanner/identity; touch var/lib/gate-scanner/firmware.lock var/lib/gate-scanner/check.json"
     done = run(tmp_path, "image/prepare", f"{fresh}; {PARTITION}; {HELD}")
     assert done.returncode == 0, done.stderr
 
@@ -94,7 +101,7 @@ def test_seal_lays_memory_over_the_root_alone_and_starts_anew(tmp_path: Path) ->
         ("", "there is no partition gate-state"),
         ("mount -t tmpfs part state", "is not on the partition gate-state"),
         (f"{PARTITION}; echo uninitialized >etc/machine-id", "no machine id"),
-        (f"{HELD}; {PARTITION}", "has entries or keys under the mounted one"),
+        (f"{HELD}; {PARTITION}", "the mounted partition hides entries or keys"),
     ],
 )
 def test_seal_refuses_what_would_lose_something_and_says_why(tmp_path: Path, before: str, why: str) -> None:
