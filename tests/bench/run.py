@@ -15,7 +15,7 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [
     str(HERE),
     str(ROOT),
-    *(str(ROOT / "tests" / name) for name in ("province", "firmware", "network", "chain", "drivers", "systemd")),
+    *(str(ROOT / "tests" / name) for name in ("province", "firmware", "network", "chain", "drivers", "systemd", "edge_agent")),
 ]
 
 import approaches  # noqa: E402 - the path above comes first

@@ -26,9 +26,12 @@ from measures import Measure, at_most, none_of, told
 from PIL import Image
 from province_world import ROOT, Broker, Collecting, free_port, settings
 from start_up import by_package
+from station_world import Phone as StationPhone
+from station_world import until
 
 from drivers.simulated_view import Phone, Scene
 from edge_agent.sealing import Suite
+from edge_agent.station import certificate, pin
 from firmware.person_codes import Person, write_person
 from province import founding
 from province.clock import now_ms
@@ -37,7 +40,7 @@ from province.synthetic import synthetic_people
 _IDLE_S, _SETTLE_S = 20.0, 3.0
 _PEOPLE, _APART_S = 40, 0.5
 _FACES, _SHOWN, _GONE = 20, 10, 5  # people in the pictures; frames with and without each: two people a second at 30 frames
-_FIRMWARE_MB, _AGENT_MB, _AGENT_IDLE = 90, 50, 0.01
+_FIRMWARE_MB, _AGENT_MB, _PAGE_MB, _AGENT_IDLE = 90, 50, 85, 0.01
 _END_S = 20.0
 # What firmware and the province are right to use
 _NOT_THE_AGENTS = frozenset({"PIL", "av", "cv2", "cwt", "firmware", "gpiozero", "luma", "numpy", "province", "segno", "serial", "zxingcpp"})
@@ -235,6 +238,26 @@ def _imported(site: _Site) -> list[Measure]:
     ]
 
 
+def _with_page(site: _Site) -> list[Measure]:
+    """What the agent takes with the station page on, once a keeper has entered the PIN and looked at every page."""
+    port, plain = free_port(), site.gate.config.read_text("utf-8")
+    site.gate.config.write_text(f"{plain}\n[station]\nenabled = true\nport = {port}\n", encoding="utf-8")
+    digits = pin.make(site.gate.state)
+    with site.carried() as agent:
+        until(lambda: "station page: https://" in agent.log())
+        trusted = certificate.files(site.gate.state)[0]
+        phone = StationPhone(port, trusted, certificate.covered(certificate.make_sure(site.gate.state, "", ()))[0])
+        phone.enter(digits)
+        pages = [phone.get(f"/vi/{page}").status for page in ("gate", "paper", "health", "reader")]
+        (idle,) = _idle(agent)
+    site.gate.config.write_text(plain, encoding="utf-8")
+    return [
+        none_of("gate-agent with the station page: pages not shown", sum(status != 200 for status in pages), "pages"),
+        at_most("gate-agent with the station page: memory, resident, at most", idle.last.most_mb, "MB", _PAGE_MB),
+        *idle.taken("gate-agent with the station page, idle", _AGENT_IDLE),
+    ]
+
+
 def _serial(site: _Site, agent: _Service) -> list[Measure]:
     """The figures of a gate with a serial reader, and of the agent."""
     with site.opened("serial", f'reader = "serial:{site.gate.port.path}"') as firmware:
@@ -276,5 +299,6 @@ def measure() -> list[Measure]:
     """The figures."""
     with _site() as site:
         imported = _imported(site)
+        with_page = _with_page(site)
         with site.carried() as agent:
-            return [*_serial(site, agent), *_camera(site), *imported]
+            return [*_serial(site, agent), *_camera(site), *with_page, *imported]

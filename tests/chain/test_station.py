@@ -104,7 +104,7 @@ def test_where_things_go_wrong_nothing_tells_of_them_either(station: Station, tm
         connection.sock.recv(1000)
     phone.enter(station.pin)
     world.gate.firmware.end(signal.SIGKILL)
-    assert "Chưa rõ đã ghi hay chưa" in station.declare(LOST)
+    assert "Chưa gửi" in station.declare(LOST)
     world.gate.agent.end(signal.SIGABRT)  # as the watchdog ends it: the tracebacks of all threads go into the log
     assert files_that_tell(tmp_path, PEOPLE) == []
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import gate_fixtures
 import pytest
 from cryptography import x509
-from station_world import WAIT_S
+from gate_world import Enrolled
+from station_world import LANES, WAIT_S, open_site
 
-from edge_agent.station import certificate
+from edge_agent.station import certificate, service
 from edge_agent.station.addresses import own_addresses
 from edge_agent.station.listener import KEPT, MOST, MOST_OF_ONE, Door
 
 NOW_S = 1_766_282_400.0
+enrolled = gate_fixtures.enrolled
 
 
 def test_a_certificate_stays_until_it_ends_soon_or_the_device_has_another_address(tmp_path: Path) -> None:
@@ -123,3 +126,41 @@ def test_a_port_that_is_taken_is_told_with_what_to_change() -> None:
 
 def test_the_machines_addresses_are_private_ones() -> None:
     assert all(not address.startswith("127.") for address in own_addresses())
+
+
+def test_a_phone_that_is_in_is_known_at_the_door(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[str] = []
+    monkeypatch.setattr(Door, "knows", lambda _door, peer: known.append(peer))
+    with open_site(enrolled.settings(*LANES)) as site:
+        stranger, phone = site.phone(entered=False), site.phone()
+        stranger.get("/vi/gate")
+        assert known == []
+        phone.get("/vi/gate")
+        assert known == ["127.0.0.1"]
+
+
+def test_whoever_takes_forever_to_ask_is_hung_up_on(
+    enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "_REQUEST_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        head = b"POST /vi/pin HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://127.0.0.1\r\n"
+        head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+        for part in (b"", b"GET /vi/pin HT", head + b"pin"):
+            with closing(site.phone(entered=False).connection()) as connection:
+                connection.connect()
+                connection.sock.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert connection.sock.recv(100) == b""
+    assert "unexpected" not in caplog.text
+
+
+def test_whoever_connects_and_never_begins_tls_is_hung_up_on(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_HANDSHAKE_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        for part in (b"", b"\x16\x03\x01\x02\x00\x01"):  # nothing, and the beginning of a hello
+            with socket.create_connection(("127.0.0.1", site.station.port), WAIT_S) as silent:
+                silent.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert silent.recv(100) == b""
+        assert site.phone().get("/vi/gate").status == 200

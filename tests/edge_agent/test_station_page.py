@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import closing, suppress
 from pathlib import Path
 
 import gate_fixtures
@@ -14,11 +13,10 @@ import pytest
 from gate_world import Enrolled
 from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
-from edge_agent.station import pin, service
+from edge_agent.station import pin
 from edge_agent.station.app import COOKIE
 from edge_agent.station.guard import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from edge_agent.station.guesses import FREE
-from edge_agent.station.listener import Door
 from edge_agent.station.words import LANGUAGES
 
 enrolled = gate_fixtures.enrolled
@@ -107,17 +105,6 @@ def test_who_guesses_waits_and_the_right_pin_is_not_looked_at_meanwhile(own_site
     assert int(waiting.headers["retry-after"]) > 20
 
 
-def test_a_phone_that_is_in_is_known_at_the_door(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
-    known: list[str] = []
-    monkeypatch.setattr(Door, "knows", lambda _door, peer: known.append(peer))
-    with open_site(enrolled.settings(*LANES)) as site:
-        stranger, phone = site.phone(entered=False), site.phone()
-        stranger.get("/vi/gate")
-        assert known == []
-        phone.get("/vi/gate")
-        assert known == ["127.0.0.1"]
-
-
 def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
     phone = site.phone()
     site.until(lambda: len(site.firmware.server._listeners) > 0)
@@ -132,33 +119,6 @@ def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
     english = phone.get("/en/gate").text
     assert "The gate is open" in english
     assert "paper" in english
-
-
-def test_whoever_takes_forever_to_ask_is_hung_up_on(
-    enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(service, "_REQUEST_S", 0.2)
-    with open_site(enrolled.settings(*LANES)) as site:
-        head = b"POST /vi/pin HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://127.0.0.1\r\n"
-        head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
-        for part in (b"", b"GET /vi/pin HT", head + b"pin"):
-            with closing(site.phone(entered=False).connection()) as connection:
-                connection.connect()
-                connection.sock.sendall(part)
-                with suppress(ConnectionResetError):
-                    assert connection.sock.recv(100) == b""
-    assert "unexpected" not in caplog.text
-
-
-def test_whoever_connects_and_never_begins_tls_is_hung_up_on(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_HANDSHAKE_S", 0.2)
-    with open_site(enrolled.settings(*LANES)) as site:
-        for part in (b"", b"\x16\x03\x01\x02\x00\x01"):  # nothing, and the beginning of a hello
-            with socket.create_connection(("127.0.0.1", site.station.port), WAIT_S) as silent:
-                silent.sendall(part)
-                with suppress(ConnectionResetError):
-                    assert silent.recv(100) == b""
-        assert site.phone().get("/vi/gate").status == 200
 
 
 def test_a_declaration_reaches_firmware_whole_and_the_form_is_empty_after(site: Site) -> None:
