@@ -119,6 +119,19 @@ def test_the_guide_is_a_book_whose_links_lead_somewhere_in_it(tmp_path: Path) ->
     assert "Nói gì khi khách hỏi" in text
 
 
+def test_wherever_a_page_ends_a_light_stays_with_its_first_step(tmp_path: Path) -> None:
+    style = (FOLDER / "book.css").read_text("utf-8")
+    above_mm = range(190, 262, 6)
+    sections = (
+        f'<div style="break-before: page; height: {height}mm">.</div><h2>head{height}.</h2>'
+        f'<p><img src="../lights/shut.svg"></p><p><em>light{height}.</em></p><ol><li>step{height}.</li><li>then</li></ol>'
+        for height in above_mm
+    )
+    pages = pages_of(pdf.write("pages.pdf", f"<style>{style}</style>{''.join(sections)}", FOLDER / "en", tmp_path))
+    for height in above_mm:
+        assert any(all(f"{word}{height}." in text for word in ("head", "light", "step")) for text in pages), height
+
+
 @pytest.mark.parametrize("language", list(Language))
 def test_a_light_is_on_one_page_with_what_to_do_and_what_an_installer_must_not_guess_is_there(language: Language, tmp_path: Path) -> None:
     pages = pages_of(pdf.write("guide.pdf", pdf.guide(language), FOLDER / language, tmp_path))
