@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import electrical
 import kit_pins
 import light_strip
-from guide_words import HEADINGS, PARTS, Group, Language, advice, called, rhythm
+import optics
+from guide_words import HEADINGS, PARTS, WIRES, Group, Language, advice, called, rhythm
 
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
 from drivers.signal_words import shape_and_words
+from edge_agent.entry import Clock
+from edge_agent.settings import DeviceSettings
 from firmware import check_table
-from firmware.verdict import Finding, fault, note, ok, skipped
+from firmware.state_checks import check_clock, check_identity
+from firmware.time_sense import Now
+from firmware.verdict import Finding, fault, ok, skipped
 
 FOLDER = Path(__file__).resolve().parent
 LIGHTS = FOLDER / "guide" / "lights"
+_EXAMPLE_MS = 1_766_282_400_000
 _DEFAULT = FOLDER.parent / "systemd" / "gate.toml"
 
 
@@ -105,17 +114,25 @@ def desk_pins(language: Language) -> Iterator[str]:
 
 
 def _example() -> list[Finding]:
+    with TemporaryDirectory() as nobodys:
+        identity, _none = check_identity(Path(nobodys))
+        identity = replace(identity, detail=identity.detail.replace(nobodys, str(DeviceSettings().state)))
+    clock = Now(wall_ms=_EXAMPLE_MS, boottime_ms=60_000, clock=Clock.UNKNOWN, day=None)
     return [
-        fault("identity", "not enrolled", "show it an enrolment ticket while gate-firmware and gate-agent run"),
-        note("clock", "not set by a network yet", "wait for the network, or fit a battery clock"),
-        ok('camera of lane "in"', "30 frames a second, neither dark nor glaring"),
-        fault('reader of lane "out"', "/dev/ttyACM0 is not there", "plug it in, then run this again"),
+        identity,
+        check_clock(clock, 0),
+        ok('camera of lane "in"', "1280 x 720, 30 frames a second, brightness 118 of 255, contrast 46"),
+        fault(
+            'reader of lane "out"',
+            "'serial:/dev/ttyACM0' cannot be opened (no such device)",
+            "plug the reader in and check the URL 'serial:/dev/ttyACM0?baud=9600'",
+        ),
         skipped("broker", "--offline"),
     ]
 
 
 def check_example() -> Iterator[str]:
-    """How the self-test looks, with invented findings."""
+    """How the self-test looks on a new device that nothing has told the time: its own words, of invented camera and reader."""
     yield "```text"
     for finding in _example():
         yield from check_table.rows(finding)
@@ -124,11 +141,53 @@ def check_example() -> Iterator[str]:
     yield ""
 
 
+def heights(language: Language) -> Iterator[str]:
+    """How high the window of each kit is, how far down it points, where it reads."""
+    if language is Language.VI:
+        yield "| bộ | ô kính cao | chúc xuống | đọc điện thoại từ | giữa vùng đọc cao |"
+    else:
+        yield "| kit | height of the window | points down | reads phones from | middle of the zone |"
+    yield "| --- " * 5 + "|"
+    point = "," if language is Language.VI else "."
+    for kit, place in optics.MOUNTINGS.items():
+        near_mm, far_mm = place.zone_mm()
+        high, middle = (f"{height:.2f} m".replace(".", point) for height in (place.height_m, place.zone_height_m()))
+        yield f"| {kit} | {high} | {place.down_degrees:g}° | {near_mm / 10:.0f}–{far_mm / 10:.0f} cm | {middle} |"
+    yield ""
+
+
+def fuses(language: Language) -> Iterator[str]:
+    """The fuse F1 of each kit, with the Pi of its parts list."""
+    yield f"| {' | '.join(('bộ', 'cầu chì F1') if language is Language.VI else ('kit', 'fuse F1'))} |"
+    yield "| --- | --- |"
+    for kit in kit_pins.KITS:
+        yield f"| {kit} | {f'{electrical.fuse_a(kit):g}'.replace('.', ',' if language is Language.VI else '.')} A |"
+    yield ""
+
+
+def pins(language: Language) -> Iterator[str]:
+    """Which pin of each kit carries what, and the colour of its wire."""
+    vietnamese = language is Language.VI
+    head = ("bộ", "linh kiện", "GPIO (BCM)", "chân", "màu dây") if vietnamese else ("kit", "part", "GPIO (BCM)", "pin", "wire")
+    yield f"| {' | '.join(head)} |"
+    yield "| --- " * 5 + "|"
+    for kit in kit_pins.KITS:
+        for use in kit_pins.uses(kit):
+            part = kit_pins.PARTS[use.part]
+            lane = f" ({use.board.removeprefix('driver ')})" if part.output else ""
+            what, wire = (PARTS.get(part.what, ""), WIRES.get(part.wire, "")) if vietnamese else (part.what, part.wire)
+            yield f"| {kit} | {what}{lane} | GPIO{use.bcm} | {use.header} | {wire} |"
+    yield ""
+
+
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     **{f"lights-{language}": partial(lights, language) for language in Language},
     **{f"light-{signal}-{language}": partial(_section, signal, language) for signal in PATTERNS for language in Language},
     **{f"box-{language}": partial(box, language) for language in Language},
     **{f"desk-pins-{language}": partial(desk_pins, language) for language in Language},
+    **{f"heights-{language}": partial(heights, language) for language in Language},
+    **{f"fuses-{language}": partial(fuses, language) for language in Language},
+    **{f"pins-{language}": partial(pins, language) for language in Language},
     **{f"not-read-{language}": partial(not_read, language) for language in Language},
     "check-example": check_example,
 }

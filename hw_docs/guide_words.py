@@ -191,6 +191,19 @@ PARTS = {
     "terminus button": "nút bến cuối",
 }
 
+WIRES = {
+    "green": "xanh lá",
+    "red": "đỏ",
+    "orange": "cam",
+    "violet": "tím",
+    "brown": "nâu",
+    "yellow": "vàng",
+    "pink": "hồng",
+    "grey": "xám",
+    "white": "trắng",
+    "blue": "xanh dương",
+}
+
 _LAMPS = {Lamp.GREEN: ("xanh", "green"), Lamp.AMBER: ("vàng", "amber"), Lamp.RED: ("đỏ", "red")}
 
 
@@ -202,6 +215,7 @@ def problems() -> list[str]:
         *_differences("ADVICE", signals, ADVICE.keys()),
         *_differences("TROUBLE", states, TROUBLE.keys()),
         *_differences("PARTS", kit_pins.counted().keys(), PARTS.keys()),
+        *_differences("WIRES", {part.wire for part in kit_pins.PARTS.values()}, WIRES.keys()),
     ]
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import check_docs
+import electrical
 import guide_parts
 import guide_path
 import guide_words
+import kit_pins
 import light_strip
+import optics
 import pdf
 import pypdfium2
 import pytest
@@ -79,13 +82,17 @@ def test_a_strip_shows_each_lamp_that_is_lit_and_each_sound() -> None:
         assert (drawn.count(light_strip.SOUND) > dark.count(light_strip.SOUND)) == sounds
 
 
-def text_of(file: Path) -> tuple[int, str]:
+def pages_of(file: Path) -> list[str]:
     document: Any = pypdfium2.PdfDocument(file)
     try:
-        texts = [each.get_textpage().get_text_range() for each in document]
+        return [re.sub(r"\s+", " ", each.get_textpage().get_text_range()) for each in document]
     finally:
         document.close()
-    return len(texts), re.sub(r"\s+", " ", " ".join(texts))
+
+
+def text_of(file: Path) -> tuple[int, str]:
+    pages = pages_of(file)
+    return len(pages), " ".join(pages)
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -110,6 +117,41 @@ def test_the_guide_is_a_book_whose_links_lead_somewhere_in_it(tmp_path: Path) ->
         title = check_docs.read(FOLDER / "vi" / f"{chapter}.md").text.partition("\n")[0].removeprefix("# ")
         assert title in text
     assert "Nói gì khi khách hỏi" in text
+
+
+def test_wherever_a_page_ends_a_light_stays_with_its_first_step(tmp_path: Path) -> None:
+    style = (FOLDER / "book.css").read_text("utf-8")
+    above_mm = range(190, 262, 6)
+    sections = (
+        f'<div style="break-before: page; height: {height}mm">.</div><h2>head{height}.</h2>'
+        f'<p><img src="../lights/shut.svg"></p><p><em>light{height}.</em></p><ol><li>step{height}.</li><li>then</li></ol>'
+        for height in above_mm
+    )
+    pages = pages_of(pdf.write("pages.pdf", f"<style>{style}</style>{''.join(sections)}", FOLDER / "en", tmp_path))
+    for height in above_mm:
+        assert any(all(f"{word}{height}." in text for word in ("head", "light", "step")) for text in pages), height
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_light_is_on_one_page_with_what_to_do_and_what_an_installer_must_not_guess_is_there(language: Language, tmp_path: Path) -> None:
+    pages = pages_of(pdf.write("guide.pdf", pdf.guide(language), FOLDER / language, tmp_path))
+    closed_up = [text.replace(" ", "") for text in pages]
+    for signal in STATES:
+        section = page("trouble", language).partition(f"## {guide_words.trouble(signal, language)}\n")[2].partition("\n## ")[0]
+        said = re.findall(r"^\*(.+)\.\*$|^1\. ([\w ]+)", section, re.MULTILINE)
+        words = ["".join(found).replace(" ", "") for found in said]
+        assert [text for text in closed_up if all(each in text for each in words)], signal
+    text = " ".join(pages)
+    for kit in kit_pins.KITS:
+        assert f"{kit} {electrical.fuse_a(kit):g} A" in text
+        assert all(f"GPIO{use.bcm} {use.header}" in text for use in kit_pins.uses(kit))
+    assert all(f"{place.down_degrees:g}°" in text for place in optics.MOUNTINGS.values())
+
+
+def test_the_example_of_the_self_test_says_what_the_program_says() -> None:
+    told = " ".join(" ".join(guide_parts.check_example()).split())
+    assert "cannot be trusted (neither the network nor a battery clock set it)" in told
+    assert "/var/lib/gate-scanner: this device is not enrolled" in told
 
 
 @pytest.mark.parametrize("sheet", sorted((pdf.FOLDER / "print").glob("*.html")), ids=lambda sheet: sheet.stem)
