@@ -33,11 +33,13 @@ _LATE = (
 
 
 def _entries_are_understood(outbox: Path) -> None:
-    """Reads an outbox that is there as its owner, so that nothing beside it becomes root's. A damaged one is firmware's work."""
-    try:
-        owner = outbox.stat()
-    except FileNotFoundError:
+    """Reads an outbox that is there as its folder's owner, so that nothing beside it becomes root's. A damaged one is firmware's work.
+
+    The folder's: whoever owns that may have laid a way to a file of root's in place of the outbox.
+    """
+    if not outbox.exists():
         return
+    owner = outbox.parent.stat()
     os.setgroups([])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)

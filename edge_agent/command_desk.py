@@ -23,6 +23,7 @@ from edge_agent.command_store import Kept
 from edge_agent.executors import Executor, Failed, Job, Unfinished, until
 from edge_agent.results import TOLD, Refusal, Result, State
 from edge_agent.topics import Leaf
+from edge_agent.trouble import where
 
 log = logging.getLogger(__name__)
 _STORE_AGAIN_S = 5.0
@@ -171,6 +172,14 @@ class CommandDesk:
             self._carry_out(kept)
         except Failed as failed:
             reason, detail = failed.reason, str(failed)
+        except (OSError, Unfinished):
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one command must not keep this device from the next for ever
+            log.error("command %d: %s: unexpected %s; please report it", kept.counter, kept.action, where(error, 3))  # noqa: TRY400
+            reason, detail = (
+                "internal-error",
+                f"unexpected {type(error).__name__}; nobody knows whether it was done. It is in the device's log",
+            )
         done = self._ended(kept, reason, detail)
         self.counters[f"commands_{done.state}"] += 1
         log.info("command %d: %s %s%s", done.counter, done.action, done.state, detail and f": {detail}")

@@ -97,7 +97,7 @@ class Step:
         order = Order(self.layout, scanners, Action.UPDATE, arguments, self.pace.life_s * 1000, now_ms, self._told)
         with at_the_broker(self.layout, self.pace.broker, names, Leaf.RESULTS) as desk:
             for text in waiting:
-                self._ask_again(order, desk, _name(text), self.going.ones[text].counter)
+                self._ask_again(order, desk, _name(text), self.going.ones[text].counter, arguments)
             for text in due:
                 if rollout.is_aborted(self.layout, self.going):
                     return
@@ -115,17 +115,22 @@ class Step:
                 self.tell(text, "ordered")
             order.follow(desk, self.pace.listen_s)
 
-    def _ask_again(self, order: Order, desk: Desk, name: DeviceName, counter: int) -> None:
+    def _ask_again(self, order: Order, desk: Desk, name: DeviceName, counter: int, arguments: tuple[str, ...]) -> None:
         """The same bytes once more: who has them says how far it is, and never does it twice."""
         message = issuing.last_sent(self.layout, name)
         try:
             known = command.verify(message, officers.read_root_public(self.layout))
         except (Malformed, Forged):
             return
-        if known.command.counter == counter:  # else somebody ordered it something else since: its end is not known any more
-            order.send_again(desk, name, counter, message)
+        ordered = known.command
+        anew = (ordered.action, ordered.arguments) == (Action.UPDATE, arguments)  # with its nonce, and then we were killed
+        if ordered.counter == counter or anew:  # else somebody ordered it something else since: its end is not known any more
+            order.send_again(desk, name, ordered.counter, message)
 
     def _told(self, name: DeviceName, result: Result) -> None:
+        one = self.going.ones[str(name)]
+        if one.came is Came.ORDERED:
+            one.counter = result.counter  # a scanner that knew no time was sent another with its nonce
         rollout.note(self.going, str(name), result.counter, str(result.state), result.reason, result.detail, now_ms())
         self.tell(str(name), f"{result.state}{': ' + result.reason if result.reason else ''}")
         if result.state.is_final:

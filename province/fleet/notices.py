@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -90,14 +90,14 @@ class Notices:
         """It was told."""
         self._set(batch, "next_ms = NULL")
 
-    def failed(self, batch: Batch, now_ms: int) -> bool:
-        """It was not told: tried again later; False when it is given up."""
-        if now_ms - min(self._made_ms(batch)) > GIVE_UP_MS:
-            self.delivered(batch)
-            return False
+    def failed(self, batch: Batch, now_ms: int) -> int:
+        """It was not told: tried again later, each for a day of its own; returns how many were given up."""
+        made_ms = self._made_ms(batch)
         wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** min(batch.tries, 20))
         self._set(batch, f"tries = {batch.tries + 1}, next_ms = {now_ms + wait_ms}")
-        return True
+        old = [notice for notice, at_ms in zip(batch.notices, made_ms, strict=True) if now_ms - at_ms > GIVE_UP_MS]
+        self.delivered(replace(batch, notices=old))
+        return len(old)
 
     def _note(self, sink: Sink, alerts: Sequence[FleetAlert], now_ms: int) -> None:
         for alert in alerts:

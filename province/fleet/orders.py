@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -112,7 +112,8 @@ class Orders:
     def stop(self) -> None:
         """Ends it; what is on its way goes on at its scanner."""
         self._stopping = True
-        self._queue.put(None)
+        with suppress(queue.Full):  # then the thread waits for nothing, and sees that it shall end
+            self._queue.put_nowait(None)
         if self._thread is not None:
             self._thread.join(1.0)  # it may be connecting; the process's end ends it
 
@@ -132,11 +133,12 @@ class Orders:
             if ref in self._known:
                 return self._known[ref]
             made = Ordered(ref, name, action, "".join(filter(str.isprintable, reason))[:REASON_MOST], by, now_ms())
+            self._known[ref] = made  # before the thread can meet it
             try:
                 self._queue.put_nowait(ref)
             except queue.Full:
+                del self._known[ref]
                 raise ProvinceError("too many commands wait; nothing was sent. Try again in a minute.") from None
-            self._known[ref] = made
             while len(self._known) > _MOST:
                 self._known.popitem(last=False)
         self.changed()
@@ -221,7 +223,8 @@ class Orders:
         while not self._queue.empty():
             refs += [ref for ref in (self._queue.get_nowait(),) if ref is not None]
         for ref in dict.fromkeys(refs):
-            if not self._known[ref].is_over:
+            known = self._known.get(ref)  # of very many the oldest are not shown any more
+            if known is not None and not known.is_over:
                 self._note(ref, trouble=why)
 
     def _note(self, ref: str, **what: object) -> None:

@@ -186,9 +186,9 @@ class Teller:
             try:
                 self._deliver(batch, at_ms)
             except NotDelivered as error:
-                again = notices.failed(batch, at_ms)
-                if batch.tries in {0, 5} or not again:
-                    _log.warning("%s: not told (%s); %s", batch.sink.name, error, "tried again" if again else "given up after a day")
+                lost = notices.failed(batch, at_ms)
+                if batch.tries in {0, 5} or lost:
+                    _log.warning("%s: not told (%s); %s", batch.sink.name, error, f"{lost} given up after a day" if lost else "tried again")
             else:
                 notices.delivered(batch)
                 _log.info("%s: told of %d alerts", batch.sink.name, len(batch.notices))

@@ -13,7 +13,7 @@ from sealed_examples import FROM_MS
 from edge_agent import command_desk, executors
 from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
-from edge_agent.executors import Unfinished
+from edge_agent.executors import Job, Marks, NeedsNobody, Unfinished
 from edge_agent.results import State
 
 WRITES = 4  # accepted, running, done, told
@@ -198,6 +198,30 @@ def test_it_waits_no_longer_than_the_command_lives(world: World) -> None:
     desk._ending = Late(world)
     live(desk, signed(Action.OPEN))
     assert [end.reason for end in world.final()] == ["expired"]
+
+
+class Faulty(NeedsNobody):
+    """An executor with a mistake in it."""
+
+    def before(self, _arguments: tuple[str, ...], /) -> Marks:
+        return {}
+
+    def carry_out(self, _job: Job, /) -> None:
+        raise KeyError("001099012345")
+
+    def found_running(self, _job: Job, /) -> None:
+        raise KeyError("001099012345")
+
+
+def test_a_fault_of_ours_ends_one_command_and_not_all_that_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = world.desk()
+    monkeypatch.setitem(desk._executors, Action.DIAGNOSTICS, Faulty())
+    live(desk, signed(Action.DIAGNOSTICS))
+    live(desk, signed(Action.IDENTIFY, counter=2))
+    failed, done = world.final()
+    assert (failed.state, failed.reason, done.state) == (State.FAILED, "internal-error", State.SUCCESSFUL)
+    assert "001099012345" not in failed.detail
+    assert world.times_done(Action.IDENTIFY) == 1
 
 
 def test_without_an_updater_an_update_fails_honestly(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

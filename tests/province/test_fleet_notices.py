@@ -192,7 +192,7 @@ def test_what_does_not_arrive_is_tried_with_longer_waits_for_a_day(tmp_path: Pat
         while alive:
             (due,) = notices.due([SINK], [ALERT], at_ms)
             tries_ms.append(at_ms)
-            alive = notices.failed(due, at_ms)
+            alive = notices.failed(due, at_ms) == 0
             later = [wait for wait in range(10_000, 3_600_001, 10_000) if notices.due([SINK], [ALERT], at_ms + wait)]
             at_ms += later[0] if later else 0
         assert notices.due([SINK], [ALERT], at_ms + GIVE_UP_MS) == []
@@ -200,6 +200,18 @@ def test_what_does_not_arrive_is_tried_with_longer_waits_for_a_day(tmp_path: Pat
     assert waits[:4] == [10_000, 20_000, 40_000, 80_000]
     assert waits == sorted(waits)
     assert GIVE_UP_MS < tries_ms[-1] - tries_ms[0] <= GIVE_UP_MS + max(waits)
+
+
+def test_each_is_tried_for_a_day_of_its_own(tmp_path: Path) -> None:
+    """A place that was away for a day must still hear of what happened in its last hour."""
+    young = replace(ALERT, number=2, name=DeviceName("bus-co", "xe-2"), raised_ms=NOW_MS + GIVE_UP_MS - 120_000)
+    with Notices(tmp_path / "n.sqlite") as notices:
+        notices.due([SINK], [ALERT], NOW_MS)
+        (due,) = notices.due([SINK], [ALERT, young], NOW_MS + GIVE_UP_MS + 1)
+        assert [notice.alert for notice in due.notices] == [ALERT, young]
+        assert notices.failed(due, NOW_MS + GIVE_UP_MS + 1) == 1
+        (again,) = notices.due([SINK], [ALERT, young], NOW_MS + GIVE_UP_MS + 3_600_001)
+    assert [notice.alert for notice in again.notices] == [young]
 
 
 def test_a_round_goes_from_the_store_to_the_desk(layout: Layout) -> None:

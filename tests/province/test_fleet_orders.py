@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 from conftest import World
 from page_world import Desk, open_desk, told, until
-from province_world import WAIT_S, Log, Scanner, session
+from province_world import WAIT_S, Log, Scanner, free_port, session
 
 from edge_agent import command, results
 from edge_agent.broker_link import Arrived, Connected, Event, Message
@@ -19,6 +19,8 @@ from edge_agent.results import Result, State
 from edge_agent.topics import Leaf
 from province import audit, database
 from province.clock import now_ms
+from province.errors import ProvinceError
+from province.fleet.orders import Orders, new_ref
 from province.fleet_rules import Seen
 
 
@@ -84,6 +86,33 @@ def test_a_command_is_confirmed_signed_done_and_told_live(world: World, desk: De
     with closing(database.connect(world.layout.register)) as connection:
         (line,) = [line for line in audit.lines(connection) if line.action == "command"]
     assert (line.officer, line.reason) == ("lan", f"{scanner.name}: close (ngập nước)")
+
+
+def test_more_than_may_wait_are_refused_and_it_still_ends(world: World, scanner: Scanner) -> None:
+    """The thread is busy at a broker that does not answer: nobody takes anything from what waits."""
+    busy = Orders(world.layout, ("127.0.0.1", 1))
+    given = [busy.give(new_ref(), scanner.name, Action.IDENTIFY, "", "lan").ref for _ in range(50)]
+    with pytest.raises(ProvinceError, match="too many"):
+        busy.give("one more", scanner.name, Action.IDENTIFY, "", "lan")
+    ended = threading.Thread(target=busy.stop, daemon=True)
+    ended.start()
+    ended.join(WAIT_S)
+    assert not ended.is_alive()
+    assert busy.find(None, "one more") is None
+    assert all(busy.find(None, ref) is not None for ref in given)
+
+
+def test_it_goes_on_sending_after_more_commands_than_it_shows(world: World, scanner: Scanner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("province.fleet.orders._MOST", 2)
+    orders = Orders(world.layout, ("127.0.0.1", free_port()))  # nobody is there: each is told so
+    refs = [orders.give(new_ref(), scanner.name, Action.IDENTIFY, "", "lan").ref for _ in range(5)]
+    orders.start()
+    try:
+        until(lambda: all(found.trouble for ref in refs if (found := orders.find(None, ref)) is not None))
+        last = orders.give(new_ref(), scanner.name, Action.IDENTIFY, "", "lan").ref
+        until(lambda: (found := orders.find(None, last)) is not None and found.trouble != "")
+    finally:
+        orders.stop()
 
 
 def test_while_somebody_else_commands_it_says_so_and_sends_nothing(world: World, desk: Desk, scanner: Scanner) -> None:

@@ -21,7 +21,7 @@ from province_world import ROOT, WAIT_S, Broker, Collecting, Log, Scanner, cli, 
 from edge_agent import command, results
 from edge_agent.authority import Power
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.results import Result, State
+from edge_agent.results import Refusal, Result, State
 from edge_agent.telemetry import Versions
 from edge_agent.topics import Leaf
 from province import officers, releases
@@ -32,6 +32,7 @@ from province.layout import Layout
 from province.releases import Source, Terms
 
 COUNT = 5
+NONCE = bytes(range(command.NONCE_BYTES))
 _FORMATS = "OUTBOX = 1\nDOCUMENTS = 1\nBASE = 1\n"
 
 
@@ -40,7 +41,7 @@ class Played:
 
     def __init__(self, scanner: Scanner) -> None:
         self.name, self._scanner = scanner.name, scanner
-        self.fails = False
+        self.fails = self.knows_no_time = False
         self.done: Counter[str] = Counter()
         self._ends: dict[int, Result] = {}
         self._in = threading.Event()
@@ -55,6 +56,9 @@ class Played:
             return
         signed = command.verify(event.payload, self._scanner.root, now_ms())
         counter, issuer = signed.command.counter, signed.issuer
+        if self.knows_no_time and signed.command.nonce is None:
+            self._say(Result(issuer, counter, "update", State.REFUSED, Refusal.NO_CLOCK, "no time", NONCE.hex()))
+            return
         if counter not in self._ends:
             self.done[signed.command.arguments[0]] += 1
             state, reason = (State.FAILED, "unwell") if self.fails else (State.SUCCESSFUL, "")
@@ -126,6 +130,20 @@ def test_each_is_updated_once_and_nobody_of_another_organisation(world: World) -
     with closing(sqlite3.connect(world.layout.register)) as register:
         (lines,) = register.execute("SELECT count(*) FROM audit").fetchone()
     assert lines >= COUNT + 1
+
+
+def test_those_that_know_no_time_are_ordered_by_their_nonce_and_counted(world: World) -> None:
+    release = world.add("1.1.5")
+    for each in world.played:
+        each.knows_no_time = True
+    try:
+        done = world.rollout("start", "1.1.5", *START, "--stages", "20,100")
+    finally:
+        for each in world.played:
+            each.knows_no_time = False
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert world.times(release) == [1] * COUNT
+    assert world.status("1.1.5")["counts"] == {"updated": COUNT}
 
 
 def test_the_first_that_fails_halts_it_and_after_mending_it_goes_on(world: World) -> None:
