@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -28,6 +27,7 @@ from province.keystore import Absent, Keystore
 from province.layout import Layout
 from province.looking import ask, user
 from province.officers import read_root_public
+from province.opened import Connection
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
 
@@ -154,7 +154,7 @@ def _agree(args: argparse.Namespace, names: Iterable[DeviceName]) -> None:
         raise ProvinceError("nothing was sent.")
 
 
-def enter(layout: Layout, connection: sqlite3.Connection, what: str, reason: str) -> None:
+def enter(layout: Layout, connection: Connection, what: str, reason: str) -> None:
     """One line of the audit log, before it is sent.
 
     Raises:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from province import migrating
 from province.errors import NotAProvince, ProvinceError
 from province.files import SECRET
-from province.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from province.opened import Connection
+from province.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION
 
 
 class RegisterBusy(ProvinceError):
@@ -54,20 +60,32 @@ def create(path: Path) -> None:
         FileExistsError: there is one.
     """
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, SECRET))  # the -wal and -shm files take their mode from it
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in TABLES:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
+    with closing(Connection(_engine(path, 5.0))) as connection:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        with transaction(connection, path):
+            migrating.make(connection)
 
 
-def connect(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = FULL")  # a receipt is a promise: what it names must survive a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is cleared is overwritten with zeros
+
+
+@lru_cache(maxsize=8)
+def _engine(path: Path, wait_s: float) -> sa.Engine:
+    """Remembers how statements are compiled; connections it keeps none."""
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(path, timeout=wait_s, isolation_level=None),
+        poolclass=NullPool,
+        hide_parameters=True,  # what an error says may be logged
+    )
+    sa.event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def connect(path: Path, wait_s: float = 5.0) -> Connection:
     """Opens a register for use in this thread.
 
     Args:
@@ -78,25 +96,68 @@ def connect(path: Path, wait_s: float = 5.0) -> sqlite3.Connection:
         NotAProvince: there is none, or another program's or version's.
         RegisterBusy: it cannot be opened now.
     """
+    connection = _open(path, wait_s)
+    try:
+        _check(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_any(path: Path) -> Connection:
+    """Opens a register of any version for a look at that, or for `upgrade`.
+
+    Raises:
+        NotAProvince: there is none, another program's, or one of a version that this release cannot convert.
+        RegisterBusy: it cannot be opened now.
+    """
+    connection = _open(path, 5.0)
+    try:
+        with explained(path):
+            application_id, version_there = _identity(connection)
+        if application_id != APPLICATION_ID or not FIRST_VERSION <= version_there <= SCHEMA_VERSION:
+            raise NotAProvince(_another(path, application_id, version_there))  # noqa: TRY301 - here it is closed
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def version(connection: Connection) -> int:
+    """Which version a register's tables are of."""
+    return _identity(connection)[1]
+
+
+def upgrade(connection: Connection, path: Path) -> None:
+    """Brings a register of an earlier release to this one's version, whole or not at all.
+
+    Raises:
+        RegisterBusy: it is as it was.
+    """
+    if version(connection) != SCHEMA_VERSION:
+        with transaction(connection, path):
+            migrating.upgrade(connection)
+
+
+def _check(connection: Connection, path: Path) -> None:
+    with explained(path):
+        identity = _identity(connection)
+    if identity != (APPLICATION_ID, SCHEMA_VERSION):
+        raise NotAProvince(_another(path, *identity))
+
+
+def _open(path: Path, wait_s: float) -> Connection:
     if not path.exists():
         raise NotAProvince(f"{path}: the register is missing. Restore it from a backup.")
-    try:
-        connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
-    except sqlite3.Error as error:
-        raise explain(error, path) from None
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA synchronous = FULL")  # a receipt is a promise: what it names must survive a power cut
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # what is cleared is overwritten with zeros
-        identity = (connection.execute("PRAGMA application_id").fetchone()[0], connection.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error as error:
-        connection.close()
-        raise explain(error, path) from None
-    if identity != (APPLICATION_ID, SCHEMA_VERSION):
-        connection.close()
-        raise NotAProvince(_another(path, *identity))
-    return connection
+    with explained(path):
+        return Connection(_engine(path, wait_s))
+
+
+def _identity(connection: Connection) -> tuple[int, int]:
+    """Which program's file it is, and of which version."""
+    application_id, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    return application_id, version
 
 
 def _another(path: Path, application_id: int, version: int) -> str:
@@ -105,9 +166,14 @@ def _another(path: Path, application_id: int, version: int) -> str:
         return f"{path}: a database, but no register of gate-province. Restore the register from a backup."
     if version > SCHEMA_VERSION:
         return f"{path}: a register of version {version}, made by a newer release (this one: {SCHEMA_VERSION}). Update this machine."
+    if version < FIRST_VERSION:
+        return (
+            f"{path}: a register of version {version}, made by an older release; this one needs {SCHEMA_VERSION} and cannot convert it. "
+            "Found a new province (gate-province init) and let the scanners join it, or go on with the release that made it."
+        )
     return (
-        f"{path}: a register of version {version}, made by an older release; this one needs {SCHEMA_VERSION} and does not convert it. "
-        "Found a new province (gate-province init) and let the scanners join it, or go on with the release that made it."
+        f"{path}: a register of version {version}, made by an older release; this one needs {SCHEMA_VERSION}. "
+        f"Stop what uses it, then: gate-province store upgrade {path.parent}"
     )
 
 
@@ -147,14 +213,14 @@ class Place:
             )
 
 
-def fold(connection: sqlite3.Connection) -> bool:
+def fold(connection: Connection) -> bool:
     """Folds the write-ahead log into the file and empties it, so that what was cleared is nowhere; False when a reader is in the way."""
     busy, _pages, _folded = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+def transaction(connection: Connection, path: Path) -> Iterator[None]:
     """All or nothing.
 
     Raises:

@@ -31,6 +31,7 @@ from province.errors import ProvinceError
 from province.fleet_rules import USUAL, Facts, Limits, Seen, troubles
 from province.fleet_store import FleetStore
 from province.ledger import gaps
+from province.opened import Connection
 from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
@@ -218,7 +219,7 @@ class FleetWatch:
             publish(made)
 
 
-def _facts(connection: sqlite3.Connection, at_ms: int) -> dict[DeviceName, Facts]:
+def _facts(connection: Connection, at_ms: int) -> dict[DeviceName, Facts]:
     forks: dict[DeviceName, int] = {}
     holes: dict[DeviceName, int] = {}
     for alert in views.alerts(connection):

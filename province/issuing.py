@@ -6,8 +6,9 @@ The counter is the time in milliseconds, or one more than the last: a folder tha
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
+
+from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from edge_agent import command
 from edge_agent.command import POWER_OF, Action, Command
@@ -17,6 +18,8 @@ from province import devices, officers
 from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 from province.layout import Layout
+from province.opened import Connection
+from province.schema import announced, entry, ledger
 
 
 def next_counter(layout: Layout, now_ms: int) -> int:
@@ -42,7 +45,7 @@ def _last(file: Path) -> int:
         return 0  # damaged: the time counts on
 
 
-def named(connection: sqlite3.Connection, text: str) -> DeviceName:
+def named(connection: Connection, text: str) -> DeviceName:
     """An active scanner by its name as people write it, ORG/DEVICE.
 
     Raises:
@@ -59,25 +62,27 @@ def named(connection: sqlite3.Connection, text: str) -> DeviceName:
     return name
 
 
-def current_log(connection: sqlite3.Connection, name: DeviceName) -> bytes:
+def current_log(connection: Connection, name: DeviceName) -> bytes:
     """The log that a scanner writes, as far as the register knows: the newest that no other names as the one before it.
 
     Raises:
         ProvinceError: nothing of it has come yet.
     """
-    who = (name.org, name.device)
-    rows = connection.execute(
-        "SELECT log FROM ledger WHERE org = ? AND device = ? AND log NOT IN (SELECT log FROM announced WHERE org = ? AND device = ?) "
-        "GROUP BY log ORDER BY (SELECT max(id) FROM entry WHERE org = ? AND device = ? AND entry.log = ledger.log) DESC NULLS LAST",
-        who * 3,
-    ).fetchall()
-    if not rows:
+
+    def of(table: Table) -> ColumnElement[bool]:
+        return and_(table.c.org == name.org, table.c.device == name.device)
+
+    ended = select(announced.c.log).where(of(announced))
+    latest = select(func.max(entry.c.id)).where(of(entry), entry.c.log == ledger.c.log).scalar_subquery()
+    going_on = select(ledger.c.log).where(of(ledger), ledger.c.log.not_in(ended)).group_by(ledger.c.log)
+    row = connection.row(going_on.order_by(latest.desc().nulls_last()).limit(1))
+    if row is None:
         raise ProvinceError(f"{name}: nothing of its log has come yet: it takes commands once its first entry is registered.")
-    return bytes(rows[0]["log"])
+    return bytes(row["log"])
 
 
 def sign(
-    layout: Layout, connection: sqlite3.Connection, name: DeviceName, action: Action, arguments: tuple[str, ...], times: tuple[int, int],
+    layout: Layout, connection: Connection, name: DeviceName, action: Action, arguments: tuple[str, ...], times: tuple[int, int],
     nonce: bytes | None = None,
 ) -> tuple[int, bytes]:  # fmt: skip
     """A new command for one scanner, issued and ending at `times`, milliseconds since 1970 UTC.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from edge_agent.results import Refusal, Result, State
 from edge_agent.topics import DeviceName, Leaf
 from province import issuing
 from province.layout import Layout
+from province.opened import Connection
 from province.operating import Desk
 
 _MOST_PARTS = 20
@@ -37,7 +37,7 @@ class Order:
     """
 
     layout: Layout
-    connection: sqlite3.Connection
+    connection: Connection
     action: Action
     arguments: tuple[str, ...]
     life_ms: int

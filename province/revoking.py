@@ -12,7 +12,6 @@ import logging
 import os
 import queue
 import signal
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from province import certificates, database, devices, revocations
 from province.errors import NotAProvince, ProvinceError
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 _log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int
     return marked
 
 
-def _refuse_signatures(layout: Layout, connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int:
+def _refuse_signatures(layout: Layout, connection: Connection, name: DeviceName, now_ms: int) -> int:
     """Notes and revokes the device's key and certificates, and returns how many of these were not revoked before."""
     with database.transaction(connection, layout.register):
         device = devices.find(connection, name)
@@ -144,7 +144,7 @@ def _refuse_signatures(layout: Layout, connection: sqlite3.Connection, name: Dev
         return certificates.revoke(connection, name, now_ms)
 
 
-def _write_list(layout: Layout, connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
+def _write_list(layout: Layout, connection: Connection, name: DeviceName, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
     """Writes the list of revoked certificates; returns a probe that is on it, and one for the device's name that is not."""
     try:
         authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
