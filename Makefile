@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test arm64 lint bench crash model chaos codes fuzz format docs deb deb-check install image-check screens
+.PHONY: help setup run test arm64 lint bench crash model chaos fleet codes fuzz format docs deb deb-check install image-check screens
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -40,6 +40,9 @@ model: .venv/.ready  ## plays devices and province against a broker that loses, 
 
 chaos: .venv/.ready  ## kills, cuts and parts three gates and all behind them at random for so long, then audits (TIME=600 SEED=7)
 	@$(BIN)/python tests/chaos/chaos.py $(if $(TIME),--seconds $(TIME)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fleet: .venv/.ready  ## a simulated fleet against a real broker, collector and watch: figures, and whether all that is shown is right (DEVICES=1000)
+	@$(BIN)/python tests/fleet/fleet.py $(if $(DEVICES),--devices $(DEVICES)) $(ARGS)
 
 codes: .venv/.ready  ## codes of every kind, 2 000 each, and 10 000 spoilt ones through the real `gate-firmware parse`
 	@$(BIN)/python tests/firmware/every_code.py $(ARGS)

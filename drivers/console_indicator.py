@@ -27,6 +27,7 @@ _GREEN, _RED, _AMBER, _PLAIN = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[0
 _COLOURS = {
     Signal.STARTING: _AMBER,
     Signal.WAITING: _AMBER,
+    Signal.WAITING_WITH_FAULT: _AMBER,
     Signal.READY: _GREEN,
     Signal.ATTENTION: _AMBER,
     Signal.SHUT: _RED,

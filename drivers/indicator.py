@@ -9,7 +9,8 @@ from typing import Protocol
 class Signal(StrEnum):
     """Everything a gate can say. States last until the next state; answers play once, then the state returns.
 
-    States: STARTING, WAITING (the device is nobody's: it waits for its ticket), READY, ATTENTION (scanning goes on, an operator should
+    States: STARTING, WAITING (the device is nobody's: it waits for its ticket), WAITING_WITH_FAULT (so too, and one of its parts is not
+    well: look now, while you stand here), READY, ATTENTION (scanning goes on, an operator should
     look: outbox nearly full), SHUT (by command or opening hours: nobody comes in; or the reader is being tested), FAULT, FULL, CLOSED
     (the firmware has ended).
     Answers: ACCEPTED, ACCEPTED_ASK (recorded; the keeper should look), ALREADY, ASK_KEEPER (not let through by the light, for one of
@@ -22,6 +23,7 @@ class Signal(StrEnum):
 
     STARTING = "starting"
     WAITING = "waiting-for-ticket"
+    WAITING_WITH_FAULT = "waiting-with-fault"
     READY = "ready"
     ATTENTION = "attention"
     SHUT = "shut"

@@ -87,6 +87,7 @@ PATTERNS: Mapping[Signal, Pattern] = MappingProxyType(
         # States are silent: they last for hours.
         Signal.STARTING: _state(_light(_AMBER, 500), _off(500)),
         Signal.WAITING: _state(*[_light(_AMBER, 100), _off(150)] * 3, _off(1250)),  # three winks, and a pause
+        Signal.WAITING_WITH_FAULT: _state(*[_light(_AMBER, 100), _off(150)] * 3, _light(_RED, 500), _off(750)),  # and red: look at me
         Signal.READY: _state(_light(_GREEN, 100), _off(2900)),  # a calm wink that also proves it is alive
         Signal.ATTENTION: _state(_light(_GREEN, 100), _off(200), _light(_AMBER, 100), _off(2600)),
         Signal.SHUT: _state(_light(_RED_AMBER, 1500), _off(500)),

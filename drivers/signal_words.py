@@ -7,6 +7,7 @@ from drivers.indicator import Signal
 _WORDS = {
     Signal.STARTING: ("…", "Đang khởi động", "starting"),
     Signal.WAITING: ("☐", "Chưa đăng ký, xin đưa vé", "not enrolled, show a ticket"),
+    Signal.WAITING_WITH_FAULT: ("⚑", "Chưa đăng ký, có bộ phận hỏng", "not enrolled, a part is at fault"),
     Signal.READY: ("○", "Sẵn sàng, mời đưa mã", "ready"),
     Signal.ATTENTION: ("▲", "Vẫn quét được, cần người xem máy", "attention"),
     Signal.SHUT: ("⊘", "Đang đóng cửa", "shut"),

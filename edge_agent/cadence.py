@@ -45,6 +45,10 @@ class Cadence:
         self._sent_s, self._told = now_s, told
         self._due_s = now_s + self._period_s * (1 + _DRIFT * (2 * self._chance() - 1))
 
+    def rest_s(self, now_s: float) -> float:
+        """How long nothing is due unless something changes; at most `LEAST_S`, after which it is worth a look whether it has."""
+        return min(LEAST_S, max(0.0, self._due_s - now_s))
+
     def is_due(self, now_s: float, would_tell: object) -> bool:
         """Whether to send now.
 

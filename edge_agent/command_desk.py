@@ -27,6 +27,7 @@ from edge_agent.topics import Leaf
 log = logging.getLogger(__name__)
 _STORE_AGAIN_S = 5.0
 _STOP_S = 15.0
+READY_S = 90.0  # so long a command waits for firmware to come up
 _PIECE_BYTES, _PIECE_S = 30_000, 60.0
 _NO_EXECUTOR = {Action.UPDATE: ("no-updater", "no updater installed")}
 Publish = Callable[[Message], Callable[[], bool] | None]
@@ -183,11 +184,15 @@ class CommandDesk:
         if kept.state is State.RUNNING:
             executor.found_running(self._job(kept))
             return
-        if not self._judge.is_still_fresh(kept, self._times()):
+        until(lambda: executor.is_ready() or not self._is_fresh(kept), READY_S, self._ending.wait)  # if not: `before` says what is missing
+        if not self._is_fresh(kept):
             raise Failed("expired", "it had to wait until it expired, or until nobody here knew the time any more; nothing was done")
         running = self._judge.store.running(kept, executor.before(kept.arguments))
         self._say(running.result())
         executor.carry_out(self._job(running))
+
+    def _is_fresh(self, kept: Kept) -> bool:
+        return self._judge.is_still_fresh(kept, self._times())
 
     def _job(self, kept: Kept) -> Job:
         return Job(kept.arguments, kept.marks or {}, self._ending.wait, kept.counter, partial(self._deliver, kept))

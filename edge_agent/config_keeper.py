@@ -117,6 +117,10 @@ class ConfigKeeper:
         """What is set from afar now."""
         return overlay.in_force(self._state)
 
+    def firmware_answers(self) -> bool:
+        """Whether firmware runs, which must look at what is to be set."""
+        return ask_counters(self._runtime) is not None
+
     def on_trial(self) -> bool:
         """Whether something is being tried."""
         try:

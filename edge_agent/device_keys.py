@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge_agent import joining, resetting
 from edge_agent.cose import Signer
-from edge_agent.disk import make_folder, sync_folder
+from edge_agent.disk import make_folder, sync_folder, write_private
 from edge_agent.identity import (
     FOLDER,
     SIGNING_KEY,
@@ -30,7 +30,6 @@ from edge_agent.identity import (
     note_credentials,
     private,
     read_private,
-    write_private,
 )  # fmt: skip
 from edge_agent.joining import Request, Wish
 from edge_agent.private_files import NotGiven

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from contextlib import suppress
@@ -14,6 +13,7 @@ from edge_agent import settings as settings_of
 from edge_agent.console import complain, print_line
 from edge_agent.diagnosis import Bundle
 from edge_agent.diagnosis_summary import summarise
+from edge_agent.disk import sync_folder, written_beside
 
 _PROGRAM = "gate-agent diagnose"
 _EPILOG = """\
@@ -90,15 +90,11 @@ def _write(file: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written; then nothing of it is left.
     """
-    new = file.with_name(f"{file.name}.new")
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.rename(file)
+        written_beside(file, data).rename(file)
     except OSError:
         with suppress(OSError):
-            new.unlink(missing_ok=True)
+            file.with_name(f"{file.name}.new").unlink(missing_ok=True)
         raise
+    with suppress(OSError):  # not every stick's file system knows how; the bytes are there
+        sync_folder(file.parent)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent import sealed_bundle, stored_keyring
-from edge_agent.executors import Failed, Job, Marks, cut_short
+from edge_agent.executors import Failed, Job, Marks, NeedsNobody, cut_short
 from edge_agent.identity import Identity
 from edge_agent.keyring import day_of
 from edge_agent.stored_keyring import NoKeyring
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnostics:
+class Diagnostics(NeedsNobody):
     """Collects and sends; what is under way when the power goes is not sent again, it is ordered anew.
 
     Attributes:

@@ -20,13 +20,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from edge_agent import identity as identities
-from edge_agent import private_files, status_command, stored_keyring, token_signer
+from edge_agent import private_files, stored_keyring, token_signer
 from edge_agent.control import ask_counters
 from edge_agent.diagnosis import Content, Part, Public, Scene
 from edge_agent.documents import Documents
 from edge_agent.keyring import UNDATED
 from edge_agent.log_line import plain
 from edge_agent.outbox import FILE_NAME, files_of
+from edge_agent.outbox_view import outbox_of
+from edge_agent.status_file import agent_of
 from edge_agent.ticket import fingerprint, shown
 
 _CHECK_FILE = "check.json"  # as firmware.check_result names it
@@ -128,7 +130,7 @@ def _certificate(file: Path) -> Content:
 
 def outbox(scene: Scene) -> Content:
     """How much waits, since when, and the head of the log."""
-    told = status_command.outbox_of(scene.device.state)
+    told = outbox_of(scene.device.state)
     if "head" in told:
         told["head"] = {name: Public(value) if isinstance(value, str) else value for name, value in told["head"].items()}
     sizes = {}
@@ -140,7 +142,7 @@ def outbox(scene: Scene) -> Content:
 
 def processes(scene: Scene) -> Content:
     """The counters of both processes, as `gate-agent status` shows them."""
-    return {"agent": status_command.agent_of(scene.device.runtime), "firmware": ask_counters(scene.device.runtime)}
+    return {"agent": agent_of(scene.device.runtime), "firmware": ask_counters(scene.device.runtime)}
 
 
 def self_test(scene: Scene) -> Content:

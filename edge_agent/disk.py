@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_WRITING = threading.Lock()  # the agent has a thread for the broker, one for the door and one for tickets
 
 
 @contextmanager
@@ -17,6 +20,32 @@ def naming(path: Path) -> Iterator[None]:
         if error.filename is None and error.errno is not None:
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
+
+
+def written_beside(path: Path, data: bytes) -> Path:
+    """Writes `NAME.new` beside a file, for its owner alone, its bytes on the disk to stay, and returns it; the caller renames it.
+
+    The way has one name, so that what a power cut leaves is overwritten the next time: callers see to it that one writes at a time.
+
+    Raises:
+        OSError: it cannot be written; what there is of it is left.
+    """
+    new = path.with_name(f"{path.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with naming(new), os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return new
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file that only its owner may read, whole or not at all; the caller makes the folder stay.
+
+    Threads take turns. Processes must see to it that only one of them writes.
+    """
+    with _WRITING:
+        written_beside(path, data).rename(path)
 
 
 def sync_folder(folder: Path) -> None:

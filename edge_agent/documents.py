@@ -20,7 +20,7 @@ from typing import Any
 from tinydb import TinyDB, where
 from tinydb.storages import Storage
 
-from edge_agent.disk import naming, sync_folder
+from edge_agent.disk import naming, sync_folder, written_beside
 
 log = logging.getLogger(__name__)
 FILE_NAME = "documents.json"  # enrolment, keyring and what comes from the province; the agent alone writes it
@@ -72,12 +72,7 @@ class AtomicStorage(Storage):
     def write(self, data: dict[str, dict[str, Any]]) -> None:
         """Replaces the documents; on disk to stay when it returns."""
         self.confirm()
-        new = self._path.with_name(self._path.name + ".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with naming(new), os.fdopen(descriptor, "wb") as file:
-            file.write(_wrap(data))
-            file.flush()
-            os.fsync(file.fileno())
+        new = written_beside(self._path, _wrap(data))
         if self._unread is None and self._path.exists() and _unwrap(_bytes_of(self._path)) is not None:
             self._previous.unlink(missing_ok=True)
             os.link(self._path, self._previous)

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from edge_agent import identity, join, keyring, resetting, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.cose import Forged
-from edge_agent.disk import make_folder, sync_folder
+from edge_agent.disk import make_folder, sync_folder, write_private
 from edge_agent.documents import Documents
 from edge_agent.entry import NAME_CHARACTERS
 from edge_agent.process_lock import alone
@@ -145,10 +145,10 @@ def _install(bundle: Bundle, state: Path) -> None:
         takeover.refuse(state, takeover.enrolment_now(documents), bundle.name, bundle.fields["root"], same_key=same_key)
         takeover.forget_strange_predecessor(state, bundle.fields["root"])
         folder.mkdir(mode=0o700, exist_ok=True)
-        identity.write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
-        identity.write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())
-        identity.write_private(folder / identity.TLS_CERTIFICATE, bundle.fields["tls_certificate_pem"].encode())
-        identity.write_private(folder / identity.BROKER_CA, bundle.fields["broker_ca_pem"].encode())
+        write_private(folder / identity.SIGNING_KEY, bundle.fields["signing_key_pem"].encode())
+        write_private(folder / identity.TLS_KEY, bundle.fields["tls_key_pem"].encode())
+        write_private(folder / identity.TLS_CERTIFICATE, bundle.fields["tls_certificate_pem"].encode())
+        write_private(folder / identity.BROKER_CA, bundle.fields["broker_ca_pem"].encode())
         sync_folder(folder)
         with suppress(stored_keyring.OlderKeyring):  # a device that is renewed keeps the newer one it has
             stored_keyring.accept(state, bundle.root, bundle.keyring_message)

@@ -17,12 +17,18 @@ from edge_agent.disk import make_folder, told
 from edge_agent.joining import Membership
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
+from edge_agent.mounts import memory_under
 from edge_agent.process_lock import AlreadyRunning
 from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.ticket import fingerprint, shown
 from edge_agent.token_signer import TokenTrouble
 
 log = logging.getLogger(__name__)
+
+
+class Fleeting(Exception):
+    """What joining makes would be gone at power-off, and the ticket burnt."""
+
 
 _EPILOG = """\
 examples:
@@ -52,23 +58,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     way.add_argument("--label", action="store_true", help="make the keys if there are none, and print their fingerprint")
     parser.add_argument("--token", metavar="URI", help="with --label: make the signing key in this PKCS#11 token (RFC 7512), not in a file")
     parser.add_argument("--config", type=Path, default=settings_of.DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="state folder, instead of the one in the configuration")
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="state folder, instead of the one in the configuration; it may lie in memory"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Enrols; 0 when done, 1 when it cannot be done now or here, 2 for a bad ticket, file or configuration."""
     try:
-        state: Path = args.state or settings_of.load(args.config).device.state
-        return _enrol(args, state)
+        return _enrol(args, args.state or _state_of(args.config))
     except (settings_of.ConfigError, enrol.BadBundle, stick.BadAnswer, Malformed, Forged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
-    except (AlreadyEnrolled, AlreadyRunning, NotReached, Untrusted, join.Refused, BadMembership, identity.BadIdentity) as error:
+    except (Fleeting, AlreadyEnrolled, AlreadyRunning, NotReached, Untrusted, join.Refused, BadMembership, identity.BadIdentity) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1
     except OSError as error:
         log.error("%s", told(error, args.state or args.config))  # noqa: TRY400 - the same
         return 1
+
+
+def _state_of(config: Path) -> Path:
+    device = settings_of.load(config).device
+    if not device.memory and (memory := memory_under(device.state)):
+        raise Fleeting(f"{device.state} lies in memory ({memory}): keys made there are lost at power-off. Have its partition mounted")
+    return device.state
 
 
 def _enrol(args: argparse.Namespace, state: Path) -> int:

@@ -63,6 +63,9 @@ class Job:
 class Executor(Protocol):
     """Does one action. Each method runs in the runner's thread and may take its time."""
 
+    def is_ready(self) -> bool:
+        """Whether what it needs answers: at the start of the device firmware may come after us."""
+
     def before(self, arguments: tuple[str, ...], /) -> Marks:
         """How things are before it begins, noted on the disk with the state `running`.
 
@@ -90,6 +93,19 @@ class Executor(Protocol):
 def cut_short() -> Failed:
     """What is said of a command that was under way when the power or the agent went, where nobody can tell more."""
     return Failed(_CUT_SHORT, "the power or the agent went while it ran; nobody knows whether it was done. Look, and order it anew")
+
+
+class NeedsNobody:
+    """An executor that is always ready."""
+
+    def is_ready(self) -> bool:
+        """Nothing is needed."""
+        return True
+
+
+def firmware_answers(runtime: Path) -> bool:
+    """Whether firmware runs."""
+    return ask_counters(runtime) is not None
 
 
 def until(happened: Callable[[], bool], within_s: float, pause: Pause) -> bool:
@@ -131,6 +147,10 @@ class OfFirmware:
     runtime: Path
     word: str
 
+    def is_ready(self) -> bool:
+        """Whether firmware answers."""
+        return firmware_answers(self.runtime)
+
     def before(self, _arguments: tuple[str, ...], /) -> Marks:
         """Nothing to note."""
         return {}
@@ -149,6 +169,10 @@ class RestartFirmware:
     """Has firmware close the gate and end; systemd starts it again. Done when another process answers."""
 
     runtime: Path
+
+    def is_ready(self) -> bool:
+        """Whether firmware answers."""
+        return firmware_answers(self.runtime)
 
     def before(self, _arguments: tuple[str, ...], /) -> Marks:
         """Which process it is now."""
@@ -175,7 +199,7 @@ class RestartFirmware:
 
 
 @dataclass(frozen=True, slots=True)
-class RestartAgent:
+class RestartAgent(NeedsNobody):
     """Ends this process with `RESTART_STATUS`; systemd starts it again. Done when another one finds it running.
 
     Attributes:
@@ -198,7 +222,7 @@ class RestartAgent:
 
 
 @dataclass(frozen=True, slots=True)
-class RestartDevice:
+class RestartDevice(NeedsNobody):
     """Asks systemd for a restart of the whole device, by a file that a path unit watches. Done when the boot id is another."""
 
     runtime: Path
@@ -235,6 +259,10 @@ class SetDirection:
     """Has a lane read for another direction: tried and kept as any configuration from afar, on top of the one there is."""
 
     config: ConfigKeeper
+
+    def is_ready(self) -> bool:
+        """Whether firmware answers."""
+        return self.config.firmware_answers()
 
     def before(self, arguments: tuple[str, ...], /) -> Marks:
         """Whether it is a direction; whether it suits the lane is found out when it is tried."""

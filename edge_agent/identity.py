@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_agent import private_files, token_signer
 from edge_agent.cose import Signer
-from edge_agent.disk import sync_folder
+from edge_agent.disk import sync_folder, write_private
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import DeviceName
@@ -27,7 +25,6 @@ log = logging.getLogger(__name__)
 ENROLMENT = "enrolment"
 FORMER = "former"  # who the device was before it was reset
 FOLDER = "identity"
-_WRITING = threading.Lock()  # the agent has a thread for the broker, one for the door and one for tickets
 SIGNING_KEY, TLS_KEY, TLS_CERTIFICATE, BROKER_CA = "signing.key", "tls.key", "tls.crt", "broker-ca.crt"
 
 
@@ -65,22 +62,6 @@ class Identity:
     root: Ed25519PublicKey
     endpoint: Endpoint
     door: tuple[str, int] | None = None
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner may read, whole or not at all; the caller makes the folder stay.
-
-    Threads take turns, for the way there has one name, so that what a power cut leaves is overwritten the next time. Processes must see
-    to it that only one of them writes.
-    """
-    new = path.with_name(path.name + ".new")
-    with _WRITING:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
 
 
 def private(folder: Path, name: str) -> Path:

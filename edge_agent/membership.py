@@ -16,9 +16,8 @@ from cryptography.x509.oid import NameOID
 from edge_agent import cose, identity, keyring, stored_keyring, takeover
 from edge_agent.cbor import Malformed
 from edge_agent.device_keys import DeviceKeys
-from edge_agent.disk import sync_folder
+from edge_agent.disk import sync_folder, write_private
 from edge_agent.documents import Documents
-from edge_agent.identity import write_private
 from edge_agent.joining import Membership
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from edge_agent.cbor import Malformed
+from edge_agent.envelope import peek
 from edge_agent.outbox import (
     APPLICATION_ID,
+    FILE_NAME,
     Backlog,
     OutboxDamaged,
     OutboxError,
@@ -55,6 +60,18 @@ def look_into(path: Path) -> OutboxView:
         if _wal_bytes(path) is None:  # else somebody opened it meanwhile, and we looked past what he writes
             return view
     raise OutboxError(f"{path}: others open it all the time: look again")
+
+
+def outbox_of(state: Path) -> dict[str, Any]:
+    """How much waits in the outbox, or why that cannot be told."""
+    try:
+        view = look_into(state / FILE_NAME)
+        age_s = 0 if view.oldest is None else max(0, time.time() - peek(view.oldest).header.wall_ms / 1000)
+    except (FileNotFoundError, OutboxError, Malformed) as error:
+        return {"trouble": str(error)}
+    backlog = view.backlog
+    head = {"log": backlog.head.log.hex(), "seq": backlog.head.seq, "hash": backlog.head.hash.hex()}
+    return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
 
 
 def _wal_bytes(path: Path) -> int | None:

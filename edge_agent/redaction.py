@@ -11,7 +11,8 @@ import re
 
 _PLACES = re.compile(
     r"(?<![0-9])(?:0[0-9]{2,3}[ .-][0-9]{3}[ .-][0-9]{3,4}|[0-9]{3,4}(?: [0-9]{3,4}){2,})(?![0-9])"  # a phone or number in groups
-    r"|[0-9A-Za-z]*[0-9]{9,}[0-9A-Za-z]*"  # a word that holds so many digits in a row
+    # A word with so many digits in a row, looked for only where words begin, and behind a number in groups, or a long one costs minutes
+    r"|(?:(?<![0-9A-Za-z])|(?<=[0-9])(?=[A-Za-z]))[0-9A-Za-z]*[0-9]{9,}[0-9A-Za-z]*"
 )
 _MILLISECONDS = re.compile(r"1[0-9]{12}")  # a moment from 2001 to 2033; no person's number is 13 digits without letters
 _HEX = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")  # ids and hashes
@@ -21,7 +22,7 @@ _PEM_END = r"-----END [A-Z0-9 ]+-----"
 _SECRETS = (
     re.compile(rf"{_PEM}(?:(?:[^\n]*\n){{0,200}}?[^\n]*{_PEM_END}|[^\n]*(?:\n[^\n]*){{0,40}})"),  # also one cut short
     re.compile(r"(?i)GATE1:[A-Z]:[A-Z0-9+/=$%*.:-]+"),  # tickets and site codes
-    re.compile(r"[^\s:/@\"'=&]+:[^\s/@\"']+@"),  # a user and password before a host
+    re.compile(r"(?<![^\s:/@\"'=&])[^\s:/@\"'=&]+:[^\s/@\"']{1,300}@"),  # a user and password before a host
     re.compile(r"\bpkcs11:\S+"),
     re.compile(r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)[^\s;&,\"']+"),
     re.compile(r"\b[0-9a-fA-F]{64,}\b"),  # a raw key, or a hash that is not worth the doubt

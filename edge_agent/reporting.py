@@ -70,26 +70,29 @@ class Reporter:
             self._thread.join(_STOP_S)
 
     def _run(self) -> None:
+        rest_s = LEAST_S
         while not self._stopping.is_set():
-            self._wake.wait(LEAST_S)
+            self._wake.wait(rest_s)
             self._wake.clear()
+            rest_s = LEAST_S
             try:
-                self.round()
+                rest_s = self.round()
             except Exception as error:  # noqa: BLE001 - health that cannot be told must not end the agent
                 if (kind := type(error).__name__) != self._trouble:
                     self._trouble = kind
                     log.error("telemetry cannot be put together (%s): please report it", kind)  # noqa: TRY400 - no trace: it could hold data
 
-    def round(self) -> None:
-        """One look, and one message if it is due."""
+    def round(self) -> float:
+        """One look, and one message if it is due; returns after how many seconds the next look is."""
         now_s, up = self._clock(), self._connected
         if up and not self._was_connected:
             self._cadence.connected(now_s)
             self._in_hand = None  # with a connection that is gone
         self._was_connected = up
         if not up or (self._in_hand is not None and self._in_hand()):
-            return
+            return LEAST_S
         states = self._health.states()
         if self._cadence.is_due(now_s, states):
             self._in_hand = self._publish(Message(self._topic, telemetry.encode(self._health.look()), qos=0))
             self._cadence.sent(now_s, states)
+        return self._cadence.rest_s(now_s)

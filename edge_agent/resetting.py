@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import identity, outbox, overlay, set_aside, stored_keyring
-from edge_agent.disk import sync_folder
+from edge_agent.disk import sync_folder, write_private
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.entry import LogHead
 from edge_agent.identity import Identity
@@ -115,7 +115,7 @@ def _forget_identity(state: Path, plan: Plan) -> None:
     folder = state / identity.FOLDER
     gone = [identity.TLS_CERTIFICATE, identity.BROKER_CA, *((identity.SIGNING_KEY, identity.TLS_KEY) if plan.new_keys else ())]
     if plan.new_keys and plan.signing is not None:  # never without an address: somebody would make a key in a file
-        identity.write_private(folder / identity.SIGNING_KEY, plan.signing.encode())
+        write_private(folder / identity.SIGNING_KEY, plan.signing.encode())
         gone.remove(identity.SIGNING_KEY)
     for name in gone:
         with suppress(FileNotFoundError):

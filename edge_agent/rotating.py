@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent import tls_rotation
 from edge_agent.certificate_keeper import CertificateKeeper
-from edge_agent.executors import Failed, Job, Marks, cut_short, until
+from edge_agent.executors import Failed, Job, Marks, NeedsNobody, cut_short, until
 from edge_agent.identity import BadIdentity
 from edge_agent.token_signer import TokenTrouble
 
@@ -16,7 +16,7 @@ _ANSWER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class RotateKeys:
+class RotateKeys(NeedsNobody):
     """Makes the key, has it certified over the broker, and connects anew with both. Cut short, the device has one whole pair or the other.
 
     Attributes:

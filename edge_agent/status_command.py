@@ -5,54 +5,37 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
-from edge_agent.cbor import Malformed
 from edge_agent.console import print_json, print_line
 from edge_agent.control import NOT_ENROLLED, ask_counters
-from edge_agent.envelope import peek
-from edge_agent.outbox import FILE_NAME, OutboxError
-from edge_agent.outbox_view import look_into
-from edge_agent.run_command import STATUS_FILE
+from edge_agent.outbox_view import outbox_of
 from edge_agent.settings import Settings
+from edge_agent.status_file import agent_of
 
 log = logging.getLogger(__name__)
+_CHECK_FILE = "check.json"  # as firmware.check_result names it
+_MOST_CHECK_BYTES = 200_000
 
 
-def outbox_of(state: Path) -> dict[str, Any]:
-    """How much waits in the outbox, or why that cannot be told."""
+def self_test_of(state: Path) -> dict[str, Any] | None:
+    """What the self-test of the first start found: how many parts, and those at fault; None where there is no result.
+
+    Its scope is `parts` while nothing was tested that needs an identity, else `whole`.
+    """
     try:
-        view = look_into(state / FILE_NAME)
-        age_s = 0 if view.oldest is None else max(0, time.time() - peek(view.oldest).header.wall_ms / 1000)
-    except (FileNotFoundError, OutboxError, Malformed) as error:
-        return {"trouble": str(error)}
-    backlog = view.backlog
-    head = {"log": backlog.head.log.hex(), "seq": backlog.head.seq, "hash": backlog.head.hash.hex()}
-    return {"waiting": backlog.entries, "bytes": backlog.bytes, "oldest_age_s": round(age_s, 1), "head": head}
-
-
-def agent_of(runtime: Path) -> dict[str, Any] | None:
-    """What the running agent tells of itself, None when none runs."""
-    try:
-        status: dict[str, Any] = json.loads((runtime / STATUS_FILE).read_text(encoding="utf-8"))
-        return status if _lives(status["pid"]) else None  # one that was killed leaves its file behind
-    except (OSError, ValueError, KeyError, TypeError):
+        with (state / _CHECK_FILE).open("rb") as file:
+            result = json.loads(file.read(_MOST_CHECK_BYTES))
+        findings = [{key: str(one[key]) for key in ("part", "verdict", "detail", "todo")} for one in result["findings"]]
+        scope = str(result.get("scope", "whole"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    faults = [{key: one[key] for key in ("part", "detail", "todo")} for one in findings if one["verdict"] == "fault"]
+    return {"scope": scope, "parts": len(findings), "faults": faults}
 
 
 def collect(settings: Settings) -> dict[str, Any]:
@@ -67,6 +50,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "device": enrolled,
         "enrolment_trouble": enrolment_trouble,
+        "self_test": self_test_of(settings.device.state),
         "outbox": outbox_of(settings.device.state),
         "agent": agent_of(settings.device.runtime),
         "firmware": ask_counters(settings.device.runtime),
@@ -77,6 +61,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     outbox, agent, firmware = status["outbox"], status["agent"], status["firmware"]
     told = [text for text in (status["device"], status["enrolment_trouble"]) if text]
     lines = [f"{title:<10}{text}" for title, text in zip(("device", ""), told, strict=False)]
+    lines.extend(_self_test_lines(status["self_test"]))
     if "trouble" in outbox:
         lines.append(f"outbox    {outbox['trouble']}")
     else:
@@ -98,6 +83,15 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.extend(f"          {name} {count}" for name, count in sorted(firmware.get("answers", {}).items()))
         lines.extend(f"          lane {name}: {state}" for name, state in sorted(firmware.get("sources", {}).items()))
     return lines
+
+
+def _self_test_lines(self_test: dict[str, Any] | None) -> Iterator[str]:
+    if self_test is None:
+        return
+    faults = self_test["faults"]
+    rest = "; what needs an identity is tested when it has joined" if self_test["scope"] == "parts" else ""
+    yield f"self-test {self_test['parts']} parts at the first start, {len(faults)} at fault{rest}"
+    yield from (f"          {one['part']}: {one['detail']} → {one['todo']}" for one in faults)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

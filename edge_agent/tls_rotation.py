@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from edge_agent import device_keys, known_time
 from edge_agent.device_keys import DeviceKeys
-from edge_agent.disk import sync_folder
-from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY, credentials, write_private
+from edge_agent.disk import sync_folder, write_private
+from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY, credentials
 
 _COMING = "tls.coming.key"
 

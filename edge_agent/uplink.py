@@ -172,6 +172,7 @@ class Uplink:
 
     def _connected(self) -> None:
         self.connected, self.trouble = True, ""
+        self.counters["connections"] += 1
         log.info("connected to the broker")
         self._begin_again()
         self._publish(birth(self._identity))

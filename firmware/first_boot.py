@@ -1,4 +1,7 @@
-"""Has a gate test itself once, before it first opens, in a process of its own: whatever a device hangs in, the gate opens.
+"""Has a gate test itself at its first start, in a process of its own: whatever a device hangs in, the gate opens.
+
+A device that is nobody's yet tests all that needs no identity before it waits for its ticket, at each start until that is well; the rest
+when it has joined.
 
 That process ends with the gate's: its standard input is a pipe that nobody writes to, and whose end tells it to go.
 """
@@ -18,7 +21,7 @@ from pathlib import Path
 
 from edge_agent.settings import Settings
 from firmware import check_result
-from firmware.verdict import Verdict, fault
+from firmware.verdict import Finding, Scope, Verdict, fault
 
 log = logging.getLogger(__name__)
 _AT_MOST_S = 60.0
@@ -33,15 +36,39 @@ def open_to_others(state: Path) -> list[str]:
     Raises:
         OSError: the state folder cannot be read.
     """
-    if check_result.result_file(state).exists():
+    if _of_member(state) is None:
         return []
     from firmware.certificate_checks import loose_files  # noqa: PLC0415 - for the first start only
 
     return list(loose_files(state))
 
 
+def _of_member(state: Path) -> Scope | None:
+    """What a member has still to test; None when all was, or when nobody can tell."""
+    try:
+        return Scope.MEMBERSHIP if check_result.kept(state).scope is Scope.PARTS else None
+    except FileNotFoundError:
+        return Scope.WHOLE
+    except check_result.NO_RESULT:
+        return None
+
+
+def try_parts(settings: Settings, stopping: threading.Event, at_most_s: float = _AT_MOST_S) -> frozenset[str]:
+    """Tests what needs no identity, unless it was well before; returns the parts at fault. Otherwise as `try_once`.
+
+    Readers are not among them: how each is shows while the gate waits.
+    """
+    state = settings.device.state
+    with suppress(*check_result.NO_RESULT):
+        before = check_result.kept(state)
+        if before.scope is Scope.PARTS and check_result.well(before.findings):
+            return frozenset()
+    seen = {f'reader of lane "{lane.name}"' for lane in settings.lanes}
+    return frozenset(finding.part for finding in _try(settings, Scope.PARTS, stopping, (), at_most_s)) - seen
+
+
 def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[str] = (), at_most_s: float = _AT_MOST_S) -> None:
-    """Runs the self-test unless its result is in the state folder already; logs a line for each fault, and raises nothing.
+    """Tests what a member has not tested yet; logs a line for each fault, and raises nothing.
 
     Args:
         settings: of the gate, whose lock the caller holds, and whose devices are free.
@@ -49,20 +76,37 @@ def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[s
         loosened: what `open_to_others` said.
         at_most_s: how long it may take.
     """
+    if (scope := _of_member(settings.device.state)) is not None:
+        _try(settings, scope, stopping, loosened, at_most_s)
+
+
+def _try(
+    settings: Settings, scope: Scope, stopping: threading.Event, loosened: Sequence[str], at_most_s: float
+) -> Sequence[Finding]:  # fmt: skip
+    """Runs the self-test and returns the faults."""
     state = settings.device.state
     try:
-        if check_result.result_file(state).exists():
-            return
-        log.info("first start: the gate tests itself, silently; at most %g s", at_most_s)
-        ended = _run([str(settings.source), *loosened], stopping, at_most_s)
+        log.info("the gate tests itself, silently; at most %g s", at_most_s)
+        before = _written(state)
+        ended = _run([str(settings.source), str(scope), *loosened], stopping, at_most_s)
         if stopping.is_set():
-            return
-        if not check_result.result_file(state).exists():
+            return ()
+        if _written(state) == before:
             why = f"not done within {at_most_s:g} s" if ended is None else f"ended with {ended} and left no result"
-            check_result.keep([fault("self-test", why, _TODO)], state)
-        _tell(state)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            check_result.keep([fault("self-test", why, _TODO)], state, scope)
+        return _tell(state)
+    except check_result.NO_RESULT as error:
         log.warning("self-test: fault: no result in %s (%s) → %s", state, error, _TODO)
+        return [fault("self-test", "no result", _TODO)]
+
+
+def _written(state: Path) -> tuple[int, int] | None:
+    """Tells one result from the next: each is a file of its own."""
+    try:
+        file = check_result.result_file(state).stat()
+    except FileNotFoundError:
+        return None
+    return file.st_ino, file.st_mtime_ns
 
 
 def _run(words: Sequence[str], stopping: threading.Event, at_most_s: float) -> int | None:
@@ -89,12 +133,13 @@ def _run(words: Sequence[str], stopping: threading.Event, at_most_s: float) -> i
     return None
 
 
-def _tell(state: Path) -> None:
-    findings = check_result.kept(state)
+def _tell(state: Path) -> Sequence[Finding]:
+    findings = check_result.kept(state).findings
     faults = [finding for finding in findings if finding.verdict is Verdict.FAULT]
     for finding in faults:
         log.warning("self-test: %s: fault: %s → %s", finding.part, finding.detail, finding.todo)
     log.info("self-test: %d parts, %d faults; all of it is in %s", len(findings), len(faults), check_result.result_file(state))
+    return faults
 
 
 def _end_with_the_gate() -> None:
@@ -111,7 +156,7 @@ def _main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # which the gate's process leaves to a thread
     threading.Thread(target=_end_with_the_gate, daemon=True).start()
-    return check_command.first_boot(Path(sys.argv[1]), sys.argv[2:])
+    return check_command.first_boot(Path(sys.argv[1]), Scope(sys.argv[2]), sys.argv[3:])
 
 
 if __name__ == "__main__":

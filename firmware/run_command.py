@@ -24,7 +24,7 @@ from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import ConfigError, Settings
 from edge_agent.stored_keyring import NoKeyring
 from firmware.configuration import load_settings
-from firmware.first_boot import open_to_others, try_once
+from firmware.first_boot import open_to_others, try_once, try_parts
 from firmware.health_pass import TrustListError
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "run",
         help="open the gate",
         description="Opens the gate: reads codes, records passages, answers with light and sound, until it is told to stop. "
-        "Before it first opens it tests itself, once: see `gate-firmware check --help`.",
+        "At its first start it tests itself: see `gate-firmware check --help`.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -65,7 +65,10 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
 
     stop_when_asked(stop)
     if identity is None:
-        identity = Unenrolled(settings, stopping, notifier).wait()
+        notifier.may_take(_SELF_TEST_S)
+        notifier.status("tests itself")
+        faults = try_parts(settings, stopping)
+        identity = Unenrolled(settings, stopping, notifier, faults).wait()
     if identity is not None:
         notifier.may_take(_SELF_TEST_S)
         notifier.status("opening the gate")

@@ -18,8 +18,8 @@ from firmware.indicator_checks import check_indicator, show_result
 from firmware.part_checks import check_parts
 from firmware.pin_checks import check_boot_levels, check_pins
 from firmware.running_gate import alone, indicators, leave_alone
-from firmware.state_checks import check_identity, check_state
-from firmware.verdict import Finding, Verdict, fault, guarded, note, skipped
+from firmware.state_checks import check_folders, check_identity, check_membership
+from firmware.verdict import Finding, Scope, Verdict, fault, guarded, note, skipped
 
 _REPORT = "report it, please"
 _BROKER_S = 4.0  # looking a name up takes as long as the network likes
@@ -36,6 +36,8 @@ class Manner:
         no_output: what prints to the terminal (a `console:` light) must leave standard output alone.
         loosened: keys that others could read until a moment ago, see `loose_files`.
         of_gate: the gate itself asks, which holds its lock and none of its devices.
+        scope: how much to test.
+        earlier: what was found before, of what `scope` leaves out; it counts for the lights.
     """
 
     prompt: Callable[[str], None] | None = None
@@ -44,29 +46,43 @@ class Manner:
     no_output: bool = False
     loosened: tuple[str, ...] = ()
     of_gate: bool = False
+    scope: Scope = Scope.WHOLE
+    earlier: tuple[Finding, ...] = ()
 
 
 def self_test(settings: Settings, manner: Manner) -> Iterator[Finding]:
     """Tests everything and yields what was found, part by part; writes nothing but a scratch file that is removed again."""
-    loosened = [*manner.loosened, *loose_files(settings.device.state)]  # before loading closes them
-    enrolled, identity = check_identity(settings.device.state)
-    broker = _Later(lambda: check_broker(identity, settings.device.state)) if identity is not None and manner.online else None
-    seen: list[Finding] = []
+    seen = list(manner.earlier)
     with contextlib.nullcontext() if manner.of_gate else alone(settings) as running:
-        for finding in chain([enrolled], _test_machine(settings), check_state(settings, identity, loosened)):
+        for finding in _test(settings, running, manner):
             seen.append(finding)
             yield finding
-        seen.append(skipped("broker", _why_not(manner)) if broker is None else broker.result())
-        yield seen[-1]
-        for finding in _test_devices(settings, running, manner):
-            seen.append(finding)
-            yield finding
-        if manner.first_boot and running is None:
+        if manner.first_boot and running is None and manner.scope is not Scope.PARTS:  # a gate that waits has a light of its own
             well = all(finding.verdict is not Verdict.FAULT for finding in seen)
             for part, url in indicators(settings):
                 with _output_elsewhere(manner):
                     shown = show_result(f"result on {part}", url, well=well)
                 yield shown
+
+
+def _test(settings: Settings, running: Finding | None, manner: Manner) -> Iterator[Finding]:
+    if manner.scope is Scope.PARTS:
+        yield skipped("identity", "not enrolled; keys, certificate, clock and broker are tested when it has joined")
+        yield from chain(_test_machine(settings), check_folders(settings), _test_devices(settings, running, manner))
+        return
+    loosened = [*manner.loosened, *loose_files(settings.device.state)]  # before loading closes them
+    enrolled, identity = check_identity(settings.device.state)
+    broker = _Later(lambda: check_broker(identity, settings.device.state)) if identity is not None and manner.online else None
+    whole = manner.scope is Scope.WHOLE
+    yield enrolled
+    if whole:
+        yield from _test_machine(settings)
+    yield from check_membership(settings, identity, loosened)
+    if whole:
+        yield from check_folders(settings)
+    yield skipped("broker", _why_not(manner)) if broker is None else broker.result()
+    if whole:
+        yield from _test_devices(settings, running, manner)
 
 
 def _why_not(manner: Manner) -> str:

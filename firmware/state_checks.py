@@ -128,8 +128,8 @@ def check_runtime(runtime: Path) -> Finding:
     return ok(part, f"{runtime}: none yet, gate-firmware makes it when it starts")
 
 
-def check_state(settings: Settings, identity: Identity | None, loosened: Sequence[str] = ()) -> Iterator[Finding]:
-    """Everything of the state and runtime folders, and the clock, once it is known who this device is; see `check_private_files`."""
+def check_membership(settings: Settings, identity: Identity | None, loosened: Sequence[str] = ()) -> Iterator[Finding]:
+    """What hangs on who this device is: keys, certificate, and the clock, whose bound is signed; see `check_private_files`."""
     state = settings.device.state
     keyring: Keyring | str = "not enrolled" if identity is None else read_keyring(state, identity.root)
     bound_ms = 0 if isinstance(keyring, str) else keyring.issued_ms
@@ -142,6 +142,11 @@ def check_state(settings: Settings, identity: Identity | None, loosened: Sequenc
     if identity is not None or loosened:
         yield guarded("private files", _REPORT, lambda: check_private_files(state, loosened))
     yield check_clock(now, bound_ms)
+
+
+def check_folders(settings: Settings) -> Iterator[Finding]:
+    """Everything of the state and runtime folders, whoever this device is."""
+    state = settings.device.state
     yield guarded("runtime", _REPORT, lambda: check_runtime(settings.device.runtime))
     yield guarded("disk", _REPORT, lambda: check_disk(state, settings.outbox))
     if is_folder(state):

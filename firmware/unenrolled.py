@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -50,15 +50,19 @@ class Unenrolled:
         settings: the configuration.
         stopping: set when the gate should close.
         notifier: told how the gate is.
+        faults: the parts that the self-test found at fault, see `first_boot.try_parts`: the light asks for a look.
 
     Raises:
         drivers.errors.DriverError: an indicator cannot be opened.
         OSError: the control socket cannot be made.
     """
 
-    def __init__(self, settings: Settings, stopping: threading.Event, notifier: Notifier | None = None) -> None:
+    def __init__(
+        self, settings: Settings, stopping: threading.Event, notifier: Notifier | None = None, faults: Collection[str] = ()
+    ) -> None:
         self._settings = settings
         self._stopping = stopping
+        self._faults = faults
         self._reports = Inbox()
         self._feedback = Feedback(settings.gate, settings.lanes)
         try:
@@ -134,11 +138,16 @@ class Unenrolled:
             self._control.tell(ticket_message(untried))
         while self._to_show:
             self._feedback.everywhere(self._to_show.popleft())
-        broken = all(state in _BROKEN for state in self._feedback.sources().values())
-        state = Signal.FAULT if broken else Signal.WAITING  # without a reader no ticket can be read either
+        state = self._how_it_waits()
         if state is not self._state:
             self._state = state
             self._feedback.everywhere(state)
+
+    def _how_it_waits(self) -> Signal:
+        broken = [state in _BROKEN for state in self._feedback.sources().values()]
+        if all(broken):
+            return Signal.FAULT  # without a reader no ticket can be read either
+        return Signal.WAITING_WITH_FAULT if self._faults or any(broken) else Signal.WAITING
 
     def _show_joined(self) -> None:
         self._feedback.everywhere(Signal.JOINED)

@@ -19,6 +19,14 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
+class Scope(StrEnum):
+    """How much a self-test tests: everything; all that needs no identity; what is left of it once there is one."""
+
+    WHOLE = "whole"
+    PARTS = "parts"
+    MEMBERSHIP = "membership"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the self-test; never a person's data.

@@ -36,7 +36,7 @@ HEADINGS = {
     Group.GO: ("Cho qua", "Let them pass"),
     Group.AGAIN: ("Mời đưa lại mã", "Ask for the code again"),
     Group.KEEPER: ("Dừng lại: người trực xem", "Stop: you look"),
-    Group.INSTALL: ("Khi lắp máy: máy trả lời tấm vé", "While it is installed: what came of a ticket"),
+    Group.INSTALL: ("Khi lắp máy: chờ vé, rồi trả lời tấm vé", "While it is installed: it waits for a ticket, and what came of it"),
     Group.MACHINE: ("Khi không có ai: máy thế nào?", "Nobody there: how is the device?"),
 }
 
@@ -106,7 +106,9 @@ ADVICE = {
         "The device is trying a ticket, or was asked “which one are you?”.",
     ),
     "joined": Advice(
-        Group.INSTALL, "Máy đã vào tỉnh; nó tự kiểm tra rồi mở cổng.", "It belongs to the province now; it tests itself and opens."
+        Group.INSTALL,
+        "Máy đã vào tỉnh; nó kiểm tra nốt khóa, đồng hồ, đường truyền rồi mở cổng.",
+        "It belongs to the province now; it tests keys, clock and connection, and opens.",
     ),
     "ticket-refused": Advice(
         Group.INSTALL, "Gọi tỉnh, xin vé mới, đưa trong mười phút.", "Call the province for a new ticket, show it within ten minutes."
@@ -118,6 +120,11 @@ ADVICE = {
         Group.INSTALL,
         "Không dùng vé này. Hỏi lại người gửi; máy của tỉnh khác thì phải xóa trước.",
         "Do not use it. Ask who sent it; a device of another province must be reset first.",
+    ),
+    "waiting-with-fault": Advice(
+        Group.INSTALL,
+        "Đã tự kiểm tra: một bộ phận hỏng hoặc lỏng dây. Xem `sudo gate-agent status`, sửa trước khi đưa vé.",
+        "It has tested itself: a part is broken or its cable loose. See `sudo gate-agent status`; mend it before you show the ticket.",
     ),
     "waiting-for-ticket": Advice(
         Group.MACHINE,
@@ -158,6 +165,7 @@ TROUBLE = {
     "closed": ("Tối hẳn", "Dark"),
     "starting": ("Vàng chớp đều", "Amber, even"),
     "waiting-for-ticket": ("Vàng chớp ba cái rồi nghỉ", "Amber, three and a pause"),
+    "waiting-with-fault": ("Vàng chớp ba cái rồi đỏ", "Amber, three and a red"),
     "attention": ("Xanh chớp, rồi vàng chớp", "Green wink, then amber wink"),
     "shut": ("Đỏ và vàng cùng sáng", "Red and amber together"),
     "fault": ("Đỏ chớp nhanh", "Red, quick"),

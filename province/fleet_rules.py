@@ -37,6 +37,8 @@ class Limits:
     """From where on something is a trouble.
 
     Attributes:
+        gone_s: so long a device may be away that left or was missed: an agent that restarts, a network that blinks.
+        settle_s: so long it may after the broker itself was away; a device's longest wait between two tries is a minute.
         unheard_periods: an online device that has not told its health for so many of its periods counts as offline.
         waits_s: how long the oldest entry may wait.
         full_percent: of the outbox.
@@ -44,6 +46,8 @@ class Limits:
         silent_s: how long nobody may scan at an open gate.
     """
 
+    gone_s: float = 3
+    settle_s: float = 75
     unheard_periods: float = 4
     waits_s: int = 900
     full_percent: float = 80
@@ -56,6 +60,22 @@ class Limits:
 
 
 USUAL = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Since when we hear what devices say, milliseconds since 1970 UTC.
+
+    Attributes:
+        since_ms: without a break.
+        lost_ms: when the break before it began; what was said in it nobody heard.
+    """
+
+    since_ms: int = 0
+    lost_ms: int = 0
+
+
+ALWAYS = Listening()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +115,34 @@ class Facts:
         forks: open fork alerts.
         holes: numbers missing in its logs.
         reached: by log, the highest number that has come, and the hash of that entry.
+        gap: what `missing` said when it was last able to.
     """
 
     at_ms: int = 0
     forks: int = 0
     holes: int = 0
     reached: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    gap: str = ""
 
 
-def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL, listening_ms: int = 0) -> dict[Trouble, str]:
+def missing(seen: Seen, facts: Facts) -> str | None:
+    """What is missing of a scanner's logs, in a few words; none: nothing is.
+
+    Returns:
+        None while nobody can say: it has entries waiting, which come in any order, or has spoken since the register was looked up.
+    """
+    waiting = None if seen.telemetry is None or seen.telemetry.outbox is None else seen.telemetry.outbox.waiting
+    if waiting != 0 or facts.at_ms < seen.told_ms:
+        return None
+    if facts.holes:
+        return f"{facts.holes} entries are missing between others"
+    last, _hash = (0, b"") if seen.head is None else facts.reached.get(seen.head.log, (0, b""))
+    if seen.head is not None and seen.head.seq > last:
+        return f"it signed for {seen.head.seq} entries, has none waiting, and {last} have come"
+    return ""
+
+
+def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL, listening: Listening = ALWAYS) -> dict[Trouble, str]:
     """What is wrong, each with a few words for people.
 
     Args:
@@ -111,14 +150,14 @@ def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL, list
         facts: what the register has.
         now_ms: milliseconds since 1970 UTC.
         limits: from where on.
-        listening_ms: since when we have listened without a break: what was said before nobody heard.
+        listening: since when we have.
 
     Example:
         >>> troubles(Seen(DeviceName("bus-co", "bus-1"), "Bến xe", "Cửa trước", added_ms=0), Facts(), now_ms=60_000)
         {<Trouble.OFFLINE: 'offline'>: 'has never been heard'}
     """
     found: dict[Trouble, str] = {}
-    for trouble, words in (*_presence(seen, now_ms, limits, listening_ms), *_log(seen, facts)):
+    for trouble, words in (*_presence(seen, now_ms, limits, listening), *_log(seen, facts)):
         found.setdefault(trouble, words)
     if seen.telemetry is not None and Trouble.OFFLINE not in found:  # of one that is away nobody knows how it is now
         for trouble, words in (*_work(seen, seen.telemetry, now_ms, limits), *_board(seen.told_ms, seen.telemetry, limits)):
@@ -126,15 +165,28 @@ def troubles(seen: Seen, facts: Facts, now_ms: int, limits: Limits = USUAL, list
     return {trouble: found[trouble] for trouble in Trouble if trouble in found}
 
 
-def _presence(seen: Seen, now_ms: int, limits: Limits, listening_ms: int) -> Iterator[tuple[Trouble, str]]:
+def is_away(seen: Seen) -> bool:
+    """Whether it left or was missed, and has told nothing since: else its birth was lost."""
+    return seen.status is not None and seen.status.state == "offline" and seen.told_ms <= seen.status_ms
+
+
+def counts_from_ms(seen: Seen, limits: Limits, listening: Listening) -> float:
+    """From when on it counts that a device is away. A broker that ends says of all that they are lost, and they come back one by one."""
+    alone_ms = seen.status_ms + limits.gone_s * 1000
+    was_back = seen.told_ms >= listening.since_ms
+    return alone_ms if was_back or alone_ms < listening.lost_ms else max(alone_ms, listening.since_ms + limits.settle_s * 1000)
+
+
+def _presence(seen: Seen, now_ms: int, limits: Limits, listening: Listening) -> Iterator[tuple[Trouble, str]]:
     if seen.status is None and seen.telemetry is None:
         yield Trouble.OFFLINE, "has never been heard"
         return
-    if seen.status is not None and seen.status.state == "offline" and seen.told_ms <= seen.status_ms:  # else its birth was lost
-        yield Trouble.OFFLINE, "was stopped" if seen.status.reason == "stopped" else "its connection was lost"
+    if seen.status is not None and is_away(seen):
+        if now_ms >= counts_from_ms(seen, limits, listening):
+            yield Trouble.OFFLINE, "was stopped" if seen.status.reason == "stopped" else "its connection was lost"
         return
     period_s = 30 if seen.telemetry is None else seen.telemetry.period_s
-    unheard_s = (now_ms - max(seen.told_ms, seen.status_ms, listening_ms)) / 1000
+    unheard_s = (now_ms - max(seen.told_ms, seen.status_ms, listening.since_ms)) / 1000
     if unheard_s > max(60, period_s * limits.unheard_periods):
         yield Trouble.OFFLINE, f"connected, and silent for {unheard_s / 60:.0f} min"
 
@@ -142,10 +194,8 @@ def _presence(seen: Seen, now_ms: int, limits: Limits, listening_ms: int) -> Ite
 def _log(seen: Seen, facts: Facts) -> Iterator[tuple[Trouble, str]]:
     if facts.forks:
         yield Trouble.FORK, f"{facts.forks} numbers came with two entries: a copied card, or a stolen key"
-    waiting = None if seen.telemetry is None or seen.telemetry.outbox is None else seen.telemetry.outbox.waiting
-    all_came = waiting == 0 and facts.at_ms >= seen.told_ms  # it says that all is receipted; a backlog comes in any order
-    if facts.holes and all_came:
-        yield Trouble.GAP, f"{facts.holes} entries are missing between others"
+    if facts.gap:
+        yield Trouble.GAP, facts.gap
     head, furthest = seen.head, seen.furthest
     if head is None:
         return
@@ -154,8 +204,6 @@ def _log(seen: Seen, facts: Facts) -> Iterator[tuple[Trouble, str]]:
     last, last_hash = facts.reached.get(head.log, (0, b""))
     if last == head.seq and last_hash != head.hash:
         yield Trouble.FORK, f"its entry {head.seq} is another than the one that came"
-    if all_came and head.seq > last:
-        yield Trouble.GAP, f"it signed for {head.seq} entries, has none waiting, and {last} have come"
 
 
 def _work(seen: Seen, told: Telemetry, now_ms: int, limits: Limits) -> Iterator[tuple[Trouble, str]]:

@@ -150,10 +150,12 @@ class FleetStore:
         return sorted(gone, key=str)
 
     def status(self, name: DeviceName, status: Status, now_ms: int) -> bool:
-        """Notes a birth or will; False when the device is not registered."""
+        """Notes a birth or will; False when the device is not registered. One that is said again, as a broker does, keeps its time."""
+        said = telemetry.encode(status)
         done = self._db.execute(
-            "UPDATE device SET status = ?, status_ms = ? WHERE org = ? AND device = ?",
-            (telemetry.encode(status), now_ms, name.org, name.device),
+            "UPDATE device SET status_ms = CASE WHEN status IS ? AND told_ms <= status_ms THEN status_ms ELSE ? END, status = ? "
+            "WHERE org = ? AND device = ?",
+            (said, now_ms, said, name.org, name.device),
         )
         return done.rowcount == 1
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,7 +29,7 @@ from province import database, devices, fleet_discovery, views
 from province.alerts import AlertKind
 from province.clock import now_ms
 from province.errors import ProvinceError
-from province.fleet_rules import USUAL, Facts, Limits, Seen, troubles
+from province.fleet_rules import USUAL, Facts, Limits, Listening, Seen, Trouble, counts_from_ms, is_away, missing, troubles
 from province.fleet_store import FleetStore
 from province.ledger import gaps
 from province.opened import Connection
@@ -69,7 +70,9 @@ class FleetWatch:
         self._facts: dict[DeviceName, Facts] = {}
         self._discovered: dict[DeviceName, bytes] = {}
         self._unknown = False
-        self._listening_ms: int | None = None
+        self._since_ms: int | None = None  # as fleet_rules.Listening; None: not connected
+        self._lost_ms = now_ms()
+        self._away: dict[DeviceName, float] = {}  # who is away, and does not count as offline before
         self._seldom = Seldom()
 
     def on_event(self, event: Event) -> None:
@@ -77,11 +80,12 @@ class FleetWatch:
         match event:
             case Connected():
                 _log.info("connected to the broker")
-                self._listening_ms = now_ms()
+                self._since_ms = now_ms()
                 self._connected.set()
             case Disconnected(why):
                 _log.warning("not connected: %s; trying again", why)
-                self._listening_ms = None
+                if self._since_ms is not None:
+                    self._since_ms, self._lost_ms = None, now_ms()
             case Arrived():
                 try:
                     self._queue.put_nowait(event)
@@ -115,10 +119,11 @@ class FleetWatch:
                 if self._connected.is_set():
                     self._connected.clear()
                     self._discovered.clear()  # the broker may have lost its store
-                batch = self._batch(sweep_s + _SWEEP_S - time.monotonic())
+                batch = self._batch(min(sweep_s + _SWEEP_S - time.monotonic(), self._until_one_counts_s()))
                 with self._store.together():
                     for arrived in batch:
                         self._take(arrived, publish)
+                    self._judge_who_counts_now()
             except sqlite3.Error as error:  # what was told is told again
                 if count := self._seldom.worth_a_line("store"):
                     _log.error("the fleet cannot be kept now (%d times): %s. Make room, or look for who holds fleet.sqlite", count, error)
@@ -143,7 +148,7 @@ class FleetWatch:
             with closing(database.connect(self._register)) as connection:
                 known = [each for each in devices.every(connection) if each.status == devices.ACTIVE]
                 at_ms = now_ms()
-                self._facts = _facts(connection, at_ms)
+                facts = _facts(connection, at_ms)
         except (ProvinceError, sqlite3.Error) as error:
             if count := self._seldom.worth_a_line("register"):
                 _log.warning("the register cannot be read now (%d times): %s", count, error)
@@ -152,6 +157,14 @@ class FleetWatch:
         for name in self._store.registered([Seen(each.name, each.site, each.gate, each.added_ms) for each in known]):
             if self._discover:
                 publish(fleet_discovery.gone(name))
+        self._facts = {seen.name: self._with_gap(seen, facts.get(seen.name, Facts(at_ms))) for seen in self._store.devices(None)}
+
+    def _with_gap(self, seen: Seen, facts: Facts) -> Facts:
+        """While nobody can say what is missing, it stands as it stood: an alert must not come and go with each telemetry."""
+        found = missing(seen, facts)
+        if found is None:
+            found = self._facts[seen.name].gap if seen.name in self._facts else ""
+        return replace(facts, gap=found)
 
     def _sweep(self) -> None:
         self._store.trim(now_ms())
@@ -161,12 +174,29 @@ class FleetWatch:
 
     def _judge(self, seen: Seen) -> None:
         at_ms = now_ms()
-        listening_ms = at_ms if self._listening_ms is None else self._listening_ms  # while nobody tells us anything nobody is silent
-        found = troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits, listening_ms)
+        listening = Listening(
+            at_ms if self._since_ms is None else self._since_ms, self._lost_ms
+        )  # while nobody speaks to us nobody is silent
+        found = troubles(seen, self._facts.get(seen.name, Facts()), at_ms, self._limits, listening)
+        self._away.pop(seen.name, None)
+        if is_away(seen) and Trouble.OFFLINE not in found:
+            self._away[seen.name] = counts_from_ms(seen, self._limits, listening)
         new, over = self._store.judged(seen.name, found, at_ms)
         for what, told in (("alert", new), ("over", over)):
             for trouble in told:
                 _log.info("%s device=%s trouble=%s", what, seen.name, trouble)
+
+    def _until_one_counts_s(self) -> float:
+        return (min(self._away.values(), default=float("inf")) - now_ms()) / 1000
+
+    def _judge_who_counts_now(self) -> None:
+        at_ms = now_ms()
+        for name in [name for name, from_ms in self._away.items() if from_ms <= at_ms]:
+            seen = self._store.device(name)
+            if seen is None:
+                del self._away[name]
+            else:
+                self._judge(seen)
 
     def _take(self, arrived: Arrived, publish: Callable[[Message], object]) -> None:
         found = topics.parse(arrived.topic)

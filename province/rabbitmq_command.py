@@ -19,9 +19,13 @@ _EPILOG = """\
 examples:
   gate-province rabbitmq /srv/gate --config >> /etc/rabbitmq/rabbitmq.conf     once
   gate-province rabbitmq /srv/gate --advanced > /etc/rabbitmq/advanced.config  once
-  gate-province rabbitmq /srv/gate > definitions.json                          whenever a device joined or was revoked, then:
+  gate-province rabbitmq /srv/gate --rights > rights.json                      whenever a device or an operator joined, these four:
+  rabbitmqctl import_definitions rights.json
+  gate-province rabbitmq /srv/gate > definitions.json
   rabbitmqctl import_definitions definitions.json
 
+In this order: RabbitMQ imports topic rights last, and until then would let who is new write and read everything. For the first start name
+a folder with both in rabbitmq.conf, load_definitions = /etc/rabbitmq/gate, as 1-rights.json and 2-definitions.json.
 Only active devices are named, and importing takes no user away: `gate-province device revoke --rabbitmqctl COMMAND` does, and so ends
 its session. With advanced.config RabbitMQ also refuses revoked certificates, at once; without, give a device that replaces a stolen one
 another name. RabbitMQ must be able to read the files these name: where it runs as another user or elsewhere, copy them and change the
@@ -40,6 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--rights", action="store_true", help="print what must be imported first: nobody gets in by it alone")
     instead.add_argument("--config", action="store_true", help="print the lines for rabbitmq.conf instead")
     instead.add_argument("--advanced", action="store_true", help="print advanced.config instead, with the list of revoked certificates")
 
@@ -63,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
                     f"{name}: an earlier certificate of this name was revoked. A RabbitMQ without our advanced.config lets its holder in "
                     f"until {shown(until)}: see --advanced.",
                 )
-    print_line(json.dumps(rabbitmq_rules.definitions(names), ensure_ascii=True))
+    made = rabbitmq_rules.definitions(names)
+    print_line(json.dumps(rabbitmq_rules.rights(made) if args.rights else made, ensure_ascii=True))
     return 0
 
 

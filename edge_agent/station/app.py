@@ -33,8 +33,9 @@ from edge_agent.station.words import LANGUAGES
 COOKIE = "__Host-station"
 _STATIC = Path(__file__).parent / "static"
 _STATIC_FILES = {"station.css": "text/css; charset=utf-8", "station.js": "text/javascript; charset=utf-8"}
-_MOST_STREAMS = 8
+MOST_STREAMS = 8
 _MOST_FIELDS = 16
+_COME_AGAIN = "retry: 10000\n\n"  # an EventSource shows that it is not connected, and tries again in ten seconds
 _EACH_S = 0.5  # between two pictures of a region to one phone
 _IDLE_S = 10.0  # then a stream says that it lives, and shows what time alone has changed
 
@@ -180,8 +181,10 @@ class Pages:
         view, region = self._view(request), request.path_params["region"]
         if region not in REGIONS:
             raise Refused(404)
-        if view.session is None or self._streams >= _MOST_STREAMS:
-            return Response(status_code=204)  # tells an EventSource not to come again
+        if view.session is None:
+            return Response(status_code=204)  # tells an EventSource not to come again; the page then asks for the PIN
+        if self._streams >= MOST_STREAMS:
+            return Response(_COME_AGAIN, media_type="text/event-stream")
         return StreamingResponse(self._pictures(request, view, region), media_type="text/event-stream")
 
     async def _pictures(self, request: Request, view: View, region: str) -> AsyncIterator[str]:

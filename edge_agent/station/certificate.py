@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge_agent.disk import make_folder, sync_folder
-from edge_agent.identity import write_private
+from edge_agent.disk import make_folder, sync_folder, write_private
 from edge_agent.process_lock import alone
 from edge_agent.resetting import STATION_FOLDER
 

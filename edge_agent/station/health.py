@@ -8,10 +8,11 @@ from typing import Any
 
 from edge_agent import identity
 from edge_agent.control import NOT_ENROLLED
+from edge_agent.outbox_view import outbox_of
 from edge_agent.settings import Settings
 from edge_agent.station.live import MOST_MS
 from edge_agent.station.words import Words, clock_text
-from edge_agent.status_command import agent_of, outbox_of
+from edge_agent.status_file import agent_of
 
 _FULL_PERCENT = 80
 _NOTE = 300

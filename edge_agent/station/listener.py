@@ -8,6 +8,7 @@ from edge_agent.station.addresses import is_neighbour
 
 MOST, MOST_OF_ONE = 24, 10
 _BACKLOG = 16
+_GONE_MS = 30_000  # a phone carried out of reach says no goodbye: tcp(7) would keep its place for a quarter of an hour
 
 
 class _Connection(socket.socket):
@@ -72,9 +73,10 @@ class Door(socket.socket):
         if full or not (is_neighbour(peer) and is_neighbour(here)):
             connection.close()
             raise ConnectionAbortedError
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_MS)
         connection.peer = peer
         self._open_of[peer] = self._open_of.get(peer, 0) + 1
-        connection.setblocking(False)
         return connection, (peer, port)
 
     def connections(self) -> int:

@@ -83,6 +83,7 @@ class Live:
         """Takes in a message of firmware; of most it wants nothing."""
         now_s = self._clock()
         with self._lock:
+            self._forget_old(now_s)
             match message["type"]:
                 case "counters":
                     self._counters = message, now_s
@@ -101,6 +102,7 @@ class Live:
     def gone(self) -> None:
         """Firmware has closed the connection."""
         with self._lock:
+            self._forget_old(self._clock())
             self._counters = None, 0.0
         self._changed()
 
@@ -112,11 +114,14 @@ class Live:
 
     def passages(self) -> tuple[Passed, ...]:
         """The last passages, the newest first."""
-        now_s = self._clock()
         with self._lock:
-            while self._passages and now_s - self._passages[-1].heard_s > SHOWN_S:
-                self._passages.pop()
+            self._forget_old(self._clock())
             return tuple(self._passages)
+
+    def _forget_old(self, now_s: float) -> None:
+        """Each second, whether somebody looks or not: nobody's name stays over the night."""
+        while self._passages and now_s - self._passages[-1].heard_s > SHOWN_S:
+            self._passages.pop()
 
 
 class Listener:

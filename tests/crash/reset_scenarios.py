@@ -14,7 +14,7 @@ from joining_scenarios import GATES, join_at
 from sealed_examples import DEVICE, filled
 
 from edge_agent import envelope, identity, outbox, reset, set_aside
-from edge_agent.disk import make_folder
+from edge_agent.disk import make_folder, write_private
 from edge_agent.entry import LogHead
 
 ENTRIES = 5
@@ -36,7 +36,7 @@ def found(folder: Path) -> None:
     make_folder(state)
     make_folder(state / identity.FOLDER)
     pem = DEVICE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    identity.write_private(state / identity.FOLDER / identity.SIGNING_KEY, pem)
+    write_private(state / identity.FOLDER / identity.SIGNING_KEY, pem)
     join_at(GATES[0], state)
     made = filled(state / outbox.FILE_NAME, ENTRIES)
     log, digest = envelope.peek(made[0]).header.log, envelope.envelope_hash(made[-1])

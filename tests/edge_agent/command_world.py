@@ -19,7 +19,7 @@ from edge_agent.command_desk import CommandDesk
 from edge_agent.command_judge import Judge
 from edge_agent.command_store import CommandStore
 from edge_agent.config_keeper import ConfigKeeper
-from edge_agent.executors import Executor, Job, Marks
+from edge_agent.executors import Executor, Job, Marks, NeedsNobody
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName
 from firmware.control_server import Asker, ControlServer
@@ -72,8 +72,15 @@ class Firmware:
         self.asked: Counter[str] = Counter()
         self.refuses: Mapping[str, str] = {}
         self.process = secrets.token_hex(4)
-        self._server = ControlServer(runtime, self._answer)
-        self._server.start()
+        self._runtime = runtime
+        self._server: ControlServer | None = None
+        self.open()
+
+    def open(self) -> None:
+        """Begins to answer, unless it does."""
+        if self._server is None:
+            self._server = ControlServer(self._runtime, self._answer)
+            self._server.start()
 
     def _answer(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any]:
         word = str(request["type"])
@@ -87,10 +94,12 @@ class Firmware:
         return {"type": "done"}
 
     def close(self) -> None:
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
 
-class Counting:
+class Counting(NeedsNobody):
     """An executor that notes each time it was begun."""
 
     def __init__(self, asked: Counter[str], action: Action) -> None:

@@ -25,7 +25,7 @@ from PIL import Image  # noqa: E402
 from station_world import COUNTERS, LANES, Site, open_site  # noqa: E402
 
 from edge_agent.recorder import Recorder  # noqa: E402
-from edge_agent.run_command import STATUS_FILE  # noqa: E402
+from edge_agent.status_file import FILE_NAME as STATUS_FILE  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -70,6 +70,19 @@ def test_a_state_folder_that_refuses_is_exit_code_1(settings: Config, tmp_path: 
     assert "cannot be read or written (File exists)" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("--label",), ("--request", "request.json"), ("--ticket", "GATE1:T:AAAA"), ("bundle.json",)])
+def test_a_state_folder_in_memory_is_given_no_keys(settings: Config, tmp_path: Path, words: tuple[str, ...]) -> None:
+    state = Path("/dev/shm") / tmp_path.name  # noqa: S108 - the one tmpfs that every Linux has
+    text = settings.file.read_text("utf-8").replace("memory = true\n", "").replace(f'"{settings.state}"', f'"{state}"')
+    (tmp_path / "gate.toml").write_text(text, "utf-8")
+    write_bundle(tmp_path, bundle(AUTHORITY, 8883)).rename(tmp_path / "bundle.json")
+    done = gate_agent("enrol", *(str(tmp_path / word) if "." in word else word for word in words), "--config", tmp_path / "gate.toml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{state} lies in memory (tmpfs)" in done.stderr
+    assert not state.exists()
+    assert not (tmp_path / "request.json").exists()
+
+
 # ── status and the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -78,6 +91,21 @@ def test_status_of_a_new_device_says_what_to_do(settings: Config) -> None:
     assert done.returncode == 1
     for told in ("gate-agent enrol BUNDLE", "gate-firmware makes it when it starts", "gate-agent run", "gate-firmware run"):
         assert told in done.stdout
+
+
+def test_status_tells_what_the_self_test_found(settings: Config) -> None:
+    settings.state.mkdir()
+    well = {"part": "pins", "verdict": "ok", "detail": "free", "todo": ""}
+    broken = {"part": 'camera of lane "in"', "verdict": "fault", "detail": "no frame", "todo": "look at its cable"}
+    file = settings.state / "check.json"
+    file.write_text(json.dumps({"scope": "parts", "findings": [well, broken]}))
+    done = gate_agent("status", "--config", settings.file)
+    assert "self-test 2 parts at the first start, 1 at fault; what needs an identity is tested when it has joined" in done.stdout
+    assert 'camera of lane "in": no frame → look at its cable' in done.stdout
+    for spoilt in ("", "[]", '{"findings": [{"part": 1}]}', '{"findings": 3}', "null"):
+        file.write_text(spoilt)
+        done = gate_agent("status", "--config", settings.file)
+        assert (done.returncode, "self-test" in done.stdout, "Traceback" in done.stderr) == (1, False, False)
 
 
 def test_status_shows_what_waits(settings: Config) -> None:

@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from command_world import Cut, CutStore, World, signed
+from command_world import NOW_MS, Cut, CutStore, Systemd, World, signed
+from sealed_examples import FROM_MS
 
-from edge_agent import executors
+from edge_agent import command_desk, executors
 from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
 from edge_agent.executors import Unfinished
@@ -147,10 +148,46 @@ def test_what_firmware_refuses_fails_with_its_words(world: World) -> None:
     assert (end.state, end.reason, end.detail) == (State.FAILED, "refused-by-firmware", "close the gate first")
 
 
-def test_without_firmware_nothing_is_done(world: World) -> None:
+@pytest.mark.parametrize("action", [Action.OPEN, Action.RESTART_FIRMWARE])
+def test_without_firmware_nothing_is_done(world: World, action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_desk, "READY_S", 0.01)
     world.firmware.close()
-    live(world.desk(), signed(Action.OPEN))
+    live(world.desk(), signed(action))
     assert [(end.state, end.reason) for end in world.final()] == [(State.FAILED, "no-firmware")]
+
+
+class Booting(Systemd):
+    """While the agent waits, firmware comes up."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._world.firmware.open()
+        return super().wait(timeout)
+
+
+@pytest.mark.parametrize("action", [Action.OPEN, Action.RESTART_FIRMWARE])
+def test_after_a_start_a_command_waits_for_firmware(world: World, action: Action) -> None:
+    world.firmware.close()
+    desk = world.desk()
+    desk._ending = Booting(world)
+    live(desk, signed(action))
+    assert [end.state for end in world.final()] == [State.SUCCESSFUL]
+    assert world.times_done(action) == 1
+
+
+class Late(Systemd):
+    """While the agent waits, the command expires."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._world.times = (NOW_MS + 601_000, FROM_MS)
+        return super().wait(timeout)
+
+
+def test_it_waits_no_longer_than_the_command_lives(world: World) -> None:
+    world.firmware.close()
+    desk = world.desk()
+    desk._ending = Late(world)
+    live(desk, signed(Action.OPEN))
+    assert [end.reason for end in world.final()] == ["expired"]
 
 
 def test_without_an_updater_an_update_fails_honestly(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

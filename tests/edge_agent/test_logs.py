@@ -250,3 +250,9 @@ def _is_log(node: ast.expr) -> bool:
 
 def _is_constant(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+@pytest.mark.parametrize("word", ["z", "9z", "12345678z", "z:"])
+def test_a_word_longer_than_any_line_of_a_journal_holds_nobody_up(word: str) -> None:
+    text = word * 30_000
+    assert without_secrets(f"{text} 001099012345") == f"{text} ‹12 digits›"

@@ -119,33 +119,6 @@ def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
     assert "paper" in english
 
 
-def test_a_stream_sends_the_region_again_when_it_changes(site: Site) -> None:
-    phone = site.phone()
-    site.firmware.says(COUNTERS)
-    connection = phone.connection()
-    connection.request("GET", "/en/stream/gate", headers={"Host": phone.host, "Cookie": phone.cookie})
-    response = connection.getresponse()
-    assert response.getheader("content-type", "").startswith("text/event-stream")
-    while b"Last passages" not in response.readline():
-        pass
-    site.firmware.says(PASSAGE)
-    while b"0010990" not in response.readline():
-        pass
-    connection.close()
-
-
-def test_a_phone_that_never_reads_its_stream_keeps_nobody_waiting(site: Site) -> None:
-    slow, quick = site.phone(), site.phone()
-    with closing(slow.connection()) as connection:
-        connection.request("GET", "/en/stream/gate", headers={"Host": slow.host, "Cookie": slow.cookie})
-        for number in range(3000):
-            site.firmware.says({**PASSAGE, "lane": f"lane-{number}", "masked": {"name": "x" * 100, "number": "y" * 100}})
-        shown = ""
-        while "the-last" not in shown:  # told again as often as it was lost in the flood
-            site.firmware.says({**PASSAGE, "lane": "the-last"})
-            shown = quick.get("/en/gate").text
-
-
 def test_whoever_takes_forever_to_ask_is_hung_up_on(
     enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

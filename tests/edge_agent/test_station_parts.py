@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,7 @@ def test_the_door_takes_so_many_and_makes_room_when_one_goes() -> None:
     with Door("127.0.0.1", 0) as door:
         phones = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(MOST_OF_ONE + 1)]
         taken = [door.accept()[0] for _ in range(MOST_OF_ONE)]
+        assert all(0 < each.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000 for each in taken)
         with pytest.raises(ConnectionAbortedError):
             door.accept()
         assert phones[-1].recv(1) == b""
@@ -180,6 +182,16 @@ def test_passages_are_few_and_gone_after_a_while() -> None:
     now[0] = SHOWN_S + 1
     assert live.passages() == ()
     assert live.counters() is None  # silent for long: whatever was said is old
+
+
+@pytest.mark.parametrize("each_second", [lambda live: live.heard({**COUNTERS}), lambda live: live.gone()], ids=["firmware", "no firmware"])
+def test_passages_are_gone_also_where_nobody_looks(each_second: Callable[[Live], None]) -> None:
+    now = [0.0]
+    live = Live(clock=lambda: now[0])
+    live.heard({"type": "passage", "lane": "in"})
+    now[0] = SHOWN_S + 1
+    each_second(live)
+    assert len(live._passages) == 0
 
 
 def test_the_listener_comes_back_when_firmware_does(tmp_path: Path) -> None:
@@ -242,7 +254,7 @@ def test_the_agent_without_a_page_loads_nothing_of_it() -> None:
     code = "import sys, edge_agent.__main__, edge_agent.run_command\nprint([m for m in sys.modules if m.split('.')[0] in "
     code += "{'starlette', 'uvicorn', 'jinja2', 'zeroconf', 'asyncio'} or 'station.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert done.stdout == "['edge_agent.station.beginning']\n"  # which would load the rest
 
 
 def test_checking_pins_on_a_thread_leaves_no_memory_behind() -> None:

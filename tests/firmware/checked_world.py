@@ -14,6 +14,7 @@ from gate_world import Enrolled, add_test_drivers
 from real_broker import Authority, free_port
 
 from edge_agent import identity
+from edge_agent.disk import write_private
 from edge_agent.documents import Documents
 from edge_agent.identity import BROKER_CA, TLS_CERTIFICATE, TLS_KEY
 from firmware import state_checks
@@ -29,7 +30,7 @@ def certify(enrolled: Enrolled, authority: Authority, port: int, host: str = "12
     folder = enrolled.state / identity.FOLDER
     key, certificate = authority.issue(common_name)
     for name, text in ((TLS_KEY, key), (TLS_CERTIFICATE, certificate), (BROKER_CA, authority.certificate)):
-        identity.write_private(folder / name, text.encode())
+        write_private(folder / name, text.encode())
     with closing(Documents(enrolled.state)) as documents:
         document = documents.get(identity.ENROLMENT)
         assert document is not None

@@ -25,6 +25,7 @@ from drivers.indicator import Signal
 from drivers.urls import Scheme
 from edge_agent import authority, envelope, identity, keyring, sealing, stored_keyring
 from edge_agent.authority import Certificate, Officer, Power
+from edge_agent.disk import write_private
 from edge_agent.documents import Documents
 from edge_agent.entry import Body, Header, Kind, Passage
 from edge_agent.forwarder import Forwarder
@@ -84,7 +85,7 @@ class Enrolled:
         folder.mkdir(parents=True)
         self.runtime.mkdir(exist_ok=True)
         pem = self.signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        identity.write_private(folder / identity.SIGNING_KEY, pem)
+        write_private(folder / identity.SIGNING_KEY, pem)
         with closing(Documents(self.state)) as documents:
             root = base64.b64encode(self.province.root.public_key().public_bytes_raw()).decode()
             place = {"org": "cho-lon", "device": "gate-1", "site": "Chợ Lớn", "gate": "A", "root": root, "host": "localhost", "port": 8883}

@@ -224,3 +224,10 @@ def test_a_server_never_started_leaves_nothing_open(tmp_path: Path, requests: Re
 def test_a_folder_that_cannot_hold_the_socket_is_named(tmp_path: Path, requests: Requests, folder: str) -> None:
     with pytest.raises(OSError, match="control socket cannot be made"):
         ControlServer(tmp_path / folder, requests)
+
+
+def test_a_message_too_long_to_tell_stops_nobody(server: ControlServer, client: ControlClient, caplog: pytest.LogCaptureFixture) -> None:
+    server.tell({"type": "counters", "why": "x" * MAX_MESSAGE_BYTES})
+    server.tell({"type": "passage"})
+    assert client.receive() == {"type": "passage"}
+    assert "counters is not told" in caplog.text

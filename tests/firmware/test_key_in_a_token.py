@@ -19,6 +19,7 @@ from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
 from drivers.indicator import Signal
 from edge_agent import identity
+from edge_agent.disk import write_private
 from edge_agent.entry import Clock, Kind
 from edge_agent.outbox import FILE_NAME
 from edge_agent.token_signer import TokenSigner
@@ -37,7 +38,7 @@ def token(tmp_path: Path) -> Iterator[SoftToken]:
 def bench(enrolled: Enrolled, token: SoftToken) -> Iterator[Bench]:
     """A bench whose device signs with a key in the token."""
     enrolled.signer = cast("Ed25519PrivateKey", TokenSigner(token.uri, make=True))
-    identity.write_private(enrolled.state / identity.FOLDER / identity.SIGNING_KEY, token.uri.encode())
+    write_private(enrolled.state / identity.FOLDER / identity.SIGNING_KEY, token.uri.encode())
     with closing(Bench(enrolled)) as bench:
         yield bench
 

@@ -21,11 +21,12 @@ from edge_agent.settings import OutboxSettings
 from firmware.certificate_checks import check_certificate, check_private_files
 from firmware.state_checks import (
     check_clock,
+    check_folders,
     check_identity,
     check_keyring,
+    check_membership,
     check_outbox,
     check_runtime,
-    check_state,
     read_keyring,
 )
 from firmware.time_sense import Now
@@ -63,7 +64,8 @@ def test_a_torn_keyring_is_a_fault(enrolled: Enrolled) -> None:
     assert check_keyring(read_keyring(enrolled.state, root), now_ms()).verdict is Verdict.FAULT
     enrolment, identity = check_identity(enrolled.state)
     assert (enrolment.verdict, identity) == (Verdict.FAULT, None)
-    found = {finding.part: finding.verdict for finding in check_state(enrolled.settings(), None)}
+    told = (*check_membership(enrolled.settings(), None), *check_folders(enrolled.settings()))
+    found = {finding.part: finding.verdict for finding in told}
     assert (found["keyring"], found["certificate"], found["outbox"]) == (Verdict.SKIPPED, Verdict.SKIPPED, Verdict.OK)
 
 

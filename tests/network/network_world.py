@@ -18,7 +18,7 @@ from edge_agent.entry import Clock, Direction, Header, Kind, Known, Method, Pass
 from edge_agent.keyring import day_of
 from edge_agent.outbox import FILE_NAME, Spot
 from edge_agent.recorder import Recorder
-from edge_agent.run_command import STATUS_FILE
+from edge_agent.status_file import FILE_NAME as STATUS_FILE
 from edge_agent.stored_keyring import WatchedKeyring
 from edge_agent.topics import DeviceName
 from province import database
@@ -95,14 +95,17 @@ class NetworkWorld:
 
     def connections(self) -> int:
         """How often the agent has been connected."""
-        return self.agent.log().count("connected to the broker")
+        return self.counters().get("connections", 0)  # not its log, which tells a flapping network ten times a minute at most
 
     def until_connected_again(self, before: int) -> None:
         self.until(lambda: self.connections() > before, "another connection")
 
     def counters(self) -> dict[str, int]:
         """What the agent says it has done."""
-        status: dict[str, Any] = json.loads((self.scanner.runtime / STATUS_FILE).read_text())
+        try:
+            status: dict[str, Any] = json.loads((self.scanner.runtime / STATUS_FILE).read_text())
+        except FileNotFoundError:  # it has only just begun
+            return {}
         return dict(status["counters"])
 
     def settle(self) -> None:

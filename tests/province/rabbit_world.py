@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
@@ -45,9 +44,11 @@ class Rabbit:
         self._home = folder / "rabbit"
         self._home.mkdir()
         self._mapper_port = str(free_port())
-        definitions = self._home / "definitions.json"
-        devices = [DeviceName(*name.split("/")) for name in DEVICES]
-        definitions.write_text(json.dumps(rabbitmq_rules.definitions(devices)))
+        definitions = self._home / "definitions"
+        definitions.mkdir()
+        whole = rabbitmq_rules.definitions([DeviceName(*name.split("/")) for name in DEVICES])
+        (definitions / "1-rights.json").write_text(json.dumps(rabbitmq_rules.rights(whole)))
+        (definitions / "2-definitions.json").write_text(json.dumps(whole))
         config = rabbitmq_rules.config(
             str(layout.authority_certificate), str(layout.broker / "server.crt"), str(layout.broker / "server.key"), self.port
         )
@@ -68,10 +69,7 @@ class Rabbit:
         }  # fmt: skip
         with (home / "out").open("wb") as out:
             self._process = subprocess.Popen([str(PROGRAMS / "rabbitmq-server")], env=self._environment, stdout=out, stderr=out)
-        while True:
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
+        while b"Server startup complete" not in (home / "out").read_bytes():  # its port is open before its definitions are in force
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
                 raise AssertionError(f"RabbitMQ ended with {self._process.wait(0.1)}: {(home / 'out').read_text()[-2000:]}")
 

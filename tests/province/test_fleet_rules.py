@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from edge_agent.entry import LogHead
 from edge_agent.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
 from edge_agent.topics import DeviceName
 from province.errors import ProvinceError
-from province.fleet_rules import Facts, Seen, Trouble, troubles
+from province.fleet_rules import Facts, Listening, Seen, Trouble, missing, troubles
 from province.fleet_sample import SLOT_MS
 from province.fleet_store import FleetStore
 
@@ -53,20 +54,37 @@ def test_what_a_device_tells(told: dict[str, Any], expected: set[Trouble]) -> No
 
 def test_one_that_is_away_has_only_that_trouble() -> None:
     wrong = well(sources={"in": Source("fault")}, certificate_days=1)
-    assert set(troubles(seen(status=OFFLINE, telemetry=wrong), Facts(), NOW_MS)) == {Trouble.OFFLINE}
+    assert set(troubles(seen(status=OFFLINE, telemetry=wrong), Facts(), NOW_MS + 3000)) == {Trouble.OFFLINE}
     assert set(troubles(seen(telemetry=wrong), Facts(), NOW_MS + 121_000)) == {Trouble.OFFLINE}, "online and silent"
     assert Trouble.OFFLINE not in troubles(seen(telemetry=wrong), Facts(), NOW_MS + 119_000)
 
 
 def test_one_that_speaks_after_its_will_is_there() -> None:
     assert set(troubles(seen(status=OFFLINE, status_ms=NOW_MS - 1), Facts(), NOW_MS)) == set()
-    assert set(troubles(seen(status=OFFLINE, told_ms=NOW_MS - 1), Facts(), NOW_MS)) == {Trouble.OFFLINE}
+    assert set(troubles(seen(status=OFFLINE, told_ms=NOW_MS - 1), Facts(), NOW_MS + 3000)) == {Trouble.OFFLINE}
+
+
+def test_one_that_is_back_at_once_was_not_away() -> None:
+    assert set(troubles(seen(status=OFFLINE), Facts(), NOW_MS + 2999)) == set()
+
+
+def test_a_broker_that_was_away_makes_nobody_offline() -> None:
+    away, back = seen(status=OFFLINE), Listening(NOW_MS + 20_000, lost_ms=NOW_MS + 100)  # the will came as the broker ended
+    settled_ms = NOW_MS + 20_000 + 75_000
+    assert set(troubles(away, Facts(), settled_ms - 1, listening=back)) == set(), "it still has a minute to come back"
+    assert set(troubles(away, Facts(), settled_ms, listening=back)) == {Trouble.OFFLINE}
+    before = Listening(NOW_MS + 20_000, lost_ms=NOW_MS + 3001)
+    assert set(troubles(away, Facts(), NOW_MS + 20_000, listening=before)) == {Trouble.OFFLINE}, "it was away before"
+    while_away = Listening(NOW_MS - 1000, lost_ms=NOW_MS - 20_000)
+    unheard = seen(status=OFFLINE, told_ms=NOW_MS - 30_000)
+    assert set(troubles(unheard, Facts(), NOW_MS + 73_999, listening=while_away)) == set(), "we learn it as we come back"
+    assert set(troubles(away, Facts(), NOW_MS + 3000, listening=while_away)) == {Trouble.OFFLINE}, "it was back, and went again"
 
 
 def test_nobody_is_silent_while_nobody_listens() -> None:
     later_ms = NOW_MS + HOUR_MS
     assert set(troubles(seen(), Facts(), later_ms)) == {Trouble.OFFLINE}
-    found = troubles(seen(), Facts(), later_ms, listening_ms=later_ms - 60_000)
+    found = troubles(seen(), Facts(), later_ms, listening=Listening(later_ms - 60_000))
     assert Trouble.OFFLINE not in found, "we have listened again for a minute only"
 
 
@@ -79,18 +97,32 @@ def test_a_gate_where_nobody_scans() -> None:
 
 def test_the_signed_head_shows_gaps_and_copies() -> None:
     def found(facts: Facts, **changes: Any) -> set[Trouble]:
-        return set(troubles(seen(head=HEAD, furthest=HEAD, **changes), facts, NOW_MS))
+        known = seen(head=HEAD, furthest=HEAD, **changes)
+        return set(troubles(known, replace(facts, gap=missing(known, facts) or ""), NOW_MS))
 
     came = Facts(NOW_MS, reached={HEAD.log: (12, HEAD.hash)})
     assert found(came) == set()
     assert found(Facts(NOW_MS, reached={HEAD.log: (11, b"")})) == {Trouble.GAP}, "a cut tail"
-    assert found(Facts(NOW_MS - 1, reached={HEAD.log: (11, b"")})) == set(), "looked up before it said so"
-    assert found(Facts(NOW_MS, reached={HEAD.log: (11, b"")}), telemetry=well(outbox=Outbox(1, 500, 2, 1.0))) == set(), "still on its way"
+    assert found(Facts(NOW_MS)) == {Trouble.GAP}, "nothing has come"
     assert found(Facts(NOW_MS, reached={HEAD.log: (12, b"x" * 32)})) == {Trouble.FORK}
     assert found(Facts(NOW_MS, forks=1, reached=came.reached)) == {Trouble.FORK}
     assert found(Facts(NOW_MS, holes=3, reached=came.reached)) == {Trouble.GAP}
     back = seen(head=HEAD, furthest=LogHead(HEAD.log, 20, b"f" * 32))
     assert set(troubles(back, Facts(NOW_MS, reached={HEAD.log: (20, b"f" * 32)}), NOW_MS)) == {Trouble.FORK}, "a restored card"
+
+
+def test_what_is_missing_stands_until_somebody_can_say_otherwise() -> None:
+    known = seen(head=HEAD, furthest=HEAD)
+    reached = {HEAD.log: (11, b"")}
+    assert missing(known, Facts(NOW_MS - 1, reached=reached)) is None, "looked up before it said so"
+    assert missing(seen(head=HEAD, telemetry=well(outbox=Outbox(1, 500, 2, 1.0))), Facts(NOW_MS, reached=reached)) is None, (
+        "still on its way"
+    )
+    assert missing(seen(telemetry=None), Facts(NOW_MS)) is None, "it has told nothing"
+    gap = missing(known, Facts(NOW_MS, reached=reached))
+    assert gap
+    later = seen(head=HEAD, furthest=HEAD, told_ms=NOW_MS + 30_000, telemetry=well(at_ms=NOW_MS + 30_000))
+    assert set(troubles(later, Facts(NOW_MS, reached=reached, gap=gap), NOW_MS + 30_000)) == {Trouble.GAP}, "it has spoken since"
 
 
 @pytest.fixture

@@ -31,11 +31,27 @@ def joined(rabbit: Rabbit, folder: Path, device: str) -> DeviceName:
 
 def let_in(rabbit: Rabbit, folder: Path) -> None:
     """Tells RabbitMQ who is registered now."""
-    told = cli("rabbitmq", rabbit.layout.root)
-    assert told.returncode == 0, told.stderr
+    for step in (("--rights",), ()):
+        told(rabbit, folder, *step)
+
+
+def told(rabbit: Rabbit, folder: Path, *step: str) -> None:
+    """One of the two imports."""
+    done = cli("rabbitmq", rabbit.layout.root, *step)
+    assert done.returncode == 0, done.stderr
     file = folder / "definitions.json"
-    file.write_text(told.stdout)
+    file.write_text(done.stdout)
     subprocess.run([*shlex.split(rabbit.control()), "import_definitions", str(file)], check=True, capture_output=True)
+
+
+def test_by_its_topic_rights_alone_nobody_gets_in_and_with_them_nobody_goes_too_far(rabbit: Rabbit, tmp_path: Path) -> None:
+    new = scanner(rabbit.layout, tmp_path, "new-1").name
+    told(rabbit, tmp_path, "--rights")
+    with closing(Client(rabbit, str(new))) as client:
+        assert not client.connects()
+        told(rabbit, tmp_path)
+        assert client.writes(new.topic(Leaf.ENTRIES))
+        assert not client.writes("gate/v1/bus-co/scanner-1/receipts")
 
 
 def take_name(rabbit: Rabbit, name: DeviceName) -> None:
@@ -60,9 +76,9 @@ def test_a_revoked_device_is_cut_off_while_it_is_connected_and_does_not_come_bac
         assert other.connections == 1, "nobody else notices"
     assert cli("device", "revoke", rabbit.layout.root, stolen, "--rabbitmqctl", rabbit.control()).returncode == 0  # again: harmless
     take_name(rabbit, stolen)
-    told = cli("rabbitmq", rabbit.layout.root)
-    assert told.returncode == 0
-    assert f"{stolen}: an earlier certificate of this name was revoked" in told.stderr
+    asked = cli("rabbitmq", rabbit.layout.root)
+    assert asked.returncode == 0
+    assert f"{stolen}: an earlier certificate of this name was revoked" in asked.stderr
 
 
 def test_a_revoked_certificate_stays_refused_when_another_device_has_taken_its_name(rabbit: Rabbit, tmp_path: Path) -> None:

@@ -1,0 +1,481 @@
+"""One run of a simulated fleet, from power-up to the last comparison: what is done to it, and what was measured meanwhile."""
+
+from __future__ import annotations
+
+import base64
+import queue
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sim_page
+import sim_province
+from province_world import Broker, cli, free_port, settings
+from sim_conditions import CONDITIONS, FROM_THE_START, WELL
+from sim_crowd import Crowds, told_of
+from sim_desk import Desk, Shown, flaws
+from sim_province import Service, Taken, broker_pid, enrolled, until
+
+from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event
+from edge_agent.endpoint import Endpoint
+from edge_agent.topics import ALL_STATUS, ALL_TELEMETRY, DeviceName, parse
+from province import founding, keyring_office, officers, viewers
+from province.clock import now_ms
+from province.fleet_rules import Trouble
+from province.fleet_store import FleetStore
+from province.layout import Layout
+
+_READY_S = 60.0
+_STORM_S = 240.0
+_REFUSED = ("speaks nonsense", "speaks for another")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a fleet is run.
+
+    Attributes:
+        period_s: of telemetry.
+        entries_s: a scanner's mean time between two entries.
+        steady_s: how long nothing happens but that.
+        register_s: how often the watch looks into the register.
+        settle_s: of the watch's limits.
+        away_s: how long the broker stays away in the second storm; 0: there is none.
+        drain: how many entries one scanner brings after its network was away.
+        orders: to so many scanners.
+        least_s: of `cadence`.
+        slow: also what takes a while: troubles that show after a minute, and scanners that vanish without a word.
+        page: also look at the operators' page, if there is a browser.
+    """
+
+    devices: int
+    period_s: float = 30.0
+    keepalive_s: int = 30
+    entries_s: float = 60.0
+    steady_s: float = 120.0
+    register_s: float = 60.0
+    settle_s: float = 75.0
+    away_s: float = 90.0
+    drain: int = 3000
+    orders: int = 20
+    least_s: float = 5.0
+    slow: bool = True
+    page: bool = True
+
+    @property
+    def least_of_each(self) -> int:
+        """Scanners in each condition that is not `well`."""
+        return max(1, self.devices // 100)
+
+
+@dataclass(slots=True)
+class Storm:
+    """Everybody connects.
+
+    Attributes:
+        after_s: of each connection, seconds since the beginning.
+        failed: connections that failed meanwhile.
+        told_s: of each telemetry, the same.
+    """
+
+    name: str
+    after_s: list[float]
+    failed: int
+    told_s: list[float]
+
+    def most_a_second(self, which: str = "after_s") -> int:
+        """How many in the fullest second."""
+        return max(Counter(int(at_s) for at_s in getattr(self, which)).values(), default=0)
+
+
+@dataclass
+class Outcome:
+    """What a run has found; times in seconds.
+
+    Attributes:
+        cpu: of each process while all was steady, as a share of a core.
+        rss_mb: of each, at the end of that.
+        delays: telemetry told until it can be seen: steady, while a backlog is drained, while everybody connects.
+        alerts: by way of dying or of finding out, from its cause until an alert can be seen.
+        receipts: an entry recorded until its receipt, steady and while a backlog is drained by another.
+        flaws: what was wrong in what is shown.
+        page: of the operators' page, if there is one.
+    """
+
+    plan: Plan
+    founded_s: float = 0.0
+    telemetry_hz: float = 0.0
+    entries_hz: float = 0.0
+    beat: list[float] = field(default_factory=list)
+    cpu: dict[str, float] = field(default_factory=dict)
+    rss_mb: dict[str, float] = field(default_factory=dict)
+    delays: dict[str, list[float]] = field(default_factory=dict)
+    alerts: dict[str, list[float]] = field(default_factory=dict)
+    receipts: dict[str, list[float]] = field(default_factory=dict)
+    storms: list[Storm] = field(default_factory=list)
+    obeyed: int = 0
+    ordered: int = 0
+    viewer: int = 0
+    watch_back_s: float = 0.0
+    drained_s: float = 0.0
+    flaws: list[str] = field(default_factory=list)
+    page: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def will_limit_s(self) -> float:
+        """A last will shows as an alert within this."""
+        return self.plan.keepalive_s * 1.5 + 5.0
+
+
+def _conditions(plan: Plan, names: Sequence[DeviceName], rng: random.Random) -> dict[DeviceName, str]:
+    """Who gets into which condition."""
+    chosen = rng.sample(list(names), len(names))
+    given = dict.fromkeys(names, WELL)
+    for word, condition in CONDITIONS.items():
+        if word != WELL and (plan.slow or not condition.slow):
+            for name in (chosen.pop() for _ in range(plan.least_of_each)):
+                given[name] = word
+    assert len(chosen) >= len(names) // 4, "too few are well: more devices"
+    return given
+
+
+class Fleet:
+    """A province with its fleet, while it runs."""
+
+    def __init__(self, folder: Path, plan: Plan, seed: int, stack: ExitStack) -> None:
+        self.plan, self.folder, self.rng, self.outcome = plan, folder, random.Random(seed), Outcome(plan)
+        began_s = time.monotonic()
+        self.layout: Layout = founding.found(folder / "province", settings(free_port()), now_ms())
+        scanners = enrolled(self.layout, folder / "devices", sim_province.names(plan.devices))
+        self.outcome.founded_s = time.monotonic() - began_s
+        self.names = [scanner.name for scanner in scanners]
+        self.given = _conditions(plan, self.names, self.rng)
+        self.expected: dict[DeviceName, frozenset[Trouble]] = dict.fromkeys(self.names, frozenset())
+        self.broker = stack.enter_context(Broker(self.layout))
+        self.collect = sim_province.collect(self.layout, folder)
+        stack.callback(self.collect.end)
+        self.watch = self._watched()
+        stack.callback(self._end_watch)
+        self.crowds = Crowds()
+        stack.callback(self.crowds.end)
+        common = {
+            "root": base64.b64encode(officers.read_root_public(self.layout).public_bytes_raw()).decode(),
+            "keyring": base64.b64encode(keyring_office.read_signed(self.layout)).decode(),
+            "period_s": plan.period_s, "keepalive_s": plan.keepalive_s, "entries_s": plan.entries_s,
+            "least_s": plan.least_s,
+        }  # fmt: skip
+        early = {name: word if CONDITIONS[word].deed in FROM_THE_START else WELL for name, word in self.given.items()}
+        self.crowds.begin(folder, common, [told_of(scanner, early[scanner.name]) for scanner in scanners])
+        until(lambda: "connected to the broker" in self.collect.log(), _READY_S, "the collector connects")
+        self.desk = stack.enter_context(Desk(self.layout.fleet_store))
+
+    def _end_watch(self) -> None:
+        self.watch.end()  # the one of now
+
+    def _watched(self) -> Service:
+        made = sim_province.watch(self.layout, self.folder, self.plan.register_s, self.plan.settle_s)
+        before = made.log().count("connected to the broker")
+        until(
+            lambda: made.log().count("connected to the broker") > before or made.process.poll() is not None, _READY_S, "the watch connects"
+        )
+        assert made.process.poll() is None, made.log()
+        return made
+
+    def of(self, *words: str) -> list[DeviceName]:
+        """The scanners that have such a condition, or shall get into it."""
+        return [name for name, word in self.given.items() if word in words]
+
+    def with_deed(self, *deeds: str) -> list[DeviceName]:
+        """The scanners that have such a deed, or shall have it."""
+        return [name for name, word in self.given.items() if CONDITIONS[word].deed in deeds]
+
+    def taken(self) -> dict[str, Taken]:
+        """What each process has taken."""
+        services = {"gate-province watch": self.watch.taken(), "gate-province collect": self.collect.taken()}
+        crowds = {f"simulator {number}": Taken.by(process.pid) for number, process in enumerate(self.crowds.processes, start=1)}
+        return {"broker": Taken.by(broker_pid(self.broker)), **services, **crowds}
+
+    def delays(self, shown: Sequence[Shown]) -> list[float]:
+        """Of those whose clock is right."""
+        off = {name for name in self.names if CONDITIONS[self.given[name]].clock_off_ms}
+        return [each.delay_s for each in shown if each.name not in off]
+
+    @contextmanager
+    def storm(self, name: str, connecting: int) -> Iterator[Callable[[], None]]:
+        """Notes how so many connect; what it gives is to be called when they can."""
+        mark, began_s = self.crowds.mark(), time.monotonic()
+
+        def begins() -> None:
+            nonlocal began_s
+            began_s = time.monotonic()
+
+        yield begins
+        self.crowds.until(
+            lambda heard: len({each["name"] for each in heard[mark:] if each["what"] == "connected"}) >= connecting, _STORM_S, name
+        )
+        after_s = [each["at_s"] - began_s for each in self.crowds.since(mark, "connected")]
+        self.crowds.until(lambda heard: self._have_told(heard[mark:]), _STORM_S, f"{name}: each tells how it is")
+        time.sleep(self.plan.period_s * 1.2)  # and how they go on
+        told_s = [each["at_s"] - began_s for each in self.crowds.since(mark, "told")]
+        self.outcome.storms.append(Storm(name, after_s, len(self.crowds.since(mark, "lost")), told_s))
+
+    def _have_told(self, heard: list[dict[str, Any]]) -> bool:
+        """Whether each who has connected has told how it is since."""
+        last = {(each["what"], each["name"]): each["at_s"] for each in heard}
+        mute = {str(name) for name in self.with_deed("mute")}
+        return all(last.get(("told", name), 0.0) > at_s for (what, name), at_s in last.items() if what == "connected" and name not in mute)
+
+    def settled(self, timeout_s: float) -> None:
+        """Waits until the alerts are as they must be."""
+        self.desk.until_alerts(self.expected, timeout_s)
+
+
+def _power_up(fleet: Fleet) -> None:
+    absent, mute, silent = (fleet.with_deed(deed) for deed in ("absent", "mute", "silent"))
+    for names, trouble in ((absent, Trouble.OFFLINE), (silent, Trouble.SILENT)):
+        fleet.expected |= dict.fromkeys(names, frozenset({trouble}))
+    mark = fleet.desk.mark()
+    with fleet.storm("the power comes: all at once", len(fleet.names) - len(absent)) as begins:
+        begins()
+        fleet.crowds.do("start")
+    tellers = {name for name in fleet.names if name not in {*absent, *mute}}
+    fleet.desk.until(lambda desk: {each.name for each in desk.shown[mark:]} >= tellers, _READY_S * 2, "all have told how they are")
+    fleet.outcome.delays["while all connect"] = fleet.delays(fleet.desk.since(mark))
+    fleet.expected |= dict.fromkeys(mute, frozenset({Trouble.OFFLINE}))
+    fleet.settled(180)
+
+
+def _steady(fleet: Fleet) -> None:
+    outcome = fleet.outcome
+    heard, shown, before, began_s = fleet.crowds.mark(), fleet.desk.mark(), fleet.taken(), time.monotonic()
+    time.sleep(fleet.plan.steady_s)
+    after = fleet.taken()
+    lasted_s = time.monotonic() - began_s
+    told = fleet.crowds.since(heard, "told")
+    receipted = fleet.crowds.since(heard, "receipted")
+    outcome.telemetry_hz = len(told) / lasted_s
+    outcome.entries_hz = sum(each["count"] for each in receipted) / lasted_s
+    outcome.beat = [each["at_s"] - began_s for each in told]
+    outcome.cpu = {name: taken.cpu_since(before[name]) for name, taken in after.items()}
+    outcome.rss_mb = {name: taken.rss_mb for name, taken in after.items()}
+    outcome.delays["steady"] = fleet.delays(fleet.desk.since(shown))
+    outcome.receipts["steady"] = [each["delay_s"] for each in receipted]
+
+
+def _page(fleet: Fleet) -> None:
+    """Somebody looks at the operators' page."""
+    with sim_page.served(fleet.layout, fleet.folder) as (service, address, password), sim_page.looked_at(address, password) as browser:
+        fleet.outcome.page["first contentful paint"] = sim_page.painted(browser, address)
+        heard, before = fleet.crowds.mark(), service.taken()
+        shown = sim_page.followed(browser, fleet.plan.steady_s)
+        after = service.taken()
+        fleet.outcome.cpu["gate-province fleet-page, one browser"] = after.cpu_since(before)
+        fleet.outcome.rss_mb["gate-province fleet-page, one browser"] = after.rss_mb
+    told_ms = {(each["name"], str(each["today"])): each["at_ms"] for each in reversed(fleet.crowds.since(heard, "told"))}
+    fleet.outcome.page["told until it stands on the page"] = [
+        (at_ms - told_ms[name, today]) / 1000 for name, today, at_ms in shown if (name, today) in told_ms
+    ]
+
+
+def _troubled(fleet: Fleet) -> None:
+    """Things go wrong, each in its way."""
+    began_ms = now_ms()
+    words = [word for word in CONDITIONS if word != WELL and CONDITIONS[word].deed not in FROM_THE_START]
+    for word in words:
+        names = fleet.of(word)
+        fleet.expected |= dict.fromkeys(names, CONDITIONS[word].alerts)
+        fleet.crowds.do("become", names, condition=word)
+    fleet.settled(240)
+    by_register = {"fork", "cut tail", "destroy"}
+    for way, deeds in (("what it tells itself", {""}), ("what the register knows", by_register)):
+        concerned = {name for name in fleet.names if CONDITIONS[fleet.given[name]].deed in deeds}
+        seen = [(at_ms - began_ms) / 1000 for (name, _trouble), at_ms in fleet.desk.began.items() if name in concerned]
+        fleet.outcome.alerts[way] = seen
+
+
+def _dropped(fleet: Fleet) -> list[DeviceName]:
+    """A tenth drops off: half with a reset, half without a word."""
+    gone = fleet.rng.sample(fleet.of(WELL), max(2, len(fleet.names) // 10))
+    half = len(gone) // 2 if fleet.plan.slow else len(gone)
+    mark = fleet.crowds.mark()
+    for names, silently in ((gone[:half], False), (gone[half:], True)):
+        fleet.crowds.do("cut", names, silently=silently)
+    fleet.expected |= dict.fromkeys(gone, frozenset({Trouble.OFFLINE}))
+    fleet.settled(fleet.outcome.will_limit_s + 60)
+    cut_ms = {each["name"]: each["at_ms"] for each in fleet.crowds.since(mark, "cut")}
+    for way, names in (("connection reset", gone[:half]), ("vanished without a word", gone[half:])):
+        fleet.outcome.alerts[way] = [(fleet.desk.began[name, Trouble.OFFLINE] - cut_ms[str(name)]) / 1000 for name in names]
+    return gone
+
+
+def _ordered(fleet: Fleet, gone: Sequence[DeviceName]) -> None:
+    """Some are told to show their light."""
+    chosen = fleet.rng.sample([name for name in fleet.of(WELL) if name not in gone], fleet.plan.orders)
+    mark = fleet.crowds.mark()
+    done = cli("command", "identify", fleet.layout.root, *chosen)
+    obeyed = [each["name"] for each in fleet.crowds.since(mark, "obeyed")]
+    fleet.outcome.ordered, fleet.outcome.obeyed = len(chosen), len(obeyed)
+    if done.returncode or sorted(obeyed) != sorted(map(str, chosen)):
+        fleet.outcome.flaws.append(f"command identify: {len(obeyed)} of {len(chosen)} obeyed: {done.stdout[-200:]} {done.stderr[-200:]}")
+
+
+def _drained(fleet: Fleet, gone: Sequence[DeviceName]) -> None:
+    """One that comes back brings many entries; the others must not feel it."""
+    back = gone[0]
+    fleet.crowds.do("drain", [back], count=fleet.plan.drain)
+    heard, shown, began_s = fleet.crowds.mark(), fleet.desk.mark(), time.monotonic()
+    fleet.crowds.do("come back", [back])
+    fleet.expected[back] = frozenset()
+    fleet.crowds.until(
+        lambda events: any(each["what"] == "receipted" and each["name"] == str(back) and not each["left"] for each in events[heard:]), 240,
+        "the backlog is drained",
+    )  # fmt: skip
+    fleet.outcome.drained_s = time.monotonic() - began_s
+    others = [each["delay_s"] for each in fleet.crowds.since(heard, "receipted") if each["name"] != str(back)]
+    fleet.outcome.receipts["others, while one drains a backlog"] = others
+    fleet.outcome.delays["while one drains a backlog"] = fleet.delays(fleet.desk.since(shown))
+
+
+def _storms(fleet: Fleet) -> None:
+    """The broker is started again, at once and after a while."""
+    for away_s in (0.0, fleet.plan.away_s)[: 2 if fleet.plan.away_s else 1]:
+        connected = len(fleet.desk.online)
+        mark = fleet.desk.mark()
+        word = f"the broker comes back after {away_s:.0f} s" if away_s else "the broker is started again"
+        with fleet.storm(word, connected) as begins:
+            fleet.broker.stop(signal.SIGTERM)
+            if away_s:
+                time.sleep(away_s)
+            begins()
+            fleet.broker.start()
+        fleet.settled(240)
+        fleet.outcome.delays[word] = fleet.delays(fleet.desk.since(mark))
+
+
+def _watch_restarted(fleet: Fleet, gone: Sequence[DeviceName]) -> None:
+    """The watch dies, the fleet goes on, the watch is back: births and wills are all retained."""
+    back, lost = (
+        gone[1 : 1 + len(gone) // 2],
+        fleet.rng.sample([name for name in fleet.of(WELL) if name not in gone], max(1, len(gone) // 4)),
+    )
+    fleet.watch.process.kill()
+    fleet.watch.process.wait()
+    mark = fleet.crowds.mark()
+    fleet.crowds.do("cut", lost, silently=False)
+    fleet.crowds.do("come back", back)
+    fleet.crowds.until(lambda heard: sum(each["what"] == "connected" for each in heard[mark:]) >= len(back), _READY_S, "some come back")
+    fleet.expected |= dict.fromkeys(back, frozenset()) | dict.fromkeys(lost, frozenset({Trouble.OFFLINE}))
+    began_s = time.monotonic()
+    fleet.watch = fleet._watched()
+    fleet.settled(fleet.plan.settle_s + 60)
+    fleet.outcome.watch_back_s = time.monotonic() - began_s
+
+
+@contextmanager
+def _viewer(fleet: Fleet, org: str) -> Iterator[set[DeviceName]]:
+    """An organisation's own tool, which asks for everything, and whom it heard of."""
+    files = fleet.folder / "viewer"
+    viewers.add(fleet.layout, org, files, timedelta(days=1), now_ms())
+    heard: set[DeviceName] = set()
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Connected):
+            connected.put(True)
+        elif isinstance(event, Arrived) and (found := parse(event.topic)):
+            heard.add(found[0])
+
+    end = Endpoint("127.0.0.1", fleet.broker.port, files / "ca.crt", files / "viewer.crt", files / "viewer.key")
+    link = BrokerLink(end, org, [ALL_STATUS, ALL_TELEMETRY], on_event, clean_session=True)
+    link.start()
+    try:
+        connected.get(timeout=_READY_S)
+        yield heard
+    finally:
+        link.stop()
+
+
+def _compared(fleet: Fleet) -> None:
+    """Nobody says anything more: what is shown is compared with what was said."""
+    mark = fleet.crowds.mark()
+    fleet.crowds.do("hush")
+    told: dict[DeviceName, bytes] = {}
+    for each in fleet.crowds.since(mark, "last"):  # with QoS 0, what was under way when a connection was cut is lost
+        name = DeviceName(*each["name"].split("/"))
+        if Trouble.OFFLINE not in fleet.expected[name]:
+            told[name] = base64.b64decode(each["told"])
+
+    def found() -> list[str]:
+        return flaws(fleet.layout.fleet_store, fleet.names, fleet.expected, told)
+
+    seen: list[list[str]] = [[]]
+
+    def is_right() -> bool:
+        seen[0] = found()
+        return not seen[0]
+
+    try:
+        until(is_right, 30.0, "what is shown is what was told", every_s=0.5)
+    except AssertionError:
+        fleet.outcome.flaws += seen[0]
+    with FleetStore(fleet.layout.fleet_store) as store:
+        refused = {each.name: each.times for each in store.refused(None)}
+        raised = Counter((alert.name, alert.trouble) for alert in store.alerts(None, also_ended=True))
+    fleet.outcome.flaws += [
+        f"{name}: {trouble} was raised {times} times"
+        for (name, trouble), times in raised.items()
+        if times > 1 and trouble is not Trouble.OFFLINE
+    ]
+    if refused != dict.fromkeys(fleet.of(*_REFUSED), 1):
+        fleet.outcome.flaws.append(f"refused and counted: {len(refused)} scanners, must be {len(fleet.of(*_REFUSED))}, once each")
+
+
+def run(folder: Path, plan: Plan, seed: int, say: Any = lambda _word: None) -> Outcome:
+    """Runs a fleet.
+
+    Args:
+        folder: empty.
+        plan: how.
+        seed: of who gets into what.
+        say: told what begins.
+
+    Raises:
+        AssertionError: something did not come in time.
+    """
+    with ExitStack() as stack:
+        say(f"founding, {plan.devices} certificates")
+        fleet = Fleet(folder, plan, seed, stack)
+        say("power comes")
+        _power_up(fleet)
+        with _viewer(fleet, "bus-co") as heard:
+            say("steady")
+            _steady(fleet)
+            ours = {name for name in fleet.names if name.org == "bus-co"}
+            fleet.outcome.viewer = len(heard)
+            if not heard or not heard <= ours:
+                fleet.outcome.flaws.append(f"a viewer of bus-co hears {len(heard - ours)} scanners of others")
+        if plan.page and sim_page.is_there():
+            say("somebody looks at the page")
+            _page(fleet)
+        say("things go wrong")
+        _troubled(fleet)
+        say("a tenth drops off")
+        gone = _dropped(fleet)
+        say("commands")
+        _ordered(fleet, gone)
+        say("a backlog is drained")
+        _drained(fleet, gone)
+        say("the broker is started again")
+        _storms(fleet)
+        say("the watch is started again")
+        _watch_restarted(fleet, gone)
+        say("comparing")
+        _compared(fleet)
+        return fleet.outcome
