@@ -6,21 +6,25 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from province import migrating
+from edge_agent.keyring import day_of
+from province import migrating, partitions
+from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError
-from province.files import SECRET
-from province.opened import Connection
+from province.files import SECRET, write_atomically
+from province.opened import Connection, RegisterBusy
 from province.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION
 
-
-class RegisterBusy(ProvinceError):
-    """The database cannot take this now (locked, disk full, disk error): nothing of it was stored; try again."""
+__all__ = [
+    "Connection", "Place", "RegisterBusy", "RegisterReplaced", "address_of", "connect", "connect_any", "create", "elsewhere", "explained",
+    "fold", "look_ahead", "transaction", "upgrade", "version",
+]  # fmt: skip
 
 
 class RegisterReplaced(ProvinceError):
@@ -53,17 +57,50 @@ def explained(path: Path) -> Iterator[None]:
         raise explain(error, path) from None
 
 
-def create(path: Path) -> None:
-    """Makes an empty register, 0600.
+def create(path: Path, url: str | None = None, today: date | None = None) -> None:
+    """Makes an empty register, 0600, or fills an empty database on a server and notes its address beside `path`.
+
+    Args:
+        path: the database file.
+        url: of the server's database.
+        today: the day around which the server's tables get parts.
 
     Raises:
         FileExistsError: there is one.
+        NotAProvince, RegisterBusy: the server's database cannot be used.
     """
+    if url is not None:
+        _create_on_server(path, url, today or day_of(now_ms()))
+        return
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, SECRET))  # the -wal and -shm files take their mode from it
     with closing(Connection(_engine(path, 5.0))) as connection:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         with transaction(connection, path):
             migrating.make(connection)
+
+
+def _create_on_server(path: Path, url: str, today: date) -> None:
+    from province.postgres import Postgres  # noqa: PLC0415 - who keeps a file needs no driver for a server
+
+    with closing(Postgres(url, address_of(path), 5.0)) as connection:
+        if not migrating.is_empty(connection):
+            raise NotAProvince("--database: has tables already. Make a new database: createdb.")
+        with transaction(connection, path):
+            migrating.make(connection)
+            days = [today - timedelta(days=back) for back in range(partitions.BACK_DAYS, 0, -1)]
+            partitions.make(connection, [*days, *partitions.days_ahead(today)])
+    write_atomically(address_of(path), f"{url}\n".encode())
+
+
+def look_ahead(connection: Connection, path: Path, today: date) -> None:
+    """Makes the parts of the tables that days to come will need; a file has none.
+
+    Raises:
+        RegisterBusy: not now; do it again.
+    """
+    if not connection.is_file and (days := partitions.lacking(connection, partitions.days_ahead(today))):
+        with transaction(connection, path):
+            partitions.make(connection, partitions.lacking(connection, days))  # another may have been first
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -148,6 +185,10 @@ def _check(connection: Connection, path: Path) -> None:
 
 
 def _open(path: Path, wait_s: float) -> Connection:
+    if (url := elsewhere(path)) is not None:
+        from province.postgres import Postgres  # noqa: PLC0415 - who keeps a file needs no driver for a server
+
+        return Postgres(url, address_of(path), wait_s)
     if not path.exists():
         raise NotAProvince(f"{path}: the register is missing. Restore it from a backup.")
     with explained(path):
@@ -156,13 +197,35 @@ def _open(path: Path, wait_s: float) -> Connection:
 
 def _identity(connection: Connection) -> tuple[int, int]:
     """Which program's file it is, and of which version."""
+    if not connection.is_file:
+        return (APPLICATION_ID, there) if (there := migrating.revision(connection)) else (0, 0)
     application_id, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     return application_id, version
+
+
+def address_of(path: Path) -> Path:
+    """The file that says where the register is, when it is not the file at `path`."""
+    return path.with_suffix(".url")
+
+
+def elsewhere(path: Path) -> str | None:
+    """The address of the server that has the register, None when it is a file.
+
+    Raises:
+        NotAProvince: it cannot be read.
+    """
+    try:
+        return address_of(path).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotAProvince(f"{address_of(path)}: cannot be read ({type(error).__name__}). Check its owner.") from None
 
 
 def _another(path: Path, application_id: int, version: int) -> str:
     """What the file is instead, and what to do."""
     if application_id != APPLICATION_ID:
+        path = path if elsewhere(path) is None else address_of(path)
         return f"{path}: a database, but no register of gate-province. Restore the register from a backup."
     if version > SCHEMA_VERSION:
         return f"{path}: a register of version {version}, made by a newer release (this one: {SCHEMA_VERSION}). Update this machine."
@@ -194,6 +257,8 @@ class Place:
         self._files = self._look()
 
     def _look(self) -> list[tuple[int, int]]:
+        if elsewhere(self._path) is not None:
+            return []  # a server looks after its own files
         try:
             states = [file.stat() for file in (self._path, self._path.with_name(f"{self._path.name}-wal"))]
         except OSError as error:
@@ -214,9 +279,8 @@ class Place:
 
 
 def fold(connection: Connection) -> bool:
-    """Folds the write-ahead log into the file and empties it, so that what was cleared is nowhere; False when a reader is in the way."""
-    busy, _pages, _folded = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not busy
+    """As `Connection.fold`."""
+    return connection.fold()
 
 
 @contextmanager
@@ -227,13 +291,13 @@ def transaction(connection: Connection, path: Path) -> Iterator[None]:
         RegisterBusy: nothing was stored.
     """
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.begin()
         yield
-        connection.execute("COMMIT")
+        connection.commit()
     except BaseException as error:
         if connection.in_transaction:
             with suppress(sqlite3.Error):  # what went wrong first is what to tell; the next attempt rolls back again
-                connection.execute("ROLLBACK")
+                connection.rollback()
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:  # its other kinds are faults of ours
             raise explain(error, path) from None
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -30,8 +31,22 @@ def _config(connection: Connection) -> Config:
 
 def make(connection: Connection) -> None:
     """Makes all tables in an empty database; call it in a transaction."""
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    if connection.is_file:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     _bring_up(connection)
+
+
+def revision(connection: Connection) -> int | None:
+    """The version that the migrations have left, None in a database they never saw."""
+    if not sa.inspect(connection.sqlalchemy).has_table("alembic_version"):
+        return None
+    found = connection.value(sa.select(sa.literal_column("version_num")).select_from(sa.table("alembic_version")))
+    return None if found is None else int(found)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether a database has no tables."""
+    return not sa.inspect(connection.sqlalchemy).get_table_names()
 
 
 def upgrade(connection: Connection) -> None:
@@ -43,4 +58,5 @@ def upgrade(connection: Connection) -> None:
 
 def _bring_up(connection: Connection) -> None:
     command.upgrade(_config(connection), _revision(SCHEMA_VERSION))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    if connection.is_file:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -10,6 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
+from province.errors import ProvinceError
+
+
+class RegisterBusy(ProvinceError):
+    """The database cannot take this now (locked, disk full, disk error): nothing of it was stored; try again."""
+
+
 Inserter: TypeAlias = Callable[[sa.Table], sqlite.Insert]
 Values: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
 
@@ -40,6 +47,11 @@ class Connection:
     def close(self) -> None:
         """Closes it; an open transaction is rolled back."""
         self._connection.close()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is SQLite's."""
+        return True
 
     @property
     def sqlalchemy(self) -> sa.Connection:
@@ -98,6 +110,23 @@ class Connection:
     def has(self, statement: sa.Executable, values: Values | None = None) -> bool:
         """Whether a query finds anything."""
         return self.execute(statement, values).first() is not None
+
+    def begin(self) -> None:
+        """Begins a transaction, alone among all writers."""
+        self.driver.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Ends it: on the disk when this returns."""
+        self.driver.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undoes it."""
+        self.driver.execute("ROLLBACK")
+
+    def fold(self) -> bool:
+        """Folds the write-ahead log into the file and empties it: what was cleared is nowhere. False when a reader is in the way."""
+        busy, _pages, _folded = self.driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     @property
     def insert(self) -> Inserter:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +16,9 @@ from sqlalchemy import select
 
 from edge_agent.topics import DeviceName
 from province import database, devices, erasures, revocations
-from province.database import RegisterBusy
 from province.intake import Refused, Taken
 from province.keystore import Keystore
+from province.opened import RegisterBusy
 from province.quarantine import put_away
 from province.schema import entry
 from province.storing import Stored, Storing
@@ -66,6 +67,14 @@ class Register:
         """
         with database.explained(self.path):
             return devices.find(self._connection, name)
+
+    def look_ahead(self, today: date) -> None:
+        """Has the register ready for the days to come.
+
+        Raises:
+            RegisterBusy: not now; do it again.
+        """
+        database.look_ahead(self._connection, self.path, today)
 
     def latest_ms(self) -> int:
         """When the entry stored last was stored, milliseconds since 1970 UTC; 0 before the first.

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, or_, s
 from edge_agent.entry import Clock
 from edge_agent.keyring import day_of
 from edge_agent.receipt import Status
-from province import database
+from province import database, partitions
 from province.clock_truth import AHEAD_MS, best_ms
 from province.errors import ProvinceError
 from province.keystore import FLOOR_DAYS, Keystore
@@ -133,6 +133,9 @@ class Retention:
             yield one
 
     def _clear(self, epoch: str) -> None:
+        if not self._connection.is_file:
+            with database.transaction(self._connection, self._path):
+                partitions.drop(self._connection, date.fromisoformat(epoch), _SEALED_TO_THE_DAY)
         self._in_parts(delete(entry), entry.c.epoch == epoch, _SEALED_TO_THE_DAY)
         # Sealed to a key that still lives, offline or of a later day: the row stays without its body, so that the same entry sent again
         # is known by its hash.
