@@ -81,7 +81,7 @@ def all_revoked(connection: Connection, given: Iterable[Given]) -> bool:
 
 def revoke_given(connection: Connection, name: DeviceName, given: Iterable[Given], at_ms: int) -> int:
     """Marks these certificates as revoked, also those that the register never knew; returns how many newly; call it in a transaction."""
-    revoking = connection.insert(table)
+    revoking = connection.insert(table).execution_options(preserve_rowcount=True)  # else INSERTs count as -1
     revoking = revoking.on_conflict_do_update(
         index_elements=[table.c.serial], set_={"revoked_ms": revoking.excluded.revoked_ms}, where=table.c.revoked_ms.is_(None)
     )

@@ -14,17 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from edge_agent.keyring import day_of
-from province import migrating, partitions
+from province import migrating, opened, partitions
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError
 from province.files import SECRET, write_atomically
-from province.opened import Connection, RegisterBusy
+from province.opened import Connection
 from province.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION
 
-__all__ = [
-    "Connection", "Place", "RegisterBusy", "RegisterReplaced", "address_of", "connect", "connect_any", "create", "elsewhere", "explained",
-    "fold", "look_ahead", "transaction", "upgrade", "version",
-]  # fmt: skip
+RegisterBusy = opened.RegisterBusy
 
 
 class RegisterReplaced(ProvinceError):
@@ -82,14 +79,26 @@ def create(path: Path, url: str | None = None, today: date | None = None) -> Non
 def _create_on_server(path: Path, url: str, today: date) -> None:
     from province.postgres import Postgres  # noqa: PLC0415 - who keeps a file needs no driver for a server
 
+    check_empty(path, url)
+    with closing(Postgres(url, address_of(path), 5.0)) as connection, transaction(connection, path):
+        migrating.make(connection)
+        days = [today - timedelta(days=back) for back in range(partitions.BACK_DAYS, 0, -1)]
+        partitions.make(connection, [*days, *partitions.days_ahead(today)])
+    write_atomically(address_of(path), f"{url}\n".encode())
+
+
+def check_empty(path: Path, url: str) -> None:
+    """Makes sure that a server's database may be filled.
+
+    Raises:
+        NotAProvince: it has tables.
+        RegisterBusy: the server cannot be reached now.
+    """
+    from province.postgres import Postgres  # noqa: PLC0415 - who keeps a file needs no driver for a server
+
     with closing(Postgres(url, address_of(path), 5.0)) as connection:
         if not migrating.is_empty(connection):
             raise NotAProvince("--database: has tables already. Make a new database: createdb.")
-        with transaction(connection, path):
-            migrating.make(connection)
-            days = [today - timedelta(days=back) for back in range(partitions.BACK_DAYS, 0, -1)]
-            partitions.make(connection, [*days, *partitions.days_ahead(today)])
-    write_atomically(address_of(path), f"{url}\n".encode())
 
 
 def look_ahead(connection: Connection, path: Path, today: date) -> None:

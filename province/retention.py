@@ -99,6 +99,10 @@ class Retention:
         wanted = with_keys | set(self._keystore.left_behind()) | (destroyed & self._days_with_rows())
         return [ClosedDay(epoch, epoch in with_keys, rows.get(epoch, 0)) for epoch in sorted(wanted)]
 
+    def come_back(self) -> list[ClosedDay]:
+        """Days that were closed before and of which a register put back has something again."""
+        return [one for one in self.due() if not one.keys]
+
     def _days_with_rows(self) -> set[str]:
         """Days with something still to clear; what an entry sealed to another key leaves behind has no body any more and stays."""
         query = select(entry.c.epoch).distinct().where(entry.c.epoch.is_not(None), or_(entry.c.body.is_not(None), _SEALED_TO_THE_DAY))

@@ -50,7 +50,16 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
         made.stop()
 
 
-IN_BOTH = {"test_logic", "test_reopening", "test_dated_ahead", "test_waiting_room", "test_proving", "test_flooded_log", "test_admission"}
+IN_BOTH = {
+    "test_logic",
+    "test_reopening",
+    "test_dated_ahead",
+    "test_waiting_room",
+    "test_proving",
+    "test_flooded_log",
+    "test_admission",
+    "test_backup",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

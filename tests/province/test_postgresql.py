@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from old_province import arrive, days_ago, here, made_ago, rows
 from postgres_world import Server
-from province_world import Log, founded, free_port, scanner
+from province_world import Broker, Collecting, Log, founded, free_port, scanner, session
 
 from edge_agent.keyring import day_of
 from edge_agent.topics import Leaf
@@ -150,3 +151,24 @@ def test_a_server_that_is_not_there_is_named_without_its_password(layout: Layout
     (layout.root / "register.url").write_text("postgres elsewhere")
     with pytest.raises(NotAProvince, match="must hold an address"):
         database.connect(layout.register)
+
+
+def test_two_collectors_behind_a_broker_store_each_entry_once_and_receipt_it(
+    tmp_path: Path, register_in: Callable[[Layout], Layout]
+) -> None:
+    layout = register_in(founded(tmp_path / "province", free_port()))
+    gates = [scanner(layout, tmp_path, f"gate-{number}") for number in range(2)]
+    command = (sys.executable, "-m", "province", "collect", str(layout.root), "--number")
+    with Broker(layout), Collecting(layout, (*command, "1")) as one, Collecting(layout, (*command, "2")) as two:
+        for each in (one, two):
+            each.wait_until_logged("connected to the broker")
+        for gate in gates:
+            log = Log.new(gate)
+            made = [log.append() for _ in range(30)]
+            with session(gate) as device:
+                device.deliver(*made)
+                device.deliver(*made)  # again: the same receipts
+    found = rows(layout)
+    assert (len(found), len({row["hash"] for row in found})) == (60, 60)
+    assert [(row["first_seq"], row["last_seq"]) for row in rows(layout, "ledger")] == [(1, 30), (1, 30)]
+    assert rows(layout, "alert") == []
