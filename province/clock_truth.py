@@ -90,12 +90,12 @@ def _moment(row: Row) -> Moment:
 def correct(connection: Connection, name: DeviceName, boot_id: bytes, row_ids: AbstractSet[int]) -> None:
     """Puts entries of a boot just stored right, or by them the others of it; in the open transaction."""
     boot = {"of_org": name.org, "of_device": name.device, "of_boot": boot_id}
-    witnesses = connection.execute(_WITNESSES, boot).all()
+    witnesses = connection.found(_WITNESSES, boot)
     if not witnesses:
         return
-    changed = not row_ids.isdisjoint(row.id for row in witnesses)
+    changed = not row_ids.isdisjoint(row_id for row_id, *_ in witnesses)
     blind = connection.rows(_BLIND if changed else _BLIND.where(entry.c.id.in_(row_ids)), boot)
-    known = [_moment(row._mapping) for row in witnesses]  # noqa: SLF001 - its public name
+    known = [Moment(wall_ms, boottime_ms, Clock(clock), arrived_ms) for _id, wall_ms, boottime_ms, clock, arrived_ms in witnesses]
     for row in blind:
         _correct_row(connection, row, corrected(_moment(row), known))
 

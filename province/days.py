@@ -63,7 +63,7 @@ def note_many(connection: Connection, counted: Mapping[tuple[str, str, bytes, st
             {"org": key[0], "device": key[1], "log": key[2], "day": key[3], "first_seq": first, "last_seq": last, "entries": entries}
             for key, (first, last, entries) in counted.items()
         ]
-        connection.execute(_counting(connection.insert), rows)
+        connection.many(_counting(connection.insert), rows)
 
 
 def note_many_sure(connection: Connection, found: Mapping[tuple[str, str, bytes, str], tuple[int, int]]) -> None:
@@ -73,7 +73,7 @@ def note_many_sure(connection: Connection, found: Mapping[tuple[str, str, bytes,
             {"org": key[0], "device": key[1], "log": key[2], "day": key[3], "first_seq": first, "last_seq": last}
             for key, (first, last) in found.items()
         ]
-        connection.execute(_noting_sure(connection.insert), rows)
+        connection.many(_noting_sure(connection.insert), rows)
 
 
 @cache

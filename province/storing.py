@@ -179,13 +179,13 @@ class Storing:
             self._in_pieces.add(key)
             return self._log(key, seq)
         log = _Log(low, high, spans, dict(spans))
-        found = self._connection.execute(_OPEN_ALERTS, _of(key) | {"least": low, "most": high + 1}).all()
+        found = self._connection.found(_OPEN_ALERTS, _of(key) | {"least": low, "most": high + 1})
         log.alerts = {(seq, digest, kind) for seq, digest, kind in found} if len(found) <= _PIECES_MOST else None
         self._logs[key] = log
         return log
 
     def _spans(self, key: _Key, low: int, high: int) -> dict[int, Span]:
-        rows = self._connection.execute(_SPANS, _of(key) | {"before": low - 1, "after": high + 1})
+        rows = self._connection.found(_SPANS, _of(key) | {"before": low - 1, "after": high + 1})
         return {first: Span(first, prev, last, last_hash) for first, prev, last, last_hash in rows}
 
     def _extend_ledger(self, one: Taken) -> bool:
@@ -205,7 +205,7 @@ class Storing:
 
     def _add(self, one: Taken, *, forked: bool) -> None:
         if self._next_id is None:
-            self._next_id = self._connection.value(_LAST_ID) + 1
+            self._next_id = self._connection.found(_LAST_ID, {})[0][0] + 1
         row_id, self._next_id = self._next_id, self._next_id + 1
         self._rows.append({"id": row_id, **_row(one, self._at_ms, forked=forked)})
         if one.fate.opened is not None:
@@ -227,8 +227,7 @@ class Storing:
     def finish(self) -> None:
         """Writes what was taken."""
         self._write_ledger()
-        if self._rows:
-            self._connection.execute(_ENTER, self._rows)
+        self._connection.many(_ENTER, self._rows)
         put_tokens(self._connection, self._tokens)
         days.note_many(self._connection, self._days)
         days.note_many_sure(self._connection, self._sure)
@@ -249,10 +248,8 @@ class Storing:
                 if log.written.get(first) != span
             ]  # fmt: skip
             log.written = dict(log.spans)
-        if gone:
-            self._connection.execute(_FORGET_SPAN, gone)
-        if new:
-            self._connection.execute(_putting_spans(self._connection.insert), new)
+        self._connection.many(_FORGET_SPAN, gone)
+        self._connection.many(_putting_spans(self._connection.insert), new)
 
     def _resolve(self, one: Taken) -> None:
         """Closes what was open because this entry was missing."""
@@ -319,8 +316,7 @@ def token_rows(row_id: int, opened: Opened) -> list[dict[str, object]]:
 
 def put_tokens(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Writes rows of `token_rows`, in the open transaction."""
-    if rows:
-        connection.execute(_putting_tokens(connection.insert), rows)
+    connection.many(_putting_tokens(connection.insert), rows)
 
 
 @cache
