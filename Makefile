@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test arm64 lint bench crash model chaos fleet codes fuzz format docs deb deb-check install image-check screens
+.PHONY: help setup run test arm64 lint bench crash model chaos fleet codes fuzz format docs deb deb-check install image-check screens kills update-check
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -35,8 +35,14 @@ bench: .venv/.ready  ## measured figures, each a ratio against a reference in th
 crash: .venv/.ready  ## cuts the power at every write of every store, thousands of times, and looks what is left (ARGS="record send" for some)
 	@$(BIN)/python tests/crash/crash.py $(ARGS)
 
+update-check: .venv/.ready  ## updates that go wrong in every way, the power cut in each state, the real package's wheels; needs root, takes minutes
+	@$(BIN)/pytest -p no:randomly --timeout 400 tests/update/test_*.py $(ARGS)
+
 model: .venv/.ready  ## plays devices and province against a broker that loses, doubles, replays and forges (ARGS="--runs 20000" for longer)
 	@$(BIN)/python tests/model/run_model.py $(ARGS)
+
+kills: .venv/.ready  ## every command killed (SIGKILL) at each of its steps, by a matrix of what was found and how it ended
+	@$(BIN)/python tests/edge_agent/command_matrix.py
 
 chaos: .venv/.ready  ## kills, cuts and parts three gates and all behind them at random for so long, then audits (TIME=600 SEED=7)
 	@$(BIN)/python tests/chaos/chaos.py $(if $(TIME),--seconds $(TIME)) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -60,9 +66,10 @@ docs: .venv/.ready  ## write the generated parts of the docs anew, and the field
 	@$(BIN)/python hw_docs/generate.py
 	@$(BIN)/python hw_docs/pdf.py
 
-screens: .venv/.ready  ## the pictures of the station page, in both languages; needs Chromium
+screens: .venv/.ready  ## the pictures of the station page and the fleet's desk, in both languages; needs Chromium
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[browser]'
 	@$(BIN)/python tests/edge_agent/station_screens.py
+	@$(BIN)/python tests/province/fleet_screens.py
 
 deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 	@debian/build $(ARGS)

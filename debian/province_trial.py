@@ -9,7 +9,10 @@ from pathlib import Path
 
 from province.__main__ import main as province
 
-_LATE = ("cwt", "paho.mqtt.client", "pyzbar.pyzbar", "reportlab.pdfgen.canvas", "segno", "tinydb", "zxingcpp")
+_LATE = (
+    "cwt", "jinja2", "paho.mqtt.client", "province.fleet.service", "province.fleet.terminal", "pyzbar.pyzbar", "reportlab.pdfgen.canvas",
+    "segno", "starlette", "tinydb", "uvicorn", "zxingcpp",
+)  # fmt: skip
 
 if __name__ == "__main__":
     for library in _LATE:

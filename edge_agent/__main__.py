@@ -32,6 +32,7 @@ PROGRAM = Program(
         "diagnose": "one file about this scanner, without secrets, for whoever helps",
         "gate": "close the gate, open it, or tell which it is",
         "station": "the keeper's page: make its PIN, show where it is",
+        "update": "which version is in use, and whether one is on trial",
         "ended": "count why a service has ended (for systemd)",
     },
 )

@@ -1,7 +1,7 @@
 """Says when telemetry is due: every so often, sooner when something has changed, and never all devices at once. Pure.
 
 Source: design.md "MQTT". A broker that starts again meets all its devices within seconds; each waits a while of its own before its first
-telemetry, and then keeps a beat that drifts.
+telemetry and, once that is sent, for the second; then it keeps a beat that drifts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Cadence:
         >>> [cadence.is_due(at_s, "open") for at_s in (100.0, 102.6)]
         [False, True]
         >>> cadence.sent(102.6, "open")
-        >>> [cadence.is_due(*look) for look in ((132.0, "open"), (132.7, "open"), (104.0, "shut"), (107.7, "shut"))]
+        >>> [cadence.is_due(at_s, "open") for at_s in (120.0, 120.2)]
+        [False, True]
+        >>> cadence.sent(120.2, "open")
+        >>> [cadence.is_due(*look) for look in ((150.0, "open"), (150.3, "open"), (122.0, "shut"), (125.3, "shut"))]
         [False, True, False, True]
     """
 
@@ -35,15 +38,21 @@ class Cadence:
         self._chance = chance
         self._sent_s = self._due_s = float("inf")
         self._told: object = None
+        self._phase_drawn = False
 
     def connected(self, now_s: float) -> None:
         """Begins anew: what was told before may never have come."""
         self._due_s, self._sent_s = now_s + LEAST_S * self._chance(), float("inf")
+        self._phase_drawn = False
 
     def sent(self, now_s: float, told: object) -> None:
         """Notes what was sent."""
         self._sent_s, self._told = now_s, told
-        self._due_s = now_s + self._period_s * (1 + _DRIFT * (2 * self._chance() - 1))
+        if self._phase_drawn:
+            self._due_s = now_s + self._period_s * (1 + _DRIFT * (2 * self._chance() - 1))
+        else:  # all that a broker met within seconds are spread over the whole period
+            self._due_s = now_s + LEAST_S + max(0.0, self._period_s - LEAST_S) * self._chance()
+            self._phase_drawn = True
 
     def rest_s(self, now_s: float) -> float:
         """How long nothing is due unless something changes; at most `LEAST_S`, after which it is worth a look whether it has."""

@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_agent import boot_nonce, executors
+from edge_agent import boot_nonce, executors, receipt, results, updater
 from edge_agent.broker_link import BrokerLink, Message
 from edge_agent.certificate_keeper import CertificateKeeper
 from edge_agent.command import Action
@@ -29,8 +30,10 @@ from edge_agent.outbox import FILE_NAME, OutboxError
 from edge_agent.outbox_view import look_into
 from edge_agent.own_health import OwnHealth, Surroundings
 from edge_agent.reporting import Reporter
+from edge_agent.results import Result
 from edge_agent.rotating import RotateKeys
 from edge_agent.settings import Settings
+from edge_agent.slots import Slots
 from edge_agent.status_file import StatusFile
 from edge_agent.topics import Leaf
 from edge_agent.trusted_time import ToldClock, trusted_ms
@@ -130,11 +133,17 @@ def _desk(
 ) -> CommandDesk:
     """Whoever takes commands, as this member."""
     state, runtime = settings.device.state, settings.device.runtime
-    judge = Judge(identity.name, identity.root, CommandStore(state), boot_nonce.of_this_boot(runtime), partial(_own_log, state))
+    nonce = boot_nonce.of_this_boot(runtime)
+    judge = Judge(identity.name, identity.root, CommandStore(state), nonce, partial(_own_log, state), uplink.revoked)
+
+    def proving(result: Result) -> Result:
+        return results.prove(result, identity.name, identity.signer)
+
     own: dict[Action, Executor] = {
         Action.DIAGNOSTICS: Diagnostics(identity, settings.source, state, uplink.times), Action.ROTATE_KEYS: RotateKeys(keeper, state),
+        **_updater(settings, identity, keeper, uplink),
     }  # fmt: skip
-    return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters)
+    return CommandDesk(judge, {**able, **own}, link.publish, uplink.times, uplink.counters, proving)
 
 
 def _scraped(settings: Settings, health: OwnHealth) -> Endpoint | None:
@@ -158,3 +167,15 @@ def _own_log(state: Path) -> bytes | None:
     except (OutboxError, OSError):
         return None
     return None if last is None else last.log
+
+
+def _updater(settings: Settings, identity: Identity, keeper: CertificateKeeper, uplink: Uplink) -> dict[Action, Executor]:
+    """Whoever updates this device, where its package has made room for that."""
+    if not Slots.here().exist():
+        return {}
+    device = updater.Device(
+        identity.name, identity.root, replace(identity.endpoint, known_ms=keeper.known_ms), settings.device.state, settings.device.runtime,
+        uplink.times, lambda: uplink.connected, lambda: sum(uplink.counters[f"receipted_{status}"] for status in receipt.Status),
+        uplink.revoked,
+    )  # fmt: skip
+    return {Action.UPDATE: updater.of_this_process(device)}

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from edge_agent import results
 from edge_agent.broker_link import Message
@@ -27,6 +27,7 @@ from edge_agent.topics import Leaf
 log = logging.getLogger(__name__)
 _STORE_AGAIN_S = 5.0
 _STOP_S = 15.0
+_MOST_PROVED = 64
 READY_S = 90.0  # so long a command waits for firmware to come up
 _PIECE_BYTES, _PIECE_S = 30_000, 60.0
 _NO_EXECUTOR = {Action.UPDATE: ("no-updater", "no updater installed")}
@@ -41,16 +42,24 @@ class CommandDesk:
         executors: what can be done here.
         publish: hands a message to the connection, and returns what tells whether the broker does not have it yet.
         times: trusted time or None, and its lower bound.
+        prove: signs what is said; raises OSError while the key is away.
         counters: where commands are counted by what became of them, since the start: `commands_refused_expired`, `commands_successful` …
     """
 
     def __init__(
-        self, judge: Judge, executors: Mapping[Action, Executor], publish: Publish, times: Callable[[], Times], counters: Counter[str]
+        self,
+        judge: Judge,
+        executors: Mapping[Action, Executor],
+        publish: Publish,
+        times: Callable[[], Times],
+        counters: Counter[str],
+        prove: Callable[[Result], Result],
     ) -> None:
         self._judge = judge
         self._executors = executors
         self._publish = publish
         self._times = times
+        self._prove = lru_cache(_MOST_PROVED)(prove)  # a flood of replays must not keep a slow token busy
         self._topic = judge.name.topic(Leaf.RESULTS)
         self._connected = False
         self._flying: dict[tuple[str, int], Callable[[], bool] | None] = {}
@@ -114,7 +123,11 @@ class CommandDesk:
             return
         for kept in self._judge.store.untold():
             if kept.key not in self._flying:
-                self._flying[kept.key] = self._publish(Message(self._topic, results.encode(kept.result())))
+                try:
+                    proved = self._prove(kept.result())
+                except OSError:
+                    continue  # said once its key is there again
+                self._flying[kept.key] = self._publish(Message(self._topic, results.encode(proved)))
             elif (in_hand := self._flying[kept.key]) is None or not in_hand():
                 with suppress(OSError):  # said once more after the next start
                     self._judge.store.told(kept)
@@ -122,7 +135,8 @@ class CommandDesk:
 
     def _say(self, result: Result) -> None:
         if self._connected:
-            self._publish(Message(self._topic, results.encode(result)))
+            with suppress(OSError):  # how it ends is said later too
+                self._publish(Message(self._topic, results.encode(self._prove(result))))
 
     # ── the runner's thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -187,6 +201,8 @@ class CommandDesk:
         until(lambda: executor.is_ready() or not self._is_fresh(kept), READY_S, self._ending.wait)  # if not: `before` says what is missing
         if not self._is_fresh(kept):
             raise Failed("expired", "it had to wait until it expired, or until nobody here knew the time any more; nothing was done")
+        if kept.issuer in self._judge.revoked():
+            raise Failed("revoked", "its key was revoked while it waited; nothing was done")
         running = self._judge.store.running(kept, executor.before(kept.arguments))
         self._say(running.result())
         executor.carry_out(self._job(running))

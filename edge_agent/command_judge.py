@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -37,6 +37,7 @@ class Judge:
         store: what was taken before.
         nonce: of this boot.
         own_log: the log that this device writes now; None when it cannot be read.
+        revoked: the ids of keys that count no more, hex, as the newest keyring names them.
     """
 
     name: DeviceName
@@ -44,6 +45,7 @@ class Judge:
     store: CommandStore
     nonce: bytes
     own_log: Callable[[], bytes | None]
+    revoked: Callable[[], Collection[str]] = frozenset
 
     def take(self, message: bytes, *, retained: bool, times: Times) -> Kept:
         """Takes a command, on disk when this returns; one that was taken before is returned as it stands now, and not taken again.
@@ -63,6 +65,8 @@ class Judge:
             raise Refused(Refusal.WRONG_TARGET, None, "it is for another device")
         if (known := self.store.find(signed.issuer, ordered.counter, signed.digest)) is not None:
             return known
+        if signed.issuer in self.revoked():
+            raise Refused(Refusal.REVOKED, signed, "its key was revoked by the province")
         self._refuse_wrong_power(signed)
         self._refuse_late(signed, times)
         if ordered.log != self.own_log():

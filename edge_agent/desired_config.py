@@ -6,6 +6,7 @@ are in hw_docs/protocol.md "Desired configuration".
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -42,14 +43,23 @@ def issue(desired: Desired, officer: Officer) -> bytes:
     return officer.sign(encode({1: _VERSION, 2: desired.target.org, 3: desired.target.device, 4: desired.counter, 5: desired.text}), CONFIG)
 
 
-def verify(message: bytes, root: Ed25519PublicKey, name: DeviceName, now_ms: int | None = None, not_before_ms: int = 0) -> Desired:
-    """Checks who signed it, and that it is for this device.
+def verify(
+    message: bytes,
+    root: Ed25519PublicKey,
+    name: DeviceName,
+    now_ms: int | None = None,
+    not_before_ms: int = 0,
+    revoked: Collection[str] = frozenset(),
+) -> Desired:
+    """Checks who signed it, that their key counts still (`revoked`: ids in hex), and that it is for this device.
 
     Raises:
         Malformed: not a configuration.
         cose.Forged: not by a key for it, or for another device.
     """
     payload, certificate = authority.verify_signer_of(message, CONFIG, (Power.CONFIGURE,), root, MAX_CONFIG_BYTES, now_ms, not_before_ms)
+    if cose.key_id(certificate.public_key).hex() in revoked:
+        raise cose.Forged("configuration: its signer was revoked")
     fields = Fields(decode(payload, "configuration", MAX_CONFIG_BYTES), "configuration")
     fields.number(1, "version", _VERSION, _VERSION)
     try:

@@ -8,11 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from edge_agent import diagnosis, diagnosis_device, diagnosis_machine
 from edge_agent import settings as settings_of
 from edge_agent.console import complain, print_line
-from edge_agent.diagnosis import Bundle
-from edge_agent.diagnosis_summary import summarise
+from edge_agent.diagnosis_bundle import bundle
 from edge_agent.disk import sync_folder, written_beside
 
 _PROGRAM = "gate-agent diagnose"
@@ -29,12 +27,6 @@ configuration, units, journals, counters, outbox, files' names, clock, network, 
 anything of a person. At most 5 MB. Look at it before you send it: tar xzOf FILE gate-diagnosis/summary.txt
 Exit codes: 0 written (what could not be collected is told), 1 the file cannot be written, 2 wrong command line.
 """
-
-
-def bundle(config: Path) -> Bundle:
-    """Everything about the scanner whose configuration file this is; it may be wrong or not there."""
-    parts = (*diagnosis_machine.PARTS[:2], *diagnosis_device.PARTS, *diagnosis_machine.PARTS[2:])
-    return diagnosis.make(diagnosis.scene_of(config), parts, summarise, time.time_ns() // 1_000_000)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

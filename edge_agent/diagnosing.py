@@ -35,7 +35,7 @@ class Diagnostics(NeedsNobody):
 
     def carry_out(self, job: Job, /) -> None:
         """Collects, seals, sends."""
-        from edge_agent.diagnose_command import bundle  # noqa: PLC0415 - much that the agent needs for nothing else
+        from edge_agent.diagnosis_bundle import bundle  # noqa: PLC0415 - much that the agent needs for nothing else
 
         now_ms, not_before_ms = self.times()
         try:

@@ -186,6 +186,22 @@ def enrolled_as(state: Path) -> DeviceName | None:
     return None
 
 
+def root_of(state: Path) -> Ed25519PublicKey:
+    """The province's root key, for a process that is given no key of the device.
+
+    Raises:
+        NotEnrolled: there is none.
+        OSError: it cannot be read.
+    """
+    try:
+        enrolment = _enrolment(state)
+        if enrolment is not None:
+            return Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"]))
+    except (DocumentsDamaged, KeyError, TypeError, ValueError) as error:
+        raise OSError(f"{state}: the enrolment is damaged ({type(error).__name__})") from None
+    raise NotEnrolled(f"{state}: this device is not enrolled")
+
+
 def _enrolment(state: Path) -> dict[str, Any] | None:
     if not state.is_dir():
         raise NotEnrolled(f"{state}: no such folder. Enrol this device first: gate-agent enrol BUNDLE")

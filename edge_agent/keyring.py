@@ -22,6 +22,7 @@ MAX_KEYRING_BYTES = 128 * 1024
 UNDATED = "undated"
 VIETNAM = timezone(timedelta(hours=7))
 _MAX_KEYS = 100
+MOST_REVOKED = 200
 _VERSION = 1
 
 
@@ -60,11 +61,13 @@ class Keyring:
         counter: grows with every issue; a device never goes back to a lower one.
         issued_ms: when it was signed, milliseconds since 1970 UTC: a lower bound for the device's clock.
         keys: the days in order, and `undated`.
+        revoked: ids of operators' keys whose commands and configurations count no more, in order.
     """
 
     counter: int
     issued_ms: int
     keys: tuple[EpochKey, ...]
+    revoked: tuple[bytes, ...] = ()
 
     def key_for(self, day: date | None) -> EpochKey:
         """The key of a day, or the undated one without a trusted day or past the end of the keyring."""
@@ -85,7 +88,10 @@ def day_of(wall_ms: int) -> date:
 def issue(keyring: Keyring, officer: authority.Officer) -> bytes:
     """Signs a keyring with the keyring officer's key."""
     keys = [{1: key.epoch, 2: str(key.suite), 3: key.public} for key in keyring.keys]
-    return officer.sign(encode({1: _VERSION, 2: keyring.counter, 3: keyring.issued_ms, 4: keys}), KEYRING)
+    fields: dict[int, object] = {1: _VERSION, 2: keyring.counter, 3: keyring.issued_ms, 4: keys}
+    if keyring.revoked:
+        fields[5] = list(keyring.revoked)
+    return officer.sign(encode(fields), KEYRING)
 
 
 def _decode_key(value: object) -> EpochKey:
@@ -99,6 +105,16 @@ def _decode_key(value: object) -> EpochKey:
     if not canonical:
         raise Malformed("keyring key: field 'epoch' must be YYYY-MM-DD or undated")
     return key
+
+
+def _revoked(fields: Fields) -> tuple[bytes, ...]:
+    if 5 not in fields:
+        return ()
+    items = fields.items(5, "revoked", MOST_REVOKED)
+    found = tuple(item for item in items if isinstance(item, bytes) and len(item) == cose.KID_BYTES)
+    if not found or len(found) != len(items) or list(found) != sorted(set(found)):
+        raise Malformed(f"keyring: field 'revoked' must be ids of {cose.KID_BYTES} bytes, each once, in order")
+    return found
 
 
 def verify(message: bytes, root: Ed25519PublicKey, now_ms: int | None = None, not_before_ms: int = 0) -> Keyring:
@@ -115,6 +131,6 @@ def verify(message: bytes, root: Ed25519PublicKey, now_ms: int | None = None, no
     epochs = [key.epoch for key in keys]
     if UNDATED not in epochs or len(set(epochs)) != len(epochs):
         raise Malformed("keyring: every epoch once, and one of them undated")
-    found = Keyring(fields.number(2, "counter", least=1), fields.number(3, "issued_ms"), keys)
+    found = Keyring(fields.number(2, "counter", least=1), fields.number(3, "issued_ms"), keys, _revoked(fields))
     authority.check_signed_time(found.issued_ms, signer, KEYRING)
     return found

@@ -12,7 +12,7 @@ import re
 _PLACES = re.compile(
     r"(?<![0-9])(?:0[0-9]{2,3}[ .-][0-9]{3}[ .-][0-9]{3,4}|[0-9]{3,4}(?: [0-9]{3,4}){2,})(?![0-9])"  # a phone or number in groups
     # A word with so many digits in a row, looked for only where words begin, and behind a number in groups, or a long one costs minutes
-    r"|(?:(?<![0-9A-Za-z])|(?<=[0-9])(?=[A-Za-z]))[0-9A-Za-z]*[0-9]{9,}[0-9A-Za-z]*"
+    r"|(?:(?<![0-9A-Za-z])|(?:(?<=[ .-][0-9]{3})|(?<=[ .-][0-9]{4}))(?=[A-Za-z]))[0-9A-Za-z]*[0-9]{9,}[0-9A-Za-z]*"
 )
 _MILLISECONDS = re.compile(r"1[0-9]{12}")  # a moment from 2001 to 2033; no person's number is 13 digits without letters
 _HEX = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")  # ids and hashes
@@ -28,7 +28,7 @@ _SECRETS = (
     re.compile(r"\b[0-9a-fA-F]{64,}\b"),  # a raw key, or a hash that is not worth the doubt
 )
 _LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
-_LONG_WORD = re.compile(r"(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}")  # paths and devices' names have shorter
+_LONG_WORD = re.compile(r"[A-Za-z0-9]{20,}")  # paths and devices' names have shorter
 
 
 def without_numbers(text: str) -> str:
@@ -59,4 +59,9 @@ def without_secrets(text: str) -> str:
     """
     for secret in _SECRETS:
         text = secret.sub(lambda match: f"{match[1] if match.re.groups else ''}‹secret›", text)
-    return without_numbers(_LIKE_BASE64.sub(lambda match: "‹secret›" if _LONG_WORD.search(match[0]) else match[0], text))
+    return without_numbers(_LIKE_BASE64.sub(lambda match: "‹secret›" if _is_like_a_key(match[0]) else match[0], text))
+
+
+def _is_like_a_key(text: str) -> bool:
+    """Whether a long word in it has capitals, small letters and digits."""
+    return any(word != word.lower() and word != word.upper() and not word.isalpha() for word in _LONG_WORD.findall(text))

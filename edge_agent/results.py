@@ -1,20 +1,28 @@
 """What a device says became of a command: JSON on its topic `results`, for operators and the tools they have.
 
-accepted → running → successful or failed; or refused, and then nothing was done. Only who holds the device's TLS key may publish there; the
-broker itself could lie about it, which hw_docs/threat-model.md says.
+accepted → running → successful or failed; or refused, and then nothing was done. Each carries the device's signature over it, so that
+nobody on the way can say "successful" for it; what is sent in pieces is signed as a whole.
 """
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from hashlib import sha256
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge_agent import cbor, cose
 from edge_agent.cbor import Malformed
+from edge_agent.topics import DeviceName
 
 MAX_RESULT_BYTES = 64 * 1024
 _VERSION = 1
-_MOST = {"issuer": 64, "action": 40, "reason": 40, "detail": 2000, "nonce": 64, "data": 48_000}
+_PROOF = cose.MessageType("application/vnd.gate-scanner.result+cbor", b"gate-scanner/v1/result")
+_MOST_PROOF_BYTES = 512
+_MOST = {"proof": 800, "issuer": 64, "action": 40, "reason": 40, "detail": 2000, "nonce": 64, "data": 48_000}
 
 
 class State(StrEnum):
@@ -40,6 +48,7 @@ class Refusal(StrEnum):
     WRONG_TARGET = "wrong-target"  # for another device
     WRONG_POWER = "wrong-power"  # its key may not order this, or not this organisation
     WRONG_LOG = "wrong-log"  # we write another log than it names
+    REVOKED = "revoked"  # its key counts no more
     UNKNOWN = "unknown"  # an action or arguments that this version does not know
     EXPIRED = "expired"
     NO_CLOCK = "no-clock"  # nobody tells whether it has expired: it must carry the nonce of this boot
@@ -68,6 +77,7 @@ class Result:
         nonce: what a command must carry now, hex; with refusal `no-clock` alone.
         part, parts: which piece of how many `data` is, from 1 on; 0 where there is none.
         data: a piece of what was asked for, base64.
+        proof: the device's signature over all but the pieces, base64.
     """
 
     issuer: str
@@ -80,6 +90,27 @@ class Result:
     part: int = 0
     parts: int = 0
     data: str = ""
+    proof: str = ""
+
+
+def _said(result: Result, name: DeviceName) -> bytes:
+    detail = sha256(result.detail.encode()).digest()
+    texts = result.action, str(result.state), result.reason, detail, result.nonce
+    return cbor.encode([_VERSION, name.org, name.device, result.issuer, result.counter, *texts])
+
+
+def prove(result: Result, name: DeviceName, signer: cose.Signer) -> Result:
+    """The same, signed by the device that says it."""
+    return replace(result, proof=base64.b64encode(cose.sign(_said(result, name), _PROOF, signer)).decode())
+
+
+def is_proved(result: Result, name: DeviceName, key: Ed25519PublicKey) -> bool:
+    """Whether this device says so, and in these words."""
+    try:
+        proof = cose.parse(base64.b64decode(result.proof, validate=True), _PROOF, _MOST_PROOF_BYTES)
+        return cose.check(proof, _PROOF, key) == _said(result, name)
+    except (ValueError, Malformed):  # Forged is a ValueError too
+        return False
 
 
 def encode(result: Result) -> bytes:

@@ -43,6 +43,8 @@ VIEWER_READS = (Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisati
 DEVICE_READS = (Leaf.RECEIPTS, Leaf.COMMANDS, Leaf.CONFIG_DESIRED, Leaf.CERTIFICATE_ISSUED)
 COMMANDER_READS = (Leaf.RESULTS, Leaf.CONFIG_REPORTED)  # of every device
 COMMANDER_WRITES = (Leaf.COMMANDS, Leaf.CONFIG_DESIRED)
+OPERATOR_READS = (Leaf.RESULTS, Leaf.CONFIG_REPORTED, Leaf.STATUS, Leaf.TELEMETRY)  # of each device of its organisation
+FLEET_READS = (Leaf.STATUS, Leaf.TELEMETRY, Leaf.COMMANDS, Leaf.CONFIG_DESIRED)  # of every device
 
 
 def is_name(text: str) -> bool:
@@ -90,6 +92,11 @@ class DeviceName:
 def discovery_prefix(org: str) -> str:
     """What an organisation's Home Assistant is to be given as its discovery prefix."""
     return f"{PREFIX}/{org}/{HOME_ASSISTANT}"
+
+
+def of_all(leaf: Leaf) -> str:
+    """What to subscribe to for one leaf of every device."""
+    return f"{PREFIX}/+/+/{leaf}"
 
 
 def parse(topic: str) -> tuple[DeviceName, Leaf] | None:

@@ -106,6 +106,7 @@ class Uplink:
         self._publish = publish
         self._on_change = on_change
         self._trusted_ms = trusted_ms
+        self._revoked: frozenset[str] = frozenset()
         self._keyring_counter, self._not_before_ms = self._stored_time()
         self._noted_ms = self._not_before_ms
         self._spoiled: set[int] = set()
@@ -210,7 +211,7 @@ class Uplink:
             elif topic == self._identity.name.topic(Leaf.COMMANDS) and self._desk is not None:
                 self._desk.arrived(payload, retained=retained)
             elif topic == self._identity.name.topic(Leaf.CONFIG_DESIRED) and self._config is not None:
-                self._config.wanted(desired_config.verify(payload, self._identity.root, self._identity.name, *self.times()))
+                self._config.wanted(desired_config.verify(payload, self._identity.root, self._identity.name, *self.times(), self._revoked))
             else:
                 self.counters["unexpected_messages"] += 1
         except (Malformed, Forged, OlderKeyring) as error:
@@ -226,6 +227,7 @@ class Uplink:
             kept = stored_keyring.read(self._state, self._identity.root)
         except (NoKeyring, OSError):
             return 0, 0
+        self._revoked = frozenset(key.hex() for key in kept.revoked)
         received_ms = stored_time.read(self._state, self._identity.root, self._identity.name, kept.counter)
         return kept.counter, max(kept.issued_ms, received_ms)
 
@@ -233,9 +235,14 @@ class Uplink:
         """The wall time if it can be trusted, or None, and its signed lower bound; milliseconds since 1970 UTC. From any thread."""
         return self._trusted_ms(self._not_before_ms), self._not_before_ms
 
+    def revoked(self) -> frozenset[str]:
+        """Ids of operators' keys that count no more, hex, as the keyring in use names them. From any thread."""
+        return self._revoked
+
     def _take_keyring(self, payload: bytes) -> None:
         kept = stored_keyring.accept(self._state, self._identity.root, payload, *self.times())
         log.info("keyring %d in use", kept.counter)
+        self._revoked = frozenset(key.hex() for key in kept.revoked)
         if kept.counter != self._keyring_counter:
             self._keyring_counter, self._not_before_ms, self._noted_ms = kept.counter, kept.issued_ms, kept.issued_ms
 

@@ -31,11 +31,7 @@ _TODO = "run: gate-firmware check, with the gate stopped"
 
 
 def open_to_others(state: Path) -> list[str]:
-    """The keys that others could read before the first start, to be asked before the identity is loaded, which closes them.
-
-    Raises:
-        OSError: the state folder cannot be read.
-    """
+    """The keys that others could read before the first start, to be asked before the identity is loaded, which closes them."""
     if _of_member(state) is None:
         return []
     from firmware.certificate_checks import loose_files  # noqa: PLC0415 - for the first start only
@@ -63,8 +59,8 @@ def try_parts(settings: Settings, stopping: threading.Event, at_most_s: float = 
         before = check_result.kept(state)
         if before.scope is Scope.PARTS and check_result.well(before.findings):
             return frozenset()
-    seen = {f'reader of lane "{lane.name}"' for lane in settings.lanes}
-    return frozenset(finding.part for finding in _try(settings, Scope.PARTS, stopping, (), at_most_s)) - seen
+    readers = {f'reader of lane "{lane.name}"' for lane in settings.lanes}
+    return frozenset(finding.part for finding in _try(settings, Scope.PARTS, stopping, (), at_most_s)) - readers
 
 
 def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[str] = (), at_most_s: float = _AT_MOST_S) -> None:
@@ -80,9 +76,7 @@ def try_once(settings: Settings, stopping: threading.Event, loosened: Sequence[s
         _try(settings, scope, stopping, loosened, at_most_s)
 
 
-def _try(
-    settings: Settings, scope: Scope, stopping: threading.Event, loosened: Sequence[str], at_most_s: float
-) -> Sequence[Finding]:  # fmt: skip
+def _try(settings: Settings, scope: Scope, stopping: threading.Event, loosened: Sequence[str], at_most_s: float) -> Sequence[Finding]:
     """Runs the self-test and returns the faults."""
     state = settings.device.state
     try:

@@ -20,9 +20,15 @@ _COMMANDS = {
     "device": "add scanners by bundle, list them, revoke them",
     "command": "have scanners do something, and hear what became of it",
     "config": "set scanners from afar",
+    "release": "sign software for scanners, and serve it",
+    "rollout": "update scanners, a few first",
     "collect": "receive entries, register them, send receipts",
     "watch": "take the scanners' health, raise alerts",
+    "fleet": "see how the scanners are, in this terminal",
+    "fleet-page": "the same as a page for operators' browsers",
+    "login": "who may look at that page",
     "alerts": "what is wrong in the fleet, and who has taken it on",
+    "operator": "give somebody a desk for one organisation's scanners",
     "viewer": "let an organisation's own tools read its scanners' health",
     "rabbitmq": "users and rights for RabbitMQ instead of Mosquitto",
     "entries": "show passages, masked",
@@ -48,6 +54,7 @@ examples:
   mosquitto -c ./trial/mosquitto.conf              its broker
   gate-province collect ./trial                    its collector
   gate-province watch ./trial                      how its scanners are
+  gate-province fleet ./trial                      the same, to look at
   gate-province admit ./trial                      the door by which scanners join with a ticket
   gate-province entries ./trial --limit 20         the latest passages, masked
   gate-province retention run ./trial --dry-run    which days would be closed for good (every night, by a timer)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterable
 
 from edge_agent import topics
 from edge_agent.keyring import MAX_KEYRING_BYTES
 from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout, Settings
+from province.operator_records import Operator
 
 _MAX_PACKET_BYTES = MAX_KEYRING_BYTES + 1024  # the keyring is the largest message there is
 
 
-def rules() -> str:
-    """The access rules: exactly what each may do; whatever is not named is forbidden."""
+def rules(operators: Iterable[Operator] = ()) -> str:
+    """The access rules: exactly what each may do; whatever is not named is forbidden.
+
+    Args:
+        operators: those who have a desk of their own now.
+    """
     lines = [
         "# Made by gate-province init. %u is the client certificate's common name, `org/device`: it holds the slash, so a rule with",
         "# gate/v1/%u/ confines a device to its own organisation and to itself. Rules without %u hold for every certificate.",
@@ -35,11 +41,22 @@ def rules() -> str:
         *(f"topic write {topics.PREFIX}/+/+/{leaf}" for leaf in topics.COMMANDER_WRITES),
         "",
         f"user {FLEET}",
-        *(f"topic read {topic}" for topic in (topics.ALL_STATUS, topics.ALL_TELEMETRY)),
+        *(f"topic read {topic}" for topic in (topics.of_all(leaf) for leaf in topics.FLEET_READS)),
         f"topic write {topics.discovery_prefix('+')}/device/+/config",
         "",
+        *(line for operator in operators for line in _operator(operator)),
     ]
     return "\n".join(lines)
+
+
+def _operator(operator: Operator) -> list[str]:
+    its = f"{topics.PREFIX}/{operator.org}/+"
+    return [
+        f"user {operator.user}",
+        *(f"topic read {its}/{leaf}" for leaf in topics.OPERATOR_READS),
+        *(f"topic write {its}/{leaf}" for leaf in operator.writes),
+        "",
+    ]
 
 
 def _collector(name: str) -> list[str]:

@@ -67,6 +67,20 @@ def revoke_viewers(connection: Connection, org: str, now_ms: int) -> int:
     return connection.execute(update(table).where(of_viewers, table.c.revoked_ms.is_(None)).values(revoked_ms=now_ms)).rowcount
 
 
+def revoke_own(connection: Connection, user: str, now_ms: int, but: str | None = None) -> int:
+    """Marks every certificate noted by `note_own` for a name as revoked, but one; returns how many newly; call it in a transaction.
+
+    Args:
+        connection: the register.
+        user: the name at the broker.
+        now_ms: milliseconds since 1970 UTC.
+        but: the serial number that stays, decimal.
+    """
+    org, _, part = user.partition("/")
+    others = and_(table.c.org == org, table.c.device == part, table.c.revoked_ms.is_(None), table.c.serial != (but or ""))
+    return connection.execute(update(table).where(others).values(revoked_ms=now_ms)).rowcount
+
+
 def given_to(connection: Connection, name: DeviceName) -> frozenset[Given]:
     """Every certificate that a name was given."""
     rows = connection.rows(select(table.c.serial, table.c.ends_ms).where(_of(name)))

@@ -40,7 +40,7 @@ from province.seldom import Seldom
 _log = logging.getLogger(__name__)
 _BATCH_MOST = 200
 _WAITING_MOST = 2000
-_KEYRING_CHECK_S = 60.0
+_KEYRING_CHECK_S, _LOOK_S = 60.0, 2.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
 
 
@@ -146,6 +146,8 @@ class Collector:
         while not self._stopping.is_set():
             self._alive()
             batch = self._take()
+            if self._office.is_another() and time.monotonic() - checked_s < _KEYRING_CHECK_S:
+                self._step("keyring not extended", self._extend_keyring)  # an operator was revoked just now: each second counts
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
                 checked_s = time.monotonic()
                 self._step("not looked after", self._look_after)
@@ -162,7 +164,7 @@ class Collector:
     def _take(self) -> list[_Waiting]:
         """What has arrived, waiting for the first."""
         try:
-            first = self._queue.get(timeout=_KEYRING_CHECK_S)
+            first = self._queue.get(timeout=_LOOK_S)
         except queue.Empty:
             return []
         batch = [] if first is None else [first]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from pathlib import Path
 
 from edge_agent import command, logs, sealed_bundle, sealing
@@ -15,19 +14,16 @@ from edge_agent.console import complain, print_json, print_line, visible
 from edge_agent.cose import Forged
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName, Leaf
-from province import audit, devices, issuing, operators, revocations, revoking
-from province.audit import Line
+from province import issuing, operators, revoking, seat
 from province.certificates_command import root_key
 from province.clock import now_ms
-from province.collect_command import broker_address
 from province.day_keys import KeyDamaged
 from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 from province.keystore import Absent, Keystore
 from province.layout import Layout
-from province.looking import ask, user
+from province.looking import ask
 from province.officers import read_root_public
-from province.opened import Connection
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
 
@@ -68,7 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     words = [str(action) for action in Action] + [_AGAIN, _PREPARE]
     parser.add_argument("what", choices=words, metavar="WHAT", help=f"one of {', '.join(words)}")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder, or a desk's (gate-province operator)")
     parser.add_argument("names", nargs="*", metavar="ORG/DEVICE", help="the scanners")
     parser.add_argument("--org", metavar="ORG", help="refuse scanners of any other organisation")
     parser.add_argument("--lane", metavar="NAME", help="for set-direction: which lane")
@@ -88,28 +84,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Sends, and waits."""
-    layout = Layout(args.folder.absolute())
-    settings = layout.read_settings()
     if args.what == _PREPARE:
+        layout = Layout(args.folder.absolute())
+        layout.read_settings()
         return _prepare(layout, args.root)
-    if not operators.is_ready(layout):
-        raise NotAProvince(f"{layout.root}: has no keys for commands yet. Once: gate-province command prepare {layout.root} --help")
     logs.configure(verbose=False)
-    address = broker_address(args.broker, (settings.hosts[0], settings.port))
-    with closing(revocations.connect(layout, now_ms())) as connection:
-        names = _names(args, lambda text: issuing.named(connection, text))
-        order = Order(layout, connection, *_ordered(args), args.life_s * 1000, now_ms, _json if args.json else _line)
+    with seat.taken(args.folder, args.broker) as here:
+        layout = here.layout
+        names = _names(args, here.scanners.named)
+        if args.what == Action.DIAGNOSTICS and here.listed is not None:
+            raise NotAProvince("diagnostics: sealed to the province, which alone can open it; have it ordered there.")
+        order = Order(layout, here.scanners, *_ordered(args), args.life_s * 1000, now_ms, _json if args.json else _line)
         if args.what != _AGAIN:
             _agree(args, names)
         wait_s = _WAIT_S.get(order.action, 60.0) if args.wait is None else args.wait
-        with at_the_broker(layout, address, names, Leaf.RESULTS) as desk:
+        with at_the_broker(layout, here.address, names, *here.leaves(Leaf.RESULTS), user=here.user) as desk:
+            here.learn(desk, names)
             for name in names:
                 if args.what == _AGAIN:
                     _again(layout, order, desk, name)
                 else:
-                    enter(layout, connection, f"{name}: {' '.join((order.action, *order.arguments))}", args.reason)
+                    here.enter(f"{name}: {' '.join((order.action, *order.arguments))}", args.reason)
                     order.send(desk, name)
             order.follow(desk, wait_s)
+        here.forget_wrong(order.ends)
         if order.action is Action.DIAGNOSTICS:
             for name in order.ends:
                 _keep_diagnosis(order, name, args.out)
@@ -154,23 +152,6 @@ def _agree(args: argparse.Namespace, names: Iterable[DeviceName]) -> None:
         raise ProvinceError("nothing was sent.")
 
 
-def enter(layout: Layout, connection: Connection, what: str, reason: str) -> None:
-    """One line of the audit log, before it is sent.
-
-    Raises:
-        ProvinceError: it cannot be written; nothing may be sent.
-    """
-    said = what[:90] + (f" ({reason})" if reason else "")
-
-    def make(place: int, previous: bytes) -> Line:
-        return Line(place, previous, now_ms(), "command", user(), user(), said)
-
-    try:
-        audit.append(connection, layout.register, Keystore(layout.keystore), make)
-    except OSError as error:
-        raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing was sent.") from None
-
-
 def _again(layout: Layout, order: Order, desk: Desk, name: DeviceName) -> None:
     message = issuing.last_sent(layout, name)
     try:
@@ -196,11 +177,11 @@ def _json(name: DeviceName, result: Result) -> None:
 
 def _keep_diagnosis(order: Order, name: DeviceName, folder: Path) -> None:
     """Opens what a scanner has sent, and writes it; it tells of no person and holds no secret, and is its sender's all the same."""
-    device, data = devices.find(order.connection, name), order.received(name)
-    if data is None or device is None:
+    data = order.received(name)
+    if data is None:
         return
     try:
-        header, closed = sealed_bundle.verify(data, device.public_key)
+        header, closed = sealed_bundle.verify(data, order.scanners.public_key(name))
         keys = Keystore(order.layout.keystore).load(header.key_id.partition("/")[0])
         if isinstance(keys, Absent) or header.name != name:
             raise ProvinceError(f"{name}: sealed to {visible(header.key_id)}, of which there is no key here")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,9 @@ from edge_agent.broker_link import Message
 from edge_agent.console import complain, print_json, print_line, visible
 from edge_agent.desired_config import MOST_CHARACTERS, Desired
 from edge_agent.topics import DeviceName, Leaf
-from province import issuing, officers, operators, revocations
+from province import issuing, officers, seat
 from province.clock import now_ms
-from province.collect_command import broker_address
-from province.command_command import enter
 from province.errors import NotAProvince
-from province.layout import Layout
 from province.operating import Desk, at_the_broker
 
 _MOST_BYTES = 64 * 1024
@@ -48,12 +44,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("config", help="set scanners from afar", description=__doc__, epilog=_EPILOG, formatter_class=raw)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     setting = actions.add_parser("set", help="set some scanners", description=__doc__, epilog=_EPILOG, formatter_class=raw)
-    setting.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    setting.add_argument("folder", type=Path, metavar="DIR", help="the province's folder, or a desk's")
     setting.add_argument("file", type=Path, metavar="FILE", help="TOML: what shall differ; a file of one hyphen: nothing")
     setting.add_argument("--wait", type=float, default=120.0, metavar="SECONDS", help="how long to wait for the scanners (120)")
     setting.add_argument("--reason", default="", help="why, kept in the audit log")
     showing = actions.add_parser("show", help="how each stands", description=__doc__, epilog=_EPILOG, formatter_class=raw)
-    showing.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    showing.add_argument("folder", type=Path, metavar="DIR", help="the province's folder, or a desk's")
     showing.add_argument("--wait", type=float, default=5.0, metavar="SECONDS", help="how long to wait for what the broker keeps (5)")
     for each in (setting, showing):
         each.add_argument("names", nargs="+", metavar="ORG/DEVICE", help="the scanners")
@@ -63,21 +59,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Sets or shows."""
-    layout = Layout(args.folder.absolute())
-    settings = layout.read_settings()
-    if not operators.is_ready(layout):
-        raise NotAProvince(f"{layout.root}: has no keys for this yet. Once: gate-province command prepare {layout.root}")
     logs.configure(verbose=False)
-    address = broker_address(args.broker, (settings.hosts[0], settings.port))
     text = _read(args.file) if args.action == "set" else ""
-    with closing(revocations.connect(layout, now_ms())) as connection:
-        names = list(dict.fromkeys(issuing.named(connection, each) for each in args.names))
-        with at_the_broker(layout, address, names, Leaf.CONFIG_REPORTED) as desk:
+    with seat.taken(args.folder, args.broker) as here:
+        layout, names = here.layout, list(dict.fromkeys(here.scanners.named(each) for each in args.names))
+        with at_the_broker(layout, here.address, names, Leaf.CONFIG_REPORTED, user=here.user) as desk:
             sent: dict[DeviceName, int] = {}
             if args.action == "set":
                 officer = officers.load_officer(layout, Power.CONFIGURE)
                 for name in names:
-                    enter(layout, connection, f"config set {name}: {args.file.name}", args.reason)
+                    here.enter(f"config set {name}: {args.file.name}", args.reason)
                     sent[name] = issuing.next_counter(layout, now_ms())
                     signed = desired_config.issue(Desired(name, sent[name], text), officer)
                     desk.send(Message(name.topic(Leaf.CONFIG_DESIRED), signed, retain=True))

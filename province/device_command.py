@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -125,14 +124,7 @@ def _broker(layout: Layout, args: argparse.Namespace, name: DeviceName, address:
     if control := shlex.split(args.rabbitmqctl or ""):
         return revoking.Broker(address, lambda: rabbitmq_control.delete_user(control, name), by_name=True)
     words = shlex.split(args.reload or "")
-    return revoking.Broker(address, (lambda: _run(words)) if words else (lambda: revoking.reload_by_pid(layout)))
-
-
-def _run(words: list[str]) -> None:
-    try:
-        subprocess.run(words, check=True)  # noqa: S603 - the operator's own command
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise revoking.StillOpen(f"--reload {' '.join(words)!r}: {error}. Its signatures count no more; do it again.") from None
+    return revoking.Broker(address, (lambda: revoking.run(words)) if words else (lambda: revoking.reload_by_pid(layout)))
 
 
 def _add(layout: Layout, args: argparse.Namespace) -> int:

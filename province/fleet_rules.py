@@ -46,7 +46,7 @@ class Limits:
         silent_s: how long nobody may scan at an open gate.
     """
 
-    gone_s: float = 3
+    gone_s: float = 4
     settle_s: float = 75
     unheard_periods: float = 4
     waits_s: int = 900
@@ -186,9 +186,11 @@ def _presence(seen: Seen, now_ms: int, limits: Limits, listening: Listening) -> 
             yield Trouble.OFFLINE, "was stopped" if seen.status.reason == "stopped" else "its connection was lost"
         return
     period_s = 30 if seen.telemetry is None else seen.telemetry.period_s
-    unheard_s = (now_ms - max(seen.told_ms, seen.status_ms, listening.since_ms)) / 1000
-    if unheard_s > max(60, period_s * limits.unheard_periods):
-        yield Trouble.OFFLINE, f"connected, and silent for {unheard_s / 60:.0f} min"
+    heard_ms, patience_ms = max(seen.told_ms, seen.status_ms), 1000 * max(60, period_s * limits.unheard_periods)
+    if heard_ms + patience_ms >= listening.lost_ms:  # else it was silent before we were
+        heard_ms = max(heard_ms, listening.since_ms)
+    if now_ms - heard_ms > patience_ms:
+        yield Trouble.OFFLINE, f"connected, and silent for {(now_ms - heard_ms) / 60_000:.0f} min"
 
 
 def _log(seen: Seen, facts: Facts) -> Iterator[tuple[Trouble, str]]:

@@ -28,7 +28,7 @@ from province.fleet_sample import SLOT_MS, Sample
 _Told = TypeVar("_Told")
 _DAY_MS = 86_400_000
 _ALERTS_MS, _ALERTS_MOST = 30 * _DAY_MS, 200
-_APPLICATION_ID, _VERSION = 0x67464C54, 1  # "gFLT"
+_APPLICATION_ID, _VERSION = 0x67464C54, 2  # "gFLT"
 _TABLES = """
 CREATE TABLE device(
     org TEXT NOT NULL, device TEXT NOT NULL, site TEXT NOT NULL, gate TEXT NOT NULL, added_ms INTEGER NOT NULL,
@@ -40,7 +40,8 @@ CREATE TABLE sample(
     org TEXT NOT NULL, device TEXT NOT NULL, at_ms INTEGER NOT NULL, sample BLOB NOT NULL, PRIMARY KEY(org, device, at_ms)) WITHOUT ROWID;
 CREATE TABLE alert(
     id INTEGER PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, trouble TEXT NOT NULL, words TEXT NOT NULL,
-    raised_ms INTEGER NOT NULL, ended_ms INTEGER, acknowledged_ms INTEGER, acknowledged_by TEXT);
+    raised_ms INTEGER NOT NULL, ended_ms INTEGER, acknowledged_ms INTEGER, acknowledged_by TEXT,
+    acknowledged_note TEXT);
 CREATE UNIQUE INDEX alert_open ON alert(org, device, trouble) WHERE ended_ms IS NULL;
 CREATE INDEX alert_by_time ON alert(raised_ms);
 CREATE TABLE refused(
@@ -61,6 +62,7 @@ class FleetAlert:
     ended_ms: int | None
     acknowledged_ms: int | None
     acknowledged_by: str | None
+    acknowledged_note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ class FleetStore:
         with self.together():
             made = tuple(self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
             if made == (_APPLICATION_ID, _VERSION):
+                return
+            if made == (_APPLICATION_ID, 1):
+                self._db.execute("ALTER TABLE alert ADD COLUMN acknowledged_note TEXT")
+                self._db.execute(f"PRAGMA user_version = {_VERSION}")
                 return
             if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise ProvinceError(f"{self._path}: not a fleet's file of this release. It holds no entry: remove it.")
@@ -237,6 +243,14 @@ class FleetStore:
         """Every registered device of an organisation, or of all (None, for the province's own staff), by name."""
         return [_seen(row) for row in self._db.execute(f"SELECT * FROM device {_of(org)} ORDER BY org, device", _args(org))]  # noqa: S608
 
+    def heard_since(self, at_ms: int) -> list[Seen]:
+        """The devices of which something has come at that time or later, in no order."""
+        return [_seen(row) for row in self._db.execute("SELECT * FROM device WHERE told_ms >= ? OR status_ms >= ?", (at_ms, at_ms))]
+
+    def number_of_changes(self) -> int:
+        """Another one after each change by another connection."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     def device(self, name: DeviceName) -> Seen | None:
         """One device, None when it is not registered; who asks for an operator compares `name.org` first."""
         row = self._db.execute("SELECT * FROM device WHERE org = ? AND device = ?", (name.org, name.device)).fetchone()
@@ -249,23 +263,40 @@ class FleetStore:
         rows = self._db.execute("SELECT sample FROM sample WHERE org = ? AND device = ? ORDER BY at_ms", (name.org, name.device))
         return [msgspec.json.decode(row["sample"], type=Sample) for row in rows]
 
-    def alerts(self, org: str | None, *, also_ended: bool = False) -> list[FleetAlert]:
-        """Alerts that are open, or all of the last 30 days, newest first."""
-        ended = "" if also_ended else ("AND" if org is not None else "WHERE") + " ended_ms IS NULL"
-        rows = self._db.execute(f"SELECT * FROM alert {_of(org)} {ended} ORDER BY id DESC", _args(org))  # noqa: S608 - words of ours
+    def alerts(
+        self, org: str | None, *, also_ended: bool = False, of: DeviceName | None = None, ended_since_ms: int = 0
+    ) -> list[FleetAlert]:
+        """Alerts that are open, or all of the last 30 days, newest first.
+
+        Args:
+            org: of this organisation; None: of all.
+            also_ended: also those that are over.
+            of: of this device alone.
+            ended_since_ms: those that are over only where they ended then or later.
+        """
+        asked: list[tuple[str, object]] = [("1 = 1", None)] if also_ended and not ended_since_ms else [("ended_ms IS NULL", None)]
+        if also_ended and ended_since_ms:
+            asked = [("(ended_ms IS NULL OR ended_ms >= ?)", ended_since_ms)]
+        if org is not None:
+            asked.append(("org = ?", org))
+        if of is not None:
+            asked += [("org = ?", of.org), ("device = ?", of.device)]
+        where, values = " AND ".join(each for each, _value in asked), [value for _each, value in asked if value is not None]
+        rows = self._db.execute(f"SELECT * FROM alert WHERE {where} ORDER BY id DESC", values)  # noqa: S608 - words of ours
         return [
             FleetAlert(
                 row["id"], DeviceName(row["org"], row["device"]), Trouble(row["trouble"]), row["words"], row["raised_ms"], row["ended_ms"],
-                row["acknowledged_ms"], row["acknowledged_by"],
+                row["acknowledged_ms"], row["acknowledged_by"], row["acknowledged_note"],
             )
             for row in rows
         ]  # fmt: skip
 
-    def acknowledge(self, org: str | None, number: int, by: str, now_ms: int) -> bool:
+    def acknowledge(self, org: str | None, number: int, by: str, now_ms: int, note: str = "") -> bool:
         """Notes who has taken an alert on; the first stays. False when the organisation has none of that number, or it was taken."""
         done = self._db.execute(
-            "UPDATE alert SET acknowledged_ms = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_ms IS NULL AND (? IS NULL OR org = ?)",
-            (now_ms, by[:80], number, org, org),
+            "UPDATE alert SET acknowledged_ms = ?, acknowledged_by = ?, acknowledged_note = ? "
+            "WHERE id = ? AND acknowledged_ms IS NULL AND (? IS NULL OR org = ?)",
+            (now_ms, by[:80], note[:200], number, org, org),
         )
         return done.rowcount == 1
 

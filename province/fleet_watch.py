@@ -33,11 +33,12 @@ from province.fleet_rules import USUAL, Facts, Limits, Listening, Seen, Trouble,
 from province.fleet_store import FleetStore
 from province.ledger import gaps
 from province.opened import Connection
+from province.overhearing import Overhearing
 from province.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _SWEEP_S, _REGISTER_S, _SOON_S, _REST_S = 10.0, 60.0, 5.0, 1.0
-_WAITING_MOST = 5000
+_WAITING_MOST, _TELEMETRY_MOST = 50_000, 5000
 _BATCH_MOST = 500
 
 
@@ -50,6 +51,7 @@ class FleetWatch:
         limits: from where on something is a trouble.
         discover: whether to publish Home Assistant's discovery.
         alive: called at each round.
+        overhearing: enters what operators order from desks of their own; None enters nothing.
 
     Give `on_event` to a `BrokerLink`, start it, and call `work` with its `publish`.
     """
@@ -62,7 +64,9 @@ class FleetWatch:
         *,
         discover: bool = True,
         alive: Callable[[], None] = lambda: None,
+        overhearing: Overhearing | None = None,
     ) -> None:
+        self._overhearing = overhearing
         self._store, self._register, self._limits, self._discover, self._alive = store, register, limits, discover, alive
         self._queue: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
         self._stopping, self._connected = threading.Event(), threading.Event()
@@ -87,11 +91,17 @@ class FleetWatch:
                 if self._since_ms is not None:
                     self._since_ms, self._lost_ms = None, now_ms()
             case Arrived():
-                try:
-                    self._queue.put_nowait(event)
-                except queue.Full:
-                    if count := self._seldom.worth_a_line("dropped"):
-                        _log.warning("dropped %d messages: they come faster than they are taken; devices say it again", count)
+                if not self._queued(event) and (count := self._seldom.worth_a_line("dropped")):
+                    _log.warning("dropped %d messages: they come faster than they are taken; devices say it again", count)
+
+    def _queued(self, event: Arrived) -> bool:
+        """Telemetry leaves room: it is said again soon; births and wills are not, and after a restart all come at once."""
+        if event.topic.endswith(f"/{Leaf.TELEMETRY}") and self._queue.qsize() >= _TELEMETRY_MOST:
+            return False
+        with suppress(queue.Full):
+            self._queue.put_nowait(event)
+            return True
+        return False
 
     def stop(self) -> None:
         """Ends `work`; may be called from any thread."""
@@ -210,6 +220,9 @@ class FleetWatch:
             elif leaf is Leaf.TELEMETRY and not arrived.retained:  # what is retained was true some day
                 told = telemetry.decode(arrived.payload)
                 self._store.told(name, told, self._head(name, told), now_ms())
+            elif leaf in {Leaf.COMMANDS, Leaf.CONFIG_DESIRED}:
+                self._overhear(name, leaf, arrived.payload)
+                return
             else:
                 return
         except (Malformed, Forged) as error:
@@ -224,6 +237,15 @@ class FleetWatch:
         if seen is not None:
             self._judge(seen)
             self._let_discover(seen, publish)
+
+    def _overhear(self, name: DeviceName, leaf: Leaf, payload: bytes) -> None:
+        if self._overhearing is None or not payload:
+            return
+        try:
+            with closing(database.connect(self._register)) as connection:
+                self._overhearing.take(connection, name, leaf, payload)
+        except (ProvinceError, OSError, sqlite3.Error) as error:
+            _log.error("ordered from a desk, and not entered in the audit log: device=%s leaf=%s: %s", name, leaf, error)
 
     def _refuse(self, name: DeviceName, leaf: Leaf, why: str) -> None:
         self._store.refuse(name, leaf, why, now_ms())

@@ -10,11 +10,13 @@ from edge_agent.authority import Officer, read_certificate
 from edge_agent.cbor import Malformed
 from edge_agent.keyring import EpochKey, Keyring, day_of
 from edge_agent.process_lock import alone
+from edge_agent.stamp import Stamp
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway
 from province.layout import Layout, Settings
 from province.officers import read_root_public
+from province.operator_records import revoked_ids
 from province.views import day_bounds_ms
 
 _log = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ def compose(keystore: Keystore, settings: Settings, undated: EpochKey, now_ms: i
         found.append(keys.public)
     counter = max(0 if published is None else published.counter, keystore.counter()) + 1
     keystore.note_counter(counter)
-    return Keyring(counter, now_ms, (*found, undated))
+    return Keyring(counter, now_ms, (*found, undated), revoked_ids(keystore, now_ms))
 
 
 class KeyringOffice:
@@ -79,6 +81,9 @@ class KeyringOffice:
         self._settings = settings
         self.sign_as(officer)
         self._keystore = Keystore(layout.keystore)
+        self._stamp = Stamp(layout.keyring)
+        self._stamp.changed()
+        self._stamp.taken()
         self.signed = read_signed(layout)
         self._current = check(layout, self.signed)
 
@@ -112,7 +117,7 @@ class KeyringOffice:
         return 0 if newest is None else day_bounds_ms(date.fromisoformat(newest) - timedelta(days=self._settings.days))[0]
 
     def extend(self, now_ms: int) -> bool:
-        """Makes and signs a longer keyring if the days ahead have become too few, however many days were missed.
+        """Makes and signs a longer keyring if the days ahead have become too few, however many were missed, or an operator was revoked.
 
         Returns:
             Whether there is a new one, in `signed`, to publish.
@@ -134,7 +139,13 @@ class KeyringOffice:
             self._read_again()
             self._write(compose(self._keystore, self._settings, undated, now_ms, self._current))
 
+    def is_another(self) -> bool:
+        """Whether the file has changed since it was read or written here; one stat()."""
+        return self._stamp.changed()
+
     def _read_again(self) -> bool:
+        self._stamp.changed()
+        self._stamp.taken()
         signed = read_signed(self._layout)
         if signed == self.signed:
             return False
@@ -143,11 +154,12 @@ class KeyringOffice:
 
     def _extend(self, now_ms: int) -> bool:
         wanted = {day.isoformat() for day in days_wanted(day_of(now_ms), self._settings.days)[1:]}
-        if wanted <= {key.epoch for key in self._current.keys}:
+        revoked = set(revoked_ids(self._keystore, now_ms)) <= set(self._current.revoked)
+        if revoked and wanted <= {key.epoch for key in self._current.keys}:
             return False
         undated = next(key for key in self._current.keys if key.epoch == keyring.UNDATED)
         longer = compose(self._keystore, self._settings, undated, now_ms, self._current)
-        if {key.epoch for key in longer.keys} <= {key.epoch for key in self._current.keys}:
+        if revoked and {key.epoch for key in longer.keys} <= {key.epoch for key in self._current.keys}:
             return False  # the days it lacks are past ones, which get no keys any more
         self._write(longer)
         return True
@@ -157,6 +169,8 @@ class KeyringOffice:
             raise ProvinceError("the key that signs keyrings is certified no longer. Renew it: gate-province certificates renew --help")
         signed = keyring.issue(longer, self._officer)
         write_atomically(self._layout.keyring, signed, PUBLIC)  # the private halves are on disk before the public ones are
+        self._stamp.changed()
+        self._stamp.taken()
         self.signed, self._current = signed, longer
         _log.info("keyring made counter=%d last_day=%s", longer.counter, self.last_day)
 

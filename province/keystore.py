@@ -31,6 +31,7 @@ AUDIT_HEAD = "audit.head"
 DESTROYED = "destroyed"
 ERASED = "erased"
 REVOKED = "revoked"
+SHUT_OUT = "operators"
 FLOOR_DAYS = 1  # so many full days before today are kept whatever anybody says
 _BEING_WRITTEN = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # as `write_atomically` names it; left by a power cut, it goes with its day
 
@@ -86,6 +87,11 @@ class Keystore:
     def revoked(self) -> Path:
         """The folder where it is noted which devices' keys were revoked."""
         return self.folder / REVOKED
+
+    @property
+    def shut_out(self) -> Path:
+        """The folder where it is noted which operators' keys were revoked."""
+        return self.folder / SHUT_OUT
 
     def found(self) -> None:
         """Makes the new, empty folder this province's keystore.
@@ -258,7 +264,7 @@ class Keystore:
             KeystoreAway: as `epochs`.
         """
         self.check()
-        own = {MARKER, COUNTER, AUDIT_HEAD, DESTROYED, ERASED, REVOKED, "lost+found"}
+        own = {MARKER, COUNTER, AUDIT_HEAD, DESTROYED, ERASED, REVOKED, SHUT_OUT, "lost+found"}
         try:
             here = [path for path in self.folder.iterdir() if (name := _settled(path.name)) not in own and not _is_day_file(name)]
             beneath = [

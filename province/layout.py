@@ -18,6 +18,7 @@ REGISTRAR = "province/registrar"  # the same of `gate-province admit`
 COMMANDER = "province/commander"  # the same of `gate-province command` and `config`
 FLEET = "province/fleet"  # the same of `gate-province watch`
 DOOR_PORT = 8884
+RELEASES_PORT = 8885
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,31 @@ class Layout:
         return self.root / "commands.lock"
 
     @property
+    def operators(self) -> Path:
+        """Who commands one organisation's scanners from a desk of their own: one file each, without their keys."""
+        return self.root / "operators"
+
+    @property
+    def operators_lock(self) -> Path:
+        """Held by whoever changes them, or the broker's rules."""
+        return self.root / "operators.lock"
+
+    @property
+    def releases(self) -> Path:
+        """Signed releases and their parts, as scanners fetch them; nothing of it is secret."""
+        return self.root / "releases"
+
+    @property
+    def rollouts(self) -> Path:
+        """How far each rollout has come."""
+        return self.root / "rollouts"
+
+    @property
+    def rollouts_lock(self) -> Path:
+        """Held by whoever takes a rollout a step further."""
+        return self.root / "rollouts.lock"
+
+    @property
     def fleet(self) -> Path:
         """The key and certificate at the broker of whoever watches the fleet."""
         return self.root / "fleet"
@@ -163,6 +189,21 @@ class Layout:
     def fleet_lock(self) -> Path:
         """Held by whoever watches the fleet."""
         return self.root / "fleet.lock"
+
+    @property
+    def fleet_page(self) -> Path:
+        """The fleet page's TLS key and certificate, and the operators who may look."""
+        return self.root / "fleet-page"
+
+    @property
+    def fleet_page_lock(self) -> Path:
+        """Held by whoever serves the fleet's page."""
+        return self.root / "fleet-page.lock"
+
+    @property
+    def fleet_notices(self) -> Path:
+        """Where alerts are told on to, TOML; beside it what was told."""
+        return self.root / "fleet-notices.toml"
 
     @property
     def door(self) -> Path:

@@ -58,10 +58,12 @@ def key_file(layout: Layout, power: Power) -> Path:
     return private_files.locate(layout.officers / f"{power}.key", f"gate-province.{power}.key")
 
 
-def appoint(layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms: int, not_after_ms: int) -> Officer:
-    """Makes an officer's key and the root's certificate for it, and writes both."""
+def appoint(
+    layout: Layout, power: Power, root: Ed25519PrivateKey, not_before_ms: int, not_after_ms: int, org: str | None = None
+) -> Officer:
+    """Makes an officer's key and the root's certificate for it, for one organisation's devices or all, and writes both."""
     key = Ed25519PrivateKey.generate()
-    certificate = certify(Certificate(power, key.public_key(), not_before_ms, not_after_ms), root)
+    certificate = certify(Certificate(power, key.public_key(), not_before_ms, not_after_ms, org), root)
     write_atomically(layout.officers / f"{power}.key", private_pem(key))
     write_atomically(certificate_file(layout, power), certificate)
     return Officer(key, certificate)

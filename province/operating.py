@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from edge_agent import topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
 from edge_agent.endpoint import Endpoint
 from edge_agent.process_lock import AlreadyRunning, ProcessLock
@@ -47,8 +48,17 @@ class Desk:
 
 
 @contextmanager
-def at_the_broker(layout: Layout, address: tuple[str, int], names: Collection[DeviceName], leaf: Leaf) -> Iterator[Desk]:
-    """Connects as the operator, listening to one leaf of some scanners; the only one, for the broker knows one of them.
+def at_the_broker(
+    layout: Layout, address: tuple[str, int], names: Collection[DeviceName], *leaves: Leaf, user: str = COMMANDER
+) -> Iterator[Desk]:
+    """Connects as the operator, listening to some leaves of some scanners; the only one, for the broker knows one of them.
+
+    Args:
+        layout: the province's folder, or a desk's.
+        address: of the broker.
+        names: the scanners; none: all.
+        leaves: what they say.
+        user: who we are at the broker.
 
     Raises:
         ProvinceError: another one works, or the broker does not let us in.
@@ -57,7 +67,8 @@ def at_the_broker(layout: Layout, address: tuple[str, int], names: Collection[De
     with ExitStack() as stack:
         try:
             stack.enter_context(ProcessLock(layout.commands_lock, "gate-province command or config"))
-            link = _link(layout, address, [name.topic(leaf) for name in names], events)
+            topics_of = [name.topic(leaf) for name in names for leaf in leaves] or [topics.of_all(leaf) for leaf in leaves]
+            link = _link(layout, address, user, topics_of, events)
         except AlreadyRunning as error:
             raise ProvinceError(f"{error}.") from None
         except OSError as error:
@@ -69,10 +80,10 @@ def at_the_broker(layout: Layout, address: tuple[str, int], names: Collection[De
         yield Desk(link, events)
 
 
-def _link(layout: Layout, address: tuple[str, int], topics: Sequence[str], events: queue.SimpleQueue[Event]) -> BrokerLink:
+def _link(layout: Layout, address: tuple[str, int], user: str, wanted: Sequence[str], events: queue.SimpleQueue[Event]) -> BrokerLink:
     own = layout.commander
     endpoint = Endpoint(*address, layout.authority_certificate, own / "client.crt", own / "client.key")
-    return BrokerLink(endpoint, COMMANDER, topics, events.put, clean_session=True)
+    return BrokerLink(endpoint, user, wanted, events.put, clean_session=True)
 
 
 def _wait_until_in(events: queue.SimpleQueue[Event]) -> None:

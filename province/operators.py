@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.command import POWERS
-from province import broker_config, officers
+from province import broker_config, officers, operator_records
 from province.files import PUBLIC, make_folder, write_atomically
 from province.layout import COMMANDER, Layout
 from province.renewing import load_authority
@@ -38,4 +38,4 @@ def prepare(layout: Layout, root: Ed25519PrivateKey, now_ms: int) -> None:
         made = load_authority(layout).client(COMMANDER, datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.COMMANDER])
         write_atomically(layout.commander / "client.key", made.key_pem)
         write_atomically(layout.commander / "client.crt", made.certificate_pem, PUBLIC)
-    write_atomically(layout.broker_rules, broker_config.rules().encode())
+    write_atomically(layout.broker_rules, broker_config.rules(operator_records.active(layout)).encode())

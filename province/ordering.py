@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,9 +15,10 @@ from edge_agent.results import Refusal, Result, State
 from edge_agent.topics import DeviceName, Leaf
 from province import issuing
 from province.layout import Layout
-from province.opened import Connection
 from province.operating import Desk
+from province.scanners import Scanners
 
+_log = logging.getLogger(__name__)
 _MOST_PARTS = 20
 Tell = Callable[[DeviceName, Result], None]
 
@@ -27,7 +29,7 @@ class Order:
 
     Attributes:
         layout: the province.
-        connection: the register.
+        scanners: what is known of those it may be sent to.
         action: what is ordered.
         arguments: of the action.
         life_ms: how long it may wait for its scanner.
@@ -37,7 +39,7 @@ class Order:
     """
 
     layout: Layout
-    connection: Connection
+    scanners: Scanners
     action: Action
     arguments: tuple[str, ...]
     life_ms: int
@@ -57,9 +59,13 @@ class Order:
         """
         issued_ms = self.now_ms()
         times = issued_ms, issued_ms + self.life_ms
-        counter, message = issuing.sign(self.layout, self.connection, name, self.action, self.arguments, times, nonce)
+        counter, message = issuing.sign(self.layout, self.scanners, name, self.action, self.arguments, times, nonce)
         self._waiting[name] = counter
         desk.send(Message(name.topic(Leaf.COMMANDS), message))
+
+    def counter_of(self, name: DeviceName) -> int:
+        """Of what was sent to a scanner last, 0 when nothing was or it has ended."""
+        return self._waiting.get(name, 0)
 
     def send_again(self, desk: Desk, name: DeviceName, counter: int, message: bytes) -> None:
         """Sends the same bytes once more: a scanner that has them says how far it is, and never does it twice.
@@ -75,7 +81,7 @@ class Order:
         if not self._waiting:
             return
         for arrived in desk.heard(within_s):
-            self._hear(desk, arrived)
+            self.hear(desk, arrived)
             if not self._waiting:
                 return
 
@@ -95,7 +101,12 @@ class Order:
             if parts == result.parts:
                 pieces[result.part] = piece
 
-    def _hear(self, desk: Desk, arrived: Arrived) -> None:
+    def hear(self, desk: Desk, arrived: Arrived) -> None:
+        """Takes what came, if it is about this order.
+
+        Raises:
+            ProvinceError: a scanner asked for its nonce to be signed, and that was not sent.
+        """
         whose = topics.parse(arrived.topic)
         try:
             result = results.decode(arrived.payload)
@@ -106,6 +117,9 @@ class Order:
         name = whose[0]
         if result.parts:
             self._take_piece(name, result)
+            return
+        if not results.is_proved(result, name, self.scanners.public_key(name)):
+            _log.warning("%s: a result that its scanner has not signed was passed over", name)
             return
         nonce = _nonce_of(result)
         if nonce is not None and name not in self._answered:

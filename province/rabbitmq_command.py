@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from edge_agent.console import complain, print_line
-from province import certificates, devices, rabbitmq_rules, revocations
+from province import certificates, devices, operator_records, rabbitmq_rules, revocations
 from province.clock import now_ms, shown
 from province.errors import ProvinceError
 from province.layout import Layout
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
                     f"{name}: an earlier certificate of this name was revoked. A RabbitMQ without our advanced.config lets its holder in "
                     f"until {shown(until)}: see --advanced.",
                 )
-    made = rabbitmq_rules.definitions(names)
+    made = rabbitmq_rules.definitions(names, operator_records.active(layout))
     print_line(json.dumps(rabbitmq_rules.rights(made) if args.rights else made, ensure_ascii=True))
     return 0
 

@@ -14,12 +14,12 @@ from province.revoking import StillOpen
 _NO_SUCH_USER = 67  # EX_NOUSER of sysexits.h, as rabbitmqctl counts: somebody did it before
 
 
-def delete_user(command: Sequence[str], name: DeviceName) -> None:
-    """Deletes a device's user and so ends its session.
+def delete_user(command: Sequence[str], name: DeviceName | str) -> None:
+    """Deletes the user of a device or an operator and so ends its session.
 
     Args:
         command: how rabbitmqctl is run, such as `ssh mqtt sudo rabbitmqctl`.
-        name: the device's.
+        name: the user's.
 
     Raises:
         StillOpen: the command failed; the message says what to do.

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from edge_agent import topics
 from edge_agent.topics import DeviceName, Leaf
 from province.layout import COLLECTOR, COMMANDER, FLEET, REGISTRAR
+from province.operator_records import Operator
 
 _EXCHANGE = "amq.topic"  # the plug-in's default
 _NOTHING = "^$"
@@ -42,6 +43,14 @@ def _viewer(org: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     return _user(org, _NOTHING, _one_of([*(rf"{its}\.{_ANY_NAME}\.{leaf}" for leaf in topics.VIEWER_READS), found, _key(topics.KEYRING)]))
 
 
+def _operator(operator: Operator) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    def its(leaf: Leaf) -> str:
+        return rf"{_key(topics.PREFIX)}\.{_key(operator.org)}\.{_ANY_NAME}\.{_key(leaf)}"
+
+    read = [its(leaf) for leaf in topics.OPERATOR_READS]
+    return _user(operator.user, _one_of(its(leaf) for leaf in operator.writes), _one_of([*read, _key(topics.KEYRING)]))
+
+
 def _user(name: str, write: str, read: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     queues = rf"^(mqtt-subscription-{re.escape(name)}qos[01]|amq\.topic)$"
     return (
@@ -52,11 +61,12 @@ def _user(name: str, write: str, read: str) -> tuple[dict[str, Any], dict[str, A
     )
 
 
-def definitions(devices: Iterable[DeviceName]) -> dict[str, Any]:
+def definitions(devices: Iterable[DeviceName], operators: Iterable[Operator] = ()) -> dict[str, Any]:
     """RabbitMQ definitions (for `rabbitmqctl import_definitions`): users, permissions, topic permissions.
 
     Args:
         devices: those that may speak now.
+        operators: those who have a desk of their own now.
     """
     keyring, names = _key(topics.KEYRING), list(devices)
     rows = [
@@ -70,8 +80,9 @@ def definitions(devices: Iterable[DeviceName]) -> dict[str, Any]:
         _user(
             FLEET,
             _one_of([rf"{_key(topics.PREFIX)}\.{_ANY_NAME}\.{topics.HOME_ASSISTANT}\.device\.{_ANY_NAME}\.config"]),
-            _one_of([_everyones(Leaf.STATUS), _everyones(Leaf.TELEMETRY), keyring]),
+            _one_of([*(_everyones(leaf) for leaf in topics.FLEET_READS), keyring]),
         ),
+        *(_operator(one) for one in operators),
         *(_viewer(org) for org in sorted({name.org for name in names})),
         *(
             _user(

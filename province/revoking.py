@@ -12,6 +12,7 @@ import logging
 import os
 import queue
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -82,6 +83,18 @@ def reload_by_pid(layout: Layout) -> None:
         raise StillOpen(f"{layout.broker_pid}: names process {number}, which is {name}, not Mosquitto; it was left alone. {advice}")
 
 
+def run(words: list[str]) -> None:
+    """Runs an operator's own command that makes the broker read its files.
+
+    Raises:
+        StillOpen: it failed.
+    """
+    try:
+        subprocess.run(words, check=True)  # noqa: S603 - the operator's own command
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StillOpen(f"--reload {' '.join(words)!r}: {error}. Its signatures count no more; do it again.") from None
+
+
 def have_it_read(layout: Layout, added: int) -> None:
     """Has the broker read the list of revoked certificates, which has become longer, or says in the log who must."""
     try:
@@ -120,16 +133,32 @@ def revoke(layout: Layout, name: DeviceName, broker: Broker, now_ms: int) -> int
     """
     with closing(revocations.connect(layout, now_ms)) as connection:
         marked = _refuse_signatures(layout, connection, name, now_ms)
-        probe, successor = _write_list(layout, connection, name, now_ms)
+        probe, successor = write_list(layout, connection, str(name), now_ms)
+    end_session(layout, str(name), broker, probe, successor)
+    return marked
+
+
+def end_session(layout: Layout, user: str, broker: Broker, probe: TlsIdentity, successor: TlsIdentity) -> None:
+    """Has the broker read the new list and ends the session that somebody has open under a name.
+
+    Args:
+        layout: the province.
+        user: the name.
+        broker: where the session is.
+        probe: certified for the name, and on the list.
+        successor: certified for the name, and not on the list.
+
+    Raises:
+        StillOpen: the broker was not reached or did not read it.
+    """
     broker.reload()
-    _wait_until_refused(layout, name, broker.address, probe)
+    _wait_until_refused(layout, user, broker.address, probe)
     if broker.by_name:
-        return marked
-    why = _connect(layout, name, broker.address, successor)
+        return
+    why = _connect(layout, user, broker.address, successor)
     if why is not None:
         raise StillOpen(f"the session could not be taken over: {why}. Its signatures count no more; do it again.")
-    _wait_until_refused(layout, name, broker.address, probe)  # the first refusal may have been the network's
-    return marked
+    _wait_until_refused(layout, user, broker.address, probe)  # the first refusal may have been the network's
 
 
 def _refuse_signatures(layout: Layout, connection: Connection, name: DeviceName, now_ms: int) -> int:
@@ -144,12 +173,16 @@ def _refuse_signatures(layout: Layout, connection: Connection, name: DeviceName,
         return certificates.revoke(connection, name, now_ms)
 
 
-def _write_list(layout: Layout, connection: Connection, name: DeviceName, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
-    """Writes the list of revoked certificates; returns a probe that is on it, and one for the device's name that is not."""
+def write_list(layout: Layout, connection: Connection, user: str, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
+    """Writes the list of revoked certificates; returns a probe for a name that is on it, and one that is not.
+
+    Raises:
+        StillOpen: it cannot be made or written.
+    """
     try:
         authority = TlsAuthority.load(layout.authority_key, layout.authority_certificate)
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
-        probe, successor = (authority.client(str(name), now, _LIFE) for _each in range(2))
+        probe, successor = (authority.client(user, now, _LIFE) for _each in range(2))
         certificates.write_list(layout, connection, authority, now_ms, extra=probe.serial)
     except NotAProvince as error:
         raise StillOpen(f"{error} The device's signatures count no more, but the broker still lets it in; then do it again.") from None
@@ -160,24 +193,24 @@ def _write_list(layout: Layout, connection: Connection, name: DeviceName, now_ms
     return probe, successor
 
 
-def _wait_until_refused(layout: Layout, name: DeviceName, address: tuple[str, int], probe: TlsIdentity) -> None:
+def _wait_until_refused(layout: Layout, user: str, address: tuple[str, int], probe: TlsIdentity) -> None:
     """Waits until the broker acts on the new list: the probe's certificate is on it, so a broker that lets it in has not read it yet."""
     deadline_s = time.monotonic() + _RELOAD_S
-    while (why := _connect(layout, name, address, probe)) is None:
+    while (why := _connect(layout, user, address, probe)) is None:
         if time.monotonic() > deadline_s:
             raise StillOpen(f"broker {address[0]}:{address[1]} goes on with its old list of revoked certificates. Restart it.")
     _log.debug("the broker refuses the probe: %s", why)
 
 
-def _connect(layout: Layout, name: DeviceName, address: tuple[str, int], identity: TlsIdentity) -> str | None:
-    """Connects once under the device's name and leaves again; None when let in, else why not."""
+def _connect(layout: Layout, user: str, address: tuple[str, int], identity: TlsIdentity) -> str | None:
+    """Connects once under a name and leaves again; None when let in, else why not."""
     seen: queue.SimpleQueue[Event] = queue.SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="gate-province-") as folder:  # readable by its owner only
         certificate, key = Path(folder) / "tls.crt", Path(folder) / "tls.key"
         certificate.write_bytes(identity.certificate_pem)
         key.write_bytes(identity.key_pem)
         endpoint = Endpoint(*address, layout.authority_certificate, certificate, key)
-        link = BrokerLink(endpoint, str(name), [], seen.put, clean_session=True)  # clean: what was kept for the device is dropped too
+        link = BrokerLink(endpoint, user, [], seen.put, clean_session=True)  # clean: what was kept for the device is dropped too
         link.start()
         try:
             with suppress(queue.Empty):

@@ -19,6 +19,8 @@ from province.fleet_rules import Limits
 from province.fleet_store import FleetStore
 from province.fleet_watch import FleetWatch
 from province.layout import FLEET, Layout
+from province.officers import read_root_public
+from province.overhearing import Overhearing
 
 _log = logging.getLogger(__name__)
 _EPILOG = """\
@@ -27,7 +29,8 @@ examples:
   gate-province watch /srv/gate --silent-hours 12 --waits-min 5     stricter alerts
   gate-province watch /srv/gate --no-home-assistant
 
-What it learns is in fleet.sqlite, for `gate-province fleet`. It takes no part in collecting: entries go on without it.
+What operators order from desks of their own it enters in the audit log. The rest is in fleet.sqlite, for `gate-province fleet`. It takes no
+part in collecting: entries go on without it.
 """
 
 
@@ -72,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         raise ProvinceError(f"{error}.") from None
     with lock, FleetStore(layout.fleet_store) as store:
         beat = Beat(of_this_process())
-        watch = FleetWatch(store, layout.register, limits, discover=not args.no_home_assistant, alive=beat)
+        heard = Overhearing(layout, read_root_public(layout))
+        watch = FleetWatch(store, layout.register, limits, discover=not args.no_home_assistant, alive=beat, overhearing=heard)
         link = _link(layout, address, watch)
 
         def stop() -> None:
@@ -92,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _link(layout: Layout, address: tuple[str, int], watch: FleetWatch) -> BrokerLink:
     endpoint = Endpoint(*address, layout.authority_certificate, layout.fleet / "client.crt", layout.fleet / "client.key")
-    wanted = [topics.ALL_STATUS, topics.ALL_TELEMETRY]
-    try:  # a clean session: what was told while we were away is old news, and births and wills are retained
-        return BrokerLink(endpoint, FLEET, wanted, watch.on_event, clean_session=True)
+    wanted = [topics.of_all(leaf) for leaf in topics.FLEET_READS]
+    try:  # the session stays while we are away: what is ordered meanwhile is entered later; telemetry, QoS 0, is not kept
+        return BrokerLink(endpoint, FLEET, wanted, watch.on_event)
     except OSError as error:
         raise NotAProvince(f"{layout.fleet}: the fleet's certificate cannot be used ({error}). Restore it from a backup.") from None

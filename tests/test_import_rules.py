@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
+
 import grimp
 import pytest
 
@@ -9,7 +11,7 @@ import pytest
 WIRE = {
     "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "desired_config", "disk", "door_link",
     "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs", "notify",
-    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "results", "sealed_bundle", "sealing", "stamp",
+    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "release", "results", "sealed_bundle", "sealing", "stamp",
     "telemetry", "ticket", "topics", "trouble",
 }  # fmt: skip
 DEVICE = {
@@ -73,6 +75,17 @@ def test_imports_run_one_way(graph: grimp.ImportGraph) -> None:
 
 def test_every_ground_floor_module_exists(graph: grimp.ImportGraph) -> None:
     assert {f"edge_agent.{name}" for name in WIRE | DEVICE} <= graph.modules
+
+
+def test_nothing_of_the_agent_stands_on_one_of_its_commands(graph: grimp.ImportGraph) -> None:
+    commands = [module for module in graph.modules if module.startswith("edge_agent.") and module.endswith("_command")]
+    assert commands
+    assert {importer for command in commands for importer in graph.find_modules_that_directly_import(command)} <= {"edge_agent.__main__"}
+
+
+def test_no_modules_import_each_other_in_a_circle(graph: grimp.ImportGraph) -> None:
+    sorter = TopologicalSorter({module: graph.find_modules_directly_imported_by(module) for module in graph.modules})
+    sorter.prepare()  # raises CycleError, which names one
 
 
 @pytest.mark.parametrize(

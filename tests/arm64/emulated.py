@@ -20,11 +20,13 @@ _TESTS = Path(__file__).parent.parent
 # Why something is not tried
 _IOCTL = "the emulator answers an ioctl(2) that it does not know by itself, and the kernel is not asked"
 _SYSTEMD = "boots a systemd of its own in namespaces, whose programs would each be emulated: tried on the machine itself"
+_PTRACE = "strace looks into another process by ptrace(2), which the emulator has not"
 # A pattern of a test's name, from the top folder on
 CANNOT: tuple[tuple[str, str], ...] = (
     (r"tests/drivers/test_gpio_lines\.py::test_a_file_that_is_no_chip_is_refused_by_the_real_kernel", _IOCTL),
     (r"tests/drivers/test_hid_reader\.py::test_a_file_that_is_no_event_device_cannot_be_grabbed", _IOCTL),
     (r"tests/systemd/test_real_systemd\.py", _SYSTEMD),
+    (r"tests/systemd/test_units\.py::test_firmware_makes_no_call_that_its_unit_forbids", _PTRACE),
 )
 
 

@@ -21,6 +21,7 @@ import province_scenarios
 import reset_scenarios
 import salvage_scenarios
 import spoilt_scenarios
+import update_scenarios
 
 AGAIN = "cut again"
 OUTBOX_SCENARIOS: dict[str, Callable[..., None]] = {
@@ -52,6 +53,7 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "keyring rotated": own_keys_scenarios.rotate,
     "join": joining_scenarios.joining_by_ticket,
     "renewal": joining_scenarios.renewal,
+    "update": update_scenarios.trials,
     "reset": reset_scenarios.for_another_owner,
     "reset: new keys": reset_scenarios.with_new_keys,
 }

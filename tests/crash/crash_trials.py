@@ -23,6 +23,7 @@ import own_keys_aftermath
 import province_aftermath
 import reset_aftermath
 import reset_scenarios
+import update_scenarios
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
 from crash_scenarios import AGAIN
@@ -41,6 +42,7 @@ _CHECKS: dict[str, Check] = {
     "keyring": aftermath.check_keyring,
     **province_aftermath.CHECKS,
     **own_keys_aftermath.CHECKS,
+    "update": update_scenarios.check,
     "join": check_membership,
     "renewal": check_membership,
     **reset_aftermath.CHECKS,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sealed_examples import FROM_MS, NAME, ROOT_PUBLIC, officer
+from sealed_examples import FROM_MS, NAME, ROOT_PUBLIC, officer, signing_key
 
 from edge_agent import command, executors, results
 from edge_agent.authority import Power
@@ -21,9 +21,11 @@ from edge_agent.command_store import CommandStore
 from edge_agent.config_keeper import ConfigKeeper
 from edge_agent.executors import Executor, Job, Marks, NeedsNobody
 from edge_agent.results import Result, State
+from edge_agent.token_signer import TokenTrouble
 from edge_agent.topics import DeviceName
 from firmware.control_server import Asker, ControlServer
 
+SIGNING_KEY = signing_key("device")
 LOG, NONCE = bytes(range(16)), bytes(range(16, 32))
 NOW_MS = FROM_MS + 1_000_000
 ARGUMENTS = {Action.SET_DIRECTION: ("vào", "out"), Action.UPDATE: ("https://example.vn/1.2.gate",)}
@@ -143,6 +145,8 @@ class World:
         self.times: tuple[int | None, int] = (NOW_MS, FROM_MS)
         self.lost_connection = False
         self.takes_requests = True
+        self.key_is_away = False
+        self.revoked: set[str] = set()
 
     def boot_id(self) -> str:
         return f"boot {self.boots}"
@@ -158,13 +162,19 @@ class World:
         return {**{action: Counting(self.firmware.asked, action) for action in Action}, **those}
 
     def publish(self, message: Message) -> Callable[[], bool]:
-        self.sent.append(results.decode(message.payload))
+        self.sent.append(said := results.decode(message.payload))
+        assert said.parts or results.is_proved(said, NAME, SIGNING_KEY.public_key())
         return lambda: self.lost_connection
+
+    def prove(self, result: Result) -> Result:
+        if self.key_is_away:
+            raise TokenTrouble("no token")
+        return results.prove(result, NAME, SIGNING_KEY)
 
     def desk(self, store: CommandStore | None = None, nonce: bytes = NONCE) -> CommandDesk:
         """The agent starts, and the broker lets it in."""
-        judge = Judge(NAME, ROOT_PUBLIC, store or CommandStore(self.state), nonce, lambda: LOG)
-        desk = CommandDesk(judge, self.executors(), self.publish, lambda: self.times, Counter())
+        judge = Judge(NAME, ROOT_PUBLIC, store or CommandStore(self.state), nonce, lambda: LOG, lambda: self.revoked)
+        desk = CommandDesk(judge, self.executors(), self.publish, lambda: self.times, Counter(), self.prove)
         desk._ending = Systemd(self)
         desk.connected()
         return desk

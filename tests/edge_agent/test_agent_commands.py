@@ -23,7 +23,7 @@ settings = agent_shell.settings
 # It becomes nobody only once everything is loaded: the environment may lie where nobody may not look.
 BECOMING_NOBODY = """
 import os, sys
-import edge_agent.run_command, edge_agent.status_command, edge_agent.diagnose_command
+import edge_agent.run_command, edge_agent.status_command, edge_agent.diagnose_command, edge_agent.diagnosis_bundle
 from edge_agent.__main__ import main
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(main())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, signing_key, thorough
 
-from edge_agent import command, command_store, results
+from edge_agent import command, command_store, cose, results
 from edge_agent.authority import Certificate, Officer, Power, certify
 from edge_agent.cbor import Malformed, encode
 from edge_agent.command import ARGUMENTS, LONGEST_LIFE_MS, POWER_OF, Action, Command
@@ -48,6 +48,21 @@ def refusal(world: World, message: bytes, *, retained: bool = False) -> Refusal:
     assert not desk.do_next()
     assert sum(world.firmware.asked.values()) == 0
     return Refusal(counted.removeprefix("commands_refused_"))
+
+
+def test_a_key_that_the_keyring_names_as_revoked_is_obeyed_no_more(world: World) -> None:
+    waits = world.desk()
+    waits.arrived(signed(Action.IDENTIFY), retained=False)
+    world.revoked = {cose.key_id(officer(Power.IDENTIFY).key.public_key()).hex()}
+    desk = world.desk()
+    assert desk.do_next()
+    assert [(each.state, each.reason) for each in world.final()] == []  # not told yet
+    desk.look()
+    assert [(each.state, each.reason) for each in world.final()] == [(State.FAILED, "revoked")]
+    assert refusal(world, signed(Action.IDENTIFY, 2)) is Refusal.REVOKED
+    assert world.sent[-1].reason == Refusal.REVOKED
+    world.desk().arrived(signed(Action.OPEN), retained=False)  # another key
+    assert world.sent[-1].state is State.ACCEPTED
 
 
 def test_a_retained_command_is_refused(world: World) -> None:

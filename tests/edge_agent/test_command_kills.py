@@ -132,6 +132,16 @@ def test_without_a_connection_the_end_waits(world: World) -> None:
     assert [end.state for end in world.final()] == [State.SUCCESSFUL]
 
 
+def test_while_its_key_is_away_the_end_waits_to_be_signed(world: World) -> None:
+    world.key_is_away = True
+    desk = world.desk()
+    live(desk, signed(Action.IDENTIFY))
+    assert world.sent == []
+    world.key_is_away = False
+    desk.look()
+    assert [end.state for end in world.final()] == [State.SUCCESSFUL]
+
+
 def test_a_request_that_nobody_takes_fails_and_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "_TAKEN_S", 0.01)
     world.takes_requests = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from hashlib import sha256
 from typing import Any
 
@@ -15,12 +16,12 @@ VECTORS: dict[str, Any] = json.loads(make_command_vectors.FILE.read_text("utf-8"
 ROOT = bytes.fromhex(vectors()["signing_keys"]["root"]["public"])
 
 
-def checked(message: bytes, public: bytes, name: str) -> dict[Any, Any]:
+def checked(message: bytes, public: bytes, name: str) -> Any:
     protected, _unprotected, payload, signature = cbor2.loads(message).value
     assert cbor2.loads(protected) == {1: -8, 3: f"application/vnd.gate-scanner.{name}+cbor", 4: sha256(public).digest()[:8]}
     covered = cbor2.dumps(["Signature1", protected, f"gate-scanner/v1/{name}".encode(), payload])
     Ed25519PublicKey.from_public_bytes(public).verify(signature, covered)
-    return dict(cbor2.loads(payload))
+    return cbor2.loads(payload)
 
 
 def signed(name: str, kind: str) -> tuple[dict[Any, Any], dict[Any, Any]]:
@@ -44,4 +45,10 @@ def test_another_reader_believes_them() -> None:
     assert (fields[5], fields[9], fields[10], fields[8] - fields[7]) == ("set-direction", ["vào", "out"], bytes(range(16, 32)), 600_000)
     fields, certificate = signed("configuration", "config")
     assert (certificate[2], fields[4], fields[5]) == ("configure", 9, "[gate]\nheld_s = 2.0\n")
-    assert json.loads(VECTORS["result"])["nonce"] == bytes(range(16, 32)).hex()
+    result = json.loads(VECTORS["result"])
+    assert result["nonce"] == bytes(range(16, 32)).hex()
+    proved = checked(b64decode(result["proof"]), bytes.fromhex(VECTORS["device"]), "result")
+    detail = sha256(result["detail"].encode()).digest()
+    assert proved == [1, "bus-co", "scanner-1", result["issuer"], 7, "open", "refused", "no-clock", detail, result["nonce"]]
+    fields, certificate = signed("keyring_that_revokes", "keyring")
+    assert (certificate[2], fields[5]) == ("keyring", [sha256(bytes.fromhex(VECTORS["operator_of_one_organisation"])).digest()[:8]])

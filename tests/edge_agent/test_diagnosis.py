@@ -26,8 +26,8 @@ from small_disk import small_disk
 from test_agent_commands import BECOMING_NOBODY
 
 from edge_agent import diagnosis, diagnosis_device, diagnosis_machine
-from edge_agent.diagnose_command import bundle
 from edge_agent.diagnosis import MAX_BUNDLE_BYTES, Part, Scene
+from edge_agent.diagnosis_bundle import bundle
 from edge_agent.documents import Documents
 from edge_agent.outbox import FILE_NAME
 from edge_agent.settings import DeviceSettings

@@ -22,7 +22,7 @@ from sealed_examples import (
 from edge_agent import sealing
 from edge_agent.authority import Power
 from edge_agent.cbor import Malformed, encode
-from edge_agent.keyring import KEYRING, MAX_KEYRING_BYTES, UNDATED, EpochKey, Keyring, day_of, issue, verify
+from edge_agent.keyring import KEYRING, MAX_KEYRING_BYTES, MOST_REVOKED, UNDATED, EpochKey, Keyring, day_of, issue, verify
 from edge_agent.sealing import Suite
 
 FOR_EVER = officer(Power.KEYRING, to_ms=2**63 - 1)
@@ -33,17 +33,34 @@ def keys(suite: Suite, days: int) -> tuple[EpochKey, ...]:
     return tuple(EpochKey((date(2021, 10, 5) + timedelta(days=offset)).isoformat(), suite, PAIRS[suite].public) for offset in range(days))
 
 
-@given(counter=st.integers(1, 2**63 - 1), issued_ms=st.integers(0, 2**63 - 1), suite=st.sampled_from(Suite), days=st.integers(0, 5))
+@given(
+    counter=st.integers(1, 2**63 - 1),
+    issued_ms=st.integers(0, 2**63 - 1),
+    suite=st.sampled_from(Suite),
+    days=st.integers(0, 5),
+    revoked=st.sets(st.binary(min_size=8, max_size=8)),
+)
 @thorough
-def test_every_keyring_comes_back(counter: int, issued_ms: int, suite: Suite, days: int) -> None:
-    keyring = Keyring(counter, issued_ms, (*keys(suite, days), UNDATED_KEY))
+def test_every_keyring_comes_back(counter: int, issued_ms: int, suite: Suite, days: int, revoked: set[bytes]) -> None:
+    keyring = Keyring(counter, issued_ms, (*keys(suite, days), UNDATED_KEY), tuple(sorted(revoked)))
     assert verify(issue(keyring, FOR_EVER), ROOT_PUBLIC) == keyring
 
 
 def test_the_largest_keyring_fits() -> None:
-    message = issue(Keyring(2**62, 2**62, (*keys(Suite.XWING, 99), UNDATED_KEY)), FOR_EVER)
+    revoked = tuple(number.to_bytes(8, "big") for number in range(MOST_REVOKED))
+    message = issue(Keyring(2**62, 2**62, (*keys(Suite.XWING, 99), UNDATED_KEY), revoked), FOR_EVER)
     assert len(message) <= MAX_KEYRING_BYTES
     assert len(verify(message, ROOT_PUBLIC).keys) == 100
+
+
+@pytest.mark.parametrize(
+    "revoked", [[], [b"short"], [bytes(8), bytes(8)], [b"\1" * 8, bytes(8)], ["00000000"], 5, [bytes(8)] * (MOST_REVOKED + 1)]
+)
+def test_what_is_no_list_of_revoked_keys_is_refused(revoked: object) -> None:
+    key = {1: UNDATED_KEY.epoch, 2: str(UNDATED_KEY.suite), 3: UNDATED_KEY.public}
+    message = FOR_EVER.sign(encode({1: 1, 2: 1, 3: 1, 4: [key], 5: revoked}), KEYRING)
+    with pytest.raises(Malformed):
+        verify(message, ROOT_PUBLIC)
 
 
 @pytest.mark.parametrize("suite", Suite)

@@ -44,7 +44,14 @@ def test_waits_are_short_again_only_after_a_connection_that_was_of_use(seed: int
     waits = BackOff(0.5, 60.0, random.Random(seed).uniform)
     for _ in range(failed):
         waits.next_s()
-    assert waits.next_s(useful=True) <= 1.5
+    assert waits.next_s(useful=True) <= 3.0
+
+
+def test_a_thousand_that_lose_one_broker_come_back_over_seconds() -> None:
+    chance = random.Random(7).uniform
+    first = [BackOff(0.5, 60.0, chance).next_s(useful=True) for _ in range(1000)]
+    fullest = max(sum(at_s <= wait_s < at_s + 0.5 for wait_s in first) for at_s in (0.5, 1.0, 1.5, 2.0, 2.5))
+    assert fullest < 270, "200 in each half second"
 
 
 def test_a_thousand_failures_are_a_try_a_minute_not_a_storm() -> None:

@@ -254,10 +254,12 @@ class FailingDisplay(Away):
 
     def go(self) -> None:
         self.panel.broken = True
-        self.pass_there()  # nobody has anything to show before that
+        self._answered = 0
 
     def is_away(self) -> bool:
-        self.pass_there()
+        if self.light.count(Signal.NOT_A_PERSON_CODE) == self._answered:  # nobody has anything to show before that; one after the other
+            self._answered += 1
+            self.reader.scan(f"no code {self._answered}")
         return bool(counters(self.enrolled)["lights"]["display"] == "fault")
 
     def pass_there(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gate_world import ROOT, Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers, gate_toml, now_ms, wait_until
@@ -126,16 +127,16 @@ def test_a_trip_goes_on_through_a_restart_of_the_gate(bus: Bus) -> None:
 
 
 def test_a_gate_that_closes_notes_until_when_its_trip_ran(bus: Bus) -> None:
-    def seen_ms() -> int | None:
+    def noted() -> dict[str, Any]:
         with closing(Documents(bus.enrolled.state, trip_memory.FILE_NAME)) as documents:
-            return (documents.get("trip") or {}).get("seen_ms")
+            return documents.get("trip") or {}
 
     with RunningGate(bus.enrolled, bus.settings(linger_s=600)):
-        bus.turn_ignition(on=True)
-        wait_until(lambda: seen_ms() is not None, "the trip is noted")  # the counters tell of it a moment earlier
-        before_ms = seen_ms() or 0
+        trip = bus.turn_ignition(on=True)
+        wait_until(lambda: noted().get("trip") == trip, "the trip is noted")  # which the counters tell a moment before
+        before_ms = noted()["seen_ms"]
         wait_until(lambda: now_ms() > before_ms, "the clock goes on")
-    assert (seen_ms() or 0) > before_ms
+    assert noted()["seen_ms"] > before_ms
 
 
 def test_an_ignition_turned_off_while_the_gate_was_away_ends_the_trip_when_it_is_back(bus: Bus) -> None:

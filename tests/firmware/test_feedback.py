@@ -145,16 +145,15 @@ def test_pins_that_fail_while_a_signal_plays_come_back(caplog: pytest.LogCapture
 
 
 def test_a_terminal_on_a_full_disk_is_a_light_that_failed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails as well
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closed below
     monkeypatch.setattr(sys, "stdout", full)
     feedback = Feedback(GateSettings(indicator="console:?colour=never"), LANES[:1])
     feedback.answer("in", Signal.ACCEPTED)
     feedback.settle(full=False, broken=False, note=False)
     feedback.close()
     monkeypatch.undo()
-    with pytest.raises(OSError, match="No space left"):
-        full.close()
-    assert "failed" in caplog.text or feedback.lights() == {"console:?colour=never": "working"}
+    full.close()  # nothing is left in its buffer that would fail now
+    assert "indicator console:?colour=never failed" in caplog.text
 
 
 def test_an_indicator_that_cannot_be_closed_leaves_no_other_light_on(monkeypatch: pytest.MonkeyPatch) -> None:

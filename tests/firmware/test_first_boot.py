@@ -21,7 +21,7 @@ from drivers.signal_words import shape_and_words
 from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY
 from firmware import check_result
 from firmware.configuration import load_settings
-from firmware.first_boot import try_once
+from firmware.first_boot import try_once, try_parts
 from firmware.verdict import Scope, Verdict
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
@@ -196,6 +196,16 @@ def test_a_test_that_takes_too_long_is_ended_and_that_is_its_result(
     after = gates.start(settings.source, first=False)  # the lock is free again
     after.out.wait_for("starting")
     assert after.stop() == 0
+
+
+def test_a_part_that_hangs_before_the_ticket_is_told_and_the_rest_is_tested_after_it(enrolled: Enrolled, tmp_path: Path) -> None:
+    settings = load_settings(gate_toml(enrolled, {"name": "in", "direction": "in", "reader": never_answers(tmp_path)}))
+    assert try_parts(settings, threading.Event(), at_most_s=0.3) == {"self-test"}
+    assert found_in(enrolled.state) == (Scope.PARTS, {"self-test": Verdict.FAULT})
+    try_once(settings, threading.Event())
+    scope, found = found_in(enrolled.state)
+    assert (scope, found["identity"], found["self-test"]) == (Scope.WHOLE, Verdict.OK, Verdict.FAULT)
+    assert 'reader of lane "in"' not in found
 
 
 def test_a_gate_told_to_stop_or_killed_while_it_tests_itself_leaves_nobody_behind(gates: Gates, enrolled: Enrolled, tmp_path: Path) -> None:

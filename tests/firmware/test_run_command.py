@@ -115,7 +115,8 @@ def test_a_device_that_is_not_enrolled_records_nobody_and_says_how_to_enrol(enro
     reader.scan(CARD)
     gate.out.wait_for("refused")
     assert gate.stop() == 0
-    assert {file.name for file in enrolled.state.iterdir()} == {"firmware.lock"}
+    assert {file.name for file in enrolled.state.iterdir()} == {"firmware.lock", "check.json"}
+    assert "Nguyễn" not in (enrolled.state / "check.json").read_text("utf-8")
     assert "Nguyễn" not in gate.err.text() + gate.out.text()
 
 

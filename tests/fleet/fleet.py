@@ -1,7 +1,8 @@
 """A simulated fleet against a real Mosquitto, collector and watch: `make fleet DEVICES=1000`.
 
 It is powered up at once, runs, gets into every trouble, a tenth of it drops off, the broker and the watch are started again; then what is
-shown to each organisation is compared with what the simulator knows. Exit code 1 when something is wrong or a limit was missed.
+shown to each organisation is compared with what the simulator knows. Exit code 1 when something is wrong or a limit was missed. A run of
+1000 scanners or more whose comparison is clean draws hw_docs/pictures/fleet.svg.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tests/province")]
 
-from sim_run import Plan, run  # noqa: E402 - the path above comes first
+from sim_chart import draw  # noqa: E402 - the path above comes first
+from sim_run import Plan, run  # noqa: E402 - the same
 from sim_table import missed, table  # noqa: E402 - the same
+
+_WORTH_A_PICTURE = 1000
+_PICTURE = ROOT / "hw_docs/pictures/fleet.svg"
 
 
 def main() -> int:
@@ -44,6 +49,8 @@ def main() -> int:
         print(f"all logs and stores are in {folder}")
         raise
     print(table(outcome))
+    if outcome.plan.devices >= _WORTH_A_PICTURE and not outcome.flaws:
+        _PICTURE.write_text(draw(outcome), encoding="utf-8")
     found = [*outcome.flaws, *missed(outcome)]
     print("\n".join(["", *found, "WRONG, see above"]) if found else "\nall that is shown is right, every limit was kept")
     if given.keep or found:

@@ -49,7 +49,7 @@ def is_there() -> bool:
 def served(layout: Layout, folder: Path) -> Iterator[tuple[Service, str, str]]:
     """`gate-province fleet-page`, its address, and the password of `desk`, of the province's staff."""
     port = free_port()
-    added = cli("operator", "add", layout.root, "desk", "--staff")
+    added = cli("login", "add", layout.root, "desk", "--staff")
     assert added.returncode == 0, added.stderr
     password = next(line.split()[1] for line in added.stdout.splitlines() if line.startswith("password"))
     page = Service("page", folder, "-m", "province", "fleet-page", str(layout.root), "--listen", f"127.0.0.1:{port}", "--no-commands")

@@ -124,21 +124,22 @@ import sys
 from functools import partial
 from province import __main__, fleet_watch, watch_command
 fleet_watch._REGISTER_S = {register_s}
-watch_command.Limits = partial(watch_command.Limits, settle_s={settle_s})
+watch_command.Limits = partial(watch_command.Limits, gone_s={gone_s}, settle_s={settle_s})
 sys.exit(__main__.main())
 """
 
 
-def watch(layout: Layout, folder: Path, register_s: float, settle_s: float) -> Service:
+def watch(layout: Layout, folder: Path, register_s: float, gone_s: float, settle_s: float) -> Service:
     """`gate-province watch`.
 
     Args:
         layout: the province.
         folder: for its log.
         register_s: how often it looks into the register; a minute, in a short run less.
-        settle_s: as `fleet_rules.Limits` has it, in a short run less.
+        gone_s: as `fleet_rules.Limits` has it, in a short run less.
+        settle_s: the same.
     """
-    return Service("watch", folder, "-c", _WATCH.format(register_s=register_s, settle_s=settle_s), "watch", str(layout.root))
+    return Service("watch", folder, "-c", _WATCH.format(register_s=register_s, gone_s=gone_s, settle_s=settle_s), "watch", str(layout.root))
 
 
 def collect(layout: Layout, folder: Path) -> Service:

@@ -46,7 +46,7 @@ class Plan:
         entries_s: a scanner's mean time between two entries.
         steady_s: how long nothing happens but that.
         register_s: how often the watch looks into the register.
-        settle_s: of the watch's limits.
+        gone_s: of the watch's limits, as settle_s.
         away_s: how long the broker stays away in the second storm; 0: there is none.
         drain: how many entries one scanner brings after its network was away.
         orders: to so many scanners.
@@ -61,6 +61,7 @@ class Plan:
     entries_s: float = 60.0
     steady_s: float = 120.0
     register_s: float = 60.0
+    gone_s: float = 4.0
     settle_s: float = 75.0
     away_s: float = 90.0
     drain: int = 3000
@@ -180,7 +181,7 @@ class Fleet:
         self.watch.end()  # the one of now
 
     def _watched(self) -> Service:
-        made = sim_province.watch(self.layout, self.folder, self.plan.register_s, self.plan.settle_s)
+        made = sim_province.watch(self.layout, self.folder, self.plan.register_s, self.plan.gone_s, self.plan.settle_s)
         before = made.log().count("connected to the broker")
         until(
             lambda: made.log().count("connected to the broker") > before or made.process.poll() is not None, _READY_S, "the watch connects"

@@ -266,7 +266,8 @@ class SimulatedScanner:
             ordered = signed.command
             for state in (State.ACCEPTED, State.RUNNING, State.SUCCESSFUL):
                 if ordered.counter not in self._done or state is State.SUCCESSFUL:
-                    self._publish(Leaf.RESULTS, results.encode(Result(signed.issuer, ordered.counter, str(ordered.action), state)))
+                    said = Result(signed.issuer, ordered.counter, str(ordered.action), state)
+                    self._publish(Leaf.RESULTS, results.encode(results.prove(said, self.name, self._scanner.signing_key)))
             if ordered.counter not in self._done and ordered.target == self.name and ordered.log == self._log.log:
                 self._done.add(ordered.counter)
                 self._note("obeyed", self.name)

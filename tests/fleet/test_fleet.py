@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from fleet_world import HEAD, NOW_MS, well
+from sim_chart import draw
 from sim_conditions import CONDITIONS, WELL, telemetry
 from sim_desk import flaws
 from sim_province import names
@@ -19,7 +21,7 @@ from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
 
 QUICK = Plan(
-    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=2.0, register_s=0.5, settle_s=3.0, away_s=0.0, drain=300, orders=3,
+    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=1.5, register_s=0.5, gone_s=2.0, settle_s=3.0, away_s=0.0, drain=300, orders=3,
     least_s=1.0, slow=False, page=False,
 )  # fmt: skip
 OURS, THEIRS = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scanner-1")
@@ -27,8 +29,9 @@ OURS, THEIRS = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scann
 
 def test_a_small_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
     outcome = run(tmp_path, QUICK, seed=1)
-    assert outcome.flaws == [], table(outcome)
+    assert outcome.flaws == [], f"{outcome.flaws}\n{table(outcome)}"
     assert outcome.obeyed == QUICK.orders
+    assert all(escape(storm.name) in draw(outcome) for storm in outcome.storms)
 
 
 def shown(folder: Path, spoil: Callable[[FleetStore], object] = lambda _store: None) -> list[str]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
-from access_table import DEVICES
+from access_table import DEVICES, OPERATORS
 from paho.mqtt.enums import CallbackAPIVersion
 from province_world import WAIT_S, cli, free_port
 
@@ -46,7 +46,7 @@ class Rabbit:
         self._mapper_port = str(free_port())
         definitions = self._home / "definitions"
         definitions.mkdir()
-        whole = rabbitmq_rules.definitions([DeviceName(*name.split("/")) for name in DEVICES])
+        whole = rabbitmq_rules.definitions([DeviceName(*name.split("/")) for name in DEVICES], OPERATORS)
         (definitions / "1-rights.json").write_text(json.dumps(rabbitmq_rules.rights(whole)))
         (definitions / "2-definitions.json").write_text(json.dumps(whole))
         config = rabbitmq_rules.config(

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from access_table import DEVICE_READS, DEVICE_WRITES, EVERY, KEYRING, ROLES, may_read, may_write
+from access_table import DEVICE_READS, DEVICE_WRITES, EVERY, KEYRING, OPERATORS, ROLES, may_read, may_write
 from province_world import WAIT_S, Broker, founded, free_port
 
 from edge_agent import topics
 from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
 from edge_agent.endpoint import Endpoint
 from edge_agent.topics import PREFIX, Leaf
+from province import broker_config
 from province.layout import Layout
 from province.tls_authority import TlsAuthority
 
@@ -70,6 +71,7 @@ def until(seen: queue.SimpleQueue[Event], topic: str, payload: bytes) -> list[Ar
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
     folder = tmp_path_factory.mktemp("hall")
     layout = founded(folder / "province", free_port())
+    layout.broker_rules.write_text(broker_config.rules(OPERATORS))
     with layout.broker_rules.open("a") as rules:  # one more role, that sees and may do everything: the test's own
         rules.write("user auditor\ntopic readwrite #\n")
     made = Hall(layout, folder)

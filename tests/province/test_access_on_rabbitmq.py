@@ -15,14 +15,19 @@ from rabbit_world import MISSING, Client, Rabbit, is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason=MISSING)
 WIDE = (
-    "#", "+/+/+/+/+", "gate/#", "gate/v1/+/+/#", "gate/v1/+/scanner-1/receipts", "gate/v1/bus-co/+/receipts",
+    "#", "+/+/+/+/+", "gate/#", "gate/v1/+/+/#", "gate/v1/+/scanner-1/receipts", "gate/v1/bus-co/+/receipts", "gate/v1/bus-co/+/results",
+    "gate/v1/market-co/+/telemetry",
     *(f"gate/v1/{device}/{wild}" for device in DEVICES for wild in ("#", "+", "+/+")),
     *(f"gate/v1/+/+/{leaf}" for leaf in ("entries", "receipts", "status", "commands", "certificate/request", "certificate/issued")),
 )  # fmt: skip
 MAY_ASK_WIDELY = {
     "province/collector": {"gate/v1/+/+/entries"},
     "province/registrar": {"gate/v1/+/+/certificate/request"},
-    "province/fleet": {"gate/v1/+/+/status"},
+    "province/fleet": {"gate/v1/+/+/status", "gate/v1/+/+/commands", "gate/v1/market-co/+/telemetry"},
+    "province/commander": {"gate/v1/bus-co/+/results"},
+    "province/operator/an": {"gate/v1/bus-co/+/results"},
+    "province/operator/binh.2": {"gate/v1/market-co/+/telemetry"},
+    "market-co": {"gate/v1/market-co/+/telemetry"},
 }
 
 

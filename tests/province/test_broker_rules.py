@@ -55,6 +55,8 @@ def test_the_rules_are_one_a_leaf() -> None:
         "user province/fleet",
         "topic read gate/v1/+/+/status",
         "topic read gate/v1/+/+/telemetry",
+        "topic read gate/v1/+/+/commands",
+        "topic read gate/v1/+/+/config/desired",
         "topic write gate/v1/+/homeassistant/device/+/config",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
 from province_world import Log, cli, json_lines, session
 
 from edge_agent import telemetry
-from edge_agent.broker_link import BrokerLink
+from edge_agent.broker_link import Arrived, BrokerLink
 from edge_agent.entry import LogHead
 from edge_agent.process_lock import ProcessLock
 from edge_agent.topics import Leaf
 from province import fleet_discovery, fleet_watch
 from province.clock import now_ms
 from province.fleet_rules import Trouble
+from province.fleet_store import FleetStore
 
 
 def cut(link: BrokerLink) -> None:
@@ -120,6 +122,16 @@ def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None
         assert revoked.returncode == 0, revoked.stderr
     with watching(world.layout) as watch:
         assert watch.published.get(timeout=20) == fleet_discovery.gone(device.name)
+
+
+def test_a_flood_of_births_and_wills_is_taken_whole(tmp_path: Path) -> None:
+    with FleetStore(tmp_path / "fleet.sqlite") as store:
+        watch = fleet_watch.FleetWatch(store, tmp_path / "register.sqlite")
+        for number in range(20_000):
+            for leaf in (Leaf.TELEMETRY, Leaf.STATUS):
+                watch.on_event(Arrived(f"gate/v1/bus-co/scanner-{number}/{leaf}", b"{}", retained=True, handle=(0, 0)))
+        taken = [event.topic.rpartition("/")[2] for _ in range(50) for event in watch._batch(0.01)]
+        assert (taken.count("status"), taken.count("telemetry")) == (20_000, 2500)
 
 
 def test_a_second_watch_is_told_so(world: World) -> None:

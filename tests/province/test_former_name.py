@@ -30,7 +30,7 @@ def is_let_in(province: Province, member: Membership, keys: DeviceKeys) -> bool:
     certificate = x509.load_der_x509_certificate(member.certificate).public_bytes(Encoding.PEM)
     identity = TlsIdentity(keys.tls.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate, serial(member))
     address = "127.0.0.1", province.layout.read_settings().port
-    return revoking._connect(province.layout, member.name, address, identity) is None
+    return revoking._connect(province.layout, str(member.name), address, identity) is None
 
 
 def test_a_running_broker_refuses_the_former_names_certificate(province: Province) -> None:

@@ -6,12 +6,13 @@ import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 import pytest
-from province_world import founded, scanner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from province_world import Scanner, founded, scanner
 
 from edge_agent import command, results
 from edge_agent.authority import Power
@@ -19,13 +20,14 @@ from edge_agent.broker_link import Arrived, Message
 from edge_agent.command import Action, Signed
 from edge_agent.results import Result, State
 from edge_agent.topics import DeviceName, Leaf
-from province import issuing, officers, operators, revocations
+from province import officers, operators, revocations
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError
 from province.layout import Layout
 from province.officers import read_root_key, read_root_public
 from province.operating import Desk
 from province.ordering import Order
+from province.scanners import Registered
 
 NAME, NONCE = DeviceName("bus-co", "scanner-1"), bytes(range(16))
 LOG = bytes(16)
@@ -35,6 +37,7 @@ LOG = bytes(16)
 class Broker:
     """The desk's side of the broker, with words put into scanners' mouths."""
 
+    key: Ed25519PrivateKey  # of the scanner
     sent: list[Message] = field(default_factory=list)
     said: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -47,29 +50,37 @@ class Broker:
             yield Arrived(topic, payload, retained=False, handle=(0, 1))
 
     def say(self, result: Result, name: DeviceName = NAME) -> None:
-        self.said.append((name.topic(Leaf.RESULTS), results.encode(result)))
+        self.said.append((name.topic(Leaf.RESULTS), results.encode(result if result.parts else results.prove(result, name, self.key))))
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    layout = founded(tmp_path / "province")
-    scanner(layout, tmp_path)
-    return layout
+def device(tmp_path: Path) -> Scanner:
+    return scanner(founded(tmp_path / "province"), tmp_path)
+
+
+@pytest.fixture
+def layout(device: Scanner, tmp_path: Path) -> Layout:
+    assert device.name == NAME
+    return Layout(tmp_path / "province")
+
+
+@pytest.fixture
+def broker(device: Scanner) -> Broker:
+    return Broker(device.signing_key)
 
 
 @pytest.fixture
 def order(layout: Layout) -> Iterator[Order]:
     with closing(revocations.connect(layout, now_ms())) as connection:
         connection.execute("INSERT INTO ledger VALUES (?, ?, ?, 1, ?, 1, ?)", (NAME.org, NAME.device, LOG, bytes(32), bytes(32)))
-        yield Order(layout, connection, Action.OPEN, (), 60_000, now_ms, lambda _name, _result: None)
+        yield Order(layout, Registered(connection), Action.OPEN, (), 60_000, now_ms, lambda _name, _result: None)
 
 
 def newest(broker: Broker, layout: Layout) -> Signed:
     return command.verify(broker.sent[-1].payload, read_root_public(layout), now_ms())
 
 
-def test_a_nonce_is_answered_once(order: Order, layout: Layout) -> None:
-    broker = Broker()
+def test_a_nonce_is_answered_once(order: Order, layout: Layout, broker: Broker) -> None:
     order.send(cast(Desk, broker), NAME)
     first = newest(broker, layout)
     assert (first.command.log, first.command.nonce, first.power, broker.sent[0].retain) == (LOG, None, Power.CONFIGURE, False)
@@ -84,8 +95,7 @@ def test_a_nonce_is_answered_once(order: Order, layout: Layout) -> None:
     assert order.ends[NAME].reason == "no-clock"
 
 
-def test_what_is_none_of_ours_is_passed_over(order: Order) -> None:
-    broker = Broker()
+def test_what_is_none_of_ours_is_passed_over(order: Order, broker: Broker) -> None:
     order.send(cast(Desk, broker), NAME)
     broker.say(Result("k", 1, "open", State.SUCCESSFUL))  # another command's
     broker.say(Result("k", 1, "open", State.SUCCESSFUL), DeviceName("bus-co", "another"))
@@ -94,8 +104,27 @@ def test_what_is_none_of_ours_is_passed_over(order: Order) -> None:
     assert order.silent() == [NAME]
 
 
-def test_pieces_are_put_together_in_their_order(order: Order, layout: Layout) -> None:
-    broker = Broker()
+def test_what_the_scanner_has_not_signed_or_says_otherwise_is_passed_over(order: Order, layout: Layout, broker: Broker) -> None:
+    order.send(cast(Desk, broker), NAME)
+    ordered = newest(broker, layout)
+    end = Result(ordered.issuer, ordered.command.counter, "open", State.FAILED, "cut-short", "words")
+    good = results.prove(end, NAME, broker.key)
+    others = [
+        replace(good, state=State.SUCCESSFUL, reason=""), replace(good, detail="others"), replace(good, proof=""),
+        replace(good, proof="\ud800"),
+        replace(end, proof=results.prove(end, DeviceName("bus-co", "another"), broker.key).proof),
+        results.prove(end, NAME, Ed25519PrivateKey.generate()),
+    ]  # fmt: skip
+    broker.said += [(NAME.topic(Leaf.RESULTS), results.encode(one)) for one in others[:3] + others[4:]]
+    order.follow(cast(Desk, broker), 1.0)
+    assert order.silent() == [NAME]
+    assert not any(results.is_proved(one, NAME, broker.key.public_key()) for one in others)
+    broker.said.append((NAME.topic(Leaf.RESULTS), results.encode(good)))
+    order.follow(cast(Desk, broker), 1.0)
+    assert order.ends[NAME].reason == "cut-short"
+
+
+def test_pieces_are_put_together_in_their_order(order: Order, layout: Layout, broker: Broker) -> None:
     order.send(cast(Desk, broker), NAME)
     counter = newest(broker, layout).command.counter
     for part, data in ((2, b"two"), (1, b"one"), (2, b"two"), (9, b"nine")):
@@ -108,15 +137,16 @@ def test_pieces_are_put_together_in_their_order(order: Order, layout: Layout) ->
 
 def test_without_a_log_nothing_is_sent(layout: Layout) -> None:
     with closing(revocations.connect(layout, now_ms())) as connection, pytest.raises(ProvinceError, match="first entry"):
-        issuing.current_log(connection, NAME)
+        Registered(connection).log(NAME)
 
 
 def test_the_newest_log_that_no_other_follows_is_meant(order: Order) -> None:
     later = bytes([1]) * 16
     insert = "INSERT INTO ledger VALUES (?, ?, ?, 1, ?, 1, ?)"
-    order.connection.execute(insert, (NAME.org, NAME.device, later, bytes(32), bytes(32)))
-    order.connection.execute("INSERT INTO announced VALUES (?, ?, ?, 1, ?, ?)", (NAME.org, NAME.device, LOG, bytes(32), later))
-    assert issuing.current_log(order.connection, NAME) == later
+    registered = cast(Registered, order.scanners)
+    registered.connection.execute(insert, (NAME.org, NAME.device, later, bytes(32), bytes(32)))
+    registered.connection.execute("INSERT INTO announced VALUES (?, ?, ?, 1, ?, ?)", (NAME.org, NAME.device, LOG, bytes(32), later))
+    assert registered.log(NAME) == later
 
 
 def test_an_older_province_is_made_ready_once(layout: Layout) -> None:
@@ -142,4 +172,4 @@ def test_a_scanner_that_is_not_here_is_not_ordered(layout: Layout) -> None:
     with closing(revocations.connect(layout, now_ms())) as connection:
         for text in ("bus-co/scanner-9", "bus-co", "bus-co/UPPER"):
             with pytest.raises(NotAProvince):
-                issuing.named(connection, text)
+                Registered(connection).named(text)

@@ -49,20 +49,23 @@ set -e
 systemd-sysusers {_CODE}/systemd/sysusers.d/gate-scanner.conf
 systemd-tmpfiles --create {_CODE}/systemd/tmpfiles.d/gate-scanner.conf
 mkdir -p /run/systemd/system; cd /run/systemd/system
-cp {_CODE}/systemd/gate-firmware.service {_CODE}/systemd/gate-agent.service .
+cp {_CODE}/systemd/gate-firmware.service {_CODE}/systemd/gate-agent.service {_CODE}/systemd/gate-update*.* .
+install -D -m 755 {_CODE}/debian/slots /usr/share/gate-scanner/slots
 printf '[Unit]\\nDefaultDependencies=no\\n' > bare.target
 ln -s /dev/null modprobe@.service  # the kernel is not ours to change
-for each in firmware agent; do
+for each in firmware agent update update-late; do
     mkdir gate-$each.service.d
     log=append:/srv/given/$each.log
     printf '[Unit]\\nDefaultDependencies=no\\n[Service]\\nStandardOutput=%s\\nStandardError=%s\\n' $log $log \\
         > gate-$each.service.d/here.conf
 done
 printf 'BindReadOnlyPaths={_CODE}\\n' >> gate-agent.service.d/here.conf
+mkdir -p /usr/lib/gate-scanner/current/bin
 for each in gate-firmware:firmware gate-agent:edge_agent; do
     printf '#!/bin/sh\\nexport PYTHONPATH={_CODE}:%s\\nexec %s -m %s "$@"\\n' "$(cat /srv/given/packages)" "$(cat /srv/given/python)" \\
-        ${{each##*:}} > /usr/bin/${{each%%:*}}
-    chmod 755 /usr/bin/${{each%%:*}}
+        ${{each##*:}} > /usr/lib/gate-scanner/current/bin/${{each%%:*}}
+    chmod 755 /usr/lib/gate-scanner/current/bin/${{each%%:*}}
+    install -m 755 {_CODE}/debian/launch /usr/bin/${{each%%:*}}
 done
 exec {SYSTEMD} --unit=bare.target --log-target=null
 """

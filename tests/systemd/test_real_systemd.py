@@ -64,16 +64,21 @@ def blank(machine: Machine) -> str:
 def installed(machine: Machine, device: Enrolled, reader: Reader, blank: str) -> Machine:
     """The machine with a member's gate on it, and a watchdog of a few seconds."""
     assert blank  # that was before
-    url = f"serial:{reader.link.readlink()}"
-    text = gate_toml(device, {"name": "in", "direction": "in", "reader": url}).read_text("utf-8")
-    text = text.replace(str(device.state), "/var/lib/gate-scanner").replace(str(device.runtime), "/run/gate-scanner")
-    text += f"[agent]\nprometheus_port = {METRICS}\n"
-    machine.file("/etc/gate-scanner/gate.toml").write_text(text, encoding="utf-8")
+    set_up(machine, device, reader)
     shutil.copytree(device.state, machine.file("/var/lib/gate-scanner"), dirs_exist_ok=True)
     machine.run("chown", "-R", "gate:gate", "/var/lib/gate-scanner")
     machine.file(f"/run/systemd/system/{FIRMWARE}.d/soon.conf").write_text("[Service]\nWatchdogSec=4\nRestartSec=0\n", encoding="utf-8")
     machine.run("systemctl", "daemon-reload")
     return machine
+
+
+def set_up(machine: Machine, device: Enrolled, reader: Reader) -> None:
+    """Writes the gate's configuration."""
+    url = f"serial:{reader.link.readlink()}"
+    text = gate_toml(device, {"name": "in", "direction": "in", "reader": url}).read_text("utf-8")
+    text = text.replace(str(device.state), "/var/lib/gate-scanner").replace(str(device.runtime), "/run/gate-scanner")
+    text += f"[agent]\nprometheus_port = {METRICS}\n"
+    machine.file("/etc/gate-scanner/gate.toml").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture

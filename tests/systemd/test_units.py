@@ -25,7 +25,8 @@ ALL = sorted(path.name for path in UNITS.glob("gate-*.*"))
 SERVICES = [name for name in ALL if name.endswith(".service")]
 EXPOSURE = {
     "gate-firmware.service": 15, "gate-agent.service": 10, "gate-province-collect.service": 15, "gate-province-admit.service": 15,
-    "gate-province-watch.service": 15, "gate-device-restart.service": 20,
+    "gate-province-watch.service": 15, "gate-province-fleet.service": 15, "gate-province-releases.service": 15,
+    "gate-device-restart.service": 20, "gate-update.service": 25, "gate-update-late.service": 10,
 }  # fmt: skip
 
 ROOTS_ONLY = {"chown", "fchown"}  # SQLite and the self-test give files to their folder's owner
@@ -61,7 +62,12 @@ def installed(tmp_path: Path) -> Path:
     for name in ALL:
         text = (UNITS / name).read_text("utf-8")
         (tmp_path / name).write_text(
-            re.sub(r"(?<=^ExecStart=)/usr/bin/gate-\w+|(?<=^ExecStopPost=-)/usr/bin/gate-\w+", sys.executable, text, flags=re.MULTILINE),
+            re.sub(
+                r"(?<=^ExecStart=)/usr/(bin/gate-\w+|share/\S+)|(?<=^ExecStopPost=-)/usr/bin/gate-\w+|(?<=^ExecStartPre=\+)/usr/share/\S+",
+                sys.executable,
+                text,
+                flags=re.MULTILINE,
+            ),
             encoding="utf-8",
         )
     return tmp_path

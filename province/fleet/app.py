@@ -1,0 +1,466 @@
+"""The pages: which there are, who may see them, and what their forms do. Nothing is looked up but within the operator's organisation."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from edge_agent.command import Action
+from edge_agent.topics import DeviceName
+from province.errors import ProvinceError
+from province.fleet.accounts import Accounts, Operator
+from province.fleet.guard import Guard, Refused
+from province.fleet.orders import Ordered, Orders, new_ref
+from province.fleet.picking import Wanted, pick
+from province.fleet.sessions import Sessions, Tries, is_of
+from province.fleet.sight import Row, Sight, is_quiet
+from province.fleet.views import DeviceSight, Drawn, View, Views, offered, path_of
+from province.fleet.words import LANGUAGES, WORDS
+from province.fleet_store import FleetAlert
+
+COOKIE = "__Host-fleet"
+_STATIC = Path(__file__).parent / "static"
+_STATIC_FILES = {"fleet.css": "text/css; charset=utf-8", "fleet.js": "text/javascript; charset=utf-8"}
+_MOST_STREAMS, _MOST_STREAMS_OF_ONE = 200, 20
+_MOST_FIELDS = 16
+_EACH_S = 0.4  # between two pictures of a region to one browser
+_IDLE_S = 10.0  # then a stream says that it lives
+_MOST_LOGGING_IN = 8
+_Answer = Callable[[Request, View, Operator], Awaitable[Response]]
+_Draw = Callable[[], Drawn]
+
+
+class Changes:
+    """Counts what has changed, and wakes the pages' streams; belongs to the page's event loop."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._loop = asyncio.get_running_loop()
+        self._happened = asyncio.Event()
+
+    def tell(self) -> None:
+        """Something has changed; from any thread, and after the loop's end too."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._wake)
+
+    async def after(self, number: int, timeout_s: float) -> None:
+        """Waits until `self.number` is another one, or the time is over."""
+        if self.number == number:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._happened.wait(), timeout_s)
+
+    def _wake(self) -> None:
+        self.number += 1
+        happened, self._happened = self._happened, asyncio.Event()
+        happened.set()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the pages show and use.
+
+    Attributes:
+        orders: None where this page sends no commands, whoever asks.
+        proxied: whether a reverse proxy on this machine stands before it and says who asks (X-Forwarded-For).
+    """
+
+    accounts: Accounts
+    sight: Sight
+    changes: Changes
+    orders: Orders | None
+    proxied: bool = False
+    now_s: Callable[[], float] = time.monotonic
+
+
+class Pages:
+    """The pages of a province.
+
+    Args:
+        world: what they show and use.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._views = Views()
+        self._sessions, self._tries = Sessions(), Tries()
+        self._streams: dict[str, int] = {}
+        self._logging_in = 0
+
+    def app(self, hosts: set[str]) -> Guard:
+        """All of it, guarded, for the values of Host that are ours."""
+        device = "/{language}/device/{org}/{device}"
+        routes = [
+            Route("/", self._front),
+            Route("/static/{file}", self._static),
+            Route("/{language}/login", self._login, methods=["GET", "POST"]),
+            Route("/{language}/leave", self._leave, methods=["POST"]),
+            Route("/{language}/", self._for(self._fleet)),
+            Route("/{language}/fleet.csv", self._for(self._csv)),
+            Route("/{language}/alerts", self._for(self._alerts)),
+            Route("/{language}/alerts/{number:int}", self._for(self._take), methods=["GET", "POST"]),
+            Route(device, self._for(self._device)),
+            Route(device + "/order/{action}", self._for(self._order), methods=["GET", "POST"]),
+            Route("/{language}/orders/{ref}", self._for(self._ordered)),
+            Route("/{language}/stream/fleet", self._for(self._fleet_stream)),
+            Route("/{language}/stream/alerts", self._for(self._alerts_stream)),
+            Route("/{language}/stream/device/{org}/{device}", self._for(self._device_stream)),
+            Route("/{language}/stream/orders/{ref}", self._for(self._ordered_stream)),
+        ]
+        handlers = {HTTPException: self._missing, Refused: self._refuse, Exception: self._fail}
+        return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, self._error)
+
+    # ── who is in ──
+
+    def _who(self, request: Request, *, seen: bool = True) -> tuple[View, Operator | None]:
+        """Who asks, as the accounts say now."""
+        words, here = WORDS[_language(request)], _here(request)
+        session = self._sessions.find(request.cookies.get(COOKIE, ""), self._world.now_s(), seen=seen)
+        operator = None if session is None else self._world.accounts.find(session.name)
+        if session is None or operator is None or operator.hashed != session.hashed:  # removed, or of another password
+            return View(words, here), None
+        if self._world.orders is None:
+            operator = _only_looking(operator)
+        return View(words, here, operator, session), operator
+
+    def _for(self, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
+        """A route for those who are in; others are sent to the login, streams are told not to come again."""
+
+        async def asked(request: Request) -> Response:
+            streamed = "/stream/" in request.url.path
+            view, operator = self._who(request, seen=not streamed)
+            if operator is None:
+                return Response(status_code=204) if streamed else RedirectResponse(f"/{view.words.language}/login", 303)
+            return await answer(request, view, operator)
+
+        return asked
+
+    async def _login(self, request: Request) -> Response:
+        language = _language(request)
+        view = View(WORDS[language], "/login")
+        if request.method != "POST":
+            return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=False))
+        form = await _form(request)
+        name, now_s = form.get("name", "").strip()[:40], self._world.now_s()
+        tried = (f"address {self._address(request)}", f"name {name}")
+        wait_s = max(self._tries.wait_s(each, now_s) for each in tried)
+        if wait_s > 0 or self._logging_in >= _MOST_LOGGING_IN:
+            wait = round(wait_s) + 1
+            return HTMLResponse(self._views.page(view, "login", wait_s=wait, wrong=False), 429, {"retry-after": str(wait)})
+        for each in tried:
+            self._tries.missed(each, now_s)  # before it is looked at: others may come meanwhile
+        self._logging_in += 1
+        try:
+            operator = await run_in_threadpool(self._world.accounts.enter, name, form.get("password", ""))
+        finally:
+            self._logging_in -= 1
+        if operator is None:
+            return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=True), 403)
+        for each in tried:
+            self._tries.hit(each)
+        response = RedirectResponse(f"/{language}/", 303)
+        cookie = self._sessions.begin(operator.name, operator.hashed, self._world.now_s())
+        response.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="strict")
+        return response
+
+    def _address(self, request: Request) -> str:
+        if self._world.proxied:
+            return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:60]
+        return "" if request.client is None else request.client.host
+
+    async def _leave(self, request: Request) -> Response:
+        view, operator = self._who(request)
+        if operator is not None:
+            await _agreed(request, view)
+        self._sessions.end(request.cookies.get(COOKIE, ""))
+        response = RedirectResponse(f"/{view.words.language}/login", 303)
+        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+        return response
+
+    # ── the list ──
+
+    async def _front(self, _request: Request) -> Response:
+        return RedirectResponse(f"/{LANGUAGES[0]}/", 303)
+
+    async def _fleet(self, request: Request, view: View, operator: Operator) -> Response:
+        wanted = Wanted.of(request.query_params)
+        drawn = await run_in_threadpool(self._draw_fleet, view, operator, wanted)
+        return HTMLResponse(self._views.page(view, "fleet", drawn=drawn, wanted=wanted, stream=f"/fleet{wanted.query()}"))
+
+    async def _fleet_stream(self, request: Request, view: View, operator: Operator) -> Response:
+        wanted = Wanted.of(request.query_params)
+        return self._streamed(request, operator, lambda: self._draw_fleet(view, operator, wanted))
+
+    def _draw_fleet(self, view: View, operator: Operator, wanted: Wanted) -> Drawn:
+        picture = self._world.sight.picture
+        quiet_ms = picture.heard_ms if is_quiet(picture) else None
+        return self._views.fleet(view, pick(picture.of(operator.org), wanted), wanted, quiet_ms)
+
+    async def _csv(self, request: Request, _view: View, operator: Operator) -> Response:
+        rows = self._world.sight.picture.of(operator.org)
+        text = await run_in_threadpool(_table, list(pick(rows, Wanted.of(request.query_params), None).rows))
+        return Response(text, media_type="text/csv; charset=utf-8", headers={"content-disposition": "attachment; filename=fleet.csv"})
+
+    # ── a device ──
+
+    def _row(self, request: Request, operator: Operator) -> Row:
+        """The device that the path names.
+
+        Raises:
+            Refused: there is none, or it is another organisation's, which looks the same.
+        """
+        with suppress(ValueError):
+            name = DeviceName(request.path_params["org"], request.path_params["device"])
+            row = self._world.sight.picture.get(name)
+            if row is not None and operator.org in {None, name.org}:
+                return row
+        raise Refused(404)
+
+    async def _device(self, request: Request, view: View, operator: Operator) -> Response:
+        row = self._row(request, operator)
+        drawn = await run_in_threadpool(self._draw_device, view, operator, row.seen.name)
+        return HTMLResponse(self._views.page(view, "device", drawn=drawn, row=row, stream=path_of(row.seen.name)))
+
+    async def _device_stream(self, request: Request, view: View, operator: Operator) -> Response:
+        name = self._row(request, operator).seen.name
+        drawn: tuple[object, Drawn] | None = None
+
+        def draw() -> Drawn:
+            """Drawn anew only when something of this device has changed, not with each change in the fleet."""
+            nonlocal drawn
+            now = self._world.sight.picture.get(name), self._orders_of(name)
+            if drawn is None or drawn[0] != now:
+                drawn = now, self._draw_device(view, operator, name)
+            return drawn[1]
+
+        return self._streamed(request, operator, draw)
+
+    def _orders_of(self, name: DeviceName) -> list[Ordered]:
+        return [] if self._world.orders is None else self._world.orders.of(name)
+
+    def _draw_device(self, view: View, operator: Operator, name: DeviceName) -> Drawn:
+        row, org = self._world.sight.picture.get(name), operator.org
+        if row is None:
+            raise Refused(404)
+        history, known, refused = self._world.sight.ask(
+            lambda store: (store.history(org, name), store.alerts(org, also_ended=True, of=name), store.refused(org))
+        )
+        refused = [each for each in refused if each.name == name]
+        return self._views.device(view, DeviceSight(row, history, known, refused, self._orders_of(name)))
+
+    # ── commands ──
+
+    def _allowed(self, request: Request, operator: Operator) -> tuple[Orders, Action]:
+        action = next((each for each in offered(operator) if each == request.path_params["action"]), None)
+        if self._world.orders is None or action is None:
+            raise Refused(404)
+        return self._world.orders, action
+
+    async def _order(self, request: Request, view: View, operator: Operator) -> Response:
+        row = self._row(request, operator)
+        orders, action = self._allowed(request, operator)
+        if request.method != "POST":
+            return HTMLResponse(self._views.page(view, "confirm", row=row, action=action, ref=new_ref()))
+        form = await _agreed(request, view)
+        ref = form.get("ref", "")
+        if len(ref) != len(new_ref()) or (orders.find(operator.org, ref) is None and orders.find(None, ref) is not None):
+            raise Refused(400)
+        try:
+            orders.give(ref, row.seen.name, action, form.get("reason", ""), operator.name)
+        except ProvinceError as error:
+            raise Refused(503, str(error)) from None
+        return RedirectResponse(f"/{view.words.language}/orders/{ref}", 303)
+
+    def _known_order(self, request: Request, operator: Operator) -> Ordered:
+        found = None if self._world.orders is None else self._world.orders.find(operator.org, request.path_params["ref"])
+        if found is None:
+            raise Refused(404)
+        return found
+
+    async def _ordered(self, request: Request, view: View, operator: Operator) -> Response:
+        ordered = self._known_order(request, operator)
+        drawn = self._views.order(view, ordered)
+        return HTMLResponse(self._views.page(view, "order", drawn=drawn, ordered=ordered, stream=f"/orders/{ordered.ref}"))
+
+    async def _ordered_stream(self, request: Request, view: View, operator: Operator) -> Response:
+        self._known_order(request, operator)
+        return self._streamed(request, operator, lambda: self._views.order(view, self._known_order(request, operator)))
+
+    # ── alerts ──
+
+    def _draw_alerts(self, view: View, operator: Operator, page: int, *, history: bool) -> Drawn:
+        picture, org = self._world.sight.picture, operator.org
+        if history:
+            found = self._world.sight.ask(lambda store: store.alerts(org, also_ended=True))
+        else:
+            found = sorted((alert for row in picture.of(org) for alert in row.alerts), key=_untaken_first)
+        return self._views.alerts(view, found, picture, page, history=history)
+
+    async def _alerts(self, request: Request, view: View, operator: Operator) -> Response:
+        page, history = Wanted.of(request.query_params).page, request.query_params.get("history") == "1"
+        drawn = await run_in_threadpool(lambda: self._draw_alerts(view, operator, page, history=history))
+        stream = "" if history else f"/alerts?page={page}"  # the past stands still
+        return HTMLResponse(self._views.page(view, "alerts", drawn=drawn, history=history, stream=stream))
+
+    async def _alerts_stream(self, request: Request, view: View, operator: Operator) -> Response:
+        page = Wanted.of(request.query_params).page
+        return self._streamed(request, operator, lambda: self._draw_alerts(view, operator, page, history=False))
+
+    async def _take(self, request: Request, view: View, operator: Operator) -> Response:
+        number = request.path_params["number"]
+        open_ones = (alert for row in self._world.sight.picture.of(operator.org) for alert in row.alerts)
+        alert = next((each for each in open_ones if each.number == number), None)
+        if alert is None:
+            raise Refused(404)
+        if request.method != "POST":
+            return HTMLResponse(self._views.page(view, "take", alert=alert))
+        form = await _agreed(request, view)
+        note = "".join(filter(str.isprintable, form.get("note", "")))
+        try:
+            await run_in_threadpool(self._world.sight.acknowledge, operator.org, number, operator.name, note)
+        except ProvinceError as error:
+            raise Refused(503, str(error)) from None
+        return RedirectResponse(f"/{view.words.language}{path_of(alert.name)}", 303)
+
+    # ── streams ──
+
+    def _streamed(self, request: Request, operator: Operator, draw: _Draw) -> Response:
+        of_one = self._streams.get(operator.name, 0)
+        if of_one >= _MOST_STREAMS_OF_ONE or sum(self._streams.values()) >= _MOST_STREAMS:
+            raise Refused(429)
+        return StreamingResponse(self._pictures(request, operator, draw), media_type="text/event-stream")
+
+    async def _pictures(self, request: Request, operator: Operator, draw: _Draw) -> AsyncIterator[str]:
+        """Pictures of a region, each as it is then; a browser that is slow gets fewer. Ends when its operator is out, or may see less."""
+        self._streams[operator.name] = self._streams.get(operator.name, 0) + 1
+        shown: Mapping[str, str] = {}
+        try:
+            while self._who(request, seen=False)[1] == operator:
+                number = self._world.changes.number
+                try:
+                    drawn = await run_in_threadpool(draw)
+                except (Refused, ProvinceError):  # it is registered no more, or the store is busy: the browser comes again
+                    return
+                yield _told(shown, drawn)
+                shown = drawn.parts
+                await asyncio.sleep(_EACH_S)
+                await self._world.changes.after(number, _IDLE_S)
+        finally:
+            self._streams[operator.name] -= 1
+            if not self._streams[operator.name]:
+                del self._streams[operator.name]
+
+    async def _static(self, request: Request) -> Response:
+        file = request.path_params["file"]
+        if file not in _STATIC_FILES:
+            raise Refused(404)
+        return FileResponse(_STATIC / file, media_type=_STATIC_FILES[file], headers={"cache-control": "no-cache"})
+
+    # ── what went wrong ──
+
+    def _error(self, path: str, status: int, why: str = "") -> Response:
+        language = next((each for each in LANGUAGES if path.startswith(f"/{each}/")), LANGUAGES[0])
+        return HTMLResponse(self._views.error(language, status, why), status)
+
+    async def _missing(self, request: Request, error: Exception) -> Response:
+        return self._error(request.url.path, 404 if isinstance(error, HTTPException) and error.status_code == 404 else 400)
+
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)  # noqa: S101 - it is registered for that alone
+        return self._error(request.url.path, error.status, error.why)
+
+    async def _fail(self, request: Request, _error: Exception) -> Response:
+        return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what
+
+
+def _only_looking(operator: Operator) -> Operator:
+    return Operator(operator.name, operator.org, False, operator.hashed)
+
+
+def _untaken_first(alert: FleetAlert) -> tuple[bool, int]:
+    return alert.acknowledged_ms is not None, -alert.number
+
+
+def _told(shown: Mapping[str, str], drawn: Drawn) -> str:
+    """What of a region is new, as an event: some of its parts, or all of it where other parts are there than before."""
+    if shown.keys() != drawn.parts.keys() or list(shown) != list(drawn.parts):
+        return _event("whole", drawn.html)
+    changed = [part for name, part in drawn.parts.items() if part != shown[name]]
+    return _event("parts", "".join(changed)) if changed else ":\n\n"
+
+
+def _event(name: str, html: str) -> str:
+    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in html.splitlines() if line) + "\n"
+
+
+def _language(request: Request) -> str:
+    language: str = request.path_params["language"]
+    if language not in LANGUAGES:
+        raise Refused(404)
+    return language
+
+
+def _here(request: Request) -> str:
+    path = request.url.path.removeprefix(f"/{request.path_params['language']}")
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
+async def _agreed(request: Request, view: View) -> dict[str, str]:
+    """What a form of this browser says.
+
+    Raises:
+        Refused: it is no form of ours, or another browser's.
+    """
+    form = await _form(request)
+    if view.session is None or not is_of(view.session, form.get("token", "")):
+        raise Refused(403)
+    return form
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """What a form says; the body is bounded, and nothing of it goes through a file.
+
+    Raises:
+        Refused: it is no form of ours.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise Refused(400)
+    try:
+        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise Refused(400) from None
+    return dict(pairs)
+
+
+def _table(rows: list[Row]) -> str:
+    """The list for a spreadsheet; UTF-8 with its mark, so that Vietnamese letters arrive."""
+    made = io.StringIO()
+    writer = csv.writer(made)
+    columns = ("org", "device", "site", "gate", "state", "troubles", "waiting", "entries_today", "temperature_c", "software", "heard_ms")
+    writer.writerow(columns)
+    for row in rows:
+        seen, told = row.seen, row.seen.telemetry
+        texts = (seen.name.org, seen.name.device, seen.site, seen.gate, str(row.state), " ".join(alert.trouble for alert in row.alerts))
+        waiting = None if told is None or told.outbox is None else told.outbox.waiting
+        today = None if told is None or told.log is None else told.log.entries_today
+        warm, software = (None, "") if told is None else (told.cpu.temperature_c, told.versions.software)
+        writer.writerow((*map(_harmless, texts), waiting, today, warm, _harmless(software), row.heard_ms or None))
+    return "\ufeff" + made.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """No formula for a spreadsheet to run. Source: OWASP "CSV Injection"."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,188 @@
+"""The script that knows the way back: what it counts, what it obeys, and that it may be killed at every file it touches."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "debian" / "slots"
+LIB = f"lib/{Path('/usr/bin/python3').resolve().name}"
+MOST = int(re.findall(r"^most=(\d+)", SCRIPT.read_text("utf-8"), re.MULTILINE)[0])
+
+
+class Slots:
+    """A folder of slots, and a systemctl that notes what it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.runtime = folder / "slots", folder / "run"
+        for each in (self.folder, self.runtime, folder / "tools", folder / "base" / "bin"):
+            each.mkdir(parents=True)
+        self.told = folder / "told"
+        self.told.touch()
+        for name, line in (("tools/systemctl", f'echo "$@" >> {self.told}'), ("base/bin/gate-agent", f'echo "$@" >> {self.told}')):
+            (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+            (folder / name).chmod(0o755)
+        self.environment = os.environ | {
+            "GATE_SLOTS": str(self.folder), "GATE_RUNTIME": str(self.runtime), "GATE_BASE": str(folder / "base"),
+            "PATH": f"{folder / 'tools'}:{os.environ['PATH']}",
+        }  # fmt: skip
+
+    def version(self, name: str, lib: str = LIB) -> None:
+        (self.folder / name / lib).mkdir(parents=True)
+        (self.folder / name / "complete").touch()
+
+    def run(self, *words: str, under: tuple[str, ...] = ()) -> str:
+        done = subprocess.run([*under, str(SCRIPT), *words], env=self.environment, capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout.strip()
+
+    def ask(self, line: str) -> None:
+        (self.runtime / "update-request").write_text(f"{line}\n")
+        self.run("request")
+
+    def put(self, name: str, words: str) -> None:
+        (self.folder / name).write_text(f"{words}\n")
+
+    def get(self, name: str) -> str | None:
+        file = self.folder / name
+        return file.read_text().strip() if file.exists() else None
+
+    @property
+    def in_use(self) -> str:
+        return Path(self.run("which")).name
+
+
+@pytest.fixture
+def slots(tmp_path: Path) -> Slots:
+    made = Slots(tmp_path)
+    for name in ("old", "new"):
+        made.version(name)
+    made.put("current", "old")
+    return made
+
+
+def on_trial(slots: Slots) -> Slots:
+    slots.put("trial", "new a1")
+    return slots
+
+
+def test_the_one_on_trial_runs_then_the_current_then_the_packages(slots: Slots) -> None:
+    assert slots.in_use == "old"
+    assert on_trial(slots).in_use == "new"
+    shutil.rmtree(slots.folder / "new" / "lib")  # made for another Python, or half gone
+    assert slots.in_use == "old"
+    (slots.folder / "old" / "complete").unlink()
+    assert slots.in_use == "base"
+
+
+@pytest.mark.parametrize("service, other", [("gate-firmware", "gate-agent"), ("gate-agent", "gate-firmware")])
+def test_too_many_starts_of_either_end_a_trial(slots: Slots, service: str, other: str) -> None:
+    on_trial(slots)
+    for _ in range(MOST):
+        slots.run("start", service)
+        slots.run("start", other)
+        assert slots.in_use == "new"
+    slots.run("start", service)
+    assert (slots.in_use, slots.get("trial")) == ("old", None)
+    assert (slots.get("back") or "").startswith(f"a1 crash-loop: {service}")
+    assert slots.told.read_text() == f"--no-block try-restart {other}.service\n"  # itself is about to start
+    assert slots.get("current") == "old"
+
+
+def test_without_a_trial_nothing_is_counted_and_nothing_written(slots: Slots) -> None:
+    before = sorted(slots.folder.rglob("*"))
+    slots.run("start", "gate-agent")
+    assert sorted(slots.folder.rglob("*")) == before
+
+
+def test_a_disk_that_takes_nothing_any_more_ends_a_trial(slots: Slots) -> None:
+    on_trial(slots)
+    (slots.folder / "starts").mkdir()  # cannot be written, whoever asks
+    slots.run("start", "gate-agent")
+    assert (slots.in_use, slots.get("trial")) == ("old", None)
+
+
+def test_it_is_kept_by_request_and_raises_the_floor(slots: Slots) -> None:
+    on_trial(slots)
+    slots.put("new/floor", "7")
+    slots.ask("good a2")
+    assert (slots.get("current"), slots.get("trial")) == ("old", "new a1")  # of another attempt
+    slots.ask("good a1")
+    assert (slots.get("current"), slots.get("trial"), slots.get("floor")) == ("new", None, "7")
+    slots.version("older")
+    slots.put("older/floor", "3")
+    slots.put("trial", "older b1")
+    slots.ask("good b1")
+    assert (slots.get("current"), slots.get("floor")) == ("older", "7")
+
+
+def test_it_goes_back_by_request_late_or_with_a_package(slots: Slots) -> None:
+    on_trial(slots)
+    slots.ask("back a1 unwell: lane in does not read")
+    assert (slots.in_use, slots.get("back")) == ("old", "a1 unwell: lane in does not read")
+    assert len(slots.told.read_text().splitlines()) == 2
+    on_trial(slots)
+    slots.run("late")
+    assert (slots.get("back") or "").startswith("a1 late:")
+    slots.run("package")
+    assert (slots.in_use, slots.get("current")) == ("base", None)
+
+
+@pytest.mark.parametrize("line", [
+    "", "good", "good ../x", "good $(touch x)", "install", "install a1; reboot", "reboot a1", "back", "good a1 && x", "*",
+    "\x00" * 400, "good A1",
+])  # fmt: skip
+def test_a_request_that_is_none_does_nothing(slots: Slots, line: str) -> None:
+    on_trial(slots)
+    slots.ask(line if line != "good a1 && x" else "good a1x")
+    assert (slots.get("current"), slots.get("trial"), slots.told.read_text()) == ("old", "new a1", "")
+    assert not (slots.runtime / "update-request").exists()
+
+
+def test_a_request_through_a_link_is_not_read(slots: Slots, tmp_path: Path) -> None:
+    on_trial(slots)
+    (tmp_path / "elsewhere").write_text("good a1\n")
+    (slots.runtime / "update-request").symlink_to(tmp_path / "elsewhere")
+    slots.run("request")
+    assert (slots.get("trial"), (tmp_path / "elsewhere").exists()) == ("new a1", True)
+
+
+def test_one_attempt_is_handed_to_the_version_in_use_and_never_during_a_trial(slots: Slots) -> None:
+    slots.put("current", "gone")
+    slots.ask("install c3")
+    assert slots.told.read_text().splitlines() == [
+        "update install c3", "--no-block restart gate-update-late.timer", "try-restart gate-agent.service",
+        "--no-block try-restart gate-firmware.service",
+    ]  # fmt: skip
+    slots.told.write_text("")
+    on_trial(slots).ask("install d4")
+    assert slots.told.read_text() == ""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
+@pytest.mark.parametrize("order, end", [("good a1", "new"), ("back a1 unwell", "old")])
+def test_killed_at_every_call_there_is_a_version_that_works_and_it_ends(slots: Slots, order: str, end: str) -> None:
+    """Each process is killed at its n-th call that touches a file, for every n until none is left to kill; then asked again."""
+    whole = 0
+    for number in range(1, 200):
+        on_trial(slots)
+        slots.put("current", "old")
+        for left in ("back", "floor"):
+            (slots.folder / left).unlink(missing_ok=True)
+        calls = "rename,renameat,renameat2,unlink,unlinkat,fsync,syncfs,write"
+        kill = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}")
+        (slots.runtime / "update-request").write_text(f"{order}\n")
+        slots.run("request", under=kill)
+        assert slots.in_use in {"old", "new"}
+        assert slots.get("current") in {"old", "new"}
+        done = slots.get("trial") is None
+        slots.ask(order)  # the agent asks again, or the trial's own end comes
+        assert (slots.in_use, slots.get("trial"), slots.get("current")) == (end, None, end)
+        whole = whole + 1 if done else 0
+        if whole >= 3:
+            break
+    assert number > 4, "nothing was killed"
