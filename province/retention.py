@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Delete, Update, and_, delete, func, literal_column, or_, select, update
 
 from edge_agent.entry import Clock
 from edge_agent.keyring import day_of
@@ -27,7 +27,8 @@ from province.views import day_bounds_ms
 DEFAULT_DAYS = 21
 _QUIET_DAYS = 3
 _ROWS_A_TRANSACTION = 2000
-_SEALED_TO_THE_DAY = func.substr(func.coalesce(entry.c.key_id, ""), 1, 10) <= entry.c.epoch  # 'undated/…' sorts after every day
+# 'undated/…' sorts after every day. In these words, or PostgreSQL does not see that `entry_stays` has what is not so.
+_SEALED_TO_THE_DAY = literal_column("substr(coalesce(entry.key_id, ''), 1, 10) <= entry.epoch", Boolean)
 _EXPIRE = update(entry).values(body=None, status=Status.EXPIRED.value, reason=None)
 
 

@@ -20,6 +20,7 @@ _POSTGRESQL = (
     UNIQUE (org, device, log, seq, hash, epoch)) PARTITION BY RANGE (epoch)""",
     "CREATE TABLE entry_rest PARTITION OF entry DEFAULT",
     "CREATE INDEX entry_by_id ON entry (id)",
+    "CREATE INDEX entry_stays ON entry (epoch) WHERE substr(coalesce(key_id, ''), 1, 10) > epoch",
     "CREATE INDEX entry_by_boot ON entry (org, device, boot, kind)",
     "CREATE INDEX entry_by_epoch ON entry (epoch)",
     "CREATE INDEX entry_by_time ON entry (coalesce(corrected_ms, wall_ms))",
