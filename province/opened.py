@@ -102,10 +102,6 @@ class Connection:
         except DBAPIError as error:
             raise (error.orig or error) from None  # SQLAlchemy's own has the statement in its text
 
-    def executemany(self, statement: str, values: Sequence[Sequence[object]]) -> None:
-        """Runs SQLite's own text for each."""
-        self.driver.executemany(statement, values)
-
     def found(self, statement: sa.Executable, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
         """All that a query finds: for one that is asked at every batch, and always the same object. Compiled once, it costs half."""
         words, names, fixed = _compiled(statement, ())
