@@ -1,6 +1,8 @@
 # Everything is one command; each sets up what it needs by itself (system packages with sudo only when you are not root).
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Files of tests at once: most tests wait, for processes and networks.
+JOBS ?= 3
 
 .PHONY: help setup run test arm64 lint bench crash model chaos fleet codes fuzz format docs deb deb-check install image-check screens kills update-check
 
@@ -16,7 +18,7 @@ run: .venv/.ready  ## the whole chain on this machine: people at a gate, a real 
 	@$(BIN)/gate-province demo $(ARGS)
 
 test: .venv/.ready  ## all tests, with real broker, real processes, real pseudo-terminals (ARGS="-k outbox" for some)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 arm64:  ## the tests of what runs at a gate in an emulated arm64 Debian; needs root (RELEASE=trixie ARGS="tests/province" for others)
 	@.ci/arm64 $(ARGS)

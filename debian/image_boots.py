@@ -30,14 +30,15 @@ _BLOCK = 1 << 20
 
 
 class Boot:
-    """One life of the machine, from power on to power off."""
+    """One life of the machine, from power on to power off; `late` is a disk that is not there before `plug`."""
 
-    def __init__(self, work: Path, card: Path, name: str, *more: str) -> None:
+    def __init__(self, work: Path, card: Path, name: str, *more: str, late: Path | None = None) -> None:
         self._name = name
         self._console = work / f"{name}.console"
         self._console.unlink(missing_ok=True)
-        reader = work / "reader.socket"
-        reader.unlink(missing_ok=True)
+        reader, self._monitor = work / "reader.socket", work / "monitor.socket"
+        for each in (reader, self._monitor):
+            each.unlink(missing_ok=True)
         command = [
             "qemu-system-x86_64", "-accel", _ACCELERATOR, "-m", "512", "-smp", "2",
             "-display", "none", "-nodefaults", "-no-reboot",
@@ -45,6 +46,8 @@ class Boot:
             "-drive", f"file={card},format=raw,if=virtio,cache=writethrough",
             "-chardev", f"file,id=console,path={self._console}", "-serial", "chardev:console",
             "-chardev", f"socket,id=reader,path={reader},server=on,wait=off", "-serial", "chardev:reader",
+            "-qmp", f"unix:{self._monitor},server=on,wait=off",
+            *(("-drive", f"file={late},format=raw,if=none,id=late,cache=writethrough") if late else ()),
         ]  # fmt: skip
         with (work / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own command
@@ -82,6 +85,19 @@ class Boot:
             self._reader = socket.socket(socket.AF_UNIX)
             self._reader.connect(str(self._reader_path))
         self._reader.sendall(text.encode() + b"\r\n")
+
+    def plug(self) -> None:
+        """Puts the late disk in (QEMU Machine Protocol, one JSON object a line)."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(str(self._monitor))
+            answers = monitor.makefile("r", encoding="utf-8")
+            for asked in (
+                {"execute": "qmp_capabilities"},
+                {"execute": "device_add", "arguments": {"driver": "virtio-blk-pci", "drive": "late", "id": "late-disk"}},
+            ):
+                monitor.sendall(json.dumps(asked).encode() + b"\n")
+                told = next(line for line in answers if "return" in line or "error" in line)
+                _must("error" not in told, f"the disk cannot be put in: {told}")
 
     def cut(self) -> None:
         """Takes the power away."""
@@ -182,6 +198,38 @@ def _first(card: Card) -> None:
     _say("first boot: sealed itself and started anew")
 
 
+def _late_partition(card: Card) -> None:
+    """A card of its own, made like ours, whose writable partition comes when it has been given up: before it is sealed, and after."""
+    whole, late = card.work / "late-card.img", card.work / "late.img"
+    shutil.copyfile(card.path, whole)
+    start, size = _partition(whole, 2)
+    with whole.open("r+b") as file, late.open("wb") as to:
+        file.seek(start)
+        while to.tell() < size:
+            to.write(file.read(min(size - to.tell(), _BLOCK)))
+        file.seek(start)
+        file.write(bytes(64 * 1024))
+    boot = Boot(card.work, whole, "late first boot", late=late)
+    boot.wait_for("lies on the card's root")
+    boot.wait_for("fault")
+    boot.wait_for("seal: the root stays writable")
+    boot.plug()
+    boot.wait_for_the_end()
+    _must("show a ticket" not in boot.text(), "the gate opened on the root")
+    _must("seal: done" in boot.text(), f"it did not seal itself; see {card.work}/late first boot.console")
+    boot = Boot(card.work, whole, "late sealed", late=late)
+    boot.wait_for("lies in memory")
+    boot.plug()
+    boot.wait_for("in: working|lane in")
+    boot.wait_for(r"Started (\S* *-? *)?gate-scanner: the agent|Started \S*gate-agent")
+    boot.scan(write_person(synthetic_people(1, seed=7)[0]))
+    boot.wait_for("accepted", patience_s=_ANSWER_S)
+    boot.cut()
+    for each in (whole, late):
+        each.unlink()
+    _say("a partition that comes after it was given up: shut until then; then sealed, opened and the agent started, by themselves")
+
+
 def _sealed_lives(card: Card) -> None:
     root = _digest(card.path, 1)
     boots = [card.life(f"boot {number}", 3) for number in (2, 3)]
@@ -224,6 +272,7 @@ def main(words: Sequence[str]) -> None:
     """Plays all lives of a card."""
     card = Card(Path(words[0]))
     _say(f"booting, by {_ACCELERATOR}")
+    _late_partition(card)
     _first(card)
     _sealed_lives(card)
     _without_partition(card)

@@ -5,11 +5,12 @@ In the runtime folder, which is memory: an agent that starts anew goes on with t
 
 from __future__ import annotations
 
-import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from edge_agent.command import NONCE_BYTES
+from edge_agent.disk import write_private
 
 FILE_NAME = "boot.nonce"
 
@@ -17,18 +18,11 @@ FILE_NAME = "boot.nonce"
 def of_this_boot(runtime: Path) -> bytes:
     """The nonce; where the folder cannot be written, one that only this process knows."""
     file = runtime / FILE_NAME
-    try:
+    with suppress(OSError):
         found = file.read_bytes()
         if len(found) == NONCE_BYTES:
             return found
-    except OSError:
-        pass
     made = secrets.token_bytes(NONCE_BYTES)
-    new = file.with_suffix(".new")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-            opened.write(made)
-        new.rename(file)
-    except OSError:
-        pass
+    with suppress(OSError):
+        write_private(file, made)
     return made

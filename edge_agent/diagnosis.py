@@ -50,7 +50,7 @@ class Scene:
     """What is looked at.
 
     Attributes:
-        device: where the scanner keeps its things; the usual places where the configuration cannot be read.
+        device: where the scanner keeps its things, as far as the configuration can be read; else the usual places.
         settings: the configuration; None where it cannot be read.
         source: its file.
         trouble: why it cannot be read.
@@ -111,11 +111,11 @@ class Bundle:
 
 
 def scene_of(config: Path) -> Scene:
-    """What a configuration file says to look at; the usual places where it cannot be read."""
+    """What a configuration file says to look at; the usual places of what it does not say."""
     try:
         settings = settings_of.load(config)
     except ConfigError as error:
-        return Scene(DeviceSettings(), None, config, str(error))
+        return Scene(settings_of.device_of(config), None, config, str(error))
     return Scene(settings.device, settings, config)
 
 

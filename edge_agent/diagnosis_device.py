@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from edge_agent import check_file, private_files, stored_keyring, token_signer
 from edge_agent import identity as identities
-from edge_agent import private_files, stored_keyring, token_signer
 from edge_agent.control import ask_counters
 from edge_agent.diagnosis import Content, Part, Public, Scene
 from edge_agent.documents import Documents
@@ -31,9 +31,7 @@ from edge_agent.outbox_view import outbox_of
 from edge_agent.status_file import agent_of
 from edge_agent.ticket import fingerprint, shown
 
-_CHECK_FILE = "check.json"  # as firmware.check_result names it
 _MOST_FILES = 2000
-_MOST_CHECK_BYTES = 200_000
 _CONNECT_S = 3.0
 _WORD_IN_URL = re.compile(r"(?<=[?&;])([^=&;]*(?:pin|pass|secret|token|key)[^=&;]*)=[^&;]*", re.IGNORECASE)
 
@@ -147,8 +145,8 @@ def processes(scene: Scene) -> Content:
 
 def self_test(scene: Scene) -> Content:
     """The last self-test."""
-    file = scene.device.state / _CHECK_FILE
-    if file.stat().st_size > _MOST_CHECK_BYTES:
+    file = scene.device.state / check_file.FILE_NAME
+    if file.stat().st_size > check_file.MOST_BYTES:
         return {"trouble": f"{file.name} is {file.stat().st_size} bytes long: left out"}
     data = file.read_bytes()
     if not data:
@@ -202,7 +200,7 @@ PARTS = (
     Part("enrolment.json", "who this device is; fingerprints of keys, dates of certificates, days of the keyring", enrolment),
     Part("outbox.json", "how many entries wait and since when, the head of the log", outbox, patience_s=20.0),
     Part("processes.json", "counters of gate-firmware and gate-agent", processes),
-    Part("check.json", "the last self-test", self_test),
+    Part(check_file.FILE_NAME, "the last self-test", self_test),
     Part("files.json", "names, sizes and times of what is in the state and runtime folders, also what was set aside", files, 400_000),
     Part("broker.json", "whether the broker can be reached from here", broker),
 )

@@ -140,13 +140,15 @@ def kernel(_scene: Scene) -> Content:
     return said or "nothing, or this user may not read it\n"
 
 
-def clock(_scene: Scene) -> Content:
+def clock(scene: Scene) -> Content:
     """The time, and how far it can be trusted."""
     told: dict[str, Any] = {"wall_ms": system_clock.wall_ms(), "boottime_ms": system_clock.boottime_ms()}
     try:
         told["state"] = system_clock.clock_state()
     except OSError as error:
         told["state"] = f"cannot be asked ({error.strerror})"
+    if scene.device.clock == "system" and told["state"] != "synchronised":
+        told["state"] = "rtc"  # as the gate takes it; see device.clock
     told["asked"] = _asked(("timedatectl", "show"), ("chronyc", "-n", "tracking"), ("chronyc", "-n", "sources")).splitlines()
     return told
 

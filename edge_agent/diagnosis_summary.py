@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from edge_agent.check_file import FILE_NAME as CHECK_FILE
 from edge_agent.diagnosis import LEFT_OUT, Collected
 from edge_agent.diagnosis_machine import SERVICES
 
@@ -34,7 +35,7 @@ def summarise(collected: Mapping[str, Collected], made_ms: int) -> str:
     unread = [f"{one.part.file}: {one.trouble}" for one in collected.values() if one.trouble]
     lines = [
         f"gate-scanner: diagnosis of {_name(facts)}",
-        f"made {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(made_ms / 1000))} UTC, clock {facts('clock.json', 'state') or 'unknown'}",
+        f"made {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(made_ms / 1000))} UTC, clock {_clock(facts)}",
         "",
         "What is wrong, as far as this device can tell",
         *(f"- {trouble}" for trouble in wrong or ["nothing"]),
@@ -56,6 +57,11 @@ def _name(facts: Callable[..., Any]) -> str:
     if not facts("enrolment.json", "enrolled"):
         return "a scanner that is not enrolled" if facts("enrolment.json") else "a scanner whose enrolment cannot be read"
     return f"{facts('enrolment.json', 'org')}/{facts('enrolment.json', 'device')}"
+
+
+def _clock(facts: Callable[..., Any]) -> str:
+    """How far the time can be trusted: what the running gate says, who knows more than the kernel does."""
+    return facts("processes.json", "firmware", "clock") or facts("clock.json", "state") or "unknown"
 
 
 def _state(facts: Callable[..., Any]) -> Iterator[str]:
@@ -133,11 +139,11 @@ def _machine(facts: Callable[..., Any]) -> Iterator[str]:
         yield f"power and heat: now {', '.join(throttled['now']) or 'well'}; since boot {', '.join(throttled['since boot']) or 'well'}"
     if (facts("hardware.json", "temperature_c") or 0.0) >= _HOT_C:
         yield f"{facts('hardware.json', 'temperature_c')} °C"
-    if facts("clock.json", "state") == "unknown":
+    if _clock(facts) == "unknown":
         yield "nobody has set the clock"
 
 
 def _self_test(facts: Callable[..., Any]) -> Iterator[str]:
-    for finding in facts("check.json", "findings") or []:
+    for finding in facts(CHECK_FILE, "findings") or []:
         if finding.get("verdict") == "fault":
             yield f"self-test, when it was last run: {finding.get('part')}: {finding.get('detail')}"

@@ -17,7 +17,7 @@ from edge_agent.disk import make_folder, told
 from edge_agent.joining import Membership
 from edge_agent.knock import NotReached, Untrusted
 from edge_agent.membership import BadMembership
-from edge_agent.mounts import memory_under
+from edge_agent.mounts import lost_place
 from edge_agent.process_lock import AlreadyRunning
 from edge_agent.takeover import AlreadyEnrolled
 from edge_agent.ticket import fingerprint, shown
@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _state_of(config: Path) -> Path:
     device = settings_of.load(config).device
-    if not device.memory and (memory := memory_under(device.state)):
-        raise Fleeting(f"{device.state} lies in memory ({memory}): keys made there are lost at power-off. Have its partition mounted")
+    if not device.memory and (place := lost_place(device.state)):
+        raise Fleeting(f"{device.state} lies {place}: keys made there are lost at the next start. Have its partition mounted")
     return device.state
 
 

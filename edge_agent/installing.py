@@ -97,6 +97,8 @@ class Installer:
             problem = error
         except OSError as error:
             problem = NotInstalled("disk", f"{error.filename or self.slots.folder}: {error.strerror or error}")
+        except subprocess.TimeoutExpired as error:
+            problem = NotInstalled("too-slow", f"a step of the installation did not end within {error.timeout:g} s: is the card failing?")
         else:
             return
         self.refuse(attempt, problem)
@@ -172,7 +174,7 @@ class Installer:
         places += [self.slots.folder / other / "wheels" / part.name for other in (self.slots.current(),) if other]
         for place in places:
             try:
-                if _copied(place, to) == part.digest:
+                if _copied(place, to, part.size) == part.digest:
                     return
             except FileNotFoundError:
                 continue
@@ -227,14 +229,16 @@ def _read(file: Path, most: int) -> bytes:
         return opened.read(most + 1)
 
 
-def _copied(place: Path, to: Path) -> bytes:
-    """Copies a file and returns the SHA-256 of what was written."""
+def _copied(place: Path, to: Path, size: int) -> bytes:
+    """Copies a file's first bytes, so many and one more: a longer one must not fill the disk. Returns the SHA-256 of what was written."""
     descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     digest = sha256()
     with os.fdopen(descriptor, "rb") as source, to.open("wb") as target:
-        while data := source.read(_COPY_BYTES):
+        left = size + 1
+        while left and (data := source.read(min(_COPY_BYTES, left))):
             digest.update(data)
             target.write(data)
+            left -= len(data)
     return digest.digest()
 
 

@@ -3,7 +3,8 @@
 The rules, which hold for every line whoever logs it (hw_docs/decisions/0085-logs-and-diagnosis.md):
 - A sentence of ours is a constant in the program; numbers are told as they are, texts without numbers of the length that people's have.
 - Of any other object only its type is told, unless it is ours and says itself how it is shown (`__str__`).
-- Of an exception that is not ours only type and line are told: its message, and a traceback's, may hold what was being read.
+- Of an exception that is neither ours nor the system's only type and line are told: its message, and a traceback's, may hold what was being
+  read. A library's own kind of OSError is not the system's, nor is a plain one that a library raised with words of its own.
 - Of a record of another's library only its name, level and line are told.
 """
 
@@ -16,9 +17,10 @@ from pathlib import PurePath
 
 from edge_agent.console import visible
 from edge_agent.redaction import without_numbers
-from edge_agent.trouble import where
+from edge_agent.trouble import raised_by, where
 
 _OURS = frozenset({"drivers", "edge_agent", "firmware", "province"})
+_SYSTEM = frozenset({"builtins", "socket", "ssl"})  # whose kinds of OSError tell what kernel, resolver and TLS said
 _MOST_CHARACTERS = 4000
 _FRAMES = 12
 _PLACE = re.compile(r"%[-#0 +]*[0-9*]*(?:\.[0-9*]+)?[a-zA-Z]")
@@ -89,9 +91,15 @@ def shown(text: str) -> str:
 
 def _error(error: BaseException) -> str:
     """An exception: what it says where we or the system wrote that, else where it comes from."""
-    if is_ours(type(error).__module__) or isinstance(error, OSError):
+    if is_ours(type(error).__module__) or (isinstance(error, OSError) and _is_the_systems(error)):
         return without_numbers(str(error))
     return getattr(error, "sqlite_errorname", None) or where(error)
+
+
+def _is_the_systems(error: OSError) -> bool:
+    if type(error).__module__ not in _SYSTEM:
+        return False
+    return error.strerror is not None or is_ours(by := raised_by(error)) or by in _SYSTEM
 
 
 def _trouble(record: logging.LogRecord) -> str:

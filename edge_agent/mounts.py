@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
+CARD = Path("/etc/systemd/system/gate-firmware.service.d/card.conf")  # where it lies, debian/image/prepare has been: it lays this
+_SYSTEM = Path("/usr")  # the root itself is another one in the agent's sandbox
 _IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 _MEMORY_DISKS = ("/dev/zram", "/dev/ram")
 
@@ -37,6 +39,28 @@ def mount_of(folder: Path, mountinfo: Path = MOUNTS) -> Mount:
         OSError: the folder or the list cannot be read.
     """
     return _covering(folder.resolve(strict=True), mountinfo)
+
+
+def lost_place(folder: Path, mountinfo: Path = MOUNTS, card: Path = CARD, system: Path = _SYSTEM) -> str:
+    """Says where a folder lies if nothing may be recorded there, to be put after "lies"; empty where it may.
+
+    That is memory; and on a card with a partition for the state, the root: it is under a layer of memory from the next boot on, and
+    the partition, once it is there, covers what was written. It may come late, or not at all.
+
+    Args:
+        folder: it need not be there yet.
+        mountinfo: the kernel's list.
+        card: a file that is there on a card with such a partition.
+        system: a folder of the root.
+    """
+    if memory := memory_under(folder, mountinfo):
+        return f"in memory ({memory})"
+    return "on the card's root, not on its partition gate-state" if card.exists() and _same_filesystem(folder, system) else ""
+
+
+def _same_filesystem(folder: Path, system: Path) -> bool:
+    there = next(each for each in (folder.resolve(), *folder.resolve().parents) if each.exists())
+    return there.stat().st_dev == system.stat().st_dev
 
 
 def memory_under(folder: Path, mountinfo: Path = MOUNTS) -> str:

@@ -119,6 +119,7 @@ class OwnHealth:
             presence=None if "presence" not in counters else msgspec.convert(counters["presence"], telemetry.Presence),
             position=None if "near" not in counters else telemetry.Position(*counters["near"]),
             certificate_days=self._certificate_days(trusted_ms),
+            reader_tested_s=min(3600, int(counters.get("reader_tested_s", 0))),
             restarts=dict(endings.read(self._settings.device.runtime)),
             link=dict(self._around.link()),
         )

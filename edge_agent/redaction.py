@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 
 _PLACES = re.compile(
-    r"(?<![0-9])(?:0[0-9]{2,3}[ .-][0-9]{3}[ .-][0-9]{3,4}|[0-9]{3,4}(?: [0-9]{3,4}){2,})(?![0-9])"  # a phone or number in groups
+    r"(?<!\d)(?:0\d{2,3}[ .-]\d{3}[ .-]\d{3,4}(?:[ .-]\d{3,4})*|\d{3,4}(?: \d{3,4}){2,})(?!\d)"  # a phone or number in groups
     # A word with so many digits in a row, looked for only where words begin, and behind a number in groups, or a long one costs minutes
-    r"|(?:(?<![0-9A-Za-z])|(?:(?<=[ .-][0-9]{3})|(?<=[ .-][0-9]{4}))(?=[A-Za-z]))[0-9A-Za-z]*[0-9]{9,}[0-9A-Za-z]*"
-)
+    r"|(?:(?<![\dA-Za-z])|(?:(?<=[ .-]\d{3})|(?<=[ .-]\d{4}))(?=[A-Za-z]))[\dA-Za-z]*\d{9,}[\dA-Za-z]*"
+)  # \d: of any script, as phones type them
 _MILLISECONDS = re.compile(r"1[0-9]{12}")  # a moment from 2001 to 2033; no person's number is 13 digits without letters
 _HEX = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")  # ids and hashes
-_DIGITS = re.compile(r"[0-9]{9,}")
+_DIGITS = re.compile(r"\d{9,}")
 _PEM = r"-----BEGIN [A-Z0-9 ]+-----"
 _PEM_END = r"-----END [A-Z0-9 ]+-----"
 _SECRETS = (
@@ -24,7 +24,9 @@ _SECRETS = (
     re.compile(r"(?i)GATE1:[A-Z]:[A-Z0-9+/=$%*.:-]+"),  # tickets and site codes
     re.compile(r"(?<![^\s:/@\"'=&])[^\s:/@\"'=&]+:[^\s/@\"']{1,300}@"),  # a user and password before a host
     re.compile(r"\bpkcs11:\S+"),
-    re.compile(r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)[^\s;&,\"']+"),
+    re.compile(
+        r"(?i)((?:pass(?:word|phrase|wd)?|psk|pin(?:-value)?|secret|token|api[-_]?key)[\"']?\s*[=:]\s*)(?!not a setting\b)[^\s;&,\"']+"
+    ),
     re.compile(r"\b[0-9a-fA-F]{64,}\b"),  # a raw key, or a hash that is not worth the doubt
 )
 _LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")

@@ -14,7 +14,7 @@ from edge_agent.carrying import carry
 from edge_agent.disk import make_folder
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.intake import Intake
-from edge_agent.mounts import memory_under
+from edge_agent.mounts import lost_place
 from edge_agent.notify import Beat, of_this_process
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.settings import Settings
@@ -83,10 +83,8 @@ def run(args: argparse.Namespace) -> int:
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
-    if memory := "" if settings.device.memory else memory_under(settings.device.state):
-        log.error(
-            "%s lies in memory (%s): keys made there are lost at power-off. Have its partition mounted", settings.device.state, memory
-        )
+    if place := "" if settings.device.memory else lost_place(settings.device.state):
+        log.error("%s lies %s: keys made there are lost at the next start. Have its partition mounted", settings.device.state, place)
         return 1
     try:
         make_folder(settings.device.state)

@@ -374,7 +374,7 @@ def load(path: Path, also: Also = lambda _read: []) -> Settings:
         ConfigError: with every problem found, each naming file, key, value and what is allowed.
     """
     tables = _parse(path)
-    wanted = overlay.in_force(_state_of(tables))
+    wanted = overlay.in_force(_device_of(tables).state)
     if not wanted:
         return _read(path, tables, also)
     try:
@@ -413,11 +413,27 @@ def _overlaid(path: Path, tables: dict[str, Any], wanted: overlay.Tables, also: 
     return dataclasses.replace(_read(path, overlay.merged(tables, wanted), also), overlay=(mark := overlay.mark(wanted)), overlay_seen=mark)
 
 
-def _state_of(tables: dict[str, Any]) -> Path:
-    """The state folder, whatever else may be wrong in the file."""
-    device = tables.get("device")
-    state = device.get("state") if isinstance(device, dict) else None
-    return Path(state) if isinstance(state, str) and state and "\0" not in state else DeviceSettings().state
+def device_of(path: Path) -> DeviceSettings:
+    """The section `device` as far as it can be read, whatever else may be wrong in the file; the defaults of what cannot."""
+    try:
+        return _device_of(_parse(path))
+    except ConfigError:
+        return DeviceSettings()
+
+
+def _device_of(tables: dict[str, Any]) -> DeviceSettings:
+    said = tables.get("device")
+    table = said if isinstance(said, dict) else {}
+    usual = DeviceSettings()
+    return DeviceSettings(
+        _folder(table.get("state"), usual.state),
+        _folder(table.get("runtime"), usual.runtime),
+        "system" if table.get("clock") == "system" else usual.clock,
+    )
+
+
+def _folder(said: object, usual: Path) -> Path:
+    return Path(said) if isinstance(said, str) and said and "\0" not in said else usual
 
 
 def _read(path: Path, tables: dict[str, Any], also: Also) -> Settings:

@@ -67,7 +67,8 @@ def declared_message(ref: str, verdict: Verdict, why: WhyRefused | None = None, 
 def reader_test_message(lane: str, state: ReaderTestState, **more: str | int) -> dict[str, Any]:
     """How a reader test is.
 
-    `seconds` goes with listening; `why` with the end (`time`, `asked`) and with a refusal (`lane`, `seconds`: wrong; `busy`: one is on).
+    `seconds` goes with listening; `why` with the end (`time`, `asked`) and with a refusal (`lane`, `seconds`: wrong; `busy`: one is on;
+    `often`: tests have taken their share of the time).
     """
     return {"type": READER_TEST, "lane": lane, "state": str(state), **more}
 

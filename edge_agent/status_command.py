@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edge_agent import check_file
 from edge_agent import identity as identities
 from edge_agent import settings as settings_of
 from edge_agent.console import print_json, print_line
@@ -18,8 +19,6 @@ from edge_agent.settings import Settings
 from edge_agent.status_file import agent_of
 
 log = logging.getLogger(__name__)
-_CHECK_FILE = "check.json"  # as firmware.check_result names it
-_MOST_CHECK_BYTES = 200_000
 
 
 def self_test_of(state: Path) -> dict[str, Any] | None:
@@ -28,8 +27,8 @@ def self_test_of(state: Path) -> dict[str, Any] | None:
     Its scope is `parts` while nothing was tested that needs an identity, else `whole`.
     """
     try:
-        with (state / _CHECK_FILE).open("rb") as file:
-            result = json.loads(file.read(_MOST_CHECK_BYTES))
+        with (state / check_file.FILE_NAME).open("rb") as file:
+            result = json.loads(file.read(check_file.MOST_BYTES))
         findings = [{key: str(one[key]) for key in ("part", "verdict", "detail", "todo")} for one in result["findings"]]
         scope = str(result.get("scope", "whole"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

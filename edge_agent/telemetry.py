@@ -142,6 +142,7 @@ class Telemetry(Struct, frozen=True, omit_defaults=True):
         answers: how often each answer was given since firmware started.
         faults: parts beside the sources (lights, contacts, position) that do not work now.
         link: what the agent has counted since it started.
+        reader_tested_s: seconds of the last hour in which a lane's reader was under test, and recorded nobody.
         restarts: why services have ended since the board started: `agent_watchdog`, `firmware_signal` and the like.
         certificate_days: whole days until the device's certificate ends, negative after.
     """
@@ -168,6 +169,7 @@ class Telemetry(Struct, frozen=True, omit_defaults=True):
     presence: Presence | None = None
     position: Position | None = None
     certificate_days: Annotated[int, Meta(ge=-100_000, le=100_000)] | None = None
+    reader_tested_s: Annotated[int, Meta(ge=0, le=3600)] = 0
     restarts: Counts = {}
     link: Counts = {}
 

@@ -32,6 +32,12 @@ def where(error: BaseException, frames: int = 1) -> str:
     return told
 
 
+def raised_by(error: BaseException) -> str:
+    """The module whose line raised it, such as `edge_agent.outbox`; empty for one that was never raised."""
+    names = [frame.f_globals.get("__name__", "") for frame, _number in traceback.walk_tb(error.__traceback__)]
+    return str(names[-1]) if names else ""
+
+
 def _one(error: BaseException, frames: int) -> str:
     lines = [f"{Path(frame.f_code.co_filename).name}:{number}" for frame, number in traceback.walk_tb(error.__traceback__)]
     return f"{type(error).__name__} ({' < '.join(islice(reversed(lines), frames))})" if lines else type(error).__name__

@@ -58,7 +58,7 @@ class Attendant:
         outbox: OutboxCare,
         moment: Callable[[float], Moment],
         answer: Callable[[str, Signal, bool], None],
-        tell: Callable[[Mapping[str, Any]], None],
+        tell: Callable[[Mapping[str, Any]], object],
         obey: Callable[[str], bool],
     ) -> None:
         self._gate = gate

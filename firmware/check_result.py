@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from drivers import system_clock
+from edge_agent.check_file import FILE_NAME
 from edge_agent.disk import write_private
 from firmware.verdict import Finding, Scope, Verdict
 
-_FILE = "check.json"
 _FORMAT = "gate-scanner-check/1"
 NO_RESULT = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what `kept` raises
 
@@ -32,7 +32,7 @@ class Result:
 
 def result_file(state: Path) -> Path:
     """Where the result is."""
-    return state / _FILE
+    return state / FILE_NAME
 
 
 def well(findings: Sequence[Finding]) -> bool:

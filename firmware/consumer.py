@@ -93,7 +93,7 @@ class Consumer:
         reports: Inbox,
         parts: Parts,
         repair: Repair,
-        tell: Callable[[Mapping[str, Any]], None],
+        tell: Callable[[Mapping[str, Any]], object],
     ) -> None:
         self._reports = reports
         self._feedback = parts.feedback
@@ -166,6 +166,7 @@ class Consumer:
             "presence": self._gate.presence(),
             "sent_to_keeper": dict(self._gate.sent_to_keeper),
             "reader_test": self._tests.lane,
+            "reader_tested_s": self._tests.last_hour_s,
             **self._noted.told(),
         }
 

@@ -75,19 +75,24 @@ class ControlServer:
         """Begins to serve; returns at once."""
         self._thread.start()
 
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Sends a message to every listener who has room for it, and returns at once; one that is too long goes to nobody."""
+    def tell(self, message: Mapping[str, Any]) -> bool:
+        """Sends a message to every listener who has room for it, and returns at once; one that is too long goes to nobody.
+
+        Returns:
+            Whether anybody listens.
+        """
         with self._lock:
             listeners = tuple(self._listeners)
         if not listeners:
-            return
+            return False
         try:
             data = encode(message)
         except BadMessage as error:  # of very many lanes: the gate goes on without being looked at
             log.error("control socket: %s is not told: %s", message["type"], error)  # noqa: TRY400 - a message for people
-            return
+            return True
         for listener in listeners:
             self._send(listener, data)
+        return True
 
     @staticmethod
     def _send(listener: socket.socket, data: bytes) -> None:

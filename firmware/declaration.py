@@ -140,7 +140,7 @@ def _person(typed: object, today: date | None, problems: dict[str, Problem]) -> 
         try:
             read[name] = _READERS[name](_text(value))
         except (NotAPersonCode, ValueError):
-            problems[name] = Problem.WRONG
+            problems[name] = Problem.IN_THE_FUTURE if name == "birth_date" and _is_beyond_us_all(value) else Problem.WRONG
     if "birth_date" in read and today is not None and read["birth_date"] > today.isoformat():
         problems["birth_date"] = Problem.IN_THE_FUTURE
     if problems:
@@ -171,6 +171,12 @@ def _birth_date(text: str) -> str:
         fields.iso_date(text, "01", "01")
         return text
     return fields.matched_date(_DATE.fullmatch(text))
+
+
+def _is_beyond_us_all(value: object) -> bool:
+    """Whether it is a day or year that is in the future whatever the clock says."""
+    text = value.strip() if isinstance(value, str) else ""
+    return bool(_YEAR.fullmatch(text) or _DATE.fullmatch(text)) and int(text[:4]) > fields.LAST_YEAR
 
 
 def _sex(text: str) -> str:

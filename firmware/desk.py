@@ -40,7 +40,7 @@ class Desk:
     """
 
     def __init__(
-        self, gate: Gate, outbox: OutboxCare, moment: Callable[[float], Moment], tell: Callable[[Mapping[str, Any]], None]
+        self, gate: Gate, outbox: OutboxCare, moment: Callable[[float], Moment], tell: Callable[[Mapping[str, Any]], object]
     ) -> None:
         self._gate = gate
         self._outbox = outbox

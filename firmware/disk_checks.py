@@ -10,7 +10,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge_agent.mounts import MOUNTS, Mount, memory_under, mount_of
+from edge_agent.mounts import CARD, MOUNTS, Mount, lost_place, mount_of
 from edge_agent.outbox import FILE_NAME, OutboxError, Spot
 from edge_agent.recorder import Recorder
 from edge_agent.settings import OutboxSettings
@@ -25,7 +25,7 @@ _WORN_TENTHS = 9  # eMMC tells its life in tenths used (JEDEC eMMC 5.0, EXT_CSD 
 _RESERVE_NORMAL = 1  # PRE_EOL_INFO (EXT_CSD 267): 2 means that 80 % of the spare blocks are used
 
 
-def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = MOUNTS, sys: Path = _SYS) -> Finding:
+def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = MOUNTS, sys: Path = _SYS, card: Path = CARD) -> Finding:
     """Whether what is written to the state folder stays, and whether there is room for entries."""
     part = "disk"
     try:
@@ -36,7 +36,7 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = MOUNTS, sy
         return fault(part, f"{state} is not a folder", "correct device.state")
     free_mb = disk.f_bavail * disk.f_frsize // _MB
     detail = f"{mount.kind}, {free_mb} MB free"
-    if (why := _useless(mount, free_mb, outbox, memory_under(state, mountinfo))) is not None:
+    if (why := _useless(mount, free_mb, outbox, lost_place(state, mountinfo, card))) is not None:
         return fault(part, f"{detail}{why[0]}", why[1])
     if worn := _wear(sys, mount):
         return note(part, f"{detail}; {worn}", "plan to change the card, with everything sent first: `gate-agent status` tells")
@@ -45,9 +45,19 @@ def check_disk(state: Path, outbox: OutboxSettings, mountinfo: Path = MOUNTS, sy
     return ok(part, detail)
 
 
-def _useless(mount: Mount, free_mb: int, outbox: OutboxSettings, memory: str) -> tuple[str, str] | None:
-    if memory:
-        why = f": in memory ({memory}), everything recorded is lost at power-off, so the gate stays shut"
+def check_root(mountinfo: Path = MOUNTS, card: Path = CARD) -> Finding | None:
+    """Whether a card that is to seal itself has done so: its root under a layer of memory. None where no card was prepared."""
+    if not card.exists():
+        return None
+    if mount_of(Path("/"), mountinfo).kind == "overlay":
+        return ok("root", "read-only, under a layer of memory")
+    todo = "`journalctl -u gate-card-seal` says why, and it tries each minute; or take overlayroot=disabled out of cmdline.txt"
+    return note("root", "writable: this card has not sealed itself, and a power cut may damage its system", todo)
+
+
+def _useless(mount: Mount, free_mb: int, outbox: OutboxSettings, place: str) -> tuple[str, str] | None:
+    if place:
+        why = f": {place}, everything recorded is lost at the next start, so the gate stays shut"
         return why, "have its partition mounted (`systemctl status state.mount` on a card of ours), or put device.state on a disk"
     if mount.read_only:
         return ": mounted read-only", "if nobody meant it so, the card failed: look at `dmesg`, change the card"

@@ -236,8 +236,7 @@ class Gatehouse:
         for source in self._sources:
             if source.newly_refused():
                 self._consumer.not_a_code(source.lane.name)
-        if (untried := self._setting_up.untried()) is not None:
-            self._control.tell(ticket_message(untried))
+        self._hand_on_ticket()
         self._control.tell(self._counters())
         self._orders.next_second(gate_is_closed=self._gate_state.closed)
         if self._place.is_left():
@@ -248,6 +247,12 @@ class Gatehouse:
         elif self._wanted.is_another():
             log.warning("this gate was set anew from afar: it closes, and opens as it is set now")
             self._set_anew = True
+
+    def _hand_on_ticket(self) -> None:
+        untried = self._setting_up.untried()
+        if untried is not None and self._setting_up.unheard_for_too_long(heard=self._control.tell(ticket_message(untried))):
+            log.error("a ticket was shown and gate-agent is not there to take it: systemctl status gate-agent")
+            self._orders.show(Signal.NOT_REACHED)
 
     def _all_ended(self) -> bool:
         return self._reports.empty() and all(state == SourceState.ENDED for state in self._feedback.sources().values())

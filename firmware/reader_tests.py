@@ -1,13 +1,16 @@
 """Tests a lane's reader with real codes, and records nobody: what is read there meanwhile is told to whoever asked, as a kind alone.
 
-One test at a time, for two minutes at most. Each code is answered with a light of its own, which is not green, and between codes the
+One test at a time, for two minutes at most, and of all time a tenth: whoever has stolen the keeper's PIN cannot keep a gate from recording.
+Each code is answered with a light of its own, which is not green, and between codes the
 lane's light says "shut": whoever comes by must not believe that they were registered.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +23,17 @@ from firmware.other_codes import OtherCode
 from firmware.person_codes import Person
 from firmware.reading import Reading
 
+log = logging.getLogger(__name__)
+AT_ONCE_S, SHARE = float(TEST_MOST_S), 0.1  # two minutes in one go, then six seconds of each minute
+_LEAST_S = 5.0  # what a test counts at least, however soon it ends
+_HOUR_S = 3600.0
+
 
 @dataclass(slots=True)
 class _Test:
     lane: str
     asker: Asker
+    seconds: int
     began_s: float
     ends_s: float
     held: HeldCodes
@@ -34,6 +43,43 @@ class _Test:
     def over_s(self) -> float:
         gone_s = self.asker.gone_s
         return self.ends_s if gone_s is None else min(self.ends_s, gone_s)
+
+
+class Allowance:
+    """How long readers may still be tested, and how long they were in the last hour. Pure: monotonic seconds are passed in.
+
+    Example:
+        >>> allowance = Allowance()
+        >>> allowance.take(120, now_s=0.0), allowance.take(20, now_s=120.0), allowance.take(20, now_s=200.0)
+        (True, False, True)
+    """
+
+    def __init__(self) -> None:
+        self._left_s, self._counted_s = AT_ONCE_S, 0.0
+        self._spans: deque[tuple[float, float]] = deque()  # of the last hour: few, since each counts
+
+    def take(self, seconds: float, now_s: float) -> bool:
+        """Whether a test of so many seconds may begin; it then counts whole until `ended`."""
+        self._count(now_s)
+        if self._left_s < seconds:
+            return False
+        self._left_s -= max(_LEAST_S, seconds)
+        return True
+
+    def ended(self, seconds: float, began_s: float, over_s: float) -> None:
+        """A test that was to take so many seconds is over: what it did not use is given back."""
+        self._left_s = min(AT_ONCE_S, self._left_s + max(_LEAST_S, seconds) - max(_LEAST_S, over_s - began_s))
+        self._spans.append((began_s, over_s))
+
+    def last_hour_s(self, now_s: float) -> float:
+        """Seconds of the last hour with a test that has ended."""
+        while self._spans and self._spans[0][1] <= now_s - _HOUR_S:
+            self._spans.popleft()
+        return sum(over_s - max(began_s, now_s - _HOUR_S) for began_s, over_s in self._spans)
+
+    def _count(self, now_s: float) -> None:
+        self._left_s = min(AT_ONCE_S, self._left_s + max(0.0, now_s - self._counted_s) * SHARE)
+        self._counted_s = now_s
 
 
 class ReaderTests:
@@ -51,6 +97,8 @@ class ReaderTests:
         self._clock = clock
         self._lock = threading.Lock()
         self._test: _Test | None = None
+        self._allowance = Allowance()
+        self._refusal_told = False
 
     def begin(self, request: Mapping[str, Any], asker: Asker) -> Mapping[str, Any] | None:
         """Begins a test `{"lane", "seconds"}`; returns the refusal, None when the asker has been told that it listens."""
@@ -64,7 +112,12 @@ class ReaderTests:
             if self._test is not None and now_s <= self._test.over_s:
                 return reader_test_message(lane, ReaderTestState.REFUSED, why="busy")
             self._tell_end("time")
-            self._test = _Test(lane, asker, now_s, now_s + seconds, HeldCodes(self._held_s))
+            if not self._allowance.take(seconds, now_s):
+                self._tell_refusal()
+                return reader_test_message(lane, ReaderTestState.REFUSED, why="often")
+            self._refusal_told = False
+            log.warning("%s: its reader is tested for %d s; nobody is recorded there meanwhile", lane, seconds)
+            self._test = _Test(lane, asker, seconds, now_s, now_s + seconds, HeldCodes(self._held_s))
             asker.tell(reader_test_message(lane, ReaderTestState.LISTENING, seconds=seconds))
         return None
 
@@ -81,6 +134,14 @@ class ReaderTests:
         with self._lock:
             if self._test is not None and self._clock() > self._test.over_s:
                 self._tell_end("time")
+
+    @property
+    def last_hour_s(self) -> int:
+        """Seconds of the last hour in which a lane was under test, and recorded nobody."""
+        with self._lock:
+            now_s, test = self._clock(), self._test
+            running_s = 0.0 if test is None or test.told_end else min(now_s, test.over_s) - test.began_s
+            return round(self._allowance.last_hour_s(now_s) + running_s)
 
     @property
     def lane(self) -> str | None:
@@ -105,9 +166,18 @@ class ReaderTests:
             return True
 
     def _tell_end(self, why: str) -> None:
-        if self._test is not None and not self._test.told_end:
-            self._test.told_end = True
-            self._test.asker.tell(reader_test_message(self._test.lane, ReaderTestState.ENDED, why=why))
+        test = self._test
+        if test is not None and not test.told_end:
+            test.told_end = True
+            self._allowance.ended(test.seconds, test.began_s, test.over_s)
+            test.asker.tell(reader_test_message(test.lane, ReaderTestState.ENDED, why=why))
+
+    def _tell_refusal(self) -> None:
+        if not self._refusal_told:
+            self._refusal_told = True
+            log.warning(
+                "reader tests: refused until more time has passed; if the keeper knows of none, make a new PIN: gate-agent station pin"
+            )
 
 
 def what_it_is(data: bytes) -> tuple[Tested, str]:

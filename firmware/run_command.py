@@ -17,7 +17,7 @@ from edge_agent.disk import make_folder
 from edge_agent.documents import DocumentsDamaged
 from edge_agent.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.identity import Identity
-from edge_agent.mounts import memory_under
+from edge_agent.mounts import lost_place
 from edge_agent.notify import of_this_process
 from edge_agent.outbox import OutboxError
 from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
@@ -82,19 +82,19 @@ def _open_the_gate(settings: Settings, identity: Identity | None, loosened: Sequ
     return 0
 
 
-def _stay_shut(settings: Settings, memory: str) -> int:
+def _stay_shut(settings: Settings, place: str) -> int:
     """Shows a fault for a while: what this gate would record is not kept, and whoever sees green is recorded."""
     from firmware.feedback import Feedback  # noqa: PLC0415 - the drivers load only where a gate opens, or must say that it does not
 
     log.error(
-        "%s lies in memory (%s): a passage recorded there is lost at power-off, so the gate stays shut. Have its partition mounted, or set "
+        "%s lies %s: a passage recorded there is lost at the next start, so the gate stays shut. Have its partition mounted, or set "
         "device.state to a folder on a disk",
         settings.device.state,
-        memory,
+        place,
     )
     stopping, notifier = threading.Event(), of_this_process()
     stop_when_asked(stopping.set)
-    notifier.status("closed: the state folder lies in memory")
+    notifier.status(f"closed: the state folder lies {place}")
     try:
         feedback = Feedback(settings.gate, settings.lanes)
     except DriverError as error:
@@ -122,8 +122,8 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
-    if memory := "" if settings.device.memory else memory_under(settings.device.state):
-        return _stay_shut(settings, memory)
+    if place := "" if settings.device.memory else lost_place(settings.device.state):
+        return _stay_shut(settings, place)
     try:
         make_runtime(settings.device.runtime)
         make_folder(settings.device.state)

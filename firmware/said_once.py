@@ -24,4 +24,7 @@ class SaidOnce:
         """Says how a part is, and why, which makes it a warning; nothing when that was the last that was said of it."""
         if self._said.get(part) != (state, why):
             self._said[part] = (state, why)
-            log.log(logging.WARNING if why else logging.INFO, "%s %s: %s %s", self._kind, part, state, why)
+            if why:
+                log.warning("%s %s: %s %s", self._kind, part, state, why)
+            else:
+                log.info("%s %s: %s", self._kind, part, state)

@@ -1,7 +1,7 @@
 """When an enrolled gate obeys an enrolment ticket: for ten minutes after a press of its set-up button, once, and never else.
 
 Source: design.md "Enrolment". A ticket that anybody may show to a gate could carry it off to another place, so the gate asks for a hand
-inside its box first. Site codes and `WIFI:` codes are obeyed at no time (decision 0065).
+inside its box first. Site codes and `WIFI:` codes are obeyed at no time (decision 0065). A ticket that nobody takes is answered too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edge_agent import ticket
 from edge_agent.control import Tried
 
 WINDOW_S = 600.0
+NOBODY_S = 30.0  # an agent that starts with the device is there sooner
 SIGNALS: Mapping[Tried, Signal] = MappingProxyType(
     {
         Tried.JOINED: Signal.JOINED,
@@ -25,6 +26,48 @@ SIGNALS: Mapping[Tried, Signal] = MappingProxyType(
         Tried.FAILED: Signal.REFUSED,
     }
 )
+
+
+class Unheard:
+    """Finds a ticket that nobody listens to, because the agent is not running: whoever showed it must not wait for ever. For one thread.
+
+    Args:
+        clock: monotonic seconds.
+
+    Example:
+        >>> now_s = [0.0]
+        >>> unheard = Unheard(lambda: now_s[0])
+        >>> unheard.shown()
+        >>> unheard.for_too_long(heard=False)
+        False
+        >>> now_s[0] = 30.1
+        >>> unheard.for_too_long(heard=False), unheard.for_too_long(heard=False)  # told once
+        (True, False)
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since_s: float | None = None
+
+    def shown(self) -> None:
+        """A ticket was shown to the gate."""
+        self._since_s = self._clock()
+
+    def for_too_long(self, *, heard: bool) -> bool:
+        """Whether it is time to say so, each time that a ticket is told to whoever listens.
+
+        Args:
+            heard: whether anybody did. An agent may take long, such as for an approval: while it is there, it is waited for.
+        """
+        if self._since_s is None:
+            return False
+        if heard:
+            self._since_s = self._clock()
+            return False
+        if self._clock() - self._since_s < NOBODY_S:
+            return False
+        self._since_s = None
+        return True
 
 
 class SettingUp:
@@ -51,6 +94,7 @@ class SettingUp:
         self._lock = threading.Lock()
         self._ends_s: float | None = None
         self._untried: str | None = None
+        self._unheard = Unheard(clock)
 
     def begin(self) -> None:
         """Somebody with a hand in the box has pressed the button."""
@@ -69,12 +113,18 @@ class SettingUp:
             if not (self._is_open() and ticket.looks_like_one(text) and len(text) <= ticket.MAX_TEXT_CHARACTERS):
                 return False
             self._untried = text
+            self._unheard.shown()
             return True
 
     def untried(self) -> str | None:
         """The ticket that the agent has not tried yet; told to it again and again, for it may not be there."""
         with self._lock:
             return self._untried if self._is_open() else None
+
+    def unheard_for_too_long(self, *, heard: bool) -> bool:
+        """See `Unheard.for_too_long`."""
+        with self._lock:
+            return self._unheard.for_too_long(heard=heard)
 
     def tried(self, text: object, *, joined: bool) -> bool:
         """Notes what came of a ticket, and says whether it was the one waited for; one that was obeyed ends the ten minutes."""

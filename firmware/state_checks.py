@@ -19,7 +19,7 @@ from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
 from edge_agent.outbox_view import OutboxView, look_into
 from edge_agent.settings import OutboxSettings, Settings
 from firmware.certificate_checks import check_certificate, check_private_files
-from firmware.disk_checks import check_commit, check_disk
+from firmware.disk_checks import check_commit, check_disk, check_root
 from firmware.time_sense import Now, TimeSense
 from firmware.verdict import Finding, fault, guarded, note, ok, skipped
 
@@ -149,6 +149,8 @@ def check_folders(settings: Settings) -> Iterator[Finding]:
     state = settings.device.state
     yield guarded("runtime", _REPORT, lambda: check_runtime(settings.device.runtime))
     yield guarded("disk", _REPORT, lambda: check_disk(state, settings.outbox))
+    if (root := check_root()) is not None:
+        yield root
     if is_folder(state):
         yield guarded("outbox", _REPORT, lambda: check_outbox(state, settings.outbox))
         yield guarded("disk speed", _REPORT, lambda: check_commit(state))

@@ -31,7 +31,7 @@ from firmware.inbox import Inbox
 from firmware.other_codes import OtherCode
 from firmware.reading import Pulse, Reading, Report, SourceChanged, SourceState, Unread
 from firmware.said_once import SaidOnce
-from firmware.setting_up import SIGNALS
+from firmware.setting_up import SIGNALS, Unheard
 from firmware.sources import Source
 from firmware.supervised import stop_all
 
@@ -77,6 +77,7 @@ class Unenrolled:
         self._last_text = ""
         self._last_s = 0.0
         self._untried: str | None = None
+        self._unheard = Unheard()
         self._to_show: deque[Signal] = deque(maxlen=_TO_SHOW)
         self._state: Signal | None = None
 
@@ -126,6 +127,7 @@ class Unenrolled:
         if ticket.looks_like_one(text):
             self._feedback.answer(reading.lane, Signal.IDENTIFY)
             self._untried = text[: ticket.MAX_TEXT_CHARACTERS + 1]
+            self._unheard.shown()
         elif isinstance(sort_code(reading.data), OtherCode):
             self._feedback.answer(reading.lane, Signal.NOT_A_PERSON_CODE)
         else:
@@ -134,8 +136,9 @@ class Unenrolled:
     def _follow_up(self) -> None:
         """Tells the agent of a ticket until it has tried it, and the people at the gate when it was in vain."""
         untried = self._untried
-        if untried is not None:
-            self._control.tell(ticket_message(untried))
+        if untried is not None and self._unheard.for_too_long(heard=self._control.tell(ticket_message(untried))):
+            log.error("a ticket was shown and gate-agent is not there to take it: systemctl status gate-agent")
+            self._to_show.append(Signal.NOT_REACHED)
         while self._to_show:
             self._feedback.everywhere(self._to_show.popleft())
         state = self._how_it_waits()

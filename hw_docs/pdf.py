@@ -87,7 +87,10 @@ def _bend(leaf: Token, name: str) -> None:
 
 def write(name: str, html: str, base: Path, out: Path) -> Path:
     """Writes one PDF and says where it is."""
+    from PIL import ImageFile  # noqa: PLC0415 - with it
     from weasyprint import HTML  # noqa: PLC0415 - a second to load, and only this needs it
+
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # it changes Pillow for the whole process: half a picture is none again
 
     out.mkdir(parents=True, exist_ok=True)
     file = out / name

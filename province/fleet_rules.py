@@ -29,6 +29,7 @@ class Trouble(StrEnum):
     CLOCK = "clock"
     CERTIFICATE = "certificate"
     PART = "part"  # a light, display, contact or receiver of positions does not work
+    TESTED = "tested"  # reader tests keep lanes from recording
     SILENT = "silent"  # registered, and nobody scans
 
 
@@ -43,6 +44,7 @@ class Limits:
         waits_s: how long the oldest entry may wait.
         full_percent: of the outbox.
         clock_off_s: between the device's clock and ours, where it says that its clock is right.
+        tested_s: of the last hour, how long a lane may be under test: firmware allows two minutes at once and a tenth of the time.
         silent_s: how long nobody may scan at an open gate.
     """
 
@@ -56,6 +58,7 @@ class Limits:
     warm_c: float = 80
     clock_off_s: int = 120
     certificate_days: int = 14
+    tested_s: int = 240
     silent_s: int = 86_400
 
 
@@ -211,11 +214,7 @@ def _log(seen: Seen, facts: Facts) -> Iterator[tuple[Trouble, str]]:
 def _work(seen: Seen, told: Telemetry, now_ms: int, limits: Limits) -> Iterator[tuple[Trouble, str]]:
     if told.gate == "down":
         yield Trouble.FIRMWARE, "gate-firmware does not answer: nobody can scan"
-    for lane, source in told.sources.items():
-        if source.state == "fault":
-            yield Trouble.SOURCE, f"{lane}: does not work"
-        elif source.state == "working" and source.frames_per_s == 0:
-            yield Trouble.SOURCE, f"{lane}: brings no pictures"
+    yield from _lanes(told, limits)
     if told.faults:
         yield Trouble.PART, f"{told.faults} of its lights, contacts and other parts do not work"
     if told.outbox is not None:
@@ -226,6 +225,19 @@ def _work(seen: Seen, told: Telemetry, now_ms: int, limits: Limits) -> Iterator[
     quiet_s = (now_ms - max(seen.scanned_ms, seen.added_ms)) / 1000
     if told.gate == "open" and quiet_s > limits.silent_s:
         yield Trouble.SILENT, f"nobody has scanned for {quiet_s / 3600:.0f} h"
+
+
+def _lanes(told: Telemetry, limits: Limits) -> Iterator[tuple[Trouble, str]]:
+    for lane, source in told.sources.items():
+        if source.state == "fault":
+            yield Trouble.SOURCE, f"{lane}: does not work"
+        elif source.state == "working" and source.frames_per_s == 0:
+            yield Trouble.SOURCE, f"{lane}: brings no pictures"
+    if told.reader_tested_s > limits.tested_s:
+        yield (
+            Trouble.TESTED,
+            f"readers were tested for {told.reader_tested_s // 60} min of the last hour, which recorded nobody: a stolen PIN?",
+        )
 
 
 def _board(told_ms: int, told: Telemetry, limits: Limits) -> Iterator[tuple[Trouble, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import grimp
 import pytest
@@ -15,9 +16,9 @@ WIRE = {
     "telemetry", "ticket", "topics", "trouble",
 }  # fmt: skip
 DEVICE = {
-    "adopting", "broker_probe", "carving", "control", "device_keys", "documents", "finds", "forwarder", "identity", "known_time",
-    "mounts", "open_files", "outbox", "outbox_view", "overlay", "pages", "places", "recorder", "resetting", "salvage", "set_aside",
-    "settings", "sql_reading", "station_words", "stored_keyring", "stored_time", "token_signer",
+    "adopting", "broker_probe", "carving", "check_file", "control", "device_keys", "documents", "finds", "forwarder", "identity",
+    "known_time", "mounts", "open_files", "outbox", "outbox_view", "overlay", "pages", "places", "recorder", "resetting", "salvage",
+    "set_aside", "settings", "sql_reading", "station_words", "stored_keyring", "stored_time", "token_signer",
 }  # fmt: skip
 MAY = {
     "drivers": {"drivers"},
@@ -75,6 +76,12 @@ def test_imports_run_one_way(graph: grimp.ImportGraph) -> None:
 
 def test_every_ground_floor_module_exists(graph: grimp.ImportGraph) -> None:
     assert {f"edge_agent.{name}" for name in WIRE | DEVICE} <= graph.modules
+
+
+def test_the_self_tests_file_is_named_once() -> None:
+    root = Path(__file__).parents[1]
+    files = [file for package in ("drivers", "edge_agent", "firmware") for file in (root / package).rglob("*.py")]
+    assert [file.name for file in files if '"check.json"' in file.read_text("utf-8")] == ["check_file.py"]
 
 
 def test_nothing_of_the_agent_stands_on_one_of_its_commands(graph: grimp.ImportGraph) -> None:

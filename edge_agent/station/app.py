@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,7 @@ from edge_agent.station.sessions import Session, Sessions, is_of
 from edge_agent.station.views import REGIONS, View, Views
 from edge_agent.station.words import LANGUAGES
 
+log = logging.getLogger(__name__)
 COOKIE = "__Host-station"
 _STATIC = Path(__file__).parent / "static"
 _STATIC_FILES = {"station.css": "text/css; charset=utf-8", "station.js": "text/javascript; charset=utf-8"}
@@ -37,6 +39,7 @@ MOST_STREAMS = 8
 _MOST_FIELDS = 16
 _COME_AGAIN = "retry: 10000\n\n"  # an EventSource shows that it is not connected, and tries again in ten seconds
 _EACH_S = 0.5  # between two pictures of a region to one phone
+_TOLD_EVERY_S = 600.0
 _IDLE_S = 10.0  # then a stream says that it lives, and shows what time alone has changed
 
 
@@ -49,6 +52,7 @@ class World:
     changes: Changes
     reader: ReaderTest
     now_s: Callable[[], float] = time.monotonic
+    came_in: Callable[[str], None] = lambda _address: None
 
 
 class Pages:
@@ -68,6 +72,7 @@ class Pages:
         self._asking = asyncio.Semaphore(2)  # firmware has eight places at its socket
         self._hashing = threading.Lock()  # one scrypt at a time: 16 MB each
         self._streams = 0
+        self._wrong, self._told_s = 0, -_TOLD_EVERY_S
 
     def app(self, name: str) -> Guard:
         """All of it, guarded, for a host name."""
@@ -95,26 +100,37 @@ class Pages:
 
     def _session(self, request: Request) -> Session | None:
         stored = self._stored_pin()
-        return self._sessions.find(request.cookies.get(COOKIE, ""), None if stored is None else stored.salt, self._world.now_s())
+        session = self._sessions.find(request.cookies.get(COOKIE, ""), None if stored is None else stored.salt, self._world.now_s())
+        if session is not None:
+            self._world.came_in(_address(request))
+        return session
 
     async def _enter(self, request: Request) -> Response:
         view = self._view(request)
         stored = self._stored_pin()
         if request.method != "POST" or stored is None:
             return HTMLResponse(self._views.pin(view, made=stored is not None))
-        address = request.client.host if request.client is not None else ""
+        address = _address(request)
         wait_s = self._guesses.wait_s(address, self._world.now_s())
         if wait_s > 0:
+            self._tell_guessing()
             return HTMLResponse(self._views.pin(view, wait_s=wait_s), 429, {"retry-after": str(round(wait_s) + 1)})
         self._guesses.missed(address, self._world.now_s())  # before it is looked at: others may come meanwhile
         typed = (await _form(request)).get("pin", "")
         if not await run_in_threadpool(self._fits, stored, typed):
+            self._wrong += 1
             return HTMLResponse(self._views.pin(view, wrong=True), 403)
         self._guesses.hit(address)
         response = RedirectResponse(f"/{view.words.language}/gate", 303)
         cookie = self._sessions.begin(stored.salt, self._world.now_s())
         response.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="strict")
         return response
+
+    def _tell_guessing(self) -> None:
+        now_s = self._world.now_s()
+        if now_s - self._told_s >= _TOLD_EVERY_S:
+            self._told_s = now_s
+            log.warning("station page: somebody guesses the PIN and has to wait; %d wrong ones since the page began", self._wrong)
 
     def _fits(self, stored: StoredPin, typed: str) -> bool:
         with self._hashing:
@@ -231,6 +247,10 @@ def _language(request: Request) -> str:
     if language not in LANGUAGES:
         raise Refused(404)
     return language
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
 
 
 def _to_pin(view: View) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,17 @@ class Answer:
 
     Attributes:
         verdict: None when there was no answer: nobody knows whether they are recorded, and the same sent again tells.
-        why: a word for the reason of a refusal.
+        why: a word for the reason of a refusal; `not-sent`: firmware was not there to be asked.
         problems: what is wrong with fields, by field.
         health: where the gate asks for health passes, what it says of theirs.
+        warnings: what differs between the number and what else was typed; recorded as typed.
     """
 
     verdict: Verdict | None
     why: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
     health: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def declare(runtime: Path, request: Mapping[str, Any]) -> Answer:
@@ -44,26 +46,31 @@ def declare(runtime: Path, request: Mapping[str, Any]) -> Answer:
     """
     until_s = time.monotonic() + ANSWER_S
     try:
-        with closing(ControlClient(runtime, ANSWER_S)) as client:
-            client.send(request)
-            for message in client.messages():
-                if message["type"] == DECLARED and message.get("ref") == request["ref"]:
-                    return _answer(message)
-                if message["type"] == "refused":
-                    return Answer(Verdict.REFUSED, "not-understood")  # firmware of a release without declarations, or not enrolled
-                if time.monotonic() > until_s:
-                    break
-    except (OSError, BadMessage):
-        pass
+        client = ControlClient(runtime, ANSWER_S)
+    except OSError:
+        return Answer(Verdict.REFUSED, "not-sent")
+    with closing(client), suppress(OSError, BadMessage):
+        client.send(request)
+        for message in client.messages():
+            if message["type"] == DECLARED and message.get("ref") == request["ref"]:
+                return _answer(message)
+            if message["type"] == "refused":
+                return Answer(Verdict.REFUSED, "not-understood")  # firmware of a release without declarations, or not enrolled
+            if time.monotonic() > until_s:
+                break
     return Answer(None)
 
 
 def _answer(message: Mapping[str, Any]) -> Answer:
     fields = message.get("fields")
     told = {str(name): str(problem) for name, problem in fields.items()} if isinstance(fields, dict) else {}
-    verdict = message.get("verdict")
+    verdict, warnings = message.get("verdict"), message.get("warnings")
     return Answer(
-        Verdict(verdict) if verdict in tuple(Verdict) else None, str(message.get("why") or ""), told, str(message.get("health") or "")
+        Verdict(verdict) if verdict in tuple(Verdict) else None,
+        str(message.get("why") or ""),
+        told,
+        str(message.get("health") or ""),
+        tuple(map(str, warnings)) if isinstance(warnings, list) else (),
     )
 
 

@@ -26,6 +26,7 @@ from edge_agent.resetting import STATION_FOLDER
 
 KEY_FILE, CERTIFICATE_FILE = "tls.key", "tls.pem"
 _DAYS, _RENEW_DAYS, _EARLIER_DAYS = 800, 60, 2  # a phone's clock may be behind ours
+_KEPT_ADDRESSES = 8  # of networks the device was in; beyond it the one that was seen first is dropped
 
 
 def files(state: Path) -> tuple[Path, Path]:
@@ -61,7 +62,8 @@ def make_sure(state: Path, name: str, addresses: Sequence[str], now_s: float | N
         if before is not None and _serves(before, key, host, addresses, now):
             return before
         known = covered(before)[1] if before is not None and covered(before)[0] == host else ()
-        made = _certify(key, host, sorted({*known[:8], *addresses}), now)
+        others = [address for address in known if address not in addresses]
+        made = _certify(key, host, [*others[-_KEPT_ADDRESSES:], *addresses], now)  # the longest known first
         write_private(certificate_file, made.public_bytes(Encoding.PEM))
         sync_folder(state / STATION_FOLDER)
         return made

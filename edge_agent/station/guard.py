@@ -16,6 +16,7 @@ from edge_agent.trouble import where
 
 log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 8192
+MAX_HEAD_BYTES = 16 * 1024
 _SAFE = {"GET", "HEAD"}
 _TOLD_EVERY_S = 60.0
 _Message = MutableMapping[str, Any]
@@ -108,8 +109,11 @@ class Guard:
         """Refuses what no browser of a keeper sends.
 
         Raises:
-            Refused: another host, another site's form, a method of no page, a body too large.
+            Refused: another host, another site's form, a method of no page, a head or body too large.
         """
+        head_bytes = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
+        if head_bytes > MAX_HEAD_BYTES:  # h11 bounds what is still coming, and not what came at once
+            raise Refused(413)
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in (b"host", b"origin", b"content-length") and name in headers:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections import OrderedDict
 
 from edge_agent.station.addresses import is_neighbour
 
 MOST, MOST_OF_ONE = 24, 10
+KEPT = 8  # of them, for addresses whose phone is in
+_MOST_KNOWN = 8
 _BACKLOG = 16
 _GONE_MS = 30_000  # a phone carried out of reach says no goodbye: tcp(7) would keep its place for a quarter of an hour
 
@@ -44,6 +47,7 @@ class Door(socket.socket):
     def __init__(self, address: str, port: int) -> None:
         super().__init__(socket.AF_INET, socket.SOCK_STREAM)
         self._open_of: dict[str, int] = {}
+        self._known: OrderedDict[str, None] = OrderedDict()
         try:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.bind((address, port))
@@ -69,7 +73,8 @@ class Door(socket.socket):
         connection = _Connection(self.family, self.type, self.proto, fileno=descriptor)
         connection.open_of = self._open_of
         here = connection.getsockname()[0]
-        full = sum(self._open_of.values()) >= MOST or self._open_of.get(peer, 0) >= MOST_OF_ONE
+        most = MOST if peer in self._known else MOST - KEPT
+        full = sum(self._open_of.values()) >= most or self._open_of.get(peer, 0) >= MOST_OF_ONE
         if full or not (is_neighbour(peer) and is_neighbour(here)):
             connection.close()
             raise ConnectionAbortedError
@@ -78,6 +83,13 @@ class Door(socket.socket):
         connection.peer = peer
         self._open_of[peer] = self._open_of.get(peer, 0) + 1
         return connection, (peer, port)
+
+    def knows(self, peer: str) -> None:
+        """A phone of this address is in: strangers cannot take all the places from it."""
+        self._known[peer] = None
+        self._known.move_to_end(peer)
+        while len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
 
     def connections(self) -> int:
         """How many are open."""

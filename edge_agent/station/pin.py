@@ -46,7 +46,7 @@ def make(state: Path) -> str:
     """Makes a new PIN, keeps its hash on the disk, and returns its digits, which are nowhere else.
 
     Args:
-        state: the device's state folder; the old PIN and all who entered it are out at once.
+        state: the device's state folder; the old PIN and all who entered it are out at once, also where the file is damaged later.
 
     Raises:
         OSError: the folder cannot be written.
@@ -57,11 +57,12 @@ def make(state: Path) -> str:
     with closing(Documents(state / STATION_FOLDER, FILE_NAME)) as documents:
         value = {"salt": salt.hex(), "scrypt": _hash(digits, salt).hex(), "made_ms": time.time_ns() // 1_000_000}
         documents.put_alone(_DOCUMENT, value)
+        documents.put_alone(_DOCUMENT, value)  # the version before it, which stands in for a damaged file, then has this PIN too
     return digits
 
 
 def read(state: Path) -> StoredPin | None:
-    """The PIN in force, None when none was made, or its file is damaged: then nobody gets in until a new one is made.
+    """The PIN in force, None when none was made, or both versions of its file are damaged: nobody gets in until a new one is made.
 
     Raises:
         OSError: it cannot be read.

@@ -19,6 +19,7 @@ from edge_agent.station.addresses import own_addresses
 from edge_agent.station.announce import Announcer
 from edge_agent.station.app import Pages, World
 from edge_agent.station.asking import ReaderTest
+from edge_agent.station.guard import MAX_HEAD_BYTES
 from edge_agent.station.listener import Door
 from edge_agent.station.live import Changes, Listener, Live
 from edge_agent.trouble import where
@@ -27,9 +28,9 @@ log = logging.getLogger(__name__)
 _AGAIN_S = 30.0
 _LOOK_S = 15.0  # at addresses and certificate
 _REQUEST_S = 15.0  # from a connection's beginning, or the end of its last request, to the whole of its next
+_HANDSHAKE_S = 8.0  # asyncio gives a minute to somebody who says nothing
 _KEEP_ALIVE_S = 10
 _THREADS = 6
-_HEAD_BYTES = 16 * 1024
 _SILENT = logging.CRITICAL + 1
 
 
@@ -103,7 +104,8 @@ class Station:
         told = ""
         while not self._stopping.is_set():
             try:
-                asyncio.run(self._serve())
+                with asyncio.Runner(loop_factory=_Loop) as runner:
+                    runner.run(self._serve())
             except OSError as error:
                 line = f"station page: {error}: it is tried again every {_AGAIN_S:.0f} s"
             except Exception as error:  # noqa: BLE001 - whatever it is, entries are carried on
@@ -124,9 +126,9 @@ class Station:
         changes = Changes()
         live = Live(changes.tell)
         runtime = self._settings.device.runtime
-        world = World(self._settings, live, changes, ReaderTest(runtime, changes.tell))
         listener = Listener(runtime, live)
         door = Door(self._settings.station.listen, self._settings.station.port)
+        world = World(self._settings, live, changes, ReaderTest(runtime, changes.tell), came_in=door.knows)
         try:
             listener.start()
             await self._answer(world, door)
@@ -182,6 +184,13 @@ class Station:
         return now
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Gives whoever connects so long to begin TLS; uvicorn cannot be told."""
+
+    async def create_server(self, *args: Any, **named: Any) -> asyncio.Server:
+        return await super().create_server(*args, ssl_handshake_timeout=_HANDSHAKE_S, **named)
+
+
 class _Server(uvicorn.Server):
     """Tells when it answers."""
 
@@ -217,7 +226,7 @@ def _configuration(app: Any, context: ssl.SSLContext) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ssl_context_factory=lambda _config, _default: context,
     )
 

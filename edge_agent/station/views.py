@@ -78,6 +78,7 @@ class Views:
 
     def paper(self, view: View, ref: str, typed: Mapping[str, str], answer: Answer | None = None, *, stale: bool = False) -> str:
         """The declaration form: empty, with what came of it, or with what is to be mended."""
+        words = view.words
         done = answer is not None and answer.verdict in ("accepted", "repeat")
         problems = {} if answer is None else _problems(view.words, answer)
         return self._fill(
@@ -88,6 +89,7 @@ class Views:
             kept_way=typed.get("way", "0"),
             verdict=_verdict(view.words, answer, stale=stale),
             done=done,
+            warnings=[] if answer is None else [words.say(key) for each in answer.warnings if words.has(key := f"warning.{each}")],
             problems=problems,
             ways=self.ways,
             serves=self._live.counters() is not None or answer is not None or stale,

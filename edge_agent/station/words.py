@@ -76,8 +76,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "paper.send": ("Ghi nhận", "Record"),
     "paper.again": ("Khai người tiếp theo", "Declare the next person"),
     "paper.accepted": ("Đã ghi nhận và niêm phong.", "Recorded and sealed."),
-    "paper.accepted.in": ("Hướng: vào", "Direction: in"),
-    "paper.accepted.out": ("Hướng: ra", "Direction: out"),
     "paper.no-pass": ("Hãy xem giấy tờ sức khỏe của người này.", "Look at this person's health papers."),
     "paper.repeat": (
         "Người này vừa được ghi nhận rồi. Không ghi lần thứ hai.",
@@ -88,8 +86,24 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "The reader's program does not answer: nobody can be declared now.",
     ),
     "paper.unanswered": (
-        "Chưa rõ đã ghi hay chưa. Nhấn “Ghi nhận” lần nữa: một người không bị ghi hai lần.",
-        "Not known whether it was recorded. Press “Record” again: nobody is recorded twice.",
+        "Chưa rõ đã ghi hay chưa. Nhấn “Ghi nhận” lần nữa: không sót ai; chỉ khi máy vừa khởi động lại thì mới bị ghi hai lần.",
+        "Not known whether it was recorded. Press “Record” again: nobody is lost; only a device that restarted just then records twice.",
+    ),
+    "warning.sex-mismatch": (
+        "Hãy so lại với giấy tờ: theo số này thì giới tính khác. Đã ghi đúng như đã nhập.",
+        "Compare with the document: the number says another sex. Recorded as typed.",
+    ),
+    "warning.year-mismatch": (
+        "Hãy so lại với giấy tờ: theo số này thì năm sinh khác. Đã ghi đúng như đã nhập.",
+        "Compare with the document: the number says another year of birth. Recorded as typed.",
+    ),
+    "warning.province-unknown": (
+        "Hãy so lại với giấy tờ: ba chữ số đầu không của tỉnh nào. Đã ghi đúng như đã nhập.",
+        "Compare with the document: the number's first three digits are of no province. Recorded as typed.",
+    ),
+    "refused.not-sent": (
+        "Chưa gửi: chương trình đọc không trả lời. Chờ một lát rồi nhấn “Ghi nhận” lần nữa.",
+        "Not sent: the reader's program does not answer. Wait a moment, then press “Record” again.",
     ),
     "refused.fields": ("Chưa ghi. Hãy sửa các ô được đánh dấu.", "Not recorded. Mend the marked fields."),
     "refused.ref-used": (
@@ -168,6 +182,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "reader.took": ("{ms} ms", "{ms} ms"),
     "reader.refused": ("Không thử được lúc này ({why}).", "No test is possible now ({why})."),
     "why.busy": ("đang thử ở nơi khác", "another test is on"),
+    "why.often": ("vừa thử nhiều lần: chờ vài phút", "tested often just now: wait a few minutes"),
     "why.lane": ("không có làn này", "there is no such lane"),
     "why.no-answer": ("chương trình đọc không trả lời", "the reader's program does not answer"),
     "why.not-understood": ("chưa sẵn sàng", "it is not ready"),

@@ -28,6 +28,7 @@ COUNTERS: dict[str, Any] = {
     "gate": "open",
     "presence": {"inside": 4, "came": 9, "went": 5, "went_unseen": 0, "inferred_in": 0, "inferred_out": 0},
     "sent_to_keeper": {},
+    "reader_tested_s": 40,
     "lanes": {
         "Làn vào": {"frames": 1000, "skipped": 800, "look_ms": 9.1, "look_p50_ms": 8.2, "look_p95_ms": 31.5},
         "out": {"lines": 3, "reopened": 2, "look_ms": 0.0},

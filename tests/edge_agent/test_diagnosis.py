@@ -25,9 +25,11 @@ from sealed_examples import filled
 from small_disk import small_disk
 from test_agent_commands import BECOMING_NOBODY
 
+from drivers import system_clock
 from edge_agent import diagnosis, diagnosis_device, diagnosis_machine
 from edge_agent.diagnosis import MAX_BUNDLE_BYTES, Part, Scene
 from edge_agent.diagnosis_bundle import bundle
+from edge_agent.diagnosis_summary import summarise
 from edge_agent.documents import Documents
 from edge_agent.outbox import FILE_NAME
 from edge_agent.settings import DeviceSettings
@@ -220,6 +222,29 @@ def test_unenrolled_and_without_a_configuration_it_still_tells(tmp_path: Path) -
     files = unpacked(file.read_bytes())
     assert "no such file" in files["summary.txt"]
     assert "not enrolled" in files["summary.txt"]
+
+
+def test_a_wrong_setting_is_named_and_the_scanners_own_folders_are_looked_at(settings: Config) -> None:
+    member(settings)
+    settings.file.write_text(f'{settings.file.read_text()}\n[station]\npin = "{PIN}"\n')
+    files = unpacked(bundle(settings.file).data)
+    assert "station.pin: not a setting" in files["summary.txt"]
+    assert PIN not in "".join(files.values())
+    assert "3 entries wait" in files["summary.txt"]
+    assert str(settings.state) in json.loads(files["files.json"])
+
+
+@pytest.mark.parametrize("set_to, gate, told", [("auto", None, True), ("system", None, False), ("auto", "rtc", False)])
+def test_the_clock_is_told_as_the_gate_takes_it(
+    settings: Config, monkeypatch: pytest.MonkeyPatch, set_to: str, gate: str | None, told: bool
+) -> None:
+    monkeypatch.setattr(system_clock, "clock_state", lambda: "unknown")
+    monkeypatch.setattr(diagnosis_device, "ask_counters", lambda _runtime: gate and {"clock": gate})
+    scene = Scene(DeviceSettings(settings.state, settings.runtime, clock=set_to), None, settings.file)
+    parts = [part for part in (*diagnosis_device.PARTS, *diagnosis_machine.PARTS) if part.file in {"clock.json", "processes.json"}]
+    summary = diagnosis.make(scene, parts, summarise, 0).summary
+    assert ("nobody has set the clock" in summary) is told
+    assert ("clock unknown" in summary) is told
 
 
 def test_on_a_full_disk_it_goes_elsewhere(settings: Config, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from test_release import PART, made
 from edge_agent import identity, release, release_check
 from edge_agent.authority import Power
 from edge_agent.documents import Documents
-from edge_agent.installing import FETCHED, SIGNED, Installer, NotInstalled
+from edge_agent.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
 from edge_agent.release import Part, Release
 from edge_agent.slots import Slots, slot_of
 
@@ -85,6 +85,31 @@ def test_a_part_that_is_not_as_it_was_signed_is_refused(device: Device) -> None:
     device.fetched(made(parts=(Part.of(PART.name, data),)), data[:-1] + b"X")
     device.refuses("incomplete")
     assert device.steps[-1].startswith("copy")
+
+
+def test_of_a_file_longer_than_was_signed_no_more_is_copied(device: Device) -> None:
+    """The agent's user may lay a file of holes there that is larger than the disk."""
+    data = b"PK not a wheel"
+    part = Part.of(PART.name, data)
+    slot = device.fetched(made(parts=(part,)), data)
+    with (device.state / FETCHED / "parts" / f"{part.digest.hex()}.whl").open("r+b") as file:
+        file.truncate(64 * 2**20)
+    device.refuses("incomplete")
+    assert (device.slots.folder / slot / "wheels" / PART.name).stat().st_size == len(data) + 1
+
+
+def test_a_step_that_does_not_end_is_told(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "python3"
+    slow.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("edge_agent.installing._TRIAL_S", 0.05)
+    data = b"PK not a wheel"
+    device.fetched(made(parts=(Part.of(PART.name, data),)), data)
+    with pytest.raises(NotInstalled) as caught:
+        Installer(device.slots, device.state, Makers(python=slow)).install(ATTEMPT)
+    back = device.slots.back()
+    assert back is not None
+    assert (caught.value.reason, back.attempt, back.reason) == ("too-slow", ATTEMPT, "too-slow")
 
 
 def test_a_province_that_the_agents_user_made_up_is_not_obeyed(device: Device) -> None:

@@ -7,9 +7,13 @@ import io
 import json
 import logging
 import os
+import re
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TypeGuard
 
@@ -106,6 +110,39 @@ def test_nothing_of_a_code_is_said_whatever_is_logged(written: Written) -> None:
     assert "‹12 digits›" in told
 
 
+class LibrarysError(OSError):
+    """As image and document libraries have them: of the system by descent, with words of their own."""
+
+    __module__ = "library"
+
+
+def test_of_a_librarys_own_kind_of_system_error_only_the_place_is_told(written: Written) -> None:
+    library: dict[str, object] = {"__name__": "library", "LibrarysError": LibrarysError}
+    exec("def fails(kind, held): raise kind(held)", library)  # noqa: S102 - a module that is not ours
+    for kind in (LibrarysError, OSError, TimeoutError):
+        try:
+            library["fails"](kind, HELD)  # type: ignore[operator]
+        except OSError as error:
+            written.log.warning("failed: %s", error)
+    written.log.warning("failed: %s", LibrarysError(5, NAME))
+    told = "\n".join(written.lines())
+    assert "Dấu" not in told
+    assert "15031999" not in told
+    for words in ("LibrarysError (<string>:1)", " OSError (<string>:1)", "TimeoutError (<string>:1)"):
+        assert words in told
+
+
+def test_what_resolver_and_tls_say_is_told(written: Written) -> None:
+    written.log.warning("%s", socket.gaierror(-2, "Name or service not known"))
+    written.log.warning("%s", ssl.SSLCertVerificationError(1, "certificate has expired"))
+    with closing(socket.socket(socket.AF_UNIX)) as ours, pytest.raises(FileNotFoundError) as raised:
+        ours.connect("/nowhere.sock")
+    written.log.warning("%s", raised.value)
+    told = "\n".join(written.lines())
+    for words in ("Name or service not known", "certificate has expired", "No such file or directory"):
+        assert words in told
+
+
 def test_what_is_useful_is_said_as_it_is(written: Written) -> None:
     written.log.warning("%s at %d, log %s, %d bytes", DeviceName("cho-lon", "cong-1"), 1637500000123, "0123456789abcdef" * 2, 1073741824)
     written.log.warning("%s", FileNotFoundError(2, "No such file or directory", "/var/lib/gate-scanner/salvaged-1637500000123"))
@@ -136,10 +173,23 @@ def test_no_number_of_a_code_is_left_in_a_text(form: CodeForm) -> None:
                     assert number not in left
 
 
+@given(st.from_regex(r"0[0-9]{11}", fullmatch=True), st.sampled_from(" .-"))
+def test_no_part_of_a_number_is_left_however_it_is_typed(number: str, between: str) -> None:
+    arabic = number.translate({ord(str(digit)): 0x660 + digit for digit in range(10)})
+    wide = number.translate({ord(str(digit)): 0xFF10 + digit for digit in range(10)})
+    for typed in (between.join(re.findall("...", number)), arabic, wide, " ".join(re.findall("...", wide))):
+        assert without_numbers(f"of {typed}, then") == "of ‹12 digits›, then"
+
+
 @given(st.integers(0, 10**8 - 1), st.integers(10**12, 2 * 10**12 - 1), st.binary(min_size=16, max_size=16))
 def test_sequence_numbers_moments_and_logs_stay_in_a_text(seq: int, at_ms: int, log: bytes) -> None:
     text = f"entry {seq} at {at_ms} in {log.hex()}"
     assert without_numbers(text) == text or log.hex().isdecimal()
+
+
+def test_the_name_of_a_wrong_setting_is_left() -> None:
+    assert without_secrets("gate.toml: station.pin: not a setting") == "gate.toml: station.pin: not a setting"
+    assert "4711" not in without_secrets("station.pin: 4711 not a setting")
 
 
 def test_secrets_are_taken_out_of_what_others_wrote() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mounts import MOUNTS, memory_under
+from edge_agent.mounts import MOUNTS, lost_place, memory_under
 
 ROOT_IN_MEMORY = "22 1 0:20 / / rw - overlay overlayroot rw,lowerdir=/media/ro,upperdir=/media/rw\\040x/overlay,workdir=/media/rw\\040x/_"
 UPPER = "23 22 0:19 / /media/rw\\040x rw - tmpfs tmpfs-root rw"
@@ -65,3 +65,13 @@ def test_real_overlays_are_told_apart_by_their_upper_layer(tmp_path: Path) -> No
     mounts.write_text(made.stdout)
     assert memory_under(tmp_path / "over-memory", mounts) == "an overlay whose upper layer is in tmpfs"
     assert memory_under(tmp_path / "over-disk", mounts) == memory_under(tmp_path, MOUNTS)
+
+
+def test_a_card_with_a_partition_for_its_state_is_given_nothing_on_its_root(tmp_path: Path) -> None:
+    card, nothing = tmp_path / "card.conf", listed(tmp_path)
+    state = tmp_path / "state" / "not made yet"
+    assert lost_place(state, nothing, card, system=tmp_path) == ""  # any machine that no one has prepared
+    card.touch()
+    assert lost_place(state, nothing, card, system=tmp_path) == "on the card's root, not on its partition gate-state"
+    assert lost_place(state, nothing, card, system=Path("/proc")) == ""  # another filesystem than the root's: its partition
+    assert lost_place(STATE, listed(tmp_path, ROOT_IN_MEMORY, UPPER), card, system=Path("/")).startswith("in memory (")

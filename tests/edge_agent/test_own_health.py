@@ -55,6 +55,7 @@ def test_a_device_tells_how_it_is(device: Device) -> None:
     assert told.sources["out"] == telemetry.Source("fault", reopened=2)
     assert told.presence == telemetry.Presence(4, 9, 5)
     assert told.position == telemetry.Position(21.0289, 105.804)
+    assert told.reader_tested_s == 40
     assert told.restarts == {"firmware_watchdog": 1}
     assert told.link == {"sent": 7, "silences": 1}
     assert told.outbox is not None

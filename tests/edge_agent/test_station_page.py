@@ -16,8 +16,9 @@ from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
 from edge_agent.station import pin, service
 from edge_agent.station.app import COOKIE
-from edge_agent.station.guard import MAX_BODY_BYTES
+from edge_agent.station.guard import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from edge_agent.station.guesses import FREE
+from edge_agent.station.listener import Door
 from edge_agent.station.words import LANGUAGES
 
 enrolled = gate_fixtures.enrolled
@@ -95,12 +96,26 @@ def test_where_no_pin_was_made_nobody_gets_in(enrolled: Enrolled) -> None:
         assert phone.get("/vi/gate").status == 303
 
 
-def test_who_guesses_waits_and_the_right_pin_is_not_looked_at_meanwhile(own_site: Site) -> None:
+def test_who_guesses_waits_and_the_right_pin_is_not_looked_at_meanwhile(own_site: Site, caplog: pytest.LogCaptureFixture) -> None:
     phone = own_site.phone(entered=False)
     assert [phone.enter("00000000").status for _ in range(FREE + 1)] == [403] * (FREE + 1)
-    waiting = phone.enter(own_site.digits)
+    waiting, again = phone.enter(own_site.digits), phone.enter(own_site.digits)
+    assert again.status == 429
+    told = [record.getMessage() for record in caplog.records if "guesses" in record.getMessage()]
+    assert told == [f"station page: somebody guesses the PIN and has to wait; {FREE + 1} wrong ones since the page began"]
     assert waiting.status == 429
     assert int(waiting.headers["retry-after"]) > 20
+
+
+def test_a_phone_that_is_in_is_known_at_the_door(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[str] = []
+    monkeypatch.setattr(Door, "knows", lambda _door, peer: known.append(peer))
+    with open_site(enrolled.settings(*LANES)) as site:
+        stranger, phone = site.phone(entered=False), site.phone()
+        stranger.get("/vi/gate")
+        assert known == []
+        phone.get("/vi/gate")
+        assert known == ["127.0.0.1"]
 
 
 def test_the_gate_is_shown_as_firmware_says(site: Site) -> None:
@@ -133,6 +148,17 @@ def test_whoever_takes_forever_to_ask_is_hung_up_on(
                 with suppress(ConnectionResetError):
                     assert connection.sock.recv(100) == b""
     assert "unexpected" not in caplog.text
+
+
+def test_whoever_connects_and_never_begins_tls_is_hung_up_on(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_HANDSHAKE_S", 0.2)
+    with open_site(enrolled.settings(*LANES)) as site:
+        for part in (b"", b"\x16\x03\x01\x02\x00\x01"):  # nothing, and the beginning of a hello
+            with socket.create_connection(("127.0.0.1", site.station.port), WAIT_S) as silent:
+                silent.sendall(part)
+                with suppress(ConnectionResetError):
+                    assert silent.recv(100) == b""
+        assert site.phone().get("/vi/gate").status == 200
 
 
 def test_a_declaration_reaches_firmware_whole_and_the_form_is_empty_after(site: Site) -> None:
@@ -171,13 +197,34 @@ def test_somebody_without_a_health_pass_is_recorded_and_the_keeper_is_asked_to_l
         assert ("Look at this person" in text) is asks
 
 
-def test_firmware_that_does_not_answer_is_told_as_unknown_and_the_same_form_can_be_sent_again(own_site: Site) -> None:
+@pytest.mark.parametrize(
+    "warnings, told",
+    [
+        (["sex-mismatch", "year-mismatch"], ["the number says another sex", "the number says another year of birth"]),
+        (["keeper", "of-a-later-release"], []),
+        ("sex-mismatch", []),
+    ],
+)
+def test_what_differs_between_number_and_form_is_told_beside_the_record(site: Site, warnings: object, told: list[str]) -> None:
+    phone = site.phone()
+    site.firmware.answers = {"verdict": "accepted", "warnings": warnings}
+    text = phone.post("/en/paper", {**SOMEBODY, **phone.form("/en/paper")}).text
+    assert "Recorded and sealed." in text
+    assert text.count("Compare with the document") == len(told)
+    assert all(each in text for each in told)
+
+
+def test_firmware_that_does_not_answer_is_told_as_what_it_is_and_the_same_form_can_be_sent_again(own_site: Site) -> None:
     phone = own_site.phone()
     fields = phone.form("/en/paper")
+    own_site.firmware.answers = {"verdict": "of-a-later-release"}
+    unknown = phone.post("/en/paper", {**SOMEBODY, **fields})
     own_site.firmware.server.stop()
-    answer = phone.post("/en/paper", {**SOMEBODY, **fields})
-    assert "Not known whether it was recorded" in answer.text
-    assert f'value="{fields["ref"]}"' in answer.text
+    not_sent = phone.post("/en/paper", {**SOMEBODY, **fields})
+    assert "Not known whether it was recorded" in unknown.text
+    assert "Not sent" in not_sent.text
+    assert f'value="{fields["ref"]}"' in unknown.text
+    assert f'value="{fields["ref"]}"' in not_sent.text
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
@@ -212,6 +259,9 @@ def test_every_answer_carries_what_browsers_should_keep_to(site: Site, path: str
 def test_too_much_is_refused_and_nothing_else_than_get_and_post_is_known(site: Site) -> None:
     phone = site.phone()
     assert phone.ask("POST", "/vi/paper", "x" * (MAX_BODY_BYTES + 1)).status == 413
+    assert phone.get("/vi/gate", X_Long="x" * (MAX_HEAD_BYTES - 1000)).status == 200
+    for path, header in (("/vi/gate", "x" * MAX_HEAD_BYTES), ("/vi/gate?" + "x" * MAX_HEAD_BYTES, ""), ("/vi/" + "x" * MAX_HEAD_BYTES, "")):
+        assert phone.get(path, X_Long=header).status == 413
     assert phone.ask("POST", "/vi/paper", "&".join(f"a{number}=1" for number in range(100))).status == 400
     assert phone.ask("POST", "/vi/paper", "{}", Content_Type="application/json").status == 400
     assert phone.ask("POST", "/vi/pin", "pin=%ff%fe").status == 400

@@ -1,38 +1,37 @@
-"""The parts of the station page by themselves: PIN, guessing, sessions, certificate, door, what firmware says."""
+"""The parts of the station page by themselves: PIN, guessing, sessions, what firmware says."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 from station_world import COUNTERS, WAIT_S, until
 
 from edge_agent import station_words
+from edge_agent.control import SOCKET_NAME
 from edge_agent.resetting import STATION_FOLDER
-from edge_agent.station import certificate, paper, pin
-from edge_agent.station.addresses import own_addresses
-from edge_agent.station.asking import declare
+from edge_agent.station import paper, pin, words
+from edge_agent.station.asking import Answer, declare
 from edge_agent.station.guesses import ALL_AT_ONCE, ALL_REFILL_S, FREE, LONGEST_WAIT_S, Guesses
-from edge_agent.station.listener import MOST, MOST_OF_ONE, Door
-from edge_agent.station.live import SHOWN, SHOWN_S, Changes, Listener, Live, passed
+from edge_agent.station.live import SHOWN, Changes, Listener, Live, passed
 from edge_agent.station.sessions import AGE_S, IDLE_S, Sessions
 from edge_agent.station.sessions import MOST as MOST_PHONES
 from edge_agent.station.words import LANGUAGES, WORDS
+from edge_agent.station_words import Verdict
 from firmware.control_server import ControlServer
+from firmware.person_codes import citizen_id
 
-NOW_S = 1_766_282_400.0
+QUARTER_HOUR_S = 900.0  # the page's words promise it
 SAID = ("masked", "at_ms", "green_ms", "direction", "lane", "method", "verdict", "presence", "seq")
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=200)
 ANYTHING = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(st.sampled_from(["name", "number", "inside"]), PLAIN)
@@ -60,6 +59,22 @@ def test_a_damaged_pin_lets_nobody_in_until_a_new_one_is_made(tmp_path: Path) ->
     assert stored.fits(digits)
 
 
+def test_an_old_pin_does_not_come_back_when_the_file_in_force_is_damaged(tmp_path: Path) -> None:
+    old, new = pin.make(tmp_path), pin.make(tmp_path)
+    for torn in (b"torn", None):  # half written by a dying card; gone
+        file = tmp_path / STATION_FOLDER / pin.FILE_NAME
+        file.unlink() if torn is None else file.write_bytes(torn)
+        stored = pin.read(tmp_path)
+        assert stored is not None
+        assert [stored.fits(digits) for digits in (old, new)] == [False, True]
+    (tmp_path / STATION_FOLDER / pin.FILE_NAME).write_bytes(b"torn")
+    newest = pin.make(tmp_path)  # over a damaged file too
+    (tmp_path / STATION_FOLDER / pin.FILE_NAME).write_bytes(b"torn")
+    stored = pin.read(tmp_path)
+    assert stored is not None
+    assert [stored.fits(digits) for digits in (new, newest)] == [False, True]
+
+
 def test_one_address_waits_twice_as_long_each_time_and_others_do_not() -> None:
     guesses, now_s, waits = Guesses(), 0.0, []
     for _ in range(FREE + 9):
@@ -85,6 +100,19 @@ def test_however_many_addresses_guess_the_number_of_guesses_in_a_time_is_bounded
     assert len(guesses._of) <= 256
 
 
+def test_others_who_guess_do_not_shut_out_the_address_where_the_pin_was_entered() -> None:
+    guesses = Guesses()
+    guesses.missed("192.168.1.7", 0.0)
+    guesses.hit("192.168.1.7")
+    for number in range(10 * ALL_AT_ONCE):
+        guesses.missed(f"10.0.1.{number % 250}", 1.0)
+    assert guesses.wait_s("192.168.1.8", 1.0) == ALL_REFILL_S
+    assert guesses.wait_s("192.168.1.7", 1.0) == 0.0
+    for _ in range(FREE + 1):
+        guesses.missed("192.168.1.7", 2.0)
+    assert guesses.wait_s("192.168.1.7", 2.0) == 30.0
+
+
 def test_a_phone_is_in_while_it_is_used_and_never_longer_than_half_a_day() -> None:
     sessions = Sessions()
     cookie, now_s = sessions.begin(b"pin", 0.0), 0.0
@@ -99,65 +127,6 @@ def test_a_phone_is_in_while_it_is_used_and_never_longer_than_half_a_day() -> No
     kept = [sessions.begin(b"pin", 0.0) for _ in range(MOST_PHONES + 1)]
     assert [sessions.find(each, b"pin", 1.0) is not None for each in kept] == [False] + [True] * MOST_PHONES
     assert all(cookie.encode() not in key for cookie in kept for key in sessions._of)
-
-
-def test_a_certificate_stays_until_it_ends_soon_or_the_device_has_another_address(tmp_path: Path) -> None:
-    def made(now_s: float, *addresses: str, name: str = "") -> x509.Certificate:
-        return certificate.make_sure(tmp_path, name, addresses, now_s)
-
-    first = made(NOW_S, "192.168.1.7")
-    name, addresses = certificate.covered(first)
-    assert name.startswith("gate-")
-    assert name.endswith(".local")
-    assert addresses == ("192.168.1.7",)
-    day_s = 86_400.0
-    assert made(NOW_S + 700 * day_s, "192.168.1.7") == made(NOW_S) == first
-    moved = made(NOW_S, "192.168.4.1")
-    assert certificate.covered(moved) == (name, ("192.168.1.7", "192.168.4.1"))
-    assert made(NOW_S, "192.168.1.7") == moved
-    renewed = made(NOW_S + 750 * day_s, "192.168.1.7")
-    assert renewed.public_key() == first.public_key()
-    assert renewed.not_valid_after_utc > datetime.fromtimestamp(NOW_S, UTC) + timedelta(days=1500)
-    assert renewed.not_valid_after_utc - renewed.not_valid_before_utc <= timedelta(days=825)
-    assert made(0.0, "192.168.1.7").not_valid_before_utc.year < 1971  # a clock at 1970 is no reason to have no page
-    assert certificate.covered(made(NOW_S, name="cho-mai.local"))[0] == "cho-mai.local"
-
-
-def test_a_damaged_key_or_certificate_is_made_anew(tmp_path: Path) -> None:
-    for file in certificate.files(tmp_path):
-        before = certificate.make_sure(tmp_path, "", (), NOW_S)
-        file.write_text("torn")
-        after = certificate.make_sure(tmp_path, "", (), NOW_S)
-        assert after != before
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*certificate.files(tmp_path))
-
-
-def test_the_door_takes_so_many_and_makes_room_when_one_goes() -> None:
-    with Door("127.0.0.1", 0) as door:
-        phones = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(MOST_OF_ONE + 1)]
-        taken = [door.accept()[0] for _ in range(MOST_OF_ONE)]
-        assert all(0 < each.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000 for each in taken)
-        with pytest.raises(ConnectionAbortedError):
-            door.accept()
-        assert phones[-1].recv(1) == b""
-        taken.pop().close()
-        phones.append(socket.create_connection(("127.0.0.1", door.port)))
-        taken.append(door.accept()[0])
-        assert door.connections() == MOST_OF_ONE <= MOST
-        with pytest.raises(BlockingIOError):
-            door.accept()
-        for each in (*taken, *phones):
-            each.close()
-        assert door.connections() == 0
-
-
-def test_a_port_that_is_taken_is_told_with_what_to_change() -> None:
-    with Door("127.0.0.1", 0) as door, pytest.raises(OSError, match=r"127\.0\.0\.1:\d+: cannot be had .*station\.port"):
-        Door("127.0.0.1", door.port)
-
-
-def test_the_machines_addresses_are_private_ones() -> None:
-    assert all(not address.startswith("127.") for address in own_addresses())
 
 
 @given(st.dictionaries(st.sampled_from(SAID), ANYTHING))
@@ -179,7 +148,9 @@ def test_passages_are_few_and_gone_after_a_while() -> None:
     assert [each.lane for each in live.passages()] == [str(number) for number in range(SHOWN + 4, 4, -1)]
     live.heard({**COUNTERS})
     assert live.counters() is not None
-    now[0] = SHOWN_S + 1
+    now[0] = QUARTER_HOUR_S - 1
+    assert len(live.passages()) == SHOWN <= 15
+    now[0] = QUARTER_HOUR_S + 1
     assert live.passages() == ()
     assert live.counters() is None  # silent for long: whatever was said is old
 
@@ -189,7 +160,7 @@ def test_passages_are_gone_also_where_nobody_looks(each_second: Callable[[Live],
     now = [0.0]
     live = Live(clock=lambda: now[0])
     live.heard({"type": "passage", "lane": "in"})
-    now[0] = SHOWN_S + 1
+    now[0] = QUARTER_HOUR_S + 1
     each_second(live)
     assert len(live._passages) == 0
 
@@ -225,7 +196,16 @@ def test_a_change_that_comes_while_nobody_waits_is_not_missed() -> None:
 
 def test_a_declaration_that_nobody_answers_is_neither_accepted_nor_refused(tmp_path: Path) -> None:
     request = paper.request_of("0123456789", {"way": "0", "name": "A"}, [])
-    assert declare(tmp_path, request).verdict is None
+    assert declare(tmp_path, request) == Answer(Verdict.REFUSED, "not-sent")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dying:  # it hears, and dies before it can answer
+        dying.bind(str(tmp_path / SOCKET_NAME))
+        dying.listen()
+        with ThreadPoolExecutor(1) as asked:
+            answer = asked.submit(declare, tmp_path, request)
+            with dying.accept()[0] as connection:
+                assert b"declare" in connection.recv(1000)
+            assert answer.result(WAIT_S).verdict is None
+    (tmp_path / SOCKET_NAME).unlink()
     server = ControlServer(tmp_path, lambda asked, *_: {"type": "declared", "ref": asked["ref"], "verdict": "of-a-later-release"})
     server.start()
     assert declare(tmp_path, request).verdict is None
@@ -247,7 +227,20 @@ def test_every_word_takes_the_same_values_in_both_languages() -> None:
 
 def test_there_is_a_word_for_all_that_firmware_may_answer() -> None:
     told = [f"refused.{why}" for why in station_words.WhyRefused] + [f"kind.{kind}" for kind in station_words.Tested]
+    told += [f"warning.{code}" for code in citizen_id.disagreements("999099012345", "1958-01-01", "female")]
+    assert len(told) > 10
     assert [key for key in told if not WORDS["vi"].has(key)] == []
+
+
+def test_no_word_is_dead() -> None:
+    made = re.compile(
+        r"(page|gate|way|method|source|clock|outbox|why|kind|scheme|error|refused|problem|warning)\.[\w-]+"
+    )  # of what firmware says
+    folder = Path(words.__file__).parent
+    texts = "".join(file.read_text("utf-8") for file in (*folder.glob("*.py"), *folder.glob("pages/*")) if file.name != "words.py")
+    fields = {f"paper.{name}" for name in paper.FIELDS} | {f"paper.{verdict}" for verdict in station_words.Verdict}
+    unsaid = [key for key in WORDS["vi"]._of if not re.search(f"[\"']{re.escape(key)}[\"']", texts) and key not in fields]
+    assert [key for key in unsaid if made.fullmatch(key) is None] == []
 
 
 def test_the_agent_without_a_page_loads_nothing_of_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from drivers.indicator import Signal
 from edge_agent import stored_keyring
 from edge_agent.entry import Clock
 from edge_agent.keyring import UNDATED, EpochKey
+from edge_agent.mounts import CARD
 from edge_agent.settings import DeviceSettings, LaneSettings, Settings
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
@@ -133,11 +135,32 @@ def test_with_its_state_in_memory_it_shows_a_fault_and_records_nobody(
         opened.append(gate := Gate(config, env=manager.environment, first=True))
         gate.out.wait_for("fault")
         gate.err.wait_for(f"{enrolled.state} lies in memory (tmpfs)")
-        manager.wait_for_first("STATUS=closed: the state folder lies in memory")
+        manager.wait_for_first("STATUS=closed: the state folder lies in memory (tmpfs)")
         gate.process.terminate()
         assert gate.process.wait(20) == 1
         assert not manager.count("READY=1")
         assert sorted(enrolled.state.rglob("*")) == before
+
+
+PREPARED = f"""exec unshare --mount sh -ec 'mount -t tmpfs etc /etc/systemd; mkdir -p {CARD.parent}; touch {CARD}; exec "$@"' sh "$@" """
+
+
+def test_on_a_card_whose_partition_is_late_it_shows_a_fault_and_records_nobody(
+    tmp_path: Path, reader: Reader, manager: Manager, opened: list[Gate]
+) -> None:
+    enrolled = Enrolled(tmp_path / "state", tmp_path / "run")
+    if os.geteuid() or enrolled.state.stat().st_dev != Path("/usr").stat().st_dev:
+        pytest.skip("for root, with a folder for the tests on the root's filesystem")
+    config = gate_toml(enrolled, {"name": "in", "direction": "in", "reader": reader.url})
+    config.write_text(config.read_text("utf-8").replace("memory = true\n", ""), encoding="utf-8")
+    before = sorted(enrolled.state.rglob("*"))
+    opened.append(gate := Gate(config, within=PREPARED, env=manager.environment, first=True))
+    gate.out.wait_for("fault")
+    gate.err.wait_for(f"{enrolled.state} lies on the card's root, not on its partition gate-state")
+    gate.process.terminate()
+    assert gate.process.wait(20) == 1
+    assert not manager.count("READY=1")
+    assert sorted(enrolled.state.rglob("*")) == before
 
 
 @pytest.mark.parametrize("spoilt", ["[gate\nindicator = ", '[[lane]]\nname = "in"\ndirection = "up"\nreader = "serial:"\n'])

@@ -122,6 +122,10 @@ def test_nobody_is_born_tomorrow_where_the_day_is_known() -> None:
     tomorrow = request(person={**PERSON, "birth_date": "2026-11-22"})
     assert problems(tomorrow) == {"birth_date": Problem.IN_THE_FUTURE}
     assert problems(request(person={**PERSON, "birth_date": "2027"})) == {"birth_date": Problem.IN_THE_FUTURE}
+    for later in ("2999-03-15", " 2999 ", "2101"):
+        assert problems(request(person={**PERSON, "birth_date": later})) == {"birth_date": Problem.IN_THE_FUTURE}
+        assert problems(request(person={**PERSON, "birth_date": later}), None) == {"birth_date": Problem.IN_THE_FUTURE}  # with no clock too
+    assert problems(request(person={**PERSON, "birth_date": "1799"})) == {"birth_date": Problem.WRONG}
     assert declaration.read(tomorrow, LANES, None).person.birth_date == "2026-11-22"
     assert declaration.read(request(person={**PERSON, "birth_date": "2026"}), LANES, TODAY).person.birth_date == "2026"
     assert declaration.read(request(person={**PERSON, "birth_date": "2026-11-21"}), LANES, TODAY).person.birth_date == "2026-11-21"

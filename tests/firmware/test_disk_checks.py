@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.mounts import mount_of
 from edge_agent.settings import OutboxSettings
-from firmware.disk_checks import check_commit, check_disk
+from firmware.disk_checks import check_commit, check_disk, check_root
 from firmware.verdict import Finding, Verdict
 
 SMALL = OutboxSettings(keep_free_mb=0)
@@ -54,7 +54,7 @@ def test_the_disk_under_the_tests_is_described(tmp_path: Path) -> None:
 def test_a_folder_in_memory_is_a_fault() -> None:
     assert mount_of(MEMORY).kind == "tmpfs"
     finding = check_disk(MEMORY, SMALL)
-    assert (finding.verdict, "lost at power-off" in finding.detail) == (Verdict.FAULT, True)
+    assert (finding.verdict, "lost at the next start" in finding.detail) == (Verdict.FAULT, True)
 
 
 def test_too_little_room_is_a_fault(tmp_path: Path, card: Path) -> None:
@@ -73,6 +73,28 @@ def test_a_disk_that_the_kernel_made_read_only_is_a_fault(tmp_path: Path, option
 
 def test_a_layer_over_another_is_noted(tmp_path: Path) -> None:
     assert on_card(tmp_path, kind="overlay").verdict is Verdict.NOTE
+
+
+def test_a_cards_root_in_place_of_its_partition_is_a_fault(tmp_path: Path) -> None:
+    plain, prepared = mountinfo(tmp_path, "22 1 254:0 / / rw - ext4 /dev/root rw"), tmp_path / "card.conf"
+    prepared.touch()
+    mine = check_disk(Path("/usr"), SMALL, plain, card=prepared)
+    assert (mine.verdict, "not on its partition" in mine.detail, "state.mount" in mine.todo) == (Verdict.FAULT, True, True)
+    assert check_disk(Path("/usr"), SMALL, plain, card=tmp_path / "none").verdict is Verdict.OK
+
+
+def test_a_card_that_has_not_sealed_itself_is_noted(tmp_path: Path) -> None:
+    # ProtectSystem=strict shows firmware any root as read-only: only the layer over it tells
+    unsealed = mountinfo(tmp_path, "22 1 179:2 / / ro - ext4 /dev/mmcblk0p2 rw")
+    card = tmp_path / "card.conf"
+    assert check_root(unsealed, card) is None  # no card of ours
+    card.touch()
+    found = check_root(unsealed, card)
+    assert found is not None
+    assert (found.verdict, "gate-card-seal" in found.todo) == (Verdict.NOTE, True)
+    sealed = check_root(mountinfo(tmp_path, "22 1 0:20 / / ro - overlay overlayroot rw,upperdir=/media/rw/up"), card)
+    assert sealed is not None
+    assert sealed.verdict is Verdict.OK
 
 
 def test_a_layer_in_memory_is_a_fault_with_what_to_mount(tmp_path: Path) -> None:

@@ -106,6 +106,37 @@ def test_it_ends_when_asked_and_when_the_asker_goes(world: World) -> None:
     assert ReaderTests(["in"], 1.5).end() == {"type": "done"}
 
 
+def test_whoever_tests_without_end_shuts_a_lane_for_two_minutes_and_then_a_tenth_of_the_time(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    shut_s, asked_s, refused = 0.0, 0.3, set()
+    for _ in range(round(3600 / asked_s)):
+        if (refusal := world.ask(seconds=20)) is not None:
+            refused.add(refusal["why"])
+        world.now_s += asked_s
+        shut_s += asked_s * (world.tests.lane is not None)
+    assert 400 < shut_s <= 120 + 360 + 20
+    assert refused == {"busy", "often"}
+    assert abs(world.tests.last_hour_s - shut_s) <= 20
+    lines = [record.getMessage() for record in caplog.records]
+    began = [line for line in lines if line == "in: its reader is tested for 20 s; nobody is recorded there meanwhile"]
+    assert 20 <= len(began) <= 25
+    assert len(lines) - len(began) <= len(began)  # refusals are said once between two tests, not three times a second
+    world.now_s += 3600
+    assert world.tests.last_hour_s == 0
+    assert world.ask(seconds=120) is None
+
+
+def test_tests_that_end_soon_give_their_time_back_but_not_all_of_it(world: World) -> None:
+    begun = 0
+    while (refused := world.ask(seconds=60)) is None:
+        world.tests.end()
+        world.now_s += 0.001
+        begun += 1
+    assert (begun, refused["why"]) == (13, "often")  # (120 - 60) / 5, and the first
+    assert world.ask("out", seconds=1) is None
+
+
 def test_one_at_a_time(world: World) -> None:
     world.ask()
     other = Page()
@@ -136,6 +167,7 @@ def test_in_a_test_a_person_sees_no_green_and_is_recorded_once_it_is_over(bench:
     assert bench.answers() == [Signal.TESTED, Signal.ACCEPTED]
     assert [passage.direction for passage in bench.enrolled.passages()] == ["out"]
     assert [message["type"] for message in page.told] == ["reader-test", "reader-tested"]
+    assert bench.consumer.counters()["reader_tested_s"] == bench.tests.last_hour_s
     assert "001099" not in repr(page.told) + repr(bench.consumer.counters())
     bench.tests.end()
     bench.tick()

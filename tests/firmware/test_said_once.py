@@ -30,7 +30,7 @@ def test_what_a_part_says_is_said_when_it_differs_from_what_was_said_of_it_befor
     for part, state, why in told:
         said.say(part, state, why)
         if before.get(part) != (state, why):
-            expected.append((logging.WARNING if why else logging.INFO, f"lane {part}: {state} {why}"))
+            expected.append((logging.WARNING if why else logging.INFO, f"lane {part}: {state} {why}" if why else f"lane {part}: {state}"))
         before[part] = (state, why)
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == expected
 

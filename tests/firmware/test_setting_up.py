@@ -18,8 +18,9 @@ from drivers.switch import Change
 from edge_agent import control
 from edge_agent.settings import InputSettings, LaneSettings
 from firmware import inputs
+from firmware import setting_up as setting_up_of
 from firmware.inbox import Inbox
-from firmware.setting_up import WINDOW_S, SettingUp
+from firmware.setting_up import NOBODY_S, WINDOW_S, SettingUp
 
 enrolled, bench = gate_fixtures.enrolled, gate_fixtures.bench
 
@@ -61,6 +62,41 @@ def test_the_ten_minutes_end_by_themselves_and_with_the_ticket_that_works() -> N
     assert setting_up.take(TICKET)
     now_s[0] += WINDOW_S + 1
     assert (setting_up.untried(), setting_up.open) == (None, False)
+
+
+def test_an_agent_that_is_there_is_waited_for_however_long_it_takes_and_each_show_is_answered() -> None:
+    now_s = [1000.0]
+    setting_up = SettingUp(lambda: now_s[0])
+    setting_up.begin()
+    assert setting_up.take(TICKET)
+    for _second in range(300):  # an operator approves
+        now_s[0] += 1
+        assert not setting_up.unheard_for_too_long(heard=True)
+    for again in range(2):
+        seconds = 0
+        while not setting_up.unheard_for_too_long(heard=False):
+            now_s[0] += 1
+            seconds += 1
+            assert seconds <= NOBODY_S
+        assert seconds == NOBODY_S, again
+        assert not setting_up.unheard_for_too_long(heard=False)
+        assert setting_up.take(TICKET)
+
+
+def test_a_gate_without_an_agent_says_that_nobody_was_reached(enrolled: Enrolled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setting_up_of, "NOBODY_S", 0.0)
+    reader, button = Reader(tmp_path / "tty"), Contact(tmp_path / "setup")
+    lane = LaneSettings("in", "in", reader=reader.url, indicator="spy:in")
+    settings = surrounded(enrolled.settings(lane), InputSettings("cài đặt", "setup", button.url))
+    with RunningGate(enrolled, settings):
+        light = SpyIndicator.by_name["in"]
+        wait_until(lambda: reader_works(enrolled), "the reader works")
+        button.press()
+        light.wait_for(Signal.IDENTIFY)
+        reader.scan(TICKET)
+        light.wait_for(Signal.NOT_REACHED)
+    button.close()
+    reader.unplug()
 
 
 def test_a_text_too_long_to_be_a_ticket_is_not_handed_on() -> None:

@@ -16,6 +16,7 @@ from drivers.indicator import Signal
 from edge_agent.control import ControlClient, Tried, ask_counters, came_of, scanned_ticket, tried_message
 from edge_agent.identity import Identity
 from edge_agent.settings import LaneSettings
+from firmware import setting_up
 from firmware.setting_up import SIGNALS
 from firmware.unenrolled import Unenrolled
 
@@ -82,6 +83,23 @@ def test_what_came_of_a_ticket_is_one_answer_each_and_the_device_waits_on(waitin
     assert waiting.ended()
     assert [str(one.name) for one in waiting.found if one is not None] == ["cho-lon/gate-1"]
     assert waiting.light.count(Signal.TICKET_REFUSED) == 1
+
+
+def test_a_ticket_that_no_agent_takes_is_answered_and_kept_for_the_agent_that_comes(
+    waiting: Waiting, reader: Reader, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setting_up, "NOBODY_S", 0.0)
+    waiting.light.wait_for(Signal.WAITING)
+    wait_until(lambda: (ask_counters(enrolled.runtime) or {}).get("sources") == {"in": "working"}, "the reader works")
+    reader.scan(TICKET)
+    waiting.light.wait_for(Signal.NOT_REACHED)
+    with closing(ControlClient(enrolled.runtime, WAIT_S)) as agent:
+        heard = agent.receive()
+        assert heard is not None
+        assert scanned_ticket(heard) == TICKET
+        agent.send(tried_message(TICKET, Tried.REFUSED))
+        waiting.light.wait_for(Signal.TICKET_REFUSED)
+    assert waiting.light.count(Signal.NOT_REACHED) == 1
 
 
 def test_without_a_reader_it_is_at_fault_and_waits_when_there_is_one(enrolled: Enrolled, tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ _TOLD: list[tuple[dict[str, Any], set[Trouble]]] = [
     ({"certificate_days": -1}, {Trouble.CERTIFICATE}),
     ({"certificate_days": 15}, set()),
     ({"faults": 1}, {Trouble.PART}),
+    ({"reader_tested_s": 241}, {Trouble.TESTED}),
+    ({"reader_tested_s": 240}, set()),
 ]
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.mounts import CARD
+
 IMAGE = Path(__file__).parents[2] / "debian" / "image"
 STATE_UNIT = r"var-lib-gate\x2dscanner.mount"
+DEVICE = r"dev-disk-by\x2dlabel-gate\x2dstate.device"
 SCRIPTS = sorted(path for path in IMAGE.rglob("*") if path.is_file() and os.access(path, os.X_OK))
 RECIPES = [IMAGE / "custom.toml", *sorted((IMAGE / "cloud-init").iterdir()), IMAGE / "pi-gen" / "config"]
 # What Raspberry Pi OS's init_config knows of custom.toml; it only warns of the rest
@@ -74,6 +77,8 @@ def test_systemd_finds_nothing_wrong_with_a_cards_units(tmp_path: Path) -> None:
     bound = (IMAGE / "units" / "bound.mount").read_text("utf-8")
     (tmp_path / STATE_UNIT).write_text(bound.replace("@NAME@", "gate-scanner"), encoding="utf-8")
     units = sorted(tmp_path.iterdir())
+    (tmp_path / f"{DEVICE}.d").mkdir()
+    shutil.copy(IMAGE / "units" / "device.conf", tmp_path / f"{DEVICE}.d")
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -82,6 +87,26 @@ def test_firmware_starts_without_the_partition_and_after_it() -> None:
     drop_in = (IMAGE / "units" / "firmware.conf").read_text("utf-8").splitlines()
     assert {f"Wants={STATE_UNIT}", f"After={STATE_UNIT}", "StateDirectory="} <= set(drop_in)
     assert not any(line.startswith(("Requires", "BindsTo")) for line in drop_in)
+
+
+def values(unit: str, key: str) -> set[str]:
+    lines = (IMAGE / "units" / unit).read_text("utf-8").splitlines()
+    return {word for line in lines if line.startswith(f"{key}=") for word in line.removeprefix(f"{key}=").split()}
+
+
+def test_a_partition_that_comes_late_is_mounted_and_brings_what_waited_for_it() -> None:
+    assert "state.mount" in values("device.conf", "Wants")
+    assert "systemd-udevd.service" in values("device.conf", "After")  # else its seconds run before anybody looks for disks
+    waited = {STATE_UNIT, "gate-slots.service", "gate-agent.service", "gate-card-seal.service", "chrony.service"}
+    assert waited <= values("state.mount", "Wants")
+    assert values("gate-card-seal.service", "Restart") == {"on-failure"}
+    assert values("gate-card-seal.service", "StartLimitIntervalSec") == {"0"}
+    assert STATE_UNIT in values("gate-card-seal.service", "After")
+
+
+def test_prepare_lays_the_file_by_which_firmware_knows_a_card() -> None:
+    assert "put firmware.conf $units/gate-firmware.service.d/card.conf" in (IMAGE / "prepare").read_text("utf-8")
+    assert str(CARD) == "/etc/systemd/system/gate-firmware.service.d/card.conf"
 
 
 def test_what_an_owner_lays_on_the_boot_partition_is_taken_whatever_editor_wrote_it(tmp_path: Path) -> None:
@@ -149,3 +174,25 @@ def test_an_image_gets_its_writable_partition_behind_a_larger_root(tmp_path: Pat
     assert "label-id: 0xcafe0001" in subprocess.run(["sfdisk", "--dump", image], capture_output=True, text=True, check=True).stdout
     again = subprocess.run([IMAGE / "partition", image], capture_output=True, text=True, check=False)
     assert (again.returncode, "has 3 partitions" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        # Debian's image for clouds: the root first, the EFI partition second and before it on the disk
+        "label: gpt\nstart=8192, size=40960, type=linux\nstart=2048, size=4096, type=uefi",
+        "label: dos\nstart=4096, size=8192, type=83\nstart=16384, size=8192, type=83",
+        "label: dos\nstart=16384, size=8192, type=c\nstart=4096, size=8192, type=83",
+    ],
+)
+def test_a_card_laid_out_in_another_way_is_refused_in_words_and_left_as_it_was(tmp_path: Path, table: str) -> None:
+    tools("sfdisk", "losetup", "mcopy")
+    image = tmp_path / "other.img"
+    with image.open("wb") as file:
+        file.truncate(40 * MB)
+    subprocess.run(["sfdisk", "--quiet", image], input=table, text=True, check=True)
+    before = image.read_bytes()
+    done = subprocess.run([IMAGE / "partition", image, "0", "16"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "nothing was changed" in done.stderr) == (1, True)
+    assert len(done.stderr.splitlines()) == 1
+    assert image.read_bytes().rstrip(b"\0") == before.rstrip(b"\0")

@@ -163,6 +163,21 @@ def test_one_attempt_is_handed_to_the_version_in_use_and_never_during_a_trial(sl
     assert slots.told.read_text() == ""
 
 
+@pytest.mark.parametrize(
+    "noted, told", [(None, "c3 cut-short: "), ("c3 no-room: 90 MB are needed", "c3 no-room: "), ("b2 late: x", "c3 cut-short: ")]
+)
+def test_an_installation_that_is_killed_is_told_too(slots: Slots, noted: str | None, told: str) -> None:
+    """Out of memory, the kernel leaves nobody to note why; what was noted of this attempt stands."""
+    agent = slots.folder / "old" / "bin" / "gate-agent"
+    agent.parent.mkdir()
+    note = f"echo '{noted}' > {slots.folder}/back; " if noted else ""
+    agent.write_text(f"#!/bin/sh\n{note}kill -KILL $$\n")
+    agent.chmod(0o755)
+    slots.ask("install c3")
+    assert (slots.get("back") or "").startswith(told)
+    assert (slots.get("trial"), slots.told.read_text()) == (None, "")
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
 @pytest.mark.parametrize("order, end", [("good a1", "new"), ("back a1 unwell", "old")])
 def test_killed_at_every_call_there_is_a_version_that_works_and_it_ends(slots: Slots, order: str, end: str) -> None:

@@ -149,6 +149,35 @@ def test_a_reader_plugged_in_later_is_allowed_because_its_kernel_module_is_there
     assert "DeviceAllow" not in unit("gate-agent.service")
 
 
+def drop_in(file: str) -> configparser.SectionProxy:
+    read = configparser.ConfigParser(strict=False, interpolation=None)
+    read.read(UNITS / file, encoding="utf-8")
+    [section] = read.sections()
+    return read[section]
+
+
+def test_the_log_stays_in_memory_and_is_small() -> None:
+    journal = drop_in("journald.conf.d/gate-scanner.conf")
+    assert (journal["Storage"], journal["ForwardToSyslog"]) == ("volatile", "no")
+    assert int(journal["RuntimeMaxUse"].removesuffix("M")) <= 32
+
+
+def test_a_kernel_that_hangs_is_started_anew_by_the_hardware() -> None:
+    manager = drop_in("system.conf.d/gate-scanner.conf")
+    assert 0 < int(manager["RuntimeWatchdogSec"].removesuffix("s")) <= 15  # a Raspberry Pi's counts no further
+    assert (manager["CrashReboot"], manager["DumpCore"]) == ("yes", "no")
+
+
+def test_nobody_else_looks_into_the_state_folder() -> None:
+    for name in ("gate-firmware.service", "gate-agent.service"):
+        assert (unit(name)["StateDirectory"], unit(name)["StateDirectoryMode"], unit(name)["UMask"]) == (
+            ["gate-scanner"],
+            ["0700"],
+            ["0077"],
+        )
+    assert "\nd /var/lib/gate-scanner 0700 gate gate -\n" in (UNITS / "tmpfiles.d" / "gate-scanner.conf").read_text("utf-8")
+
+
 @pytest.mark.parametrize("file, section", [
     ("system.conf.d/gate-scanner.conf", "Manager"), ("journald.conf.d/gate-scanner.conf", "Journal"),
     ("chrony.service.d/gate-scanner.conf", "Service"),
