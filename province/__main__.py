@@ -43,6 +43,7 @@ _COMMANDS = {
     "certificates": "when the province's own end, and renewing them",
     "keyring": "show the published sealing keys, publish longer ones",
     "retention": "destroy what is past retention",
+    "store": "show and upgrade the register's tables",
 }
 
 _EPILOG = """\

@@ -7,7 +7,6 @@ The same for every way a request comes: the door, a stick, the broker. Whoever a
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from province import certificates, database, devices, keyring_office, revocation
 from province.errors import ProvinceError
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection
 from province.tickets import Grant, Useless
 from province.tls_authority import TlsAuthority, made_at
 
@@ -85,7 +85,7 @@ class Admission:
             raise cose.Forged("request: made for another door; somebody passes it on")
         return self._answered(message, request, now_ms, lambda connection: self._for_door(connection, request, now_ms))
 
-    def _for_door(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> Membership:
+    def _for_door(self, connection: Connection, request: Request, now_ms: int) -> Membership:
         if request.wish is Wish.RENEW:
             return self._renewed(connection, request, self._approved_renewal(connection, request, now_ms), now_ms)
         return self._enter(connection, request, self._grant(connection, request, now_ms), now_ms)
@@ -98,7 +98,7 @@ class Admission:
         """
         request = joining.read_request(message)
 
-        def renew(connection: sqlite3.Connection) -> Membership:
+        def renew(connection: Connection) -> Membership:
             device = _of_key(connection, request)
             if request.wish is not Wish.RENEW or device.name != name:
                 raise _Refusal("only a device itself may ask for its new certificate")
@@ -115,7 +115,7 @@ class Admission:
         request = joining.read_request(message)
         return self._answered(message, request, now_ms, lambda connection: self._enter(connection, request, grant, now_ms))
 
-    def _answered(self, message: bytes, request: Request, now_ms: int, decide: Callable[[sqlite3.Connection], Membership]) -> bytes:
+    def _answered(self, message: bytes, request: Request, now_ms: int, decide: Callable[[Connection], Membership]) -> bytes:
         who = shown(fingerprint(request.public_key))
         asked = sha256(message).digest()
         with closing(revocations.connect(self._layout, now_ms)) as connection:
@@ -135,7 +135,7 @@ class Admission:
                 answer = self._wait(connection, request, asked, now_ms, who)
         return joining.reply(answer, self._officer)
 
-    def _shut_former_names_out(self, connection: sqlite3.Connection, now_ms: int) -> None:
+    def _shut_former_names_out(self, connection: Connection, now_ms: int) -> None:
         """Who has just got another name has no way in under the one before; what fails here keeps nobody out, and the next join does it."""
         try:
             if lacked := revocations.mend_list(self._layout, connection, self._authority, now_ms):
@@ -148,7 +148,7 @@ class Admission:
         if revocations.is_revoked(self._keystore, request.public_key):
             raise _Refusal("this device's key was revoked: make new ones with `gate-agent reset --new-keys`")
 
-    def _wait(self, connection: sqlite3.Connection, request: Request, asked: bytes, now_ms: int, who: str) -> Answer:
+    def _wait(self, connection: Connection, request: Request, asked: bytes, now_ms: int, who: str) -> Answer:
         try:
             with database.transaction(connection, self._layout.register):
                 waiting_room.ask(connection, request, now_ms)
@@ -158,7 +158,7 @@ class Admission:
         _log.info("waits for approval wish=%s key=%s serial=%r", request.wish, who, request.serial)
         return Answer(asked, Outcome.WAIT, f"compare this key with the device's label, then: gate-province approve DIR {who}")
 
-    def _grant(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> Grant:
+    def _grant(self, connection: Connection, request: Request, now_ms: int) -> Grant:
         """Who the bearer of a ticket becomes."""
         if request.ticket is None:
             raise _Refusal("to join, a ticket or an invitation is needed")
@@ -179,7 +179,7 @@ class Admission:
                 return Grant(device.name, device.site, device.gate)  # let in today; its answer may have been lost
         return _approved(connection, request, now_ms)
 
-    def _enter(self, connection: sqlite3.Connection, request: Request, grant: Grant, now_ms: int) -> Membership:
+    def _enter(self, connection: Connection, request: Request, grant: Grant, now_ms: int) -> Membership:
         """Registers a device under the granted name, and certifies its TLS key."""
         if request.member not in (None, str(grant.name)):
             raise _Refusal(f"this device is {request.member}; to give it another name, first `gate-agent reset` on it")
@@ -198,20 +198,20 @@ class Admission:
         devices.put(connection, device)
         return self._membership(device, certificate)
 
-    def _approved_renewal(self, connection: sqlite3.Connection, request: Request, now_ms: int) -> devices.Device:
+    def _approved_renewal(self, connection: Connection, request: Request, now_ms: int) -> devices.Device:
         """The device whose renewal at the door an operator has approved: its certificate has run out, its signing key speaks for it."""
         device = _of_key(connection, request)
         if self._lately(connection, request, device, now_ms) is None:  # or it has the answer already, and nobody else can use it
             _approved(connection, request, now_ms)
         return device
 
-    def _renewed(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> Membership:
+    def _renewed(self, connection: Connection, request: Request, device: devices.Device, now_ms: int) -> Membership:
         certificate = self._certify(connection, request, device.name, device, now_ms)
         devices.put(connection, replace(device, certificate_serial=str(certificate.serial_number)))
         return self._membership(device, certificate)
 
     def _certify(
-        self, connection: sqlite3.Connection, request: Request, name: DeviceName, before: devices.Device | None, now_ms: int
+        self, connection: Connection, request: Request, name: DeviceName, before: devices.Device | None, now_ms: int
     ) -> x509.Certificate:
         """A new certificate, or the one of today again: however often a message comes, by whomever repeated, it makes one."""
         if before is not None and (lately := self._lately(connection, request, before, now_ms)) is not None:
@@ -224,7 +224,7 @@ class Admission:
         certificates.note(connection, name, certificate)
         return certificate
 
-    def _lately(self, connection: sqlite3.Connection, request: Request, device: devices.Device, now_ms: int) -> x509.Certificate | None:
+    def _lately(self, connection: Connection, request: Request, device: devices.Device, now_ms: int) -> x509.Certificate | None:
         """The device's newest certificate, if it is for the same TLS key and not a day (of a short one: not a tenth of its life) old."""
         newest = certificates.find(connection, device.certificate_serial)
         if newest is None or newest.public_key() != joining.tls_key(request) or not self._authority.has_signed(newest):
@@ -241,14 +241,14 @@ class Admission:
         )  # fmt: skip
 
 
-def _of_key(connection: sqlite3.Connection, request: Request) -> devices.Device:
+def _of_key(connection: Connection, request: Request) -> devices.Device:
     known = [device for device in devices.with_key(connection, request.public_key) if device.status == devices.ACTIVE]
     if not known:
         raise _Refusal("no active device has this key: it never joined here")
     return known[0]
 
 
-def _approved(connection: sqlite3.Connection, request: Request, now_ms: int) -> Grant:
+def _approved(connection: Connection, request: Request, now_ms: int) -> Grant:
     """Who an operator has said the device with this key shall be."""
     grant = waiting_room.approved(connection, request.public_key, request.wish, now_ms)
     if grant is None:

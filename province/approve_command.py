@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from province import database, devices, revocations, waiting_room
 from province.clock import now_ms, shown
 from province.errors import NotAProvince
 from province.layout import Layout
+from province.opened import Connection
 from province.ticket_command import place
 from province.tickets import Grant
 from province.waiting_room import Waiting
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_a_taken_name(connection: sqlite3.Connection, grant: Grant, one: Waiting) -> None:
+def _refuse_a_taken_name(connection: Connection, grant: Grant, one: Waiting) -> None:
     """The door would refuse it, and the device would not ask again."""
     device = devices.find(connection, grant.name)
     if device is not None and device.status == devices.ACTIVE and device.public_key != one.public_key:
@@ -90,7 +90,7 @@ def _of_fingerprint(waiting: list[Waiting], args: argparse.Namespace) -> Waiting
     raise NotAProvince(f"{args.fingerprint}: no device with this key waits. See `gate-province approve {args.folder}`.")
 
 
-def _forget(connection: sqlite3.Connection, layout: Layout, args: argparse.Namespace) -> int:
+def _forget(connection: Connection, layout: Layout, args: argparse.Namespace) -> int:
     if args.site or args.gate or args.device:
         raise NotAProvince("--forget: lets nobody in; leave out --site, --gate and --device.")
     if args.fingerprint is None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hmac
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import insert, select
 
 from edge_agent import cose
 from edge_agent.cbor import Malformed, decode, encode
@@ -30,6 +30,8 @@ from province.files import write_atomically
 from province.identifiers import Identifier, canonical
 from province.keystore import AUDIT_HEAD, Absent, Keystore, KeystoreAway
 from province.layout import Layout
+from province.opened import Connection, Row
+from province.schema import audit as table
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
 OFFICER_ADDED = "officer-added"
@@ -134,7 +136,7 @@ def _subject_on(keystore: Keystore, value: str, epoch: str) -> tuple[str, bytes]
 
 
 def append(
-    connection: sqlite3.Connection,
+    connection: Connection,
     path: Path,
     keystore: Keystore,
     make: Callable[[int, bytes], Line],
@@ -166,14 +168,14 @@ def append(
 
 
 def _append(
-    connection: sqlite3.Connection,
+    connection: Connection,
     path: Path,
     told: tuple[int, bytes] | str,
     make: Callable[[int, bytes], Line],
     second: Ed25519PrivateKey | None,
 ) -> tuple[Line, bytes]:
     with database.transaction(connection, path):
-        last = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+        last = connection.row(select(table.c.number, table.c.hash).order_by(table.c.number.desc()).limit(1))
         number, before = (0, _START) if last is None else (last["number"], last["hash"])
         if isinstance(told, str) or not _has(connection, *told):
             cut = f"the keystore's word of it was {told}" if isinstance(told, str) else f"it had reached line {told[0]}:{told[1].hex()}"
@@ -183,32 +185,32 @@ def _append(
         return line, _insert(connection, line, second)
 
 
-def _has(connection: sqlite3.Connection, number: int, digest: bytes) -> bool:
+def _has(connection: Connection, number: int, digest: bytes) -> bool:
     if number == 0:
         return digest == _START  # before the first line
-    return connection.execute("SELECT 1 FROM audit WHERE number = ? AND hash = ?", (number, digest)).fetchone() is not None
+    return connection.has(select(1).where(table.c.number == number, table.c.hash == digest))
 
 
-def _insert(connection: sqlite3.Connection, line: Line, second: Ed25519PrivateKey | None) -> bytes:
+def _insert(connection: Connection, line: Line, second: Ed25519PrivateKey | None) -> bytes:
     fields = _encode(line)
     signature = None if second is None else cose.sign(fields, LINE, second)
-    connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?)", (line.number, fields, signature, _hash(fields)))
+    connection.execute(insert(table), {"number": line.number, "fields": fields, "signature": signature, "hash": _hash(fields)})
     return _hash(fields)
 
 
-def lines(connection: sqlite3.Connection) -> Iterator[Line]:
+def lines(connection: Connection) -> Iterator[Line]:
     """All lines that can be read, oldest first."""
-    for row in connection.execute("SELECT fields FROM audit ORDER BY number"):
+    for row in connection.rows(select(table.c.fields).order_by(table.c.number)):
         yield _decode(row["fields"])
 
 
-def public_keys(connection: sqlite3.Connection, officer: str) -> list[bytes]:
+def public_keys(connection: Connection, officer: str) -> list[bytes]:
     """The keys that were entered for an officer who looks along, 32 bytes each, oldest first."""
     named = (line for line in lines(connection) if line.action in {OFFICER_ADDED, OFFICER_REPLACED} and line.second == officer)
     return [line.public_key for line in named if line.public_key is not None]
 
 
-def about(connection: sqlite3.Connection, keystore: Keystore, value: str) -> list[Line]:
+def about(connection: Connection, keystore: Keystore, value: str) -> list[Line]:
     """The lines about whoever has this identifier, as far as their days still have keys."""
     known: dict[str, bytes] = {}
     for epoch in keystore.epochs():
@@ -232,7 +234,7 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def verify(connection: sqlite3.Connection, keystore: Keystore, expected: tuple[int, bytes] | None = None) -> Verdict:
+def verify(connection: Connection, keystore: Keystore, expected: tuple[int, bytes] | None = None) -> Verdict:
     """Checks every line, the second officers' signatures, and that the log reaches as far as the keystore and a note elsewhere say.
 
     Args:
@@ -245,7 +247,7 @@ def verify(connection: sqlite3.Connection, keystore: Keystore, expected: tuple[i
     """
     problems: list[str] = []
     hashes, officers = [_START], dict[str, Ed25519PublicKey]()
-    for row in connection.execute("SELECT * FROM audit ORDER BY number"):
+    for row in connection.rows(select(table).order_by(table.c.number)):
         problems += _check_row(row, len(hashes), hashes[-1], officers)
         hashes.append(_hash(row["fields"]))
     count, head = len(hashes) - 1, _told_head(keystore)
@@ -260,7 +262,7 @@ def verify(connection: sqlite3.Connection, keystore: Keystore, expected: tuple[i
     return Verdict(count, hashes[-1], tuple(problems))
 
 
-def _check_row(row: sqlite3.Row, number: int, before: bytes, officers: dict[str, Ed25519PublicKey]) -> list[str]:
+def _check_row(row: Row, number: int, before: bytes, officers: dict[str, Ed25519PublicKey]) -> list[str]:
     if row["number"] != number:
         return [f"line {number}: missing; the next is {row['number']}"]
     try:
@@ -280,7 +282,7 @@ def _check_row(row: sqlite3.Row, number: int, before: bytes, officers: dict[str,
     return [f"line {number}: the log was cut or put back here: {line.reason}"] if line.action == CUT else []
 
 
-def _check_second(row: sqlite3.Row, name: str, officers: dict[str, Ed25519PublicKey]) -> None:
+def _check_second(row: Row, name: str, officers: dict[str, Ed25519PublicKey]) -> None:
     key = officers.get(name)
     if key is None:
         raise cose.Forged(f"officer {name} was never added")

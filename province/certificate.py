@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from textwrap import wrap
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import func, select
 
 from edge_agent import authority, cose
 from edge_agent.authority import Officer, Power
 from edge_agent.cbor import Malformed, decode, encode
 from edge_agent.fields import Fields
 from edge_agent.topics import DeviceName
-from province import days, views
+from province import days, schema, views
 from province.clock import shown
+from province.opened import Connection
 from province.proving import WORDS, DayVerdict, Finding, Flaw, KnownLog, LogOfDay
 
 PROOF = cose.MessageType("application/vnd.gate-scanner.proof+cbor", b"gate-scanner/v1/proof", certified=True)
@@ -27,11 +28,12 @@ _SIGNED = re.compile(rf"(.*\n){_BEGIN}\n([A-Za-z0-9+/=\n]+){_END}\n", re.DOTALL)
 _VERSION = 1
 
 
-def known_logs(connection: sqlite3.Connection, name: DeviceName) -> list[KnownLog]:
+def known_logs(connection: Connection, name: DeviceName) -> list[KnownLog]:
     """All that is known of a scanner's logs, in the order in which they are stored."""
     of_days, sure, spans = days.of_device(connection, name), days.sure_of_device(connection, name), views.spans(connection, name)
     alerts = views.alerts(connection, name)
-    told = connection.execute("SELECT * FROM announced WHERE org = ? AND device = ? ORDER BY seq", (name.org, name.device)).fetchall()
+    table = schema.announced
+    told = connection.rows(select(table).where(table.c.org == name.org, table.c.device == name.device).order_by(table.c.seq))
     after = {row["by_log"]: (row["log"], row["seq"]) for row in told}
     return [
         KnownLog(
@@ -43,10 +45,12 @@ def known_logs(connection: sqlite3.Connection, name: DeviceName) -> list[KnownLo
     ]  # fmt: skip
 
 
-def fates(connection: sqlite3.Connection, name: DeviceName, day: str) -> dict[str, int]:
+def fates(connection: Connection, name: DeviceName, day: str) -> dict[str, int]:
     """How many entries of the day are in the register now, by status."""
-    query = "SELECT status, count(*) FROM entry WHERE org = ? AND device = ? AND epoch = ? GROUP BY status ORDER BY status"
-    return dict(tuple(row) for row in connection.execute(query, (name.org, name.device, day)))
+    table = schema.entry
+    of_day = table.c.org == name.org, table.c.device == name.device, table.c.epoch == day
+    query = select(table.c.status, func.count().label("entries")).where(*of_day).group_by(table.c.status).order_by(table.c.status)
+    return {row["status"]: row["entries"] for row in connection.rows(query)}
 
 
 def page(province: str, name: DeviceName, verdict: DayVerdict, kept: dict[str, int], *, destroyed: bool, at_ms: int) -> str:

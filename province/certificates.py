@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,11 +10,14 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, update
 
 from edge_agent.topics import DeviceName
 from province import database
 from province.files import PUBLIC, write_atomically
 from province.layout import Layout
+from province.opened import Connection
+from province.schema import certificate as table
 from province.terms import CLIENTS, LIFE, Role, file_of
 from province.tls_authority import TlsAuthority
 
@@ -28,44 +30,44 @@ class Given:
     ends_ms: int
 
 
-def note(connection: sqlite3.Connection, name: DeviceName, certificate: x509.Certificate) -> None:
+def note(connection: Connection, name: DeviceName, certificate: x509.Certificate) -> None:
     """Notes a certificate; call it in the transaction that gives it out."""
-    connection.execute(
-        "INSERT INTO certificate VALUES (?, ?, ?, ?, NULL, ?)",
-        (
-            str(certificate.serial_number), name.org, name.device, int(certificate.not_valid_after_utc.timestamp() * 1000),
-            certificate.public_bytes(Encoding.DER),
-        ),
-    )  # fmt: skip
+    row = _row(certificate, name.org, name.device) | {"der": certificate.public_bytes(Encoding.DER)}
+    connection.execute(insert(table), row)
 
 
-def find(connection: sqlite3.Connection, serial: str) -> x509.Certificate | None:
+def _row(certificate: x509.Certificate, org: str, device: str) -> dict[str, object]:
+    ends_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
+    return {"serial": str(certificate.serial_number), "org": org, "device": device, "ends_ms": ends_ms}
+
+
+def _of(name: DeviceName) -> ColumnElement[bool]:
+    return and_(table.c.org == name.org, table.c.device == name.device)
+
+
+def find(connection: Connection, serial: str) -> x509.Certificate | None:
     """A certificate that is not revoked, by its serial number, decimal; None when there is none, or only its number is known."""
-    row = connection.execute("SELECT der FROM certificate WHERE serial = ? AND revoked_ms IS NULL", (serial,)).fetchone()
-    return None if row is None or row["der"] is None else x509.load_der_x509_certificate(row["der"])
+    der = connection.value(select(table.c.der).where(table.c.serial == serial, table.c.revoked_ms.is_(None)))
+    return None if der is None else x509.load_der_x509_certificate(der)
 
 
-def given_since(connection: sqlite3.Connection, name: DeviceName, ends_ms: int) -> int:
+def given_since(connection: Connection, name: DeviceName, ends_ms: int) -> int:
     """How many certificates a device was given that end later than this, revoked ones too."""
-    query = "SELECT count(*) FROM certificate WHERE org = ? AND device = ? AND ends_ms > ?"
-    return int(connection.execute(query, (name.org, name.device, ends_ms)).fetchone()[0])
+    return int(connection.value(select(func.count()).select_from(table).where(_of(name), table.c.ends_ms > ends_ms)))
 
 
-def revoke(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int:
+def revoke(connection: Connection, name: DeviceName, now_ms: int) -> int:
     """Marks every certificate of a device as revoked and returns how many it newly marked; call it in a transaction."""
-    return connection.execute(
-        "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = ? AND revoked_ms IS NULL", (now_ms, name.org, name.device)
-    ).rowcount
+    return connection.execute(update(table).where(_of(name), table.c.revoked_ms.is_(None)).values(revoked_ms=now_ms)).rowcount
 
 
-def revoke_viewers(connection: sqlite3.Connection, org: str, now_ms: int) -> int:
+def revoke_viewers(connection: Connection, org: str, now_ms: int) -> int:
     """Marks every certificate of an organisation's viewers as revoked and returns how many it newly marked; call it in a transaction."""
-    return connection.execute(
-        "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = '' AND revoked_ms IS NULL", (now_ms, org)
-    ).rowcount
+    of_viewers = and_(table.c.org == org, table.c.device == "")
+    return connection.execute(update(table).where(of_viewers, table.c.revoked_ms.is_(None)).values(revoked_ms=now_ms)).rowcount
 
 
-def revoke_own(connection: sqlite3.Connection, user: str, now_ms: int, but: str | None = None) -> int:
+def revoke_own(connection: Connection, user: str, now_ms: int, but: str | None = None) -> int:
     """Marks every certificate noted by `note_own` for a name as revoked, but one; returns how many newly; call it in a transaction.
 
     Args:
@@ -75,39 +77,35 @@ def revoke_own(connection: sqlite3.Connection, user: str, now_ms: int, but: str 
         but: the serial number that stays, decimal.
     """
     org, _, part = user.partition("/")
-    return connection.execute(
-        "UPDATE certificate SET revoked_ms = ? WHERE org = ? AND device = ? AND revoked_ms IS NULL AND serial <> ?",
-        (now_ms, org, part, but or ""),
-    ).rowcount
+    others = and_(table.c.org == org, table.c.device == part, table.c.revoked_ms.is_(None), table.c.serial != (but or ""))
+    return connection.execute(update(table).where(others).values(revoked_ms=now_ms)).rowcount
 
 
-def given_to(connection: sqlite3.Connection, name: DeviceName) -> frozenset[Given]:
+def given_to(connection: Connection, name: DeviceName) -> frozenset[Given]:
     """Every certificate that a name was given."""
-    rows = connection.execute("SELECT serial, ends_ms FROM certificate WHERE org = ? AND device = ?", (name.org, name.device))
+    rows = connection.rows(select(table.c.serial, table.c.ends_ms).where(_of(name)))
     return frozenset(Given(row["serial"], row["ends_ms"]) for row in rows)
 
 
-def all_revoked(connection: sqlite3.Connection, given: Iterable[Given]) -> bool:
+def all_revoked(connection: Connection, given: Iterable[Given]) -> bool:
     """Tells whether the register knows each of these certificates as revoked."""
-    query = "SELECT 1 FROM certificate WHERE serial = ? AND revoked_ms IS NOT NULL"
-    return all(connection.execute(query, (one.serial,)).fetchone() is not None for one in given)
+    query = select(1).where(table.c.serial == bindparam("wanted"), table.c.revoked_ms.is_not(None))
+    return all(connection.has(query, {"wanted": one.serial}) for one in given)
 
 
-def revoke_given(connection: sqlite3.Connection, name: DeviceName, given: Iterable[Given], at_ms: int) -> int:
+def revoke_given(connection: Connection, name: DeviceName, given: Iterable[Given], at_ms: int) -> int:
     """Marks these certificates as revoked, also those that the register never knew; returns how many newly; call it in a transaction."""
-    return sum(
-        connection.execute(
-            "INSERT INTO certificate VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT(serial) DO UPDATE SET revoked_ms = excluded.revoked_ms "
-            "WHERE revoked_ms IS NULL",
-            (one.serial, name.org, name.device, one.ends_ms, at_ms),
-        ).rowcount
-        for one in given
+    revoking = connection.insert(table).execution_options(preserve_rowcount=True)  # else INSERTs count as -1
+    revoking = revoking.on_conflict_do_update(
+        index_elements=[table.c.serial], set_={"revoked_ms": revoking.excluded.revoked_ms}, where=table.c.revoked_ms.is_(None)
     )
+    row = {"org": name.org, "device": name.device, "revoked_ms": at_ms}
+    return sum(connection.execute(revoking, row | {"serial": one.serial, "ends_ms": one.ends_ms}).rowcount for one in given)
 
 
-def revoked(connection: sqlite3.Connection, now_ms: int) -> set[int]:
+def revoked(connection: Connection, now_ms: int) -> set[int]:
     """The serial numbers of the revoked certificates that have not run out by themselves, as the register has them."""
-    rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,))
+    rows = connection.rows(select(table.c.serial).where(table.c.revoked_ms.is_not(None), table.c.ends_ms > now_ms))
     return {int(row["serial"]) for row in rows}
 
 
@@ -119,40 +117,35 @@ def listed(layout: Layout) -> set[int]:
         return set()
 
 
-def revoked_until(connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int | None:
+def revoked_until(connection: Connection, name: DeviceName, now_ms: int) -> int | None:
     """When the last revoked certificate of a name runs out by itself, milliseconds since 1970 UTC; None when there is none or it has."""
-    query = "SELECT max(ends_ms) FROM certificate WHERE org = ? AND device = ? AND revoked_ms IS NOT NULL AND ends_ms > ?"
-    found = connection.execute(query, (name.org, name.device, now_ms)).fetchone()[0]
+    found = connection.value(select(func.max(table.c.ends_ms)).where(_of(name), table.c.revoked_ms.is_not(None), table.c.ends_ms > now_ms))
     return None if found is None else int(found)
 
 
-def note_own(connection: sqlite3.Connection, certificate: x509.Certificate) -> None:
+def note_own(connection: Connection, certificate: x509.Certificate) -> None:
     """Notes one of no device, by its name; call it in a transaction.
 
     One of the province's own, `province/…`, is shut out by the next list once another is in use; a viewer's, named after its organisation
     alone, when it is revoked.
     """
     org, _, part = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).partition("/")
-    ends_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
-    connection.execute(
-        "INSERT OR IGNORE INTO certificate VALUES (?, ?, ?, ?, NULL, NULL)", (str(certificate.serial_number), org, part, ends_ms)
-    )
+    connection.execute(connection.insert(table).values(_row(certificate, org, part)).on_conflict_do_nothing())
 
 
-def _shut_out_former(layout: Layout, connection: sqlite3.Connection, now_ms: int) -> None:
+def _shut_out_former(layout: Layout, connection: Connection, now_ms: int) -> None:
     """Revokes what `note_own` noted where another is in use by now; where none can be read, nobody knows."""
     for role, name in CLIENTS.items():
         try:
             used = x509.load_pem_x509_certificate(file_of(layout, role).read_bytes())
         except (OSError, ValueError):
             continue
-        connection.execute(
-            "UPDATE certificate SET revoked_ms = ? WHERE org || '/' || device = ? AND serial <> ? AND revoked_ms IS NULL",
-            (now_ms, name, str(used.serial_number)),
-        )
+        named = table.c.org + "/" + table.c.device == name
+        others = and_(named, table.c.serial != str(used.serial_number), table.c.revoked_ms.is_(None))
+        connection.execute(update(table).where(others).values(revoked_ms=now_ms))
 
 
-def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int, extra: int | None = None) -> None:
+def write_list(layout: Layout, connection: Connection, authority: TlsAuthority, now_ms: int, extra: int | None = None) -> None:
     """Writes the list of revoked certificates that have not run out by themselves, those the province itself uses no more among them.
 
     The register is held from the look at it until the list lies there, or a list made before a revocation could replace the one after it.
@@ -170,7 +163,6 @@ def write_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAut
     """
     with nullcontext() if connection.in_transaction else database.transaction(connection, layout.register):
         _shut_out_former(layout, connection, now_ms)
-        rows = connection.execute("SELECT serial FROM certificate WHERE revoked_ms IS NOT NULL AND ends_ms > ?", (now_ms,)).fetchall()
-        serials = {int(row["serial"]) for row in rows} | (set() if extra is None else {extra})
+        serials = revoked(connection, now_ms) | (set() if extra is None else {extra})
         made = authority.revocation_list(datetime.fromtimestamp(now_ms / 1000, UTC), LIFE[Role.REVOCATIONS], serials, now_ms)
         write_atomically(layout.revocations, made, PUBLIC)

@@ -6,24 +6,41 @@ stays beside the corrected one. An entry without any gets bounds: after what its
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from edge_agent.entry import Clock, Header, Kind
+from sqlalchemy import and_, bindparam, false, func, or_, select, update
+
+from edge_agent.entry import Clock, Kind
 from edge_agent.keyring import UNDATED
 from edge_agent.topics import DeviceName
 from province import days
+from province.opened import Connection, Row
+from province.schema import announced, entry
 
 TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 AHEAD_MS = 5 * 60_000  # a device's clock may be a little ahead of ours; what is dated later than that is not believed
 _WITNESSES_MOST = 64  # a boot has two or three; more would only keep the collector busy
 _LOGS_BACK = 16
-_KNOWN = f"(corrected_ms IS NOT NULL OR clock <> 'unknown') AND coalesce(corrected_ms, wall_ms) <= registered_ms + {AHEAD_MS}"
-DATED_AHEAD = (  # claims a time after it came, or is sealed to a later day's key than it is kept under
-    f"(coalesce(corrected_ms IS NOT NULL OR clock <> 'unknown', 0) AND coalesce(corrected_ms, wall_ms) > registered_ms + {AHEAD_MS} "
-    f"OR key_id NOT LIKE '{UNDATED}/%' AND substr(key_id, 1, 10) > epoch)"
+best_ms = func.coalesce(entry.c.corrected_ms, entry.c.wall_ms)
+_TOLD = or_(entry.c.corrected_ms.is_not(None), entry.c.clock != Clock.UNKNOWN.value)
+_KNOWN = and_(_TOLD, best_ms <= entry.c.registered_ms + AHEAD_MS)
+dated_ahead = func.coalesce(  # claims a time after it came, or is sealed to a later day's key than it is kept under
+    or_(
+        and_(_TOLD, best_ms > entry.c.registered_ms + AHEAD_MS),
+        and_(entry.c.key_id.not_like(f"{UNDATED}/%"), func.substr(entry.c.key_id, 1, 10) > entry.c.epoch),
+    ),
+    false(),
 )
+_OF_BOOT = and_(entry.c.org == bindparam("of_org"), entry.c.device == bindparam("of_device"), entry.c.boot == bindparam("of_boot"))
+_WITNESSES = (
+    select(entry.c.id, entry.c.wall_ms, entry.c.boottime_ms, entry.c.clock, entry.c.registered_ms)
+    .where(_OF_BOOT, entry.c.kind == Kind.CLOCK.value)
+    .order_by(entry.c.seq, entry.c.log, entry.c.hash)  # by log first, SQLite would go through all logs instead of the boot
+    .limit(_WITNESSES_MOST)
+)
+_BLIND = select(entry).where(_OF_BOOT, entry.c.clock != Clock.SYNCHRONISED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +83,27 @@ def corrected(moment: Moment, witnesses: Iterable[Moment]) -> int | None:
     return at_ms if 0 <= at_ms <= moment.arrived_ms + AHEAD_MS else None
 
 
-def _moment(row: sqlite3.Row) -> Moment:
+def _moment(row: Row) -> Moment:
     return Moment(row["wall_ms"], row["boottime_ms"], Clock(row["clock"]), row["registered_ms"])
 
 
-def correct(connection: sqlite3.Connection, row_id: int, header: Header) -> None:
-    """Puts an entry just stored right, or by it the others of its boot; in the open transaction."""
-    boot = (header.name.org, header.name.device, header.boot)
-    witnesses = connection.execute(
-        "SELECT id, wall_ms, boottime_ms, clock, registered_ms FROM entry INDEXED BY entry_by_boot "  # else by the order: ten times slower
-        "WHERE org = ? AND device = ? AND boot = ? AND kind = ? ORDER BY log, seq, hash LIMIT ?",
-        (*boot, str(Kind.CLOCK), _WITNESSES_MOST),
-    ).fetchall()
+def correct(connection: Connection, name: DeviceName, boot_id: bytes, row_ids: AbstractSet[int]) -> None:
+    """Puts entries of a boot just stored right, or by them the others of it; in the open transaction."""
+    boot = {"of_org": name.org, "of_device": name.device, "of_boot": boot_id}
+    witnesses = connection.found(_WITNESSES, boot)
     if not witnesses:
         return
-    changed = row_id in {row["id"] for row in witnesses}
-    which, value = ("boot = ?", header.boot) if changed else ("id = ?", row_id)
-    blind = connection.execute(
-        f"SELECT * FROM entry WHERE org = ? AND device = ? AND {which} AND clock <> ?",  # noqa: S608 - constants of ours
-        (header.name.org, header.name.device, value, str(Clock.SYNCHRONISED)),
-    ).fetchall()
-    known = [_moment(row) for row in witnesses]
+    changed = not row_ids.isdisjoint(row_id for row_id, *_ in witnesses)
+    blind = connection.rows(_BLIND if changed else _BLIND.where(entry.c.id.in_(row_ids)), boot)
+    known = [Moment(wall_ms, boottime_ms, Clock(clock), arrived_ms) for _id, wall_ms, boottime_ms, clock, arrived_ms in witnesses]
     for row in blind:
         _correct_row(connection, row, corrected(_moment(row), known))
 
 
-def _correct_row(connection: sqlite3.Connection, row: sqlite3.Row, at_ms: int | None) -> None:
+def _correct_row(connection: Connection, row: Row, at_ms: int | None) -> None:
     if at_ms is None or at_ms == row["corrected_ms"]:
         return
-    connection.execute("UPDATE entry SET corrected_ms = ? WHERE id = ?", (at_ms, row["id"]))
+    connection.execute(update(entry).where(entry.c.id == row["id"]).values(corrected_ms=at_ms))
     before = days.own_day(row["epoch"], row["clock"], row["wall_ms"], row["corrected_ms"])
     if before is None:
         day = days.own_day(None, row["clock"], row["wall_ms"], at_ms)
@@ -115,7 +124,7 @@ class When:
         return self.at_ms if self.at_ms is not None else self.not_before_ms or 0
 
 
-def when(connection: sqlite3.Connection, row: sqlite3.Row) -> When:
+def when(connection: Connection, row: Row) -> When:
     """When an entry happened, by its own clock, its boot's, or its neighbours in the chain; never after it came."""
     known_ms = row["corrected_ms"] if row["corrected_ms"] is not None else None if row["clock"] in (None, "unknown") else row["wall_ms"]
     if known_ms is not None and known_ms <= row["registered_ms"] + AHEAD_MS:
@@ -129,25 +138,21 @@ def when(connection: sqlite3.Connection, row: sqlite3.Row) -> When:
     )
 
 
-def _known_before(connection: sqlite3.Connection, name: DeviceName, log: bytes, seq: int) -> int | None:
+def _known_before(connection: Connection, name: DeviceName, log: bytes, seq: int) -> int | None:
     """The last known time before a number, in its log or the logs before it."""
     for _ in range(_LOGS_BACK):
         if (found := _neighbour(connection, name, log, seq, forward=False)) is not None:
             return found
-        before = connection.execute(
-            "SELECT log, seq FROM announced WHERE org = ? AND device = ? AND by_log = ? LIMIT 1", (name.org, name.device, log)
-        ).fetchone()
+        by_this = announced.c.org == name.org, announced.c.device == name.device, announced.c.by_log == log
+        before = connection.row(select(announced.c.log, announced.c.seq).where(*by_this).limit(1))
         if before is None:
             return None
         log, seq = before["log"], before["seq"] + 1
     return None
 
 
-def _neighbour(connection: sqlite3.Connection, name: DeviceName, log: bytes, seq: int, *, forward: bool) -> int | None:
-    compare, order = (">", "ASC") if forward else ("<", "DESC")
-    row = connection.execute(
-        f"SELECT coalesce(corrected_ms, wall_ms) FROM entry WHERE org = ? AND device = ? AND log = ? AND seq {compare} ? "  # noqa: S608
-        f"AND {_KNOWN} ORDER BY seq {order} LIMIT 1",
-        (name.org, name.device, log, seq),
-    ).fetchone()
-    return None if row is None else int(row[0])
+def _neighbour(connection: Connection, name: DeviceName, log: bytes, seq: int, *, forward: bool) -> int | None:
+    of_log = entry.c.org == name.org, entry.c.device == name.device, entry.c.log == log
+    there, order = (entry.c.seq > seq, entry.c.seq) if forward else (entry.c.seq < seq, entry.c.seq.desc())
+    found = connection.value(select(best_ms).where(*of_log, there, _KNOWN).order_by(order).limit(1))
+    return None if found is None else int(found)

@@ -19,18 +19,20 @@ from typing import Protocol
 from edge_agent import receipt, topics
 from edge_agent.authority import Officer
 from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
+from edge_agent.keyring import day_of
 from edge_agent.receipt import MAX_RANGES, Receipt
 from edge_agent.topics import DeviceName, Leaf
 from edge_agent.trouble import where
 from province import devices, revocations
 from province.clock import now_ms, shown
 from province.clock_truth import AHEAD_MS
-from province.database import RegisterBusy, RegisterReplaced
+from province.database import RegisterReplaced
 from province.errors import ProvinceError
 from province.intake import Intake, Reason, Refused, Taken
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
+from province.opened import RegisterBusy
 from province.receipt_ranges import Outcome, build
 from province.register import Register, Stored
 from province.seldom import Seldom
@@ -150,6 +152,7 @@ class Collector:
                 checked_s = time.monotonic()
                 self._step("not looked after", self._look_after)
                 self._step("keyring not extended", self._extend_keyring)
+                self._step("no room for the days to come", self._look_ahead)
                 self._step("revocations not applied", self._revoke_again)
                 self._step("erasures not applied", self._erase_again)
             if self._publish_keyring.is_set():
@@ -193,6 +196,9 @@ class Collector:
             self._latest_day_ms = self._office.latest_day_ms
         except (OSError, ProvinceError, ValueError) as error:
             raise ProvinceError(f"{error}; it ends on {self._office.last_day}") from None
+
+    def _look_ahead(self) -> None:
+        self._register.look_ahead(day_of(now_ms()))
 
     def _erase_again(self) -> None:
         """A register restored from a backup, or an entry sent again, may hold what was erased."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import ColumnElement, Table, case, select
+from sqlalchemy.dialects.sqlite import Insert
 
 from edge_agent.entry import Clock
 from edge_agent.keyring import day_of
 from edge_agent.topics import DeviceName
+from province import schema
+from province.opened import Connection, Inserter
 
+_KEY = ("org", "device", "log", "day")
 _LAST_DAY_MS = 253_402_214_400_000  # 9999-12-31: later there is no civil day
 
 
@@ -44,37 +51,80 @@ def own_day(epoch: str | None, clock: str | None, wall_ms: int | None, corrected
     return None if at_ms is None or not 0 <= at_ms < _LAST_DAY_MS else day_of(at_ms).isoformat()
 
 
-def note(connection: sqlite3.Connection, key: tuple[str, str, bytes], seq: int, day: str | None) -> None:
+def note_many(connection: Connection, counted: Mapping[tuple[str, str, bytes, str], tuple[int, int, int]]) -> None:
+    """Counts entries, in the open transaction.
+
+    Args:
+        connection: the register.
+        counted: lowest and highest number and how many, by org, device, log and day.
+    """
+    if counted:
+        rows = [
+            {"org": key[0], "device": key[1], "log": key[2], "day": key[3], "first_seq": first, "last_seq": last, "entries": entries}
+            for key, (first, last, entries) in counted.items()
+        ]
+        connection.many(_counting(connection.insert), rows)
+
+
+def note_many_sure(connection: Connection, found: Mapping[tuple[str, str, bytes, str], tuple[int, int]]) -> None:
+    """Notes lowest and highest number of entries made on a day for sure, by org, device, log and day; in the open transaction."""
+    if found:
+        rows = [
+            {"org": key[0], "device": key[1], "log": key[2], "day": key[3], "first_seq": first, "last_seq": last}
+            for key, (first, last) in found.items()
+        ]
+        connection.many(_noting_sure(connection.insert), rows)
+
+
+@cache
+def _counting(inserter: Inserter) -> Insert:
+    counting = inserter(schema.day)
+    more = _wider(schema.day, counting) | {"entries": schema.day.c.entries + counting.excluded.entries}
+    return counting.on_conflict_do_update(index_elements=_KEY, set_=more)
+
+
+@cache
+def _noting_sure(inserter: Inserter) -> Insert:
+    noting = inserter(schema.sure_day)
+    return noting.on_conflict_do_update(index_elements=_KEY, set_=_wider(schema.sure_day, noting))
+
+
+def _wider(table: Table, inserting: Insert) -> dict[str, ColumnElement[int]]:
+    """The range that holds both the one there and the one to insert."""
+    first, last = table.c.first_seq, table.c.last_seq
+    new_first, new_last = inserting.excluded.first_seq, inserting.excluded.last_seq
+    return {
+        "first_seq": case((first < new_first, first), else_=new_first),
+        "last_seq": case((last > new_last, last), else_=new_last),
+    }
+
+
+def note(connection: Connection, key: tuple[str, str, bytes], seq: int, day: str | None) -> None:
     """Counts an entry (by org, device, log) for a day, in the open transaction; None counts nowhere."""
     if day is not None:
-        connection.execute(
-            "INSERT INTO day VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT(org, device, log, day) DO UPDATE SET "
-            "first_seq = min(first_seq, excluded.first_seq), last_seq = max(last_seq, excluded.last_seq), entries = entries + 1",
-            (*key, day, seq, seq),
-        )
+        note_many(connection, {(*key, day): (seq, seq, 1)})
 
 
-def note_sure(connection: sqlite3.Connection, key: tuple[str, str, bytes], seq: int, wall_ms: int) -> None:
-    """Notes on which day an entry (by org, device, log) was made for sure, in the open transaction."""
-    if 0 <= wall_ms < _LAST_DAY_MS:
-        connection.execute(
-            "INSERT INTO sure_day VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(org, device, log, day) DO UPDATE SET "
-            "first_seq = min(first_seq, excluded.first_seq), last_seq = max(last_seq, excluded.last_seq)",
-            (*key, day_of(wall_ms).isoformat(), seq, seq),
-        )
+def sure_day_of(wall_ms: int) -> str | None:
+    """The day of a time that is sure, None where there is no such day."""
+    return day_of(wall_ms).isoformat() if 0 <= wall_ms < _LAST_DAY_MS else None
 
 
-def sure_of_device(connection: sqlite3.Connection, name: DeviceName) -> dict[bytes, list[SureDay]]:
+def sure_of_device(connection: Connection, name: DeviceName) -> dict[bytes, list[SureDay]]:
     """All sure days of each log of a device, by day."""
     found: dict[bytes, list[SureDay]] = {}
-    for row in connection.execute("SELECT * FROM sure_day WHERE org = ? AND device = ? ORDER BY log, day", (name.org, name.device)):
+    table = schema.sure_day
+    query = select(table).where(table.c.org == name.org, table.c.device == name.device).order_by(table.c.log, table.c.day)
+    for row in connection.rows(query):
         found.setdefault(row["log"], []).append(SureDay(row["day"], row["first_seq"], row["last_seq"]))
     return found
 
 
-def of_device(connection: sqlite3.Connection, name: DeviceName) -> dict[bytes, list[DayOfLog]]:
+def of_device(connection: Connection, name: DeviceName) -> dict[bytes, list[DayOfLog]]:
     """All days of each log of a device, by number."""
     found: dict[bytes, list[DayOfLog]] = {}
-    for row in connection.execute("SELECT * FROM day WHERE org = ? AND device = ? ORDER BY log, first_seq", (name.org, name.device)):
+    table = schema.day
+    query = select(table).where(table.c.org == name.org, table.c.device == name.device).order_by(table.c.log, table.c.first_seq)
+    for row in connection.rows(query):
         found.setdefault(row["log"], []).append(DayOfLog(row["day"], row["first_seq"], row["last_seq"], row["entries"]))
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from province.clock import now_ms, shown
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
 from province.layout import Layout
+from province.opened import Connection
 from province.operator_records import Operator
 from province.scanners import parse
 
@@ -85,7 +85,7 @@ def furnish(layout: Layout, its: Layout, operator: Operator) -> None:
         write_atomically(its.root / _SCANNERS, listed(connection, operator.org), PUBLIC)
 
 
-def listed(connection: sqlite3.Connection, org: str) -> bytes:
+def listed(connection: Connection, org: str) -> bytes:
     """The active scanners of an organisation, as a desk reads them."""
     found = [each for each in devices.every(connection) if each.name.org == org and each.status == devices.ACTIVE]
     rows = [_Scanner(each.name.device, each.site, each.gate, each.public_key.public_bytes_raw().hex()) for each in found]

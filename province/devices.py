@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import ColumnElement, and_, bindparam, select, update
 
 from edge_agent.cose import key_id
 from edge_agent.topics import DeviceName
 from province.database import transaction
 from province.errors import AlreadyThere
+from province.opened import Connection, Row
+from province.schema import device as table
 
+_NAMED = select(table).where(table.c.org == bindparam("of_org"), table.c.device == bindparam("of_device"))
+_EVERY = select(table).order_by(table.c.org, table.c.device)
 ACTIVE = "active"
 REVOKED = "revoked"  # its keys may be in other hands
 MOVED = "moved"  # the same device speaks under another name now
@@ -42,7 +46,7 @@ class Device:
     added_ms: int
 
 
-def add(connection: sqlite3.Connection, path: Path, device: Device, hand_over: Callable[[], None]) -> None:
+def add(connection: Connection, path: Path, device: Device, hand_over: Callable[[], None]) -> None:
     """Registers a device, but only if its bundle could be handed over.
 
     Args:
@@ -62,28 +66,32 @@ def add(connection: sqlite3.Connection, path: Path, device: Device, hand_over: C
         hand_over()
 
 
-def put(connection: sqlite3.Connection, device: Device) -> None:
+def put(connection: Connection, device: Device) -> None:
     """Writes a device, in the place of one of the same name; call it in a transaction."""
-    row = (
-        device.name.org, device.name.device, device.site, device.gate, device.public_key.public_bytes_raw(), key_id(device.public_key),
-        device.certificate_serial, device.status, device.added_ms,
-    )  # fmt: skip
-    connection.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    row = {
+        "org": device.name.org, "device": device.name.device, "site": device.site, "gate": device.gate,
+        "public_key": device.public_key.public_bytes_raw(), "kid": key_id(device.public_key),
+        "certificate_serial": device.certificate_serial, "status": device.status, "added_ms": device.added_ms,
+    }  # fmt: skip
+    connection.execute(connection.insert(table).values(row).on_conflict_do_update(index_elements=[table.c.org, table.c.device], set_=row))
 
 
-def set_status(connection: sqlite3.Connection, name: DeviceName, status: str) -> None:
+def set_status(connection: Connection, name: DeviceName, status: str) -> None:
     """Lets a device speak or not; call it in a transaction."""
-    connection.execute("UPDATE device SET status = ? WHERE org = ? AND device = ?", (status, name.org, name.device))
+    connection.execute(update(table).where(_named(name)).values(status=status))
 
 
-def revoke_key(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> int:
+def revoke_key(connection: Connection, public_key: Ed25519PublicKey) -> int:
     """Lets no device with this signing key speak, and returns how many could until now; call it in a transaction."""
-    return connection.execute(
-        "UPDATE device SET status = ? WHERE public_key = ? AND status <> ?", (REVOKED, public_key.public_bytes_raw(), REVOKED)
-    ).rowcount
+    of_key = table.c.public_key == public_key.public_bytes_raw()
+    return connection.execute(update(table).where(of_key, table.c.status != REVOKED).values(status=REVOKED)).rowcount
 
 
-def _device(row: sqlite3.Row) -> Device:
+def _named(name: DeviceName) -> ColumnElement[bool]:
+    return and_(table.c.org == name.org, table.c.device == name.device)
+
+
+def _device(row: Row) -> Device:
     return Device(
         name=DeviceName(row["org"], row["device"]),
         site=row["site"],
@@ -95,23 +103,22 @@ def _device(row: sqlite3.Row) -> Device:
     )
 
 
-def find(connection: sqlite3.Connection, name: DeviceName) -> Device | None:
+def find(connection: Connection, name: DeviceName) -> Device | None:
     """A device by name, or None."""
-    row = connection.execute("SELECT * FROM device WHERE org = ? AND device = ?", (name.org, name.device)).fetchone()
+    row = connection.row(_NAMED, {"of_org": name.org, "of_device": name.device})
     return None if row is None else _device(row)
 
 
-def with_key(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> list[Device]:
+def with_key(connection: Connection, public_key: Ed25519PublicKey) -> list[Device]:
     """Every device that was registered with this signing key: one, unless it was moved."""
-    rows = connection.execute("SELECT * FROM device WHERE public_key = ? ORDER BY org, device", (public_key.public_bytes_raw(),))
-    return [_device(row) for row in rows.fetchall()]
+    return [_device(row) for row in connection.rows(_EVERY.where(table.c.public_key == public_key.public_bytes_raw()))]
 
 
-def revoked(connection: sqlite3.Connection) -> list[Device]:
+def revoked(connection: Connection) -> list[Device]:
     """The devices that are revoked and have no successor of their name."""
-    return [_device(row) for row in connection.execute("SELECT * FROM device WHERE status = ? ORDER BY org, device", (REVOKED,))]
+    return [_device(row) for row in connection.rows(_EVERY.where(table.c.status == REVOKED))]
 
 
-def every(connection: sqlite3.Connection) -> list[Device]:
+def every(connection: Connection) -> list[Device]:
     """All devices, by organisation and name."""
-    return [_device(row) for row in connection.execute("SELECT * FROM device ORDER BY org, device")]
+    return [_device(row) for row in connection.rows(_EVERY)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import unicodedata
 from base64 import b64decode, b64encode
 from contextlib import closing
@@ -27,6 +26,7 @@ from province.bundle import Bundle
 from province.errors import AlreadyThere, ProvinceError
 from province.files import write_atomically
 from province.layout import Layout
+from province.opened import Connection
 from province.tickets import Grant
 from province.tls_authority import TlsAuthority
 
@@ -88,7 +88,7 @@ def add_device(layout: Layout, name: DeviceName, place: Place, broker: tuple[str
         raise ProvinceError(f"{out}: cannot be written ({error.strerror}). Choose another --out.") from None
 
 
-def _register(connection: sqlite3.Connection, path: Path, device: devices.Device, bundle: Bundle, out: Path) -> None:
+def _register(connection: Connection, path: Path, device: devices.Device, bundle: Bundle, out: Path) -> None:
     written = False
 
     def hand_over() -> None:

@@ -14,26 +14,36 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from sqlalchemy import bindparam, delete, func, select, update
+
 from edge_agent.process_lock import alone
+from edge_agent.receipt import Status
 from province import database
 from province.errors import ProvinceError
 from province.files import keep_folder, write_atomically
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection, Row
+from province.schema import entry, token
 
 Identity: TypeAlias = tuple[str, str, str, int, str]  # org, device, log (hex), seq, hash (hex)
+
+
+_NOT_ERASED = select(entry.c.id).where(
+    *(entry.c[name] == bindparam(name) for name in ("org", "device", "log", "seq", "hash")), entry.c.erased_ms.is_(None)
+)
 
 
 class ErasuresDamaged(ProvinceError):
     """A day's file of erasures cannot be read: nothing may be shown that it might name."""
 
 
-def identity(row: sqlite3.Row) -> Identity:
+def identity(row: Row) -> Identity:
     """What names a row for ever."""
     return row["org"], row["device"], row["log"].hex(), row["seq"], row["hash"].hex()
 
 
-def note(keystore: Keystore, rows: Iterable[sqlite3.Row]) -> None:
+def note(keystore: Keystore, rows: Iterable[Row]) -> None:
     """Notes rows as erased, on the disk when this returns; `reapply` then does it.
 
     Raises:
@@ -59,7 +69,7 @@ def _read(path: Path) -> set[Identity]:
         raise ErasuresDamaged(f"{path}: damaged. It says who was erased on that day: restore it from the keystore's copy.") from None
 
 
-def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_ms: int) -> int:
+def reapply(connection: Connection, path: Path, keystore: Keystore, at_ms: int) -> int:
     """Erases what is noted and still there, and says how many rows it was.
 
     Raises:
@@ -77,25 +87,24 @@ def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_m
     return len(found)
 
 
-def _there(connection: sqlite3.Connection, identities: Iterable[Identity]) -> Iterator[int]:
+def _there(connection: Connection, identities: Iterable[Identity]) -> Iterator[int]:
     """The rows with these identities that are not erased."""
-    query = "SELECT id FROM entry WHERE org = ? AND device = ? AND log = ? AND seq = ? AND hash = ? AND erased_ms IS NULL"
     for org, device, log, seq, digest in identities:
-        row = connection.execute(query, (org, device, bytes.fromhex(log), seq, bytes.fromhex(digest))).fetchone()
-        if row is not None:
-            yield row["id"]
+        named = {"org": org, "device": device, "log": bytes.fromhex(log), "seq": seq, "hash": bytes.fromhex(digest)}
+        if (row_id := connection.value(_NOT_ERASED, named)) is not None:
+            yield row_id
 
 
-def _erase(connection: sqlite3.Connection, found: Iterable[int], at_ms: int) -> None:
-    connection.executemany("DELETE FROM token WHERE entry_id = ?", [(row_id,) for row_id in found])
+def _erase(connection: Connection, found: Iterable[int], at_ms: int) -> None:
+    rows = [{"row": row_id} for row_id in found]
+    connection.execute(delete(token).where(token.c.entry_id == bindparam("row")), rows)
     # an older register may still hold it unopened: it was opened since, and is not to be again
-    connection.executemany(
-        "UPDATE entry SET body = NULL, erased_ms = ?, status = replace(status, 'held', 'registered'), reason = NULL WHERE id = ?",
-        [(at_ms, row_id) for row_id in found],
-    )
+    opened = func.replace(entry.c.status, Status.HELD.value, Status.REGISTERED.value)
+    erasing = update(entry).where(entry.c.id == bindparam("row")).values(body=None, erased_ms=at_ms, status=opened, reason=None)
+    connection.execute(erasing, rows)
 
 
-def connect(layout: Layout, keystore: Keystore, at_ms: int) -> sqlite3.Connection:
+def connect(layout: Layout, keystore: Keystore, at_ms: int) -> Connection:
     """Opens the register for showing people: what was erased is erased in it, whatever backup it came from.
 
     Raises:

@@ -32,6 +32,7 @@ from province.errors import ProvinceError
 from province.fleet_rules import USUAL, Facts, Limits, Listening, Seen, Trouble, counts_from_ms, is_away, missing, troubles
 from province.fleet_store import FleetStore
 from province.ledger import gaps
+from province.opened import Connection
 from province.overhearing import Overhearing
 from province.seldom import Seldom
 
@@ -270,7 +271,7 @@ class FleetWatch:
             publish(made)
 
 
-def _facts(connection: sqlite3.Connection, at_ms: int) -> dict[DeviceName, Facts]:
+def _facts(connection: Connection, at_ms: int) -> dict[DeviceName, Facts]:
     forks: dict[DeviceName, int] = {}
     holes: dict[DeviceName, int] = {}
     for alert in views.alerts(connection):

@@ -27,13 +27,14 @@ AHEAD_MOST_DAYS = 90  # beyond it the keyring would outgrow its largest size
 _COMMON_NAME_BYTES = 64  # cryptography counts RFC 5280's ub-common-name in bytes of UTF-8
 
 
-def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
+def found(folder: Path, settings: Settings, now_ms: int, database_url: str | None = None) -> Layout:
     """Makes a province in a new folder, whole or not at all.
 
     Args:
         folder: must not exist, or be empty; its parent exists.
         settings: the choices made.
         now_ms: the time, milliseconds since 1970 UTC.
+        database_url: of an empty PostgreSQL database for the register; None for a file.
 
     Raises:
         AlreadyThere: the folder holds something.
@@ -47,7 +48,7 @@ def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
     except OSError as error:
         raise ProvinceError(f"{folder}: cannot be made ({error.strerror}). Check that {folder.parent} exists and is yours.") from None
     try:
-        _fill(Layout(making), Layout(folder), settings, now_ms)
+        _fill(Layout(making), Layout(folder), settings, now_ms, database_url)
         making.chmod(FOLDER)
         making.replace(folder)  # an empty folder of that name is replaced, anything else refuses
         sync_folder(folder.parent)
@@ -58,7 +59,7 @@ def found(folder: Path, settings: Settings, now_ms: int) -> Layout:
     return Layout(folder)
 
 
-def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int) -> None:
+def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int, database_url: str | None) -> None:
     for folder in (
         layout.root_folder, layout.officers, layout.authority, layout.broker, layout.broker_store,
         *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.commander, layout.fleet, layout.commands, layout.door,
@@ -68,7 +69,7 @@ def _fill(layout: Layout, final: Layout, settings: Settings, now_ms: int) -> Non
     layout.write_settings(settings)
     _found_signatures(layout, settings, now_ms)
     _found_tls(layout, settings, datetime.fromtimestamp(now_ms / 1000, UTC))
-    database.create(layout.register)
+    database.create(layout.register, database_url, keyring.day_of(now_ms))
     write_atomically(layout.broker_rules, broker_config.rules().encode())
     write_atomically(layout.broker_config, broker_config.config(final, settings).encode())
 

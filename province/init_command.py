@@ -45,6 +45,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--door-port", type=int, default=DOOR_PORT, help=f"the TCP port where scanners join (default {DOOR_PORT})")
     parser.add_argument("--bind", metavar="ADDRESS", help="listen on this address only, such as 127.0.0.1 (default: all)")
     parser.add_argument("--suite", choices=sorted(_SUITES), default="xwing", help="how entries are sealed; x25519 for thin links")
+    parser.add_argument(
+        "--database", metavar="URL", help="an empty PostgreSQL database for the register, postgresql://USER@HOST/NAME (default: a file)"
+    )
     parser.add_argument("--days", type=int, default=45, help="days ahead to publish keys for, 1 to 90 (default 45)")
 
 
@@ -82,5 +85,5 @@ def _advise(layout: Layout) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the province."""
-    _advise(founding.found(args.folder, _settings(args), now_ms()))
+    _advise(founding.found(args.folder, _settings(args), now_ms(), args.database))
     return 0

@@ -141,6 +141,11 @@ class Layout:
         return self.root / "commands"
 
     @property
+    def register_address(self) -> Path:
+        """Where the register is when it is on a server: its address."""
+        return self.register.with_suffix(".url")
+
+    @property
     def commands_lock(self) -> Path:
         """Held by whoever sends commands: the broker knows one of them."""
         return self.root / "commands.lock"

@@ -6,7 +6,6 @@ import argparse
 import getpass
 import os
 import re
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +21,7 @@ from province.errors import NotAProvince, ProvinceError
 from province.identifiers import Identifier, canonical
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection
 
 NUMBER_MOST = 100
 _DIGITS = re.compile(r"\d(?:[ .-]?\d){8,}")
@@ -50,7 +50,7 @@ class Look:
 
     layout: Layout
     keystore: Keystore
-    connection: sqlite3.Connection
+    connection: Connection
     number: str = field(repr=False)
 
 
@@ -131,7 +131,7 @@ def _looker(args: argparse.Namespace, layout: Layout, number: str) -> Looker:
     return Looker(officer, reason, (args.second_officer, key))
 
 
-def _enter(connection: sqlite3.Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str) -> None:
+def _enter(connection: Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str) -> None:
     at_ms = now_ms()
     mark = audit.subject(keystore, number, at_ms)
     second, key = who.second or (None, None)

@@ -5,7 +5,6 @@ The keys are made here and lie in the desk's folder alone. The record comes firs
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
@@ -28,6 +27,7 @@ from province.files import PUBLIC, make_folder, write_atomically
 from province.keyring_office import KeyringOffice
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection
 from province.operator_records import Key, Operator
 from province.revoking import Broker
 from province.terms import DAY_MS
@@ -176,7 +176,7 @@ def _shut_out(layout: Layout, keys: tuple[Key, ...], now_ms: int) -> None:
 
 
 def _revoke_certificates(
-    layout: Layout, connection: sqlite3.Connection, operator: Operator, now_ms: int, but: x509.Certificate | None = None
+    layout: Layout, connection: Connection, operator: Operator, now_ms: int, but: x509.Certificate | None = None
 ) -> None:
     with database.transaction(connection, layout.register):
         certificates.revoke_own(connection, operator.user, now_ms, None if but is None else str(but.serial_number))

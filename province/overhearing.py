@@ -7,9 +7,9 @@ sent. Each order is a line once, also after a restart: the register keeps each k
 from __future__ import annotations
 
 import logging
-import sqlite3
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import select
 
 from edge_agent import authority, command, cose, desired_config
 from edge_agent.authority import Power
@@ -23,6 +23,8 @@ from province.clock import now_ms
 from province.keystore import Keystore
 from province.layout import Layout
 from province.looking import user
+from province.opened import Connection
+from province.schema import counter as table
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Overhearing:
     def __init__(self, layout: Layout, root: Ed25519PublicKey) -> None:
         self._layout, self._root = layout, root
 
-    def take(self, connection: sqlite3.Connection, name: DeviceName, leaf: Leaf, payload: bytes) -> bool:
+    def take(self, connection: Connection, name: DeviceName, leaf: Leaf, payload: bytes) -> bool:
         """Enters one order, unless it is none of an operator's or was entered before; says whether it did.
 
         Args:
@@ -60,12 +62,13 @@ class Overhearing:
         issuer = cose.key_id(certificate.public_key).hex()
         counter, said = self._read(name, leaf, payload)
         place = f"ordered/{issuer}/{name}/{leaf}"
-        row = connection.execute("SELECT value FROM counter WHERE name = ?", (place,)).fetchone()
-        if row is not None and counter <= row["value"]:
+        known = connection.value(select(table.c.value).where(table.c.name == place))
+        if known is not None and counter <= known:
             return False
         self._enter(connection, issuer, f"{name}: {said}")
         with database.transaction(connection, self._layout.register):
-            connection.execute("INSERT INTO counter VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value", (place, counter))
+            noting = connection.insert(table).values(name=place, value=counter)
+            connection.execute(noting.on_conflict_do_update(index_elements=[table.c.name], set_={"value": counter}))
         return True
 
     def _read(self, name: DeviceName, leaf: Leaf, payload: bytes) -> tuple[int, str]:
@@ -80,7 +83,7 @@ class Overhearing:
             raise Forged("for another scanner than its topic's")
         return counter, words if words.isprintable() else "with words that cannot be printed"
 
-    def _enter(self, connection: sqlite3.Connection, issuer: str, said: str) -> None:
+    def _enter(self, connection: Connection, issuer: str, said: str) -> None:
         who = next((one.name for one in operator_records.every(self._layout) if any(key.id == issuer for key in one.keys)), None)
 
         def make(place: int, previous: bytes) -> Line:

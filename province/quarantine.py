@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from sqlalchemy import RowMapping, delete, func, select
+
 from province.intake import Refused
+from province.opened import Connection
+from province.schema import counter
+from province.schema import quarantine as table
 
 ROWS_MOST = 10_000
 ROWS_MOST_A_TOPIC = 500  # a topic is a device: the broker lets nobody else write there
 _HEAD_BYTES = 2048
 _TEXT_CHARACTERS = 200
 _DROPPED = "quarantine_dropped"
+_COUNT = select(func.count()).select_from(table)
+_LARGEST = select(table.c.topic).group_by(table.c.topic).order_by(func.count().desc(), func.max(table.c.last_ms).desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class ReasonCount:
 
 
 def put_away(
-    connection: sqlite3.Connection, refused: Refused, at_ms: int, rows_most: int = ROWS_MOST, topic_most: int = ROWS_MOST_A_TOPIC
+    connection: Connection, refused: Refused, at_ms: int, rows_most: int = ROWS_MOST, topic_most: int = ROWS_MOST_A_TOPIC
 ) -> Refused:
     """Keeps one refused message in the open transaction; the same one again is only counted.
 
@@ -34,44 +41,45 @@ def put_away(
     has most, of equals the one heard last: who floods loses their own. How many were dropped is counted.
     """
     digest, topic = sha256(refused.payload).digest(), refused.topic[:_TEXT_CHARACTERS]
-    connection.execute(
-        "INSERT INTO quarantine(sha256, topic, reason, detail, size, head, received_ms, last_ms, times) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) "
-        "ON CONFLICT(sha256, topic, reason) DO UPDATE SET times = times + 1, last_ms = excluded.last_ms",
-        (
-            digest, topic, str(refused.reason), refused.detail[:_TEXT_CHARACTERS], len(refused.payload), refused.payload[:_HEAD_BYTES],
-            at_ms, at_ms,
-        ),
-    )  # fmt: skip
-    _drop(connection, topic, connection.execute("SELECT count(*) - ? FROM quarantine WHERE topic = ?", (topic_most, topic)).fetchone()[0])
-    while connection.execute("SELECT count(*) FROM quarantine").fetchone()[0] > rows_most:
-        largest = "SELECT topic, count(*) AS messages FROM quarantine GROUP BY topic ORDER BY messages DESC, max(last_ms) DESC LIMIT 1"
-        _drop(connection, connection.execute(largest).fetchone()[0], 1)
+    row = {
+        "sha256": digest, "topic": topic, "reason": str(refused.reason), "detail": refused.detail[:_TEXT_CHARACTERS],
+        "size": len(refused.payload), "head": refused.payload[:_HEAD_BYTES], "received_ms": at_ms, "last_ms": at_ms, "times": 1,
+    }  # fmt: skip
+    putting = connection.insert(table)
+    again = {"times": table.c.times + 1, "last_ms": putting.excluded.last_ms}
+    putting = putting.on_conflict_do_update(index_elements=[table.c.sha256, table.c.topic, table.c.reason], set_=again)
+    connection.execute(putting, row)
+    _drop(connection, topic, connection.value(_COUNT.where(table.c.topic == topic)) - topic_most)
+    while connection.value(_COUNT) > rows_most:
+        _drop(connection, connection.value(_LARGEST), 1)
     return refused
 
 
-def _drop(connection: sqlite3.Connection, topic: str, messages: int) -> None:
+def _drop(connection: Connection, topic: str, messages: int) -> None:
     """Drops the oldest of a topic."""
     if messages > 0:
-        oldest = "SELECT id FROM quarantine WHERE topic = ? ORDER BY last_ms, id LIMIT ?"
-        connection.execute(f"DELETE FROM quarantine WHERE id IN ({oldest})", (topic, messages))  # noqa: S608 - a constant of ours
-        connection.execute(
-            "INSERT INTO counter VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value", (_DROPPED, messages)
-        )
+        oldest = select(table.c.id).where(table.c.topic == topic).order_by(table.c.last_ms, table.c.id).limit(messages)
+        connection.execute(delete(table).where(table.c.id.in_(oldest)))
+        counting = connection.insert(counter)
+        more = {"value": counter.c.value + counting.excluded.value}
+        counting = counting.on_conflict_do_update(index_elements=[counter.c.name], set_=more)
+        connection.execute(counting, {"name": _DROPPED, "value": messages})
 
 
-def counts(connection: sqlite3.Connection) -> list[ReasonCount]:
+def counts(connection: Connection) -> list[ReasonCount]:
     """Refused messages by reason, the most frequent first."""
-    query = "SELECT reason, count(*), sum(times), max(last_ms) FROM quarantine GROUP BY reason ORDER BY sum(times) DESC, reason"
-    return [ReasonCount(*row) for row in connection.execute(query)]
+    times = func.sum(table.c.times)
+    query = select(table.c.reason, func.count(), times, func.max(table.c.last_ms)).group_by(table.c.reason)
+    rows = connection.execute(query.order_by(times.desc(), table.c.reason))
+    return [ReasonCount(reason, messages, int(all_times), last_ms) for reason, messages, all_times, last_ms in rows]
 
 
-def dropped(connection: sqlite3.Connection) -> int:
+def dropped(connection: Connection) -> int:
     """How many messages were dropped to make room."""
-    row = connection.execute("SELECT value FROM counter WHERE name = ?", (_DROPPED,)).fetchone()
-    return 0 if row is None else int(row[0])
+    return connection.value(select(counter.c.value).where(counter.c.name == _DROPPED)) or 0
 
 
-def latest(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
+def latest(connection: Connection, limit: int) -> Sequence[RowMapping]:
     """The messages refused last, newest last."""
-    query = "SELECT sha256, topic, reason, detail, size, received_ms, last_ms, times FROM quarantine ORDER BY last_ms DESC, id DESC LIMIT ?"
-    return connection.execute(query, (limit,)).fetchall()[::-1]
+    shown = (table.c[name] for name in ("sha256", "topic", "reason", "detail", "size", "received_ms", "last_ms", "times"))
+    return connection.rows(select(*shown).order_by(table.c.last_ms.desc(), table.c.id.desc()).limit(limit))[::-1]

@@ -7,12 +7,13 @@ those of the day it arrived.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+
+from sqlalchemy import func, select, update
 
 from edge_agent import envelope, sealing
 from edge_agent.cbor import Malformed
@@ -26,7 +27,9 @@ from province import database, days, wrapping
 from province.day_keys import DayKeys, KeyDamaged
 from province.fate import Fate, Held, Opened, decide
 from province.keystore import Absent, Keystore
-from province.register import add_tokens
+from province.opened import Connection, Row
+from province.schema import IS_HELD, entry
+from province.storing import put_tokens, token_rows
 
 _ROWS_A_TRANSACTION = 200
 
@@ -66,7 +69,7 @@ class Reopening:
         undated: the undated keys at hand, by key id.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, keystore: Keystore, undated: Mapping[str, KeyPair]) -> None:
+    def __init__(self, connection: Connection, path: Path, keystore: Keystore, undated: Mapping[str, KeyPair]) -> None:
         self._connection = connection
         self._path = path
         self._undated = undated
@@ -82,9 +85,9 @@ class Reopening:
         done, after = Reopened(), 0
         while True:
             with database.transaction(self._connection, self._path):
-                rows = self._connection.execute(
-                    "SELECT * FROM entry WHERE status = 'held' AND id > ? ORDER BY id LIMIT ?", (after, _ROWS_A_TRANSACTION)
-                ).fetchall()
+                rows = self._connection.rows(
+                    select(entry).where(IS_HELD, entry.c.id > after).order_by(entry.c.id).limit(_ROWS_A_TRANSACTION)
+                )
                 fates = [self._settle(row) for row in rows]
             if not rows:
                 return
@@ -95,28 +98,28 @@ class Reopening:
             after = rows[-1]["id"]
             yield done
 
-    def _settle(self, row: sqlite3.Row) -> Fate:
+    def _settle(self, row: Row) -> Fate:
         fate = self._decide(row)
         self._write(row, fate)
         return fate
 
-    def _decide(self, row: sqlite3.Row) -> Fate:
+    def _decide(self, row: Row) -> Fate:
         try:
-            entry = envelope.peek(row["body"])  # its signature was checked when it came; its hash says that it is the same
+            sealed = envelope.peek(row["body"])  # its signature was checked when it came; its hash says that it is the same
         except UnknownVersion:
             return Fate(Status.HELD, row["epoch"], Held.NEWER_VERSION)
         except Malformed:
             return Fate(Status.HELD, row["epoch"], Held.CANNOT_OPEN)
-        if entry.hash != row["hash"]:
+        if sealed.hash != row["hash"]:
             return Fate(Status.HELD, row["epoch"], Held.CANNOT_OPEN)
-        if entry.header.key_id.partition("/")[0] != UNDATED:
-            return decide(entry, self._keys_of, row["registered_ms"])
-        pair = self._undated.get(entry.header.key_id)
-        return Fate(Status.HELD, None, Held.UNDATED) if pair is None else self._decide_undated(entry, pair, row)
+        if sealed.header.key_id.partition("/")[0] != UNDATED:
+            return decide(sealed, self._keys_of, row["registered_ms"])
+        pair = self._undated.get(sealed.header.key_id)
+        return Fate(Status.HELD, None, Held.UNDATED) if pair is None else self._decide_undated(sealed, pair, row)
 
-    def _decide_undated(self, entry: SealedEntry, pair: KeyPair, row: sqlite3.Row) -> Fate:
+    def _decide_undated(self, sealed: SealedEntry, pair: KeyPair, row: Row) -> Fate:
         try:
-            body = envelope.open_body(entry, pair.suite, sealing.load_private(pair.suite, pair.private))
+            body = envelope.open_body(sealed, pair.suite, sealing.load_private(pair.suite, pair.private))
         except CannotOpen:
             return Fate(Status.HELD, None, Held.CANNOT_OPEN)
         except Malformed:
@@ -131,7 +134,7 @@ class Reopening:
             return Fate(Status.HELD, None, Held.KEY_MISSING)
         return Fate(Status.REGISTERED, keys.epoch, None, Opened(body, keys))
 
-    def _keep_under(self, row: sqlite3.Row) -> DayKeys | Absent:
+    def _keep_under(self, row: Row) -> DayKeys | Absent:
         """The keys of the entry's own day, or of the day it arrived."""
         arrived = day_of(row["registered_ms"]).isoformat()
         own = days.own_day(None, row["clock"], row["wall_ms"], row["corrected_ms"])
@@ -143,9 +146,9 @@ class Reopening:
                 return keys
         return self._keys_of(arrived)
 
-    def _write(self, row: sqlite3.Row, fate: Fate) -> None:
+    def _write(self, row: Row, fate: Fate) -> None:
         if fate.status is Status.HELD:
-            self._connection.execute("UPDATE entry SET reason = ? WHERE id = ?", (str(fate.reason), row["id"]))
+            self._connection.execute(update(entry).where(entry.c.id == row["id"]).values(reason=str(fate.reason)))
             return
         body, direction, trip = None, None, None
         if fate.opened is not None:
@@ -154,14 +157,13 @@ class Reopening:
             body = wrapping.wrap(encode_body(opened.body), about, opened.keys.data_key)
             if isinstance(opened.body, Passage):
                 direction, trip = str(opened.body.direction), opened.body.trip
-            add_tokens(self._connection, row["id"], opened)
-        self._connection.execute(
-            "UPDATE entry SET status = ?, reason = NULL, epoch = ?, body = ?, direction = ?, trip = ? WHERE id = ?",
-            (str(fate.status), fate.epoch or row["epoch"], body, direction, trip, row["id"]),
-        )
+            put_tokens(self._connection, token_rows(row["id"], opened))
+        epoch = fate.epoch or row["epoch"]
+        settled = {"status": str(fate.status), "reason": None, "epoch": epoch, "body": body, "direction": direction, "trip": trip}
+        self._connection.execute(update(entry).where(entry.c.id == row["id"]).values(settled))
 
 
-def held_counts(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:
+def held_counts(connection: Connection) -> list[tuple[str, int, int]]:
     """How many entries are held for each reason, and when the first of them arrived (milliseconds since 1970 UTC)."""
-    query = "SELECT reason, count(*), min(registered_ms) FROM entry WHERE status = 'held' GROUP BY reason ORDER BY reason"
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+    query = select(entry.c.reason, func.count(), func.min(entry.c.registered_ms)).where(IS_HELD).group_by(entry.c.reason)
+    return [(reason, entries, first_ms) for reason, entries, first_ms in connection.execute(query.order_by(entry.c.reason))]

@@ -6,26 +6,30 @@ is left of a day cannot be read any more.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from sqlalchemy import Boolean, ColumnElement, Delete, Update, and_, delete, func, literal_column, or_, select, update
+
 from edge_agent.entry import Clock
 from edge_agent.keyring import day_of
 from edge_agent.receipt import Status
-from province import database
-from province.clock_truth import AHEAD_MS
+from province import database, partitions
+from province.clock_truth import AHEAD_MS, best_ms
 from province.errors import ProvinceError
 from province.keystore import FLOOR_DAYS, Keystore
+from province.opened import Connection
+from province.schema import IS_HELD, entry, quarantine, token
 from province.views import day_bounds_ms
 
 DEFAULT_DAYS = 21
 _QUIET_DAYS = 3
 _ROWS_A_TRANSACTION = 2000
-_SEALED_TO_THE_DAY = "substr(coalesce(key_id, ''), 1, 10) <= epoch"  # 'undated/…' sorts after every day
-_EXPIRE = f"UPDATE entry SET body = NULL, status = '{Status.EXPIRED}', reason = NULL WHERE id IN"  # noqa: S608 - a constant of ours
+# 'undated/…' sorts after every day. In these words, or PostgreSQL does not see that `entry_stays` has what is not so.
+_SEALED_TO_THE_DAY = literal_column("substr(coalesce(entry.key_id, ''), 1, 10) <= entry.epoch", Boolean)
+_EXPIRE = update(entry).values(body=None, status=Status.EXPIRED.value, reason=None)
 
 
 class ClockDoubtful(ProvinceError):
@@ -69,7 +73,7 @@ class Retention:
         ValueError: fewer days than the floor.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, keystore: Keystore, kept_days: int, now_ms: int) -> None:
+    def __init__(self, connection: Connection, path: Path, keystore: Keystore, kept_days: int, now_ms: int) -> None:
         if kept_days < FLOOR_DAYS:
             raise ValueError(f"at least {FLOOR_DAYS} day must be kept")
         self._connection = connection
@@ -89,15 +93,21 @@ class Retention:
         destroyed = set(self._keystore.destroyed())
         rows = {
             row["epoch"]: row["entries"]
-            for row in self._connection.execute("SELECT epoch, count(*) AS entries FROM entry WHERE epoch IS NOT NULL GROUP BY epoch")
+            for row in self._connection.rows(
+                select(entry.c.epoch, func.count().label("entries")).where(entry.c.epoch.is_not(None)).group_by(entry.c.epoch)
+            )
         }
         wanted = with_keys | set(self._keystore.left_behind()) | (destroyed & self._days_with_rows())
         return [ClosedDay(epoch, epoch in with_keys, rows.get(epoch, 0)) for epoch in sorted(wanted)]
 
+    def come_back(self) -> list[ClosedDay]:
+        """Days that were closed before and of which a register put back has something again."""
+        return [one for one in self.due() if not one.keys]
+
     def _days_with_rows(self) -> set[str]:
         """Days with something still to clear; what an entry sealed to another key leaves behind has no body any more and stays."""
-        query = f"SELECT DISTINCT epoch FROM entry WHERE epoch IS NOT NULL AND (body IS NOT NULL OR {_SEALED_TO_THE_DAY})"  # noqa: S608
-        return {row["epoch"] for row in self._connection.execute(query)}
+        query = select(entry.c.epoch).distinct().where(entry.c.epoch.is_not(None), or_(entry.c.body.is_not(None), _SEALED_TO_THE_DAY))
+        return {row["epoch"] for row in self._connection.rows(query)}
 
     def doubt(self) -> None:
         """Refuses to go by a clock that may have run ahead: destroying is for good.
@@ -105,12 +115,9 @@ class Retention:
         Raises:
             ClockDoubtful: no scanner with a synchronised clock was heard of in the last days.
         """
-        row = self._connection.execute(
-            "SELECT coalesce(corrected_ms, wall_ms) AS at_ms FROM entry WHERE clock = ? AND wall_ms <= ? "
-            "ORDER BY coalesce(corrected_ms, wall_ms) DESC LIMIT 1",
-            (str(Clock.SYNCHRONISED), self._now_ms + AHEAD_MS),
-        ).fetchone()
-        newest = None if row is None else day_of(row["at_ms"])
+        believed = entry.c.clock == Clock.SYNCHRONISED.value, entry.c.wall_ms <= self._now_ms + AHEAD_MS
+        at_ms = self._connection.value(select(best_ms).where(*believed).order_by(best_ms.desc()).limit(1))
+        newest = None if at_ms is None else day_of(at_ms)
         if newest is None or newest < self.today - timedelta(days=_QUIET_DAYS):
             heard = "never" if newest is None else f"last on {newest}"
             raise ClockDoubtful(
@@ -131,25 +138,27 @@ class Retention:
             yield one
 
     def _clear(self, epoch: str) -> None:
-        self._in_parts("DELETE FROM entry WHERE id IN", f"epoch = ? AND {_SEALED_TO_THE_DAY}", epoch)
+        if not self._connection.is_file:
+            with database.transaction(self._connection, self._path):
+                partitions.drop(self._connection, date.fromisoformat(epoch), _SEALED_TO_THE_DAY)
+        self._in_parts(delete(entry), entry.c.epoch == epoch, _SEALED_TO_THE_DAY)
         # Sealed to a key that still lives, offline or of a later day: the row stays without its body, so that the same entry sent again
         # is known by its hash.
         self._forget_tokens(epoch)
-        self._in_parts(_EXPIRE, "epoch = ? AND body IS NOT NULL", epoch)
+        self._in_parts(_EXPIRE, entry.c.epoch == epoch, entry.c.body.is_not(None))
 
     def _forget_tokens(self, epoch: str) -> None:
         with database.transaction(self._connection, self._path):
-            self._connection.execute("DELETE FROM token WHERE entry_id IN (SELECT id FROM entry WHERE epoch = ?)", (epoch,))
+            of_day = select(entry.c.id).where(entry.c.epoch == epoch)
+            self._connection.execute(delete(token).where(token.c.entry_id.in_(of_day)))
 
-    def _in_parts(self, statement: str, where: str, *values: object) -> int:
+    def _in_parts(self, statement: Update | Delete, *where: ColumnElement[bool]) -> int:
         """Changes rows by some thousands at a time: the collector waits for none of them long."""
         done = 0
         while True:
             with database.transaction(self._connection, self._path):
-                count = self._connection.execute(
-                    f"{statement} (SELECT id FROM entry WHERE {where} LIMIT {_ROWS_A_TRANSACTION})",  # noqa: S608 - constants of ours
-                    values,
-                ).rowcount
+                some = select(entry.c.id).where(*where).limit(_ROWS_A_TRANSACTION)
+                count = self._connection.execute(statement.where(entry.c.id.in_(some))).rowcount
             done += count
             if count < _ROWS_A_TRANSACTION:
                 return done
@@ -157,15 +166,15 @@ class Retention:
     def leftovers(self) -> Leftovers:
         """What `sweep` would clear."""
         held, quarantined = self._leftover_rows()
-        counts = [
-            self._connection.execute(f"SELECT count(*) FROM {table} WHERE {where}", (limit_ms,)).fetchone()[0]  # noqa: S608
-            for table, where, limit_ms in (held, quarantined)
-        ]
-        return Leftovers(*counts)
+        count = select(func.count())
+        return Leftovers(
+            self._connection.value(count.select_from(entry).where(held)),
+            self._connection.value(count.select_from(quarantine).where(quarantined)),
+        )
 
-    def _leftover_rows(self) -> tuple[tuple[str, str, int], tuple[str, str, int]]:
+    def _leftover_rows(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         limit_ms = day_bounds_ms(self.first_kept)[0]
-        return ("entry", "status = 'held' AND registered_ms < ?", limit_ms), ("quarantine", "last_ms < ?", limit_ms)
+        return and_(IS_HELD, entry.c.registered_ms < limit_ms), quarantine.c.last_ms < limit_ms
 
     def sweep(self) -> Leftovers:
         """Clears what is held since before the first kept day (it was made before it came) and what was refused before.
@@ -173,8 +182,8 @@ class Retention:
         Raises:
             RegisterBusy: not all could be cleared; run again.
         """
-        (_, held, limit_ms), (_, quarantined, _limit_ms) = self._leftover_rows()
-        expired = self._in_parts(_EXPIRE, held, limit_ms)
+        held, quarantined = self._leftover_rows()
+        expired = self._in_parts(_EXPIRE, held)
         with database.transaction(self._connection, self._path):
-            dropped = self._connection.execute(f"DELETE FROM quarantine WHERE {quarantined}", (limit_ms,)).rowcount  # noqa: S608
+            dropped = self._connection.execute(delete(quarantine).where(quarantined)).rowcount
         return Leftovers(expired, dropped)

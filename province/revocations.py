@@ -7,7 +7,6 @@ here, not of the register: what the register says is for those who read it, and 
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from province.errors import ProvinceError
 from province.files import keep_folder, write_atomically
 from province.keystore import Keystore, KeystoreAway
 from province.layout import Layout
+from province.opened import Connection
 from province.tls_authority import TlsAuthority
 
 
@@ -133,12 +133,12 @@ def noted(keystore: Keystore) -> list[Revocation]:
     return [one for one in found if one is not None]
 
 
-def certificates_of(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> frozenset[Given]:
+def certificates_of(connection: Connection, public_key: Ed25519PublicKey) -> frozenset[Given]:
     """Every certificate given to the names that this key has spoken for."""
     return frozenset[Given]().union(*(certificates.given_to(connection, one.name) for one in devices.with_key(connection, public_key)))
 
 
-def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_ms: int) -> int:
+def reapply(connection: Connection, path: Path, keystore: Keystore, at_ms: int) -> int:
     """Revokes in the register what is noted and counts there again, and says how many devices and certificates that was.
 
     What only the register says (a province of an earlier release) is noted first.
@@ -161,12 +161,12 @@ def reapply(connection: sqlite3.Connection, path: Path, keystore: Keystore, at_m
             )
 
 
-def _counts_again(connection: sqlite3.Connection, one: Revocation) -> bool:
+def _counts_again(connection: Connection, one: Revocation) -> bool:
     active = any(device.status != devices.REVOKED for device in devices.with_key(connection, one.public_key))
     return active or not certificates.all_revoked(connection, one.given)
 
 
-def connect(layout: Layout, at_ms: int) -> sqlite3.Connection:
+def connect(layout: Layout, at_ms: int) -> Connection:
     """Opens the register to decide or tell who may speak: what was revoked is revoked in it, whatever backup it came from.
 
     Raises:
@@ -191,7 +191,7 @@ def missing_from_list(layout: Layout, keystore: Keystore, now_ms: int) -> int:
     return len(wanted - certificates.listed(layout)) if wanted else 0
 
 
-def mend_list(layout: Layout, connection: sqlite3.Connection, authority: TlsAuthority, now_ms: int) -> int:
+def mend_list(layout: Layout, connection: Connection, authority: TlsAuthority, now_ms: int) -> int:
     """Writes the list of revoked certificates again if it lacks some, and says how many it lacked; the broker must then read it.
 
     Args:

@@ -12,7 +12,6 @@ import logging
 import os
 import queue
 import signal
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -29,6 +28,7 @@ from province import certificates, database, devices, revocations
 from province.errors import NotAProvince, ProvinceError
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection
 from province.tls_authority import TlsAuthority, TlsIdentity
 
 _log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def end_session(layout: Layout, user: str, broker: Broker, probe: TlsIdentity, s
     _wait_until_refused(layout, user, broker.address, probe)  # the first refusal may have been the network's
 
 
-def _refuse_signatures(layout: Layout, connection: sqlite3.Connection, name: DeviceName, now_ms: int) -> int:
+def _refuse_signatures(layout: Layout, connection: Connection, name: DeviceName, now_ms: int) -> int:
     """Notes and revokes the device's key and certificates, and returns how many of these were not revoked before."""
     with database.transaction(connection, layout.register):
         device = devices.find(connection, name)
@@ -173,7 +173,7 @@ def _refuse_signatures(layout: Layout, connection: sqlite3.Connection, name: Dev
         return certificates.revoke(connection, name, now_ms)
 
 
-def write_list(layout: Layout, connection: sqlite3.Connection, user: str, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
+def write_list(layout: Layout, connection: Connection, user: str, now_ms: int) -> tuple[TlsIdentity, TlsIdentity]:
     """Writes the list of revoked certificates; returns a probe for a name that is on it, and one that is not.
 
     Raises:

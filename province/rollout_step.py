@@ -5,7 +5,6 @@ A step is short, so that other commands go between two; whatever ends it, the ne
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from province.errors import NotAProvince, ProvinceError
 from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
 from province.layout import Layout
+from province.opened import Connection
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
 from province.rollout import Came, Rollout
@@ -77,7 +77,7 @@ class Step:
         rollout.judge(self.going, now_ms())
         rollout.save(self.layout, self.going)
 
-    def _drop_strangers(self, connection: sqlite3.Connection) -> None:
+    def _drop_strangers(self, connection: Connection) -> None:
         """Who was revoked or moved meanwhile is nobody to wait for."""
         for name in self.going.names:
             one = self.going.ones[name]
@@ -87,7 +87,7 @@ class Step:
                 except NotAProvince as error:
                     one.came, one.why = Came.AWAY, str(error)[:300]
 
-    def _talk(self, connection: sqlite3.Connection) -> None:
+    def _talk(self, connection: Connection) -> None:
         waiting, due = rollout.outstanding(self.going), rollout.due(self.going)
         if not waiting and not due:
             return

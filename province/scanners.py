@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from edge_agent.topics import DeviceName
 from province import devices
 from province.errors import NotAProvince, ProvinceError
+from province.opened import Connection
+from province.schema import announced, entry, ledger
 
 
 class Scanners(Protocol):
@@ -55,7 +57,7 @@ def parse(text: str) -> DeviceName:
 class Registered:
     """Those of the register."""
 
-    connection: sqlite3.Connection
+    connection: Connection
 
     def named(self, text: str) -> DeviceName:
         """An active one."""
@@ -67,15 +69,17 @@ class Registered:
 
     def log(self, name: DeviceName) -> bytes:
         """The newest log that no other names as the one before it."""
-        who = (name.org, name.device)
-        rows = self.connection.execute(
-            "SELECT log FROM ledger WHERE org = ? AND device = ? AND log NOT IN (SELECT log FROM announced WHERE org = ? AND device = ?) "
-            "GROUP BY log ORDER BY (SELECT max(id) FROM entry WHERE org = ? AND device = ? AND entry.log = ledger.log) DESC NULLS LAST",
-            who * 3,
-        ).fetchall()
-        if not rows:
+
+        def of(table: Table) -> ColumnElement[bool]:
+            return and_(table.c.org == name.org, table.c.device == name.device)
+
+        ended = select(announced.c.log).where(of(announced))
+        latest = select(func.max(entry.c.id)).where(of(entry), entry.c.log == ledger.c.log).scalar_subquery()
+        going_on = select(ledger.c.log).where(of(ledger), ledger.c.log.not_in(ended)).group_by(ledger.c.org, ledger.c.device, ledger.c.log)
+        row = self.connection.row(going_on.order_by(latest.desc().nulls_last()).limit(1))
+        if row is None:
             raise ProvinceError(f"{name}: nothing of its log has come yet: it takes commands once its first entry is registered.")
-        return bytes(rows[0]["log"])
+        return bytes(row["log"])
 
     def public_key(self, name: DeviceName) -> Ed25519PublicKey:
         """As it was registered last."""

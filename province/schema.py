@@ -1,85 +1,172 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
-Source: design.md "The register at rest". SQL stands in this file, in `database.py`, `devices.py`, `sites.py`, `tickets.py`,
-`waiting_room.py`, `certificates.py`, `register.py`, `clock_truth.py`, `days.py`, `retention.py`, `reopening.py`, `erasures.py`,
-`subjects.py`, `certificate.py`, `audit.py`, `quarantine.py` and `views.py` only. The fleet has a file and SQL of its own: `fleet_store.py`.
+Source: design.md "The register at rest"; decision 0100. The same tables stand in SQLite and in PostgreSQL; `migrations/` makes them and
+changes them, and a test holds both against what is said here. The fleet has a file of its own: `fleet_store.py`.
 """
 
-APPLICATION_ID = 0x67505256  # "gPRV"
-SCHEMA_VERSION = 3
+from __future__ import annotations
 
-TABLES = (
-    """CREATE TABLE device(
-        org TEXT NOT NULL, device TEXT NOT NULL, site TEXT NOT NULL, gate TEXT NOT NULL,
-        public_key BLOB NOT NULL, kid BLOB NOT NULL, certificate_serial TEXT NOT NULL,
-        status TEXT NOT NULL DEFAULT 'active', added_ms INTEGER NOT NULL,
-        PRIMARY KEY(org, device)) WITHOUT ROWID""",
-    # hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
-    # epoch: the day whose keys close the body. body: registered: nonce and AES-256-GCM under the day's data key; held: the whole
-    # envelope; expired or erased (erased_ms): NULL.
-    """CREATE TABLE entry(
-        id INTEGER PRIMARY KEY,
-        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, prev BLOB NOT NULL,
-        kind TEXT, site TEXT, gate TEXT, direction TEXT, trip TEXT,
-        wall_ms INTEGER, corrected_ms INTEGER, boot BLOB, boottime_ms INTEGER, clock TEXT,
-        key_id TEXT, epoch TEXT, status TEXT NOT NULL, reason TEXT, forked INTEGER NOT NULL, registered_ms INTEGER NOT NULL,
-        body BLOB, erased_ms INTEGER,
-        UNIQUE(org, device, log, seq, hash))""",
-    "CREATE INDEX entry_by_time ON entry(coalesce(corrected_ms, wall_ms))",
-    "CREATE INDEX entry_by_epoch ON entry(epoch)",
-    "CREATE INDEX entry_by_boot ON entry(org, device, boot, kind)",
-    "CREATE INDEX entry_held ON entry(id) WHERE status = 'held'",
-    """CREATE TABLE token(
-        token BLOB NOT NULL, kind TEXT NOT NULL, entry_id INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE,
-        PRIMARY KEY(token, kind, entry_id)) WITHOUT ROWID""",
-    "CREATE INDEX token_by_entry ON token(entry_id)",
-    # Ranges without a hole whose links hold. Never partitioned, never cleared: it outlives the entries.
-    """CREATE TABLE ledger(
-        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
-        first_seq INTEGER NOT NULL, first_prev BLOB NOT NULL, last_seq INTEGER NOT NULL, last_hash BLOB NOT NULL,
-        PRIMARY KEY(org, device, log, first_seq)) WITHOUT ROWID""",
-    # Which numbers of a log are of which day; like the ledger it outlives the entries.
-    """CREATE TABLE day(
-        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, day TEXT NOT NULL,
-        first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, entries INTEGER NOT NULL,
-        PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
-    # The same for entries made while the network had set the scanner's clock: what `prove` goes by. Without a fork's later branch.
-    """CREATE TABLE sure_day(
-        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL,
-        day TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-        PRIMARY KEY(org, device, log, day)) WITHOUT ROWID""",
-    # Heads of earlier logs, as a new log's first entry names them: how far the earlier log, maybe of another name, must reach.
-    """CREATE TABLE announced(
-        org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, by_log BLOB NOT NULL,
-        PRIMARY KEY(org, device, log, seq, hash, by_log)) WITHOUT ROWID""",
-    """CREATE TABLE alert(
-        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, org TEXT NOT NULL, device TEXT NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL,
-        hash BLOB NOT NULL, raised_ms INTEGER NOT NULL, resolved_ms INTEGER,
-        UNIQUE(org, device, log, seq, hash, kind))""",
-    """CREATE TABLE quarantine(
-        id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-        size INTEGER NOT NULL, head BLOB NOT NULL, received_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL,
-        UNIQUE(sha256, topic, reason))""",
-    "CREATE INDEX quarantine_by_topic ON quarantine(topic, last_ms)",
-    """CREATE TABLE site(
-        id TEXT PRIMARY KEY, org TEXT NOT NULL, name TEXT NOT NULL, category TEXT NOT NULL, address TEXT NOT NULL) WITHOUT ROWID""",
-    "CREATE TABLE gate(site TEXT NOT NULL REFERENCES site(id), name TEXT NOT NULL, PRIMARY KEY(site, name)) WITHOUT ROWID",
-    # number: SHA-256 of the ticket's, so that a stolen database joins nobody. used_by: the device's public key.
-    """CREATE TABLE ticket(
-        number BLOB PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, site TEXT NOT NULL, gate TEXT NOT NULL,
-        expires_ms INTEGER NOT NULL, used_ms INTEGER, used_by BLOB) WITHOUT ROWID""",
-    # Devices that wait for an operator: to join by invitation, or for a new certificate when theirs has run out.
-    """CREATE TABLE waiting(
-        public_key BLOB PRIMARY KEY, wish TEXT NOT NULL, serial TEXT NOT NULL, asked_ms INTEGER NOT NULL, approved_ms INTEGER,
-        org TEXT, device TEXT, site TEXT, gate TEXT) WITHOUT ROWID""",
-    # Every certificate given to a device: what the revocation list is made from. der: NULL when only its number is known.
-    """CREATE TABLE certificate(
-        serial TEXT PRIMARY KEY, org TEXT NOT NULL, device TEXT NOT NULL, ends_ms INTEGER NOT NULL, revoked_ms INTEGER,
-        der BLOB) WITHOUT ROWID""",
-    "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-    # Every unmasked look, chained by hash. fields: deterministic CBOR; signature: the second officer's over the same bytes.
-    """CREATE TABLE audit(
-        number INTEGER PRIMARY KEY, fields BLOB NOT NULL, signature BLOB, hash BLOB NOT NULL)""",
-    "CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END",
-    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is never cleared'); END",
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
 )
+
+APPLICATION_ID = 0x67505256  # "gPRV"
+FIRST_VERSION = 3  # of the registers made before there were migrations
+SCHEMA_VERSION = 4  # what the newest file in migrations/ makes
+
+metadata = MetaData()
+_Number = BigInteger().with_variant(Integer(), "sqlite")  # milliseconds and counts: eight bytes everywhere
+
+
+def _name(column: str, *, key: bool = False) -> Column[str]:
+    return Column(column, Text, primary_key=key, nullable=False)
+
+
+def _bytes(column: str, *, key: bool = False) -> Column[bytes]:
+    return Column(column, LargeBinary, primary_key=key, nullable=False)
+
+
+def _number(column: str, *, key: bool = False) -> Column[int]:
+    return Column(column, _Number, primary_key=key, nullable=False, autoincrement=False)
+
+
+def _log(*, key: bool) -> list[Column[str] | Column[bytes]]:
+    """What names a log: organisation, device, and the log's own 16 bytes."""
+    return [_name("org", key=key), _name("device", key=key), _bytes("log", key=key)]
+
+
+device = Table(
+    "device", metadata,
+    _name("org", key=True), _name("device", key=True), _name("site"), _name("gate"),
+    _bytes("public_key"), _bytes("kid"), _name("certificate_serial"),
+    Column("status", Text, nullable=False, server_default="active"), _number("added_ms"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+Index("device_by_key", device.c.public_key)
+
+# hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
+# epoch: the day whose keys close the body. body: registered: nonce and AES-256-GCM under the day's data key; held: the whole
+# envelope; expired or erased (erased_ms): NULL.
+entry = Table(
+    "entry", metadata,
+    Column("id", _Number, primary_key=True),
+    *_log(key=False), _number("seq"), _bytes("hash"), _bytes("prev"),
+    Column("kind", Text), Column("site", Text), Column("gate", Text), Column("direction", Text), Column("trip", Text),
+    Column("wall_ms", _Number), Column("corrected_ms", _Number), Column("boot", LargeBinary), Column("boottime_ms", _Number),
+    Column("clock", Text),
+    Column("key_id", Text), Column("epoch", Text), _name("status"), Column("reason", Text), _number("forked"), _number("registered_ms"),
+    Column("body", LargeBinary), Column("erased_ms", _Number),
+    UniqueConstraint("org", "device", "log", "seq", "hash"),
+)  # fmt: skip
+Index("entry_by_time", func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
+Index("entry_by_epoch", entry.c.epoch)
+Index("entry_by_boot", entry.c.org, entry.c.device, entry.c.boot, entry.c.kind)
+Index("entry_held", entry.c.id, sqlite_where=text("status = 'held'"), postgresql_where=text("status = 'held'"))
+IS_HELD = entry.c.status == literal_column("'held'")  # in these words, or the index is of no use
+
+token = Table(
+    "token", metadata,
+    _bytes("token", key=True), _name("kind", key=True),
+    Column("entry_id", _Number, ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True, nullable=False, autoincrement=False),
+    Column("epoch", Text),  # the entry's
+    sqlite_with_rowid=False,
+)  # fmt: skip
+Index("token_by_entry", token.c.entry_id)
+
+# Ranges without a hole whose links hold. Never partitioned, never cleared: it outlives the entries.
+ledger = Table(
+    "ledger", metadata,
+    *_log(key=True), _number("first_seq", key=True), _bytes("first_prev"), _number("last_seq"), _bytes("last_hash"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+Index("ledger_by_log", ledger.c.log)
+
+# Which numbers of a log are of which day; like the ledger it outlives the entries.
+day = Table(
+    "day", metadata,
+    *_log(key=True), _name("day", key=True), _number("first_seq"), _number("last_seq"), _number("entries"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# The same for entries made while the network had set the scanner's clock: what `prove` goes by. Without a fork's later branch.
+sure_day = Table(
+    "sure_day", metadata,
+    *_log(key=True), _name("day", key=True), _number("first_seq"), _number("last_seq"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Heads of earlier logs, as a new log's first entry names them: how far the earlier log, maybe of another name, must reach.
+announced = Table(
+    "announced", metadata,
+    *_log(key=True), _number("seq", key=True), _bytes("hash", key=True), _bytes("by_log", key=True),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+alert = Table(
+    "alert", metadata,
+    Column("id", _Number, primary_key=True), _name("kind"), *_log(key=False), _number("seq"), _bytes("hash"), _number("raised_ms"),
+    Column("resolved_ms", _Number),
+    UniqueConstraint("org", "device", "log", "seq", "hash", "kind"),
+)  # fmt: skip
+
+quarantine = Table(
+    "quarantine", metadata,
+    Column("id", _Number, primary_key=True), _bytes("sha256"), _name("topic"), _name("reason"), _name("detail"),
+    _number("size"), _bytes("head"), _number("received_ms"), _number("last_ms"), _number("times"),
+    UniqueConstraint("sha256", "topic", "reason"),
+)  # fmt: skip
+Index("quarantine_by_topic", quarantine.c.topic, quarantine.c.last_ms)
+
+site = Table(
+    "site", metadata, _name("id", key=True), _name("org"), _name("name"), _name("category"), _name("address"), sqlite_with_rowid=False
+)
+gate = Table(
+    "gate", metadata,
+    Column("site", Text, ForeignKey("site.id"), primary_key=True, nullable=False), _name("name", key=True),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# number: SHA-256 of the ticket's, so that a stolen database joins nobody. used_by: the device's public key.
+ticket = Table(
+    "ticket", metadata,
+    _bytes("number", key=True), _name("org"), _name("device"), _name("site"), _name("gate"), _number("expires_ms"),
+    Column("used_ms", _Number), Column("used_by", LargeBinary),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Devices that wait for an operator: to join by invitation, or for a new certificate when theirs has run out.
+waiting = Table(
+    "waiting", metadata,
+    _bytes("public_key", key=True), _name("wish"), _name("serial"), _number("asked_ms"), Column("approved_ms", _Number),
+    Column("org", Text), Column("device", Text), Column("site", Text), Column("gate", Text),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Every certificate given to a device: what the revocation list is made from. der: NULL when only its number is known.
+certificate = Table(
+    "certificate", metadata,
+    _name("serial", key=True), _name("org"), _name("device"), _number("ends_ms"), Column("revoked_ms", _Number),
+    Column("der", LargeBinary),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+counter = Table("counter", metadata, _name("name", key=True), _number("value"), sqlite_with_rowid=False)
+
+# Every unmasked look, chained by hash. fields: deterministic CBOR; signature: the second officer's over the same bytes. Triggers, made
+# by the migrations, refuse to change or clear it.
+audit = Table(
+    "audit", metadata,
+    Column("number", _Number, primary_key=True, autoincrement=False), _bytes("fields"), Column("signature", LargeBinary), _bytes("hash"),
+)  # fmt: skip

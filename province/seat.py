@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from province.errors import NotAProvince, ProvinceError
 from province.keystore import Keystore
 from province.layout import COMMANDER, Layout
 from province.looking import user
+from province.opened import Connection
 from province.operating import Desk
 from province.scanners import Registered, Scanners
 
@@ -99,7 +99,7 @@ def taken(folder: Path, broker: str | None) -> Iterator[Seat]:
         yield Seat(layout, Registered(connection), address, COMMANDER, lambda what, reason: enter(layout, connection, what, reason))
 
 
-def enter(layout: Layout, connection: sqlite3.Connection, what: str, reason: str, who: str = "") -> None:
+def enter(layout: Layout, connection: Connection, what: str, reason: str, who: str = "") -> None:
     """One line of the audit log, before it is sent; `who` orders it, where that is not the user who runs this.
 
     Raises:

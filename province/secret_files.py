@@ -18,4 +18,4 @@ def tighten(layout: Layout) -> None:
     ]  # fmt: skip
     keys = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.suffix == ".key"]
     days = layout.keystore.glob("*.json") if layout.keystore.is_dir() else ()
-    private_files.tighten(path.resolve() for path in (layout.root, *folders, *keys, *days, layout.register))
+    private_files.tighten(path.resolve() for path in (layout.root, *folders, *keys, *days, layout.register, layout.register_address))

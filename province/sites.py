@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from sqlalchemy import insert, select
+
 from edge_agent.entry import NAME_CHARACTERS
 from edge_agent.topics import NAME_RULE, PROVINCE, is_name
+from province import schema
 from province.database import transaction
 from province.errors import AlreadyThere, NotAProvince
+from province.opened import Connection, Row
 
 ADDRESS_CHARACTERS = 200
 
@@ -83,7 +86,7 @@ def site(id_: str, org: str, name: str, category: Category, address: str, gates:
         raise NotAProvince(f"{error}.") from None
 
 
-def add(connection: sqlite3.Connection, path: Path, one: Site) -> None:
+def add(connection: Connection, path: Path, one: Site) -> None:
     """Adds a site.
 
     Raises:
@@ -93,27 +96,28 @@ def add(connection: sqlite3.Connection, path: Path, one: Site) -> None:
     with transaction(connection, path):
         if find(connection, one.id) is not None:
             raise AlreadyThere(f"site {one.id} is there already. Choose another --id, or see `gate-province site list`.")
-        connection.execute("INSERT INTO site VALUES (?, ?, ?, ?, ?)", (one.id, one.org, one.name, str(one.category), one.address))
-        connection.executemany("INSERT INTO gate VALUES (?, ?)", [(one.id, gate) for gate in one.gates])
+        row = {"id": one.id, "org": one.org, "name": one.name, "category": str(one.category), "address": one.address}
+        connection.execute(insert(schema.site), row)
+        connection.execute(insert(schema.gate), [{"site": one.id, "name": gate} for gate in one.gates])
 
 
-def find(connection: sqlite3.Connection, id_: str) -> Site | None:
+def find(connection: Connection, id_: str) -> Site | None:
     """A site by its id, or None."""
-    row = connection.execute("SELECT * FROM site WHERE id = ?", (id_,)).fetchone()
+    row = connection.row(select(schema.site).where(schema.site.c.id == id_))
     return None if row is None else _site(connection, row)
 
 
-def every(connection: sqlite3.Connection) -> list[Site]:
+def every(connection: Connection) -> list[Site]:
     """All sites, by id."""
-    return [_site(connection, row) for row in connection.execute("SELECT * FROM site ORDER BY id").fetchall()]
+    return [_site(connection, row) for row in connection.rows(select(schema.site).order_by(schema.site.c.id))]
 
 
-def _site(connection: sqlite3.Connection, row: sqlite3.Row) -> Site:
-    gates = connection.execute("SELECT name FROM gate WHERE site = ? ORDER BY name", (row["id"],)).fetchall()
+def _site(connection: Connection, row: Row) -> Site:
+    gates = connection.rows(select(schema.gate.c.name).where(schema.gate.c.site == row["id"]).order_by(schema.gate.c.name))
     return Site(row["id"], row["org"], row["name"], Category(row["category"]), row["address"], tuple(gate["name"] for gate in gates))
 
 
-def gate_of(connection: sqlite3.Connection, id_: str, gate: str) -> tuple[Site, str]:
+def gate_of(connection: Connection, id_: str, gate: str) -> tuple[Site, str]:
     """A site and one of its gates.
 
     Raises:

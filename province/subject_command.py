@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from province.errors import AlreadyThere, ProvinceError
 from province.files import write_atomically
 from province.find_command import as_json, shown_when
 from province.layout import Layout
+from province.opened import Connection
 from province.subjects import Held, Subject, unopened
 
 _EPILOG = """\
@@ -128,6 +128,6 @@ def _erase(subject: Subject, layout: Layout, *, really: bool) -> None:
     print_line(f"{erased} passages erased.")
 
 
-def _tell_unopened(connection: sqlite3.Connection, *, quiet: bool) -> None:
+def _tell_unopened(connection: Connection, *, quiet: bool) -> None:
     if not quiet and (count := unopened(connection)):
         print_line(f"{count} held entries are not looked at: whose they are shows only when they are opened (gate-province held open).")

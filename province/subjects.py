@@ -6,10 +6,11 @@ nothing is handed out or erased when it leads to more than one person.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy import func, select
 
 from edge_agent.cbor import Malformed
 from edge_agent.entry import Kind, Passage, RecordedPerson, decode_body
@@ -20,6 +21,8 @@ from province.day_keys import KeyDamaged
 from province.errors import NotAProvince
 from province.identifiers import Identifier, canonical
 from province.keystore import Absent, Keystore
+from province.opened import Connection, Row
+from province.schema import IS_HELD, entry
 from province.views import Found
 
 _OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
@@ -66,7 +69,7 @@ class Subject:
         KeystoreAway: the keystore cannot be read.
     """
 
-    def __init__(self, connection: sqlite3.Connection, keystore: Keystore, value: str) -> None:
+    def __init__(self, connection: Connection, keystore: Keystore, value: str) -> None:
         self._connection = connection
         self._keystore = keystore
         held = self._open(views.find(connection, keystore, value))
@@ -90,13 +93,13 @@ class Subject:
     def _open(self, found: Sequence[Found]) -> list[Held]:
         opened = []
         for one in found:
-            row = self._connection.execute("SELECT * FROM entry WHERE id = ?", (one.row_id,)).fetchone()
+            row = self._connection.row(select(entry).where(entry.c.id == one.row_id))
             body = None if row is None else self._body(row)
             if body is not None:
                 opened.append(Held(one, body))
         return opened
 
-    def _body(self, row: sqlite3.Row) -> Passage | None:
+    def _body(self, row: Row) -> Passage | None:
         about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
         try:
             keys = self._keystore.load(row["epoch"])
@@ -118,13 +121,14 @@ class Subject:
             KeystoreAway, OSError: nothing is erased.
             RegisterBusy: noted; the next look at the register erases it.
         """
-        rows = [self._connection.execute("SELECT * FROM entry WHERE id = ?", (one.found.row_id,)).fetchone() for one in self.held]
+        row_ids = [one.found.row_id for one in self.held]
+        rows = self._connection.rows(select(entry).where(entry.c.id.in_(row_ids)))
         erasures.note(self._keystore, rows)
         erasures.reapply(self._connection, path, self._keystore, at_ms)
-        left = "SELECT 1 FROM entry WHERE id = ? AND erased_ms IS NULL"
-        return sum(self._connection.execute(left, (row["id"],)).fetchone() is None for row in rows)
+        left = select(func.count()).select_from(entry).where(entry.c.id.in_(row_ids), entry.c.erased_ms.is_(None))
+        return len(rows) - int(self._connection.value(left))
 
 
-def unopened(connection: sqlite3.Connection) -> int:
+def unopened(connection: Connection) -> int:
     """How many entries are held: whose they are nobody can say before they are opened."""
-    return int(connection.execute("SELECT count(*) FROM entry WHERE status = 'held'").fetchone()[0])
+    return int(connection.value(select(func.count()).select_from(entry).where(IS_HELD)))

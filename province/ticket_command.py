@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +21,7 @@ from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 from province.layout import Layout
 from province.officers import load_officer, read_root_public
+from province.opened import Connection
 from province.tickets import LIFE_MS, Grant
 
 _INVITATION_DAYS = 366
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_of_a_taken_name(connection: sqlite3.Connection, grant: Grant, key: bytes | None) -> None:
+def _tell_of_a_taken_name(connection: Connection, grant: Grant, key: bytes | None) -> None:
     """A device may be moved under its own name; any other would be refused at the site.
 
     Raises:

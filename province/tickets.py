@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from hashlib import sha256
 
+from sqlalchemy import insert, select, update
+
 from edge_agent.ticket import NUMBER_BYTES, shown
 from edge_agent.topics import DeviceName
+from province.opened import Connection
+from province.schema import ticket as table
 
 LIFE_MS = 10 * 60 * 1000
 _ANSWER_LOST_MS = 60 * 60 * 1000  # so long after its end the device that used a ticket may ask again: the answer may have been lost
@@ -27,17 +30,18 @@ class Grant:
     gate: str
 
 
-def give_out(connection: sqlite3.Connection, grant: Grant, expires_ms: int) -> bytes:
+def give_out(connection: Connection, grant: Grant, expires_ms: int) -> bytes:
     """Notes a new ticket and returns its number; call it in a transaction."""
     number = secrets.token_bytes(NUMBER_BYTES)
-    connection.execute(
-        "INSERT INTO ticket(number, org, device, site, gate, expires_ms) VALUES (?, ?, ?, ?, ?, ?)",
-        (sha256(number).digest(), grant.name.org, grant.name.device, grant.site, grant.gate, expires_ms),
-    )
+    row = {
+        "number": sha256(number).digest(), "org": grant.name.org, "device": grant.name.device, "site": grant.site, "gate": grant.gate,
+        "expires_ms": expires_ms,
+    }  # fmt: skip
+    connection.execute(insert(table), row)
     return number
 
 
-def use(connection: sqlite3.Connection, number: bytes, public_key: bytes, now_ms: int) -> Grant:
+def use(connection: Connection, number: bytes, public_key: bytes, now_ms: int) -> Grant:
     """Uses up a ticket; call it in the transaction that registers the device.
 
     Args:
@@ -49,7 +53,7 @@ def use(connection: sqlite3.Connection, number: bytes, public_key: bytes, now_ms
     Raises:
         Useless: unknown, expired, or used by another device.
     """
-    row = connection.execute("SELECT * FROM ticket WHERE number = ?", (sha256(number).digest(),)).fetchone()
+    row = connection.row(select(table).where(table.c.number == sha256(number).digest()))
     if row is None:
         raise Useless("this ticket is unknown here: make a new one")
     if row["used_by"] is not None:
@@ -61,5 +65,5 @@ def use(connection: sqlite3.Connection, number: bytes, public_key: bytes, now_ms
     elif now_ms > row["expires_ms"]:
         raise Useless("this ticket has expired: make a new one")
     else:
-        connection.execute("UPDATE ticket SET used_ms = ?, used_by = ? WHERE number = ?", (now_ms, public_key, row["number"]))
+        connection.execute(update(table).where(table.c.number == row["number"]).values(used_ms=now_ms, used_by=public_key))
     return Grant(DeviceName(row["org"], row["device"]), row["site"], row["gate"])

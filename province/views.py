@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, Table, bindparam, case, distinct, func, or_, select
 
 from edge_agent.cbor import Malformed
 from edge_agent.entry import Kind, Passage, decode_body
@@ -14,20 +15,34 @@ from edge_agent.keyring import VIETNAM
 from edge_agent.sealing import CannotOpen
 from edge_agent.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
-from province import wrapping
+from province import schema, wrapping
 from province.alerts import Alert, AlertKind
-from province.clock_truth import DATED_AHEAD, When, when
+from province.clock_truth import When, best_ms, dated_ahead, when
 from province.day_keys import DayKeys, KeyDamaged
 from province.errors import NotAProvince
 from province.identifiers import Identifier, token
 from province.keystore import Absent, Keystore
 from province.ledger import Span, gaps
+from province.opened import Connection, Row
+from province.schema import entry
 
 _DAY_MS = 86_400_000
-_SHOWN_COLUMNS = (
-    f"{DATED_AHEAD} AS dated_ahead, id, org, device, log, seq, hash, kind, site, gate, direction, trip, wall_ms, corrected_ms, clock, "
-    "epoch, status, reason, forked, erased_ms, body"
-)
+_WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
+_MARKED = (
+    select(entry, dated_ahead.label("dated_ahead"))
+    .join(schema.token, schema.token.c.entry_id == entry.c.id)
+    .where(
+        schema.token.c.token == bindparam("mark"), schema.token.c.kind == bindparam("of_kind"),
+        schema.token.c.epoch == bindparam("of_day"),
+    )
+)  # fmt: skip
+_ANNOUNCED = select(
+    schema.announced.c.org, schema.announced.c.device, schema.announced.c.log, func.max(schema.announced.c.seq).label("most")
+).group_by(schema.announced.c.org, schema.announced.c.device, schema.announced.c.log)
+_COUNTS = select(
+    entry.c.org, entry.c.device, entry.c.log, func.count().label("entries"),
+    func.count(distinct(case((entry.c.forked == 1, entry.c.seq)))).label("forks"), func.count(case((dated_ahead, 1))).label("ahead"),
+).group_by(entry.c.org, entry.c.device, entry.c.log)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +148,22 @@ def day_bounds_ms(day: date) -> tuple[int, int]:
 
 
 def entries(
-    connection: sqlite3.Connection, keystore: Keystore, limit: int, device: DeviceName | None = None, day: date | None = None
+    connection: Connection, keystore: Keystore, limit: int, device: DeviceName | None = None, day: date | None = None
 ) -> list[ShownEntry]:
     """The latest passages and held entries, newest last, masked; only the rows shown are opened.
 
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    where, values = ["(kind = ? OR kind IS NULL)"], [str(Kind.PASSAGE)]
-    parameters: list[object] = list(values)
-    if device is not None:
-        where.append("org = ? AND device = ?")
-        parameters += [device.org, device.device]
+    query = _WITH_AHEAD.where(or_(entry.c.kind == Kind.PASSAGE.value, entry.c.kind.is_(None)), *_of(entry, device))
     if day is not None:
-        where.append("coalesce(corrected_ms, wall_ms) >= ? AND coalesce(corrected_ms, wall_ms) < ?")
-        parameters += day_bounds_ms(day)
-    query = f"SELECT {_SHOWN_COLUMNS} FROM entry WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
+        first_ms, after_ms = day_bounds_ms(day)
+        query = query.where(best_ms >= first_ms, best_ms < after_ms)
     keys = _Keys(keystore)
-    return [_shown(row, keys) for row in connection.execute(query, (*parameters, limit)).fetchall()[::-1]]
+    return [_shown(row, keys) for row in connection.rows(query.order_by(entry.c.id.desc()).limit(limit))[::-1]]
 
 
-def _shown(row: sqlite3.Row, keys: _Keys) -> ShownEntry:
+def _shown(row: Row, keys: _Keys) -> ShownEntry:
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
         person = _masked(row, keys.get(row["epoch"]))
@@ -164,7 +174,7 @@ def _shown(row: sqlite3.Row, keys: _Keys) -> ShownEntry:
     )  # fmt: skip
 
 
-def _masked(row: sqlite3.Row, keys: DayKeys | None) -> tuple[str, str] | None:
+def _masked(row: Row, keys: DayKeys | None) -> tuple[str, str] | None:
     if keys is None or row["body"] is None:
         return None
     about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
@@ -175,7 +185,7 @@ def _masked(row: sqlite3.Row, keys: DayKeys | None) -> tuple[str, str] | None:
     return (mask_name(body.person.name), mask_number(body.person.id_number)) if isinstance(body, Passage) else None
 
 
-def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = tuple(Identifier)) -> list[Found]:
+def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = tuple(Identifier)) -> list[Found]:
     """Where and when an identifier passed, on every day that still has keys, in the order in which it was.
 
     Args:
@@ -188,14 +198,10 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
         KeystoreAway: the keystore cannot be read.
     """
     keys = [found for found in (_Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
-    marks = {(str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds}
-    rows: dict[int, sqlite3.Row] = {}
-    query = (
-        f"SELECT entry.*, {DATED_AHEAD} AS dated_ahead FROM token JOIN entry ON entry.id = token.entry_id "  # noqa: S608 - a constant of ours
-        "WHERE token.token = ? AND token.kind = ?"
-    )
-    for kind, mark in marks:
-        rows |= {row["id"]: row for row in connection.execute(query, (mark, kind))}
+    marks = [(day.epoch, str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds]
+    rows: dict[int, Row] = {}
+    for epoch, kind, mark in marks:
+        rows |= {row["id"]: row for row in connection.rows(_MARKED, {"of_day": epoch, "of_kind": kind, "mark": mark})}
     found = [
         Found(
             row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],
@@ -206,50 +212,47 @@ def find(connection: sqlite3.Connection, keystore: Keystore, value: str, kinds: 
     return sorted(found, key=lambda passage: (passage.when.sort_ms, str(passage.name), passage.log, passage.seq))
 
 
-def count_passages(connection: sqlite3.Connection, keystore: Keystore, id_number: str) -> int:
+def count_passages(connection: Connection, keystore: Keystore, id_number: str) -> int:
     """How often the person of an id number of any kind passed, found by token alone."""
     return len(find(connection, keystore, id_number))
 
 
-def alerts(connection: sqlite3.Connection, device: DeviceName | None = None) -> list[Alert]:
+def alerts(connection: Connection, device: DeviceName | None = None) -> list[Alert]:
     """All alerts, or one device's, oldest first."""
-    where, values = _of(device)
     return [
         Alert(
             AlertKind(row["kind"]), DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"], row["raised_ms"],
             row["resolved_ms"],
         )
-        for row in connection.execute(f"SELECT * FROM alert {where} ORDER BY id", values)  # noqa: S608 - a constant of ours
+        for row in connection.rows(select(schema.alert).where(*_of(schema.alert, device)).order_by(schema.alert.c.id))
     ]  # fmt: skip
 
 
-def _of(device: DeviceName | None) -> tuple[str, tuple[str, ...]]:
-    return ("", ()) if device is None else ("WHERE org = ? AND device = ?", (device.org, device.device))
+def _of(table: Table, name: DeviceName | None) -> tuple[ColumnElement[bool], ...]:
+    """The rows of a device, or all."""
+    return () if name is None else (table.c.org == name.org, table.c.device == name.device)
 
 
-def spans(connection: sqlite3.Connection, device: DeviceName | None = None) -> dict[tuple[DeviceName, bytes], list[Span]]:
+def spans(connection: Connection, device: DeviceName | None = None) -> dict[tuple[DeviceName, bytes], list[Span]]:
     """The ledger: the spans of every log, or of one device's, in order."""
     found: dict[tuple[DeviceName, bytes], list[Span]] = defaultdict(list)
-    where, values = _of(device)
-    for row in connection.execute(f"SELECT * FROM ledger {where} ORDER BY org, device, log, first_seq", values):  # noqa: S608
+    table = schema.ledger
+    query = select(table).where(*_of(table, device)).order_by(table.c.org, table.c.device, table.c.log, table.c.first_seq)
+    for row in connection.rows(query):
         name = DeviceName(row["org"], row["device"])
         found[name, row["log"]].append(Span(row["first_seq"], row["first_prev"], row["last_seq"], row["last_hash"]))
     return dict(found)
 
 
-def logs(connection: sqlite3.Connection) -> list[LogState]:
+def logs(connection: Connection) -> list[LogState]:
     """Every log of every device, also those only announced by a later one."""
     ledger = spans(connection)
     announced: dict[tuple[DeviceName, bytes], int] = {
-        (DeviceName(row["org"], row["device"]), row["log"]): row["most"]
-        for row in connection.execute("SELECT org, device, log, max(seq) AS most FROM announced GROUP BY org, device, log")
+        (DeviceName(row["org"], row["device"]), row["log"]): row["most"] for row in connection.rows(_ANNOUNCED)
     }
     counts: dict[tuple[DeviceName, bytes], tuple[int, int, int]] = {
         (DeviceName(row["org"], row["device"]), row["log"]): (row["entries"], row["forks"], row["ahead"])
-        for row in connection.execute(
-            "SELECT org, device, log, count(*) AS entries, count(DISTINCT CASE WHEN forked THEN seq END) AS forks, "  # noqa: S608
-            f"count(CASE WHEN {DATED_AHEAD} THEN 1 END) AS ahead FROM entry GROUP BY org, device, log"
-        )
+        for row in connection.rows(_COUNTS)
     }
     told = alerts(connection)
     return [
@@ -266,11 +269,11 @@ def _log_state(
     return LogState(key[0], key[1], counts[0], first, last, tuple(gaps(found, announced)), counts[1], counts[2], about)
 
 
-def check_registered(connection: sqlite3.Connection, name: DeviceName) -> None:
+def check_registered(connection: Connection, name: DeviceName) -> None:
     """Makes sure that a device is known.
 
     Raises:
         NotAProvince: it is not.
     """
-    if connection.execute("SELECT 1 FROM device WHERE org = ? AND device = ?", (name.org, name.device)).fetchone() is None:
+    if not connection.has(select(1).where(*_of(schema.device, name))):
         raise NotAProvince(f"no device {name} is registered. `gate-province device list` shows them.")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import delete, func, select, update
 
 from edge_agent.joining import Request, Wish
 from edge_agent.ticket import fingerprint, shown
 from edge_agent.topics import DeviceName
 from province import devices
+from province.opened import Connection, Row
+from province.schema import device
+from province.schema import waiting as table
 from province.tickets import Grant
 
 _PATIENCE_MS = 24 * 60 * 60 * 1000  # who has not asked for so long is forgotten; so long an approval lasts
+_last_ms = func.coalesce(table.c.approved_ms, table.c.asked_ms)
 _ROOM = 500  # strangers; members have a place besides
 
 
@@ -45,69 +49,65 @@ class Waiting:
         return shown(fingerprint(self.public_key))
 
 
-def _waiting(row: sqlite3.Row) -> Waiting:
+def _waiting(row: Row) -> Waiting:
     grant = None if row["org"] is None else Grant(DeviceName(row["org"], row["device"]), row["site"], row["gate"])
     key = Ed25519PublicKey.from_public_bytes(row["public_key"])
     return Waiting(key, Wish(row["wish"]), row["serial"], row["asked_ms"], row["approved_ms"], grant)
 
 
-def ask(connection: sqlite3.Connection, request: Request, now_ms: int) -> None:
+def ask(connection: Connection, request: Request, now_ms: int) -> None:
     """Notes that a device asks; call it in a transaction. Members find room however many strangers wait.
 
     Raises:
         RoomFull: too many strangers wait.
     """
-    connection.execute("DELETE FROM waiting WHERE coalesce(approved_ms, asked_ms) < ?", (now_ms - _PATIENCE_MS,))
+    connection.execute(delete(table).where(_last_ms < now_ms - _PATIENCE_MS))
     key = request.public_key.public_bytes_raw()
-    known = connection.execute("SELECT wish FROM waiting WHERE public_key = ?", (key,)).fetchone()
-    if known is not None and known["wish"] != request.wish:  # an approval to join is none to renew
-        connection.execute("DELETE FROM waiting WHERE public_key = ?", (key,))
+    known = connection.value(select(table.c.wish).where(table.c.public_key == key))
+    if known is not None and known != request.wish:  # an approval to join is none to renew
+        forget(connection, request.public_key)
     if known is None and not _is_member(connection, key) and _strangers(connection) >= _ROOM:
         raise RoomFull
-    connection.execute(
-        """INSERT INTO waiting(public_key, wish, serial, asked_ms) VALUES (?, ?, ?, ?)
-            ON CONFLICT(public_key) DO UPDATE SET asked_ms = excluded.asked_ms""",
-        (key, str(request.wish), request.serial, now_ms),
-    )
+    row = connection.insert(table).values(public_key=key, wish=str(request.wish), serial=request.serial, asked_ms=now_ms)
+    connection.execute(row.on_conflict_do_update(index_elements=[table.c.public_key], set_={"asked_ms": now_ms}))
 
 
-def _is_member(connection: sqlite3.Connection, key: bytes) -> bool:
-    return connection.execute("SELECT 1 FROM device WHERE public_key = ? AND status = ?", (key, devices.ACTIVE)).fetchone() is not None
+def _is_member(connection: Connection, key: bytes) -> bool:
+    return connection.has(select(1).where(device.c.public_key == key, device.c.status == devices.ACTIVE))
 
 
-def _strangers(connection: sqlite3.Connection) -> int:
-    query = "SELECT count(*) FROM waiting WHERE public_key NOT IN (SELECT public_key FROM device WHERE status = ?)"
-    return int(connection.execute(query, (devices.ACTIVE,)).fetchone()[0])
+def _strangers(connection: Connection) -> int:
+    members = select(device.c.public_key).where(device.c.status == devices.ACTIVE)
+    return int(connection.value(select(func.count()).select_from(table).where(table.c.public_key.not_in(members))))
 
 
-def approved(connection: sqlite3.Connection, public_key: Ed25519PublicKey, wish: Wish, now_ms: int) -> Grant | None:
+def approved(connection: Connection, public_key: Ed25519PublicKey, wish: Wish, now_ms: int) -> Grant | None:
     """Who an operator has said, in the last day, that the device with this key shall be; None when nobody has."""
-    row = connection.execute(
-        "SELECT * FROM waiting WHERE public_key = ? AND wish = ? AND approved_ms >= ?",
-        (public_key.public_bytes_raw(), str(wish), now_ms - _PATIENCE_MS),
-    ).fetchone()
+    row = connection.row(
+        select(table).where(
+            table.c.public_key == public_key.public_bytes_raw(), table.c.wish == str(wish), table.c.approved_ms >= now_ms - _PATIENCE_MS
+        )
+    )
     return None if row is None else _waiting(row).grant
 
 
-def every(connection: sqlite3.Connection, now_ms: int) -> list[Waiting]:
+def every(connection: Connection, now_ms: int) -> list[Waiting]:
     """All who wait or were approved in the last day, the latest first."""
-    query = "SELECT * FROM waiting WHERE coalesce(approved_ms, asked_ms) >= ? ORDER BY asked_ms DESC"
-    return [_waiting(row) for row in connection.execute(query, (now_ms - _PATIENCE_MS,))]
+    query = select(table).where(_last_ms >= now_ms - _PATIENCE_MS).order_by(table.c.asked_ms.desc())
+    return [_waiting(row) for row in connection.rows(query)]
 
 
-def approve(connection: sqlite3.Connection, one: Waiting, grant: Grant, now_ms: int) -> None:
+def approve(connection: Connection, one: Waiting, grant: Grant, now_ms: int) -> None:
     """Lets a device in the next time it asks; call it in a transaction."""
-    connection.execute(
-        "UPDATE waiting SET approved_ms = ?, org = ?, device = ?, site = ?, gate = ? WHERE public_key = ?",
-        (now_ms, grant.name.org, grant.name.device, grant.site, grant.gate, one.public_key.public_bytes_raw()),
-    )
+    granted = {"org": grant.name.org, "device": grant.name.device, "site": grant.site, "gate": grant.gate}
+    connection.execute(update(table).where(table.c.public_key == one.public_key.public_bytes_raw()).values(approved_ms=now_ms, **granted))
 
 
-def forget(connection: sqlite3.Connection, public_key: Ed25519PublicKey) -> None:
+def forget(connection: Connection, public_key: Ed25519PublicKey) -> None:
     """Takes a device out of the room, approved or not; call it in a transaction."""
-    connection.execute("DELETE FROM waiting WHERE public_key = ?", (public_key.public_bytes_raw(),))
+    connection.execute(delete(table).where(table.c.public_key == public_key.public_bytes_raw()))
 
 
-def empty(connection: sqlite3.Connection) -> int:
+def empty(connection: Connection) -> int:
     """Takes everybody out of the room who is not approved, and says how many; call it in a transaction."""
-    return connection.execute("DELETE FROM waiting WHERE approved_ms IS NULL").rowcount
+    return connection.execute(delete(table).where(table.c.approved_ms.is_(None))).rowcount

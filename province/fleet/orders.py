@@ -25,6 +25,7 @@ from province import operators, revocations
 from province.clock import now_ms
 from province.errors import ProvinceError
 from province.layout import Layout
+from province.opened import Connection
 from province.operating import Desk, at_the_broker
 from province.ordering import Order
 from province.scanners import Registered
@@ -171,7 +172,7 @@ class Orders:
                 _log.error("unexpected %s; please report it", where(error, 3))
                 self._all_failed(ref, running, f"unexpected {type(error).__name__}; it is in the log")
 
-    def _carry(self, first: str, running: dict[str, _Running], connection: sqlite3.Connection) -> None:
+    def _carry(self, first: str, running: dict[str, _Running], connection: Connection) -> None:
         """Sends what waits and hears what comes, until nothing is on its way."""
         if not operators.is_ready(self.layout):
             raise ProvinceError(f"this province has no keys for commands yet. Once: gate-province command prepare {self.layout.root}")
@@ -186,7 +187,7 @@ class Orders:
                         each.order.hear(desk, arrived)
                 self._let_go(running)
 
-    def _send_waiting(self, desk: Desk, connection: sqlite3.Connection, running: dict[str, _Running]) -> None:
+    def _send_waiting(self, desk: Desk, connection: Connection, running: dict[str, _Running]) -> None:
         while not self._queue.empty():
             ref = self._queue.get_nowait()
             if ref is None:
@@ -194,7 +195,7 @@ class Orders:
                 return
             self._send(ref, desk, connection, running)
 
-    def _send(self, ref: str, desk: Desk, connection: sqlite3.Connection, running: dict[str, _Running]) -> None:
+    def _send(self, ref: str, desk: Desk, connection: Connection, running: dict[str, _Running]) -> None:
         ordered = self._known[ref]
 
         def tell(_name: DeviceName, result: Result) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from base64 import b64encode
 from contextlib import closing
 from hashlib import sha256
@@ -22,6 +21,7 @@ from province import audit, auditors, certificates, database, devices, erasures,
 from province.errors import ProvinceError
 from province.keystore import Absent, Keystore
 from province.layout import Layout
+from province.opened import Connection
 from province.tls_authority import TlsAuthority
 
 
@@ -93,7 +93,7 @@ def _put_back(folder: Path, layout: Layout) -> None:
     shutil.copy(crash_province.backup_of(folder), layout.register)
 
 
-def _revoked(layout: Layout, connection: sqlite3.Connection, number: int) -> str | None:
+def _revoked(layout: Layout, connection: Connection, number: int) -> str | None:
     device = devices.find(connection, grant_of(number).name)
     if device is None:
         raise Broken(Outcome.LOST, f"device {number} is gone")
@@ -165,7 +165,7 @@ def check_members(folder: Path, promises: Promised) -> Outcome:
     return _together(outcomes)
 
 
-def _check_ticket(layout: Layout, connection: sqlite3.Connection, number: bytes) -> None:
+def _check_ticket(layout: Layout, connection: Connection, number: bytes) -> None:
     try:
         with database.transaction(connection, layout.register):
             tickets.use(connection, number, bytes(32), NOW_MS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
@@ -18,6 +17,7 @@ from province import audit, auditors, database, erasures, revoking, tickets
 from province.audit import Line
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection, Row
 from province.revoking import Broker, StillOpen
 
 OFFICER = "tran.binh"  # looks along
@@ -54,11 +54,11 @@ def revoke(folder: Path) -> None:
             revoking.revoke(layout_of(folder), name, Broker(("localhost", 1), _no_broker), NOW_MS)
 
 
-def _rows(connection: sqlite3.Connection, numbers: tuple[int, ...]) -> list[sqlite3.Row]:
+def _rows(connection: Connection, numbers: tuple[int, ...]) -> list[Row]:
     return [connection.execute("SELECT * FROM entry WHERE seq = ?", (seq,)).fetchone() for seq in numbers]
 
 
-def _erase(layout: Layout, connection: sqlite3.Connection, numbers: tuple[int, ...]) -> None:
+def _erase(layout: Layout, connection: Connection, numbers: tuple[int, ...]) -> None:
     keystore = Keystore(layout.keystore)
     erasures.note(keystore, _rows(connection, numbers))
     erasures.reapply(connection, layout.register, keystore, NOW_MS)
@@ -76,7 +76,7 @@ def erase(folder: Path) -> None:
                 say("done", store="entry", name=str(seq), value="erased")
 
 
-def append_line(layout: Layout, connection: sqlite3.Connection) -> Line:
+def append_line(layout: Layout, connection: Connection) -> Line:
     """A look, entered."""
     return audit.append(
         connection,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from old_province import founded_ago, kept_up
+from postgres_world import BIN, MISSING, Server
 from province_world import Broker, Collecting, Scanner, founded, free_port, scanner, wait_for_keyring
 from rabbit_world import Rabbit
 
@@ -49,9 +50,47 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
         made.stop()
 
 
+IN_BOTH = {
+    "test_logic",
+    "test_reopening",
+    "test_dated_ahead",
+    "test_waiting_room",
+    "test_proving",
+    "test_flooded_log",
+    "test_admission",
+    "test_backup",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What holds of the register holds of it in a file and in PostgreSQL."""
+    if metafunc.module.__name__ in IN_BOTH and "register_in" in metafunc.fixturenames:
+        metafunc.parametrize("register_in", ["file", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    if BIN is None:
+        pytest.skip(MISSING)
+    server = Server().start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return founded(tmp_path / "province", free_port())
+def register_in(request: pytest.FixtureRequest) -> Callable[[Layout], Layout]:
+    """Puts a new province's register where the test wants it."""
+    if getattr(request, "param", "file") == "file":
+        return lambda layout: layout
+    server: Server = request.getfixturevalue("postgres")
+    return server.moved_here
+
+
+@pytest.fixture
+def layout(tmp_path: Path, register_in: Callable[[Layout], Layout]) -> Layout:
+    return register_in(founded(tmp_path / "province", free_port()))
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +101,7 @@ def month_old(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 
 @pytest.fixture
-def old_layout(month_old: Layout, tmp_path: Path) -> Layout:
+def old_layout(month_old: Layout, tmp_path: Path, register_in: Callable[[Layout], Layout]) -> Layout:
     """A copy of a province that was founded 30 days ago and has keys of every day since; not for a broker."""
     shutil.copytree(month_old.root, tmp_path / "province")
-    return Layout(tmp_path / "province")
+    return register_in(Layout(tmp_path / "province"))

@@ -106,4 +106,4 @@ def arrive(layout: Layout, scanner: Scanner, envelopes: Sequence[bytes], days: i
 
 def rows(layout: Layout, table: str = "entry") -> list[dict[str, object]]:
     with closing(database.connect(layout.register)) as connection:
-        return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608
+        return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1")]  # noqa: S608

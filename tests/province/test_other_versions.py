@@ -9,7 +9,7 @@ import pytest
 from province_world import cli
 
 from province.layout import Layout
-from province.schema import SCHEMA_VERSION
+from province.schema import FIRST_VERSION
 
 OPENING = (
     ("entries",),
@@ -35,11 +35,11 @@ def stamped(layout: Layout, pragma: str, number: int) -> bytes:
 
 @pytest.mark.parametrize("words", OPENING, ids=" ".join)
 def test_a_register_of_an_older_release_is_named_and_left_alone(layout: Layout, words: tuple[str, ...]) -> None:
-    before = stamped(layout, "user_version", SCHEMA_VERSION - 1)
+    before = stamped(layout, "user_version", FIRST_VERSION - 1)
     verbs = 2 if len(words) > 1 and not words[1].startswith("-") else 1
     ran = cli(*words[:verbs], layout.root, *words[verbs:])
     assert ran.returncode in {1, 2}
-    assert f"a register of version {SCHEMA_VERSION - 1}, made by an older release" in ran.stderr
+    assert f"a register of version {FIRST_VERSION - 1}, made by an older release" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert layout.register.read_bytes() == before
 

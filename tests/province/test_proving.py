@@ -228,6 +228,7 @@ def test_days_are_counted_by_the_register_as_they_come(layout: Layout, device: S
     log = Log.new(device)
     arrive(layout, device, [made_ago(layout, log, days) for days in (3, 3, 2)])
     with closing(database.connect(layout.register)) as connection:
-        rows = [tuple(row)[3:] for row in connection.execute("SELECT * FROM day ORDER BY day")]
+        found = connection.execute("SELECT * FROM day ORDER BY day")
+        rows = [(row["day"], row["first_seq"], row["last_seq"], row["entries"]) for row in found]
     assert rows == [(days_ago(3).isoformat(), 1, 2, 2), (days_ago(2).isoformat(), 3, 3, 1)]
     assert Keystore(layout.keystore).destroyed() == []

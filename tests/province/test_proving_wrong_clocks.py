@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from edge_agent.topics import DeviceName
 from province import certificate, database
 from province.fate import Fate
 from province.intake import Taken
+from province.opened import Connection
 from province.proving import DayVerdict, Flaw, judge
 from province.register import Register
 
@@ -149,7 +149,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[Connection]:
     with closing(database.connect(path)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         yield connection
@@ -170,7 +170,7 @@ def epoch_of(header: Header) -> str | None:
     return None if header.clock is Clock.UNKNOWN else day_of(header.wall_ms).isoformat()
 
 
-def verdicts(reading: sqlite3.Connection, history: History) -> list[DayVerdict]:
+def verdicts(reading: Connection, history: History) -> list[DayVerdict]:
     logs = certificate.known_logs(reading, history.name)
     return [judge(logs, day(number)) for number in range(-3, DAYS + 4)]
 
@@ -213,7 +213,7 @@ AHEAD_FOR_A_BOOT = (SET_BY_NETWORK, ("boot", 3), BATTERY, SET_BY_NETWORK, SET_BY
 
 
 @pytest.mark.parametrize("came", [2, 3, 4])
-def test_a_battery_clock_days_ahead_for_one_boot_ends_no_day(path: Path, reading: sqlite3.Connection, came: int) -> None:
+def test_a_battery_clock_days_ahead_for_one_boot_ends_no_day(path: Path, reading: Connection, came: int) -> None:
     history = told(*AHEAD_FOR_A_BOOT)
     arrive(path, history.made[:came])
     found = [one for one in verdicts(reading, history) if one.begun]
@@ -221,15 +221,13 @@ def test_a_battery_clock_days_ahead_for_one_boot_ends_no_day(path: Path, reading
     assert {finding.flaw for one in found for log in one.logs for finding in log.findings} == {Flaw.OPEN_END}
 
 
-def test_once_a_sure_clock_has_gone_on_the_days_are_complete_and_what_was_misdated_hurts_none(
-    path: Path, reading: sqlite3.Connection
-) -> None:
+def test_once_a_sure_clock_has_gone_on_the_days_are_complete_and_what_was_misdated_hurts_none(path: Path, reading: Connection) -> None:
     history = told(*AHEAD_FOR_A_BOOT, ("next-day", 1), BATTERY, SET_BY_NETWORK, ("next-day", 3), SET_BY_NETWORK)
     arrive(path, history.made)
     assert {one.day for one in verdicts(reading, history) if one.whole} == {day(number) for number in range(4)}
 
 
-def test_a_clock_set_wrong_by_the_network_is_a_finding(path: Path, reading: sqlite3.Connection) -> None:
+def test_a_clock_set_wrong_by_the_network_is_a_finding(path: Path, reading: Connection) -> None:
     history = told(SET_BY_NETWORK, ("next-day", 3), SET_BY_NETWORK, SET_BY_NETWORK, ("next-day", 3), SET_BY_NETWORK)
     early = history.made[2]
     history.made[2] = replace(early, header=replace(early.header, wall_ms=FIRST_MS + DAY_MS))
@@ -239,7 +237,7 @@ def test_a_clock_set_wrong_by_the_network_is_a_finding(path: Path, reading: sqli
     assert [number for number in range(6) if not found[day(number)]] == [0, 4, 5]
 
 
-def test_where_two_cards_parted_is_not_guessed_over_a_gap(path: Path, reading: sqlite3.Connection) -> None:
+def test_where_two_cards_parted_is_not_guessed_over_a_gap(path: Path, reading: Connection) -> None:
     history = told(SET_BY_NETWORK, ("clone", 0), SET_BY_NETWORK, SET_BY_NETWORK, ("next-day", 1))
     for which, what in ((1, "synchronised"), (1, "new-log"), (0, "synchronised"), (1, "synchronised")):
         history.act(which, what, 0)
@@ -253,7 +251,7 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 @given(histories([*ORDINARY, *CLOCKS, "lost-outbox", "clone"]) | cloned() | cloned(), st.data())
 def test_no_day_is_complete_while_an_entry_made_on_it_is_missing(
-    path: Path, reading: sqlite3.Connection, history: History, data: st.DataObject
+    path: Path, reading: Connection, history: History, data: st.DataObject
 ) -> None:
     left_out = data.draw(st.sets(st.integers(0, 21), max_size=8))
     arrived = data.draw(st.permutations([one for one in history.made if one.turn not in left_out]))
@@ -267,7 +265,7 @@ def test_no_day_is_complete_while_an_entry_made_on_it_is_missing(
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 @given(histories(ORDINARY), st.randoms(use_true_random=False))
 def test_when_all_has_come_each_day_between_the_first_and_the_last_sure_one_is_complete(
-    path: Path, reading: sqlite3.Connection, history: History, chance: object
+    path: Path, reading: Connection, history: History, chance: object
 ) -> None:
     arrived = list(history.made)
     chance.shuffle(arrived)  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ def fill(layout: Layout, device: Scanner, *days: int) -> list[bytes]:
 
 def everything(layout: Layout) -> dict[str, bytes]:
     with closing(database.connect(layout.register)) as connection:
-        dump = "\n".join(connection.iterdump()).encode()
+        dump = "\n".join(connection.driver.iterdump()).encode()
     return {"register": dump} | {str(path): path.read_bytes() for path in layout.keystore.rglob("*") if path.is_file()}
 
 

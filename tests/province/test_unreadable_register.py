@@ -20,6 +20,7 @@ from province import database, erasures, revocations
 from province.admit_command import Renewals
 from province.keystore import Keystore
 from province.layout import Layout
+from province.opened import Connection
 from province.tickets import Grant
 
 province = admission_world.province
@@ -93,7 +94,7 @@ def test_who_opens_a_register_with_such_a_page_is_told_what_to_do(layout: Layout
     noted = keystore.erased("2021-10-05")
     noted.parent.mkdir()
     noted.write_text('[["bus-co", "scanner-1", "00", 1, "00"]]')
-    showing: dict[str, Callable[[], sqlite3.Connection]] = {
+    showing: dict[str, Callable[[], Connection]] = {
         "device": lambda: revocations.connect(layout, 1),
         "entry": lambda: erasures.connect(layout, keystore, 1),
     }

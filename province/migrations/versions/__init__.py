@@ -1,0 +1,1 @@
+"""One file a version; what a file says never changes once it was released."""

@@ -1,0 +1,136 @@
+"""A backup stays sealed, is made while the register is used, and put back brings nothing back that was erased, revoked or closed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import register_of_version_3
+from old_province import arrive, days_ago, here, made_ago, rows
+from postgres_world import Server
+from province_world import Log, Scanner, passage, scanner
+
+from edge_agent.entry import RecordedPerson
+from edge_agent.process_lock import ProcessLock
+from province import database, devices, revocations
+from province.clock import now_ms
+from province.keystore import Keystore
+from province.layout import Layout
+from province.register import Register
+
+ERASED = RecordedPerson("cccd", "001099012345", "Nguyễn Văn Ẩn Danh", old_id="012345678")
+STAYS = RecordedPerson("cccd", "079088011122", "Trần Thị Xa Lạ")
+
+
+@pytest.fixture
+def layout(old_layout: Layout) -> Layout:
+    return old_layout
+
+
+@pytest.fixture
+def device(layout: Layout, tmp_path: Path) -> Scanner:
+    return scanner(layout, tmp_path)
+
+
+@pytest.fixture
+def somewhere(layout: Layout, request: pytest.FixtureRequest) -> list[str]:
+    """What `restore` is told besides: for a register on a server, an empty database."""
+    if database.elsewhere(layout.register) is None:
+        return []
+    server: Server = request.getfixturevalue("postgres")
+    return ["--database", server.database()]
+
+
+def saved(layout: Layout, to: Path) -> Path:
+    ran = here("store", "backup", layout.root, to)
+    assert ran.returncode == 0, ran.stderr
+    return to
+
+
+def test_a_backup_put_back_brings_back_nothing_that_was_erased_revoked_or_closed(
+    layout: Layout, device: Scanner, tmp_path: Path, somewhere: list[str]
+) -> None:
+    log, stolen = Log.new(device), scanner(layout, tmp_path, "stolen")
+    arrive(layout, device, [made_ago(layout, log, 25, passage(STAYS))], days=25)
+    arrive(layout, device, [made_ago(layout, log, 0, passage(person)) for person in (ERASED, STAYS)])
+    backup = saved(layout, tmp_path / "backup")
+    lately = made_ago(layout, log, 0, passage(STAYS))
+    arrive(layout, device, [lately])
+    assert here("subject", "erase", layout.root, "--id", ERASED.id_number, "--reason", "request 1", "--yes").returncode == 0
+    assert here("retention", "run", layout.root).returncode == 0
+    with closing(database.connect(layout.register)) as connection:
+        known = devices.find(connection, stolen.name)
+        assert known is not None
+        given = revocations.certificates_of(connection, known.public_key)
+    revocations.note(Keystore(layout.keystore), revocations.Revocation(stolen.name, known.public_key, now_ms(), given))
+
+    ran = here("store", "restore", layout.root, backup, "--json", *somewhere)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["erased"], told["days"] >= 1, told["revoked"] >= 1) == (1, True, True)
+    found = rows(layout)
+    assert [row["epoch"] for row in found] == [days_ago(0).isoformat()] * 2
+    assert [row["body"] is None for row in found] == [True, False]
+    assert len({row["entry_id"] for row in rows(layout, "token")}) == 1
+    assert {row["device"]: row["status"] for row in rows(layout, "device")}["stolen"] == devices.REVOKED
+    [again] = arrive(layout, device, [lately])  # a scanner that still has it sends it again
+    assert not again.repeated
+    [ledger] = rows(layout, "ledger")
+    assert (ledger["first_seq"], ledger["last_seq"]) == (1, 4)
+
+
+def test_a_backup_holds_nothing_in_clear_and_is_made_while_entries_come(layout: Layout, device: Scanner, tmp_path: Path) -> None:
+    log = Log.new(device)
+    arrive(layout, device, [made_ago(layout, log, 0, passage(ERASED))])
+    with Register(layout.register):
+        backup = saved(layout, tmp_path / "backup")
+    content = backup.read_bytes()
+    assert (len(content) > 1000, backup.stat().st_mode & 0o777) == (True, 0o600)
+    assert not [one for one in (ERASED.id_number, ERASED.name, "012345678") if one.encode() in content]
+    again = here("store", "backup", layout.root, backup)
+    assert (again.returncode, "never overwritten" in again.stderr) == (2, True)
+    assert [file.name for file in tmp_path.iterdir() if "making" in file.name] == []
+
+
+def test_nothing_is_put_back_under_a_collector_or_from_another_file(
+    layout: Layout, device: Scanner, tmp_path: Path, somewhere: list[str]
+) -> None:
+    log = Log.new(device)
+    arrive(layout, device, [made_ago(layout, log, 0)])
+    backup = saved(layout, tmp_path / "backup")
+    arrive(layout, device, [made_ago(layout, log, 0)])
+    with ProcessLock(layout.collector_lock(2), "collector"):
+        ran = here("store", "restore", layout.root, backup, *somewhere)
+    assert (ran.returncode, "stop it first" in ran.stderr) == (1, True), ran.stderr
+    (tmp_path / "other").write_bytes(b"SQLite format 3\0" + bytes(500))
+    for wrong in ("other", "none"):
+        ran = here("store", "restore", layout.root, tmp_path / wrong, *somewhere)
+        assert ran.returncode == 2, ran.stderr
+    half = tmp_path / "half"
+    half.write_bytes(backup.read_bytes()[: backup.stat().st_size // 2])
+    assert here("store", "restore", layout.root, half, *somewhere).returncode in {1, 2}
+    assert len(rows(layout)) == 2
+
+
+def test_a_backup_of_an_earlier_release_is_brought_up(layout: Layout, tmp_path: Path) -> None:
+    if database.elsewhere(layout.register) is not None:
+        pytest.skip("there was none in PostgreSQL")
+    register_of_version_3.make(tmp_path / "backup")
+    ran = here("store", "restore", layout.root, tmp_path / "backup")
+    assert ran.returncode == 0, ran.stderr
+    assert here("store", "show", layout.root).returncode == 0
+    assert len(rows(layout)) == register_of_version_3.ENTRIES
+
+
+def test_a_lost_register_is_put_back(layout: Layout, device: Scanner, tmp_path: Path, somewhere: list[str]) -> None:
+    log = Log.new(device)
+    arrive(layout, device, [made_ago(layout, log, 0), made_ago(layout, log, 0)])
+    backup = saved(layout, tmp_path / "backup")
+    for file in layout.root.glob("register.sqlite*"):
+        file.unlink()
+    ran = here("store", "restore", layout.root, backup, *somewhere)
+    assert ran.returncode == 0, ran.stderr
+    assert len(rows(layout)) == 2
+    assert {path.stat().st_mode & 0o777 for path in layout.root.glob("register.*")} == {0o600}
