@@ -74,7 +74,6 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
     "lane at fault": _is(Trouble.SOURCE, sources={"front": Source("fault"), "back": Source("working", 30.0)}),
     "no pictures": _is(Trouble.SOURCE, sources={"front": Source("working", 0.0), "back": Source("working", 30.0)}),
     "light at fault": _is(Trouble.PART, faults=1),
-    "reader tests without end": _is(Trouble.TESTED, reader_tested_s=400),
     "firmware down": _is(Trouble.FIRMWARE, gate="down", sources={}),
     "hot, and behind": _is(Trouble.HEAT, Trouble.BACKLOG, cpu=Cpu(90.0, 86.0), outbox=Outbox(9, 6_000, 2_000, 1.0)),
     "closed": _is(gate="closed"),
