@@ -62,6 +62,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "trouble.certificate": ("Chứng thư", "Certificate"),
     "trouble.part": ("Đèn, linh kiện", "Light or part"),
     "trouble.silent": ("Không ai quét", "Nobody scans"),
+    "trouble.tested": ("Thử đầu đọc", "Reader tests"),
     # ── the list ──
     "fleet.title": ("Máy quét", "Scanners"),
     "fleet.state": ("Tình trạng", "State"),
@@ -250,6 +251,10 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     (r"the room for entries is (\d+) % full", "chỗ chứa đầy {0} %"),
     (r"(\d+) entries wait, the oldest for (\d+) min", "{0} lượt chờ gửi, cũ nhất {1} phút"),
     (r"nobody has scanned for (\d+) h", "không ai quét đã {0} giờ"),
+    (
+        r"readers were tested for (\d+) min of the last hour, which recorded nobody: a stolen PIN\?",
+        "giờ qua đầu đọc bị thử {0} phút, lúc đó không ghi ai: mã PIN bị lộ?",
+    ),
     (r"(\d+) MB are free", "còn trống {0} MB"),
     (r"its file system has met (\d+) errors", "hệ thống tệp gặp {0} lỗi"),
     (r"it is nearly worn out", "thẻ nhớ sắp hết tuổi thọ"),
