@@ -20,7 +20,7 @@ from edge_agent.broker_link import Message
 from edge_agent.command import Action
 from edge_agent.command_judge import Judge, Refused, Times
 from edge_agent.command_store import Kept
-from edge_agent.executors import Executor, Failed, Job, Unfinished, until
+from edge_agent.executors import Executor, Failed, Job, Unfinished, cut_short, until
 from edge_agent.results import TOLD, Refusal, Result, State
 from edge_agent.topics import Leaf
 from edge_agent.trouble import where
@@ -200,7 +200,7 @@ class CommandDesk:
 
     def _carry_out(self, kept: Kept) -> None:
         """What was found running is looked into, and never begun again."""
-        action = Action(kept.action)
+        action = _action_of(kept)
         executor = self._executors.get(action)
         if executor is None:
             raise Failed(*_NO_EXECUTOR.get(action, ("not-here", "this device cannot do that")))
@@ -237,3 +237,17 @@ class CommandDesk:
                 raise Failed("not-delivered", "the connection is too slow for it")
             if not self._connected:
                 raise Failed("not-delivered", "the connection was lost; order it anew")
+
+
+def _action_of(kept: Kept) -> Action:
+    """What is to be done.
+
+    Raises:
+        Failed: another release took the command, and this one does not know it.
+    """
+    try:
+        return Action(kept.action)
+    except ValueError:
+        if kept.state is State.RUNNING:
+            raise cut_short() from None
+        raise Failed("not-here", "another release of the software took it, and this one does not know it; nothing was done") from None

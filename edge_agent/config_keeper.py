@@ -25,6 +25,7 @@ from edge_agent.desired_config import Desired
 from edge_agent.documents import Documents, DocumentsDamaged
 from edge_agent.overlay import DOCUMENT, FILE_NAME, Tables
 from edge_agent.settings import ConfigError
+from edge_agent.trouble import where
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 60.0
@@ -33,6 +34,7 @@ _WELL_IN_A_ROW = 3
 _MOST_STARTS = 3  # of the agent in one trial
 _RETRY_S = 10.0
 _MOST_ERRORS = 20
+_INTERNAL = "internal-error"  # a fault of ours; the device's log names the line
 _WELL = {"working", "ended"}  # how a source may be
 
 
@@ -155,6 +157,8 @@ class ConfigKeeper:
                 self._take(desired)
             except OSError as error:
                 log.error("a configuration cannot be stored (%s); it comes again with the next connection", error)  # noqa: TRY400
+            except Exception as error:  # noqa: BLE001 - a fault of ours in one configuration must not keep the device from the next for ever
+                self._fault(error, desired.counter)
 
     def _go_on(self) -> None:
         """Goes on with a trial that was cut short."""
@@ -169,6 +173,34 @@ class ConfigKeeper:
             log.warning("set from afar, and taken back: %s", error)
         except OSError as error:
             log.error("a configuration on trial cannot be judged (%s)", error)  # noqa: TRY400 - for people
+        except Exception as error:  # noqa: BLE001 - as in _run
+            self._fault(error, None)
+
+    def _fault(self, error: Exception, counter: int | None) -> NotGood:
+        """Takes back what is on trial, or refuses what was to be, where nobody foresaw what happened; returns what is said of it.
+
+        Args:
+            error: named in the log by its place alone.
+            counter: of the configuration; None for what is on trial already, or for a command.
+        """
+        log.error("configuration %s: unexpected %s; please report it", "on trial" if counter is None else counter, where(error, 3))
+        verdict = NotGood("refused", [_INTERNAL])
+        try:
+            with self._turn:
+                stored = self._stored()
+                trial = stored.get("trial")
+                if trial is not None and counter in {None, trial.get("counter")}:
+                    verdict = NotGood("rolled-back", [_INTERNAL])
+                    self._store(trial=None, verdict={"state": verdict.state, "counter": trial.get("counter", 0), "errors": verdict.errors})
+                    if trial.get("tables", {}).get("agent") != stored.get("applied", {}).get("agent"):
+                        self._reopen()
+                elif counter is not None and stored.get("verdict", {}).get("counter") != counter:
+                    self._refuse(counter, verdict.errors)
+                    return verdict
+            self.tell()
+        except Exception as again:  # noqa: BLE001 - the thread lives on; what is on trial ends with its last start
+            log.error("a configuration's end cannot be stored or told: %s", where(again, 3))  # noqa: TRY400 - without any value
+        return verdict
 
     def _take(self, desired: Desired) -> None:
         if desired.counter <= self._stored().get("seen", 0):
@@ -176,7 +208,7 @@ class ConfigKeeper:
         try:
             self.apply(settings_of.parse_overlay(desired.text), desired.counter)
         except ConfigError as error:
-            self._refuse(desired.counter, [str(error)])
+            self._refuse(desired.counter, str(error).splitlines())
         except NotYet:
             self._ending.wait(_RETRY_S)  # at the start of the device firmware may come after us
             if self._wanted.empty():
@@ -201,6 +233,14 @@ class ConfigKeeper:
             NotGood: it was refused, or taken back; as NotYet, it waits for firmware.
             OSError: it cannot be stored; nothing was done.
         """
+        try:
+            self._apply(tables, counter)
+        except (NotGood, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in _run; what is on trial must not stay so
+            raise self._fault(error, counter) from None
+
+    def _apply(self, tables: Tables, counter: int | None) -> None:
         with self._turn:
             stored = self._stored()
             own = stored.get("seen", 0) if counter is None else counter

@@ -9,14 +9,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
-from edge_agent import overlay
+from edge_agent import config_text, overlay
 
 log = logging.getLogger(__name__)
 DEFAULT_PATH = Path("/etc/gate-scanner/gate.toml")
@@ -255,7 +254,10 @@ def _convert(value: object, kind: type, metadata: Mapping[str, Any]) -> object:
     if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
     if kind is float and type(value) is int:
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            raise ValueError from None
     if type(value) is not kind or (metadata["choices"] and value not in metadata["choices"]):
         raise ValueError
     if metadata["least"] is not None and not metadata["least"] <= value <= metadata["most"]:
@@ -287,12 +289,14 @@ def _read_section(kind: type[Section], table: object, where: str, problems: list
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return config_text.tables(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. Copy systemd/gate.toml there, or name yours with --config FILE") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except config_text.BadText as error:
+        raise ConfigError(str(error)) from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
@@ -397,14 +401,12 @@ def parse_overlay(text: str) -> overlay.Tables:
     """Tables from what an operator sent; `-` is none.
 
     Raises:
-        ConfigError: not TOML.
+        ConfigError: not TOML, or with values that nothing can be set to; each problem names the key.
     """
-    if text.strip() == "-":
-        return {}
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"not TOML: {error}") from None
+        return config_text.wanted(text, "from afar")
+    except config_text.BadText as error:
+        raise ConfigError(str(error)) from None
 
 
 def _overlaid(path: Path, tables: dict[str, Any], wanted: overlay.Tables, also: Also) -> Settings:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from edge_agent import desired_config, logs, topics
+from edge_agent import config_text, desired_config, logs, topics
 from edge_agent.authority import Power
 from edge_agent.broker_link import Message
 from edge_agent.console import complain, print_json, print_line, visible
@@ -86,12 +85,13 @@ def _read(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             text = opened.read(_MOST_BYTES).decode()
-        if text.strip() != "-":
-            tomllib.loads(text)
+        config_text.wanted(text, file)
     except OSError as error:
         raise NotAProvince(f"{file}: cannot be read ({error.strerror}).") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise NotAProvince(f"{file}: not TOML ({error}).") from None
+    except config_text.BadText as error:
+        raise NotAProvince(str(error)) from None
     if not 1 <= len(text) <= MOST_CHARACTERS:
         raise NotAProvince(f"{file}: must have 1 to {MOST_CHARACTERS} characters; write only what shall differ.")
     return text

@@ -10,10 +10,10 @@ import pytest
 
 # The ground floor of edge_agent, in two rooms: what both ends speak, and what firmware and agent share on the device.
 WIRE = {
-    "authority", "backoff", "broker_link", "cbor", "command", "command_line", "console", "cose", "desired_config", "disk", "door_link",
-    "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs", "notify",
-    "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "release", "results", "sealed_bundle", "sealing", "stamp",
-    "telemetry", "ticket", "topics", "trouble",
+    "authority", "backoff", "broker_link", "cbor", "command", "command_line", "config_text", "console", "cose", "desired_config", "disk",
+    "door_link", "ending", "endpoint", "entry", "envelope", "fields", "joining", "keyring", "log_head", "log_line", "log_rate", "logs",
+    "notify", "packet_lengths", "private_files", "process_lock", "receipt", "redaction", "release", "results", "sealed_bundle", "sealing",
+    "stamp", "telemetry", "ticket", "topics", "trouble",
 }  # fmt: skip
 DEVICE = {
     "adopting", "broker_probe", "carving", "check_file", "control", "device_keys", "documents", "finds", "forwarder", "identity",

@@ -13,6 +13,7 @@ from sealed_examples import FROM_MS
 from edge_agent import command_desk, executors
 from edge_agent.command import Action
 from edge_agent.command_desk import CommandDesk
+from edge_agent.command_store import CommandStore, Kept
 from edge_agent.executors import Job, Marks, NeedsNobody, Unfinished
 from edge_agent.results import State
 
@@ -222,6 +223,20 @@ def test_a_fault_of_ours_ends_one_command_and_not_all_that_come(world: World, mo
     assert (failed.state, failed.reason, done.state) == (State.FAILED, "internal-error", State.SUCCESSFUL)
     assert "001099012345" not in failed.detail
     assert world.times_done(Action.IDENTIFY) == 1
+
+
+@pytest.mark.parametrize("expires_ms", [NOW_MS + 600_000, NOW_MS - 1])
+@pytest.mark.parametrize("state, reason", [(State.ACCEPTED, "not-here"), (State.RUNNING, "cut-short")])
+def test_what_another_release_took_and_this_one_does_not_know_fails_and_the_next_goes_on(
+    world: World, state: State, reason: str, expires_ms: int
+) -> None:
+    CommandStore(world.state).accept(Kept("aa" * 8, 5, "00", "reticulate", (), expires_ms, state=state))
+    desk = world.desk()
+    desk.arrived(signed(Action.IDENTIFY), retained=False)
+    go_on(desk)
+    failed, done = world.final()
+    assert (failed.action, failed.state, failed.reason) == ("reticulate", State.FAILED, reason)
+    assert done.state is State.SUCCESSFUL
 
 
 def test_without_an_updater_an_update_fails_honestly(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,10 +116,15 @@ def test_lane_names_are_different(file: Path) -> None:
     assert problems(file, LANE * 3) == [f"{file}: lane[{place}].name: 'a' is used twice; allowed is a name of its own" for place in (1, 2)]
 
 
-@pytest.mark.parametrize("text", ["[", "a = ", "= 5", "a = 1\na = 2", b"\xff\xfe", "x = " + "[" * 5000])
+@pytest.mark.parametrize("text", ["[", "a = ", "= 5", "a = 1\na = 2", b"\xff\xfe", "x = " + "[" * 5000, "x = " + "9" * 5000])
 def test_what_is_not_toml_is_said(file: Path, text: str | bytes) -> None:
     [told] = problems(file, text)
     assert told.startswith(f"{file}: not TOML")
+
+
+def test_a_number_beyond_all_is_refused_with_its_key(file: Path) -> None:
+    [told] = problems(file, "[gate]\nheld_s = 1" + "0" * 400 + "\n" + LANE)
+    assert told.startswith(f"{file}: gate.held_s: ")
 
 
 def test_an_absent_or_unreadable_file_is_said(tmp_path: Path) -> None:
