@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,10 @@ _COMMON = {"name", "org", "troubles", "after_s", "tell_end"}
 _WEBHOOK = _COMMON | {"url", "secret_file", "ca_file", "plain_http"}
 _MAIL = _COMMON | {"server", "port", "security", "user", "password_file", "sender", "to", "ca_file", "language"}
 _SECURITY = ("starttls", "tls", "none")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")  # RFC 1035 section 2.3.4, and the underscore that networks of one's own have
+_LONGEST_HOST = 253
+_PLACE = re.compile(r"([a-z][a-z0-9+.-]*://)([^/?#@:]*(?::\d{1,5}(?!\d))?)(?=[/?#]|\Z)", re.ASCII | re.IGNORECASE)
+_HIDDEN = "(not shown)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ def read(file: Path) -> list[Sink]:
     """What a file says; none where there is no file.
 
     Raises:
-        NotAProvince: it cannot be read, or something in it is wrong: file, key, value, and what is allowed, of all at once.
+        NotAProvince: it cannot be read, or something in it is wrong: file, key, value, and what is allowed, of all at once. What is
+            or may hold a secret is named without its value.
     """
     try:
         fields = tomllib.loads(file.read_text("utf-8"))
@@ -76,12 +83,12 @@ def read(file: Path) -> list[Sink]:
         return []
     except OSError as error:
         raise NotAProvince(f"{file}: cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, of UTF-8, and of a number of thousands of digits
         raise NotAProvince(f"{file}: not TOML: {error}") from None
     reading = _Reading(file)
     sinks = [*reading.sinks(fields, "webhook", _webhook), *reading.sinks(fields, "mail", _mail)]
     for key in fields.keys() - {"webhook", "mail"}:
-        reading.wrong(key, fields[key], "[[webhook]] and [[mail]] alone")
+        reading.unknown(key, "[[webhook]] and [[mail]] alone")
     names = [sink.name for sink in sinks]
     for name in {name for name in names if names.count(name) > 1}:
         reading.wrong("name", name, "one of its own for each")
@@ -99,18 +106,23 @@ class _Reading:
 
     def wrong(self, key: str, value: object, allowed: str) -> None:
         """Notes a problem."""
-        self.problems.append(f"{self._file}: {self._where}{key} = {value!r}: allowed: {allowed}")
+        self.problems.append(f"{self._file}: {self._where}{key} = {_shown(key, value)}: allowed: {allowed}")
+
+    def unknown(self, key: str, allowed: str) -> None:
+        """Notes a key that is none; its value may be a password, and is not told."""
+        self.problems.append(f"{self._file}: {self._where}{key if key.isprintable() else repr(key)}: no such key; allowed: {allowed}")
 
     def sinks(self, fields: Mapping[str, Any], kind: str, make: Callable[[_Reading], Sink]) -> Iterator[Sink]:
         """Each table of a kind that has no problem."""
         tables = fields.get(kind, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self.wrong(kind, tables, f"[[{kind}]] tables")
+            self.problems.append(f"{self._file}: {kind}: not a list of tables; allowed: [[{kind}]] before each")
             return
+        keys = _WEBHOOK if kind == "webhook" else _MAIL
         for number, table in enumerate(tables, 1):
             before, self._where, self._table = len(self.problems), f"{kind}[{number}].", table
-            for key in table.keys() - (_WEBHOOK if kind == "webhook" else _MAIL):
-                self.wrong(key, table[key], "not a key of it; " + ", ".join(sorted(_WEBHOOK if kind == "webhook" else _MAIL)))
+            for key in table.keys() - keys:
+                self.unknown(key, ", ".join(sorted(keys)))
             made = make(self)
             self._where = ""
             if len(self.problems) == before:
@@ -124,26 +136,37 @@ class _Reading:
             return default if default is not None else kind()
         return value
 
+    def value(self, key: str) -> object:
+        """What a key has, right or wrong."""
+        return self._table.get(key)
+
     def has(self, key: str) -> bool:
         """Whether a key is there."""
         return key in self._table
 
     def secret(self, key: str) -> str:
         """The first line of the file that a key names."""
-        path = Path(self.take(key, str, None, "a file that holds it, readable by this service alone"))
+        named = self.take(key, str, None, "a file that holds it, readable by this service alone", bool)
+        if not named:
+            return ""
+        path = Path(named)
         try:
             text = path.read_text("utf-8").strip()
             mode = path.stat().st_mode
-        except (OSError, UnicodeDecodeError) as error:
-            self.wrong(key, str(path), f"a file that can be read ({getattr(error, 'strerror', 'not text')})")
+        except (OSError, ValueError) as error:
+            self.wrong(key, named, f"a file that can be read ({getattr(error, 'strerror', None) or 'not text'})")
             return ""
         if mode & 0o077:
-            self.wrong(key, str(path), f"a file that nobody else may read: chmod 600 {path}")
+            self.wrong(key, named, f"a file that nobody else may read: chmod 600 {path}")
+        if not text:
+            self.wrong(key, named, "a file that is not empty")
         return text
 
     def common(self) -> dict[str, Any]:
         """What every sink has."""
-        troubles = self.take("troubles", list, [], "a list of " + ", ".join(Trouble), lambda found: set(found) <= set(Trouble))
+        troubles = self.take(
+            "troubles", list, [], "a list of " + ", ".join(Trouble), lambda found: all(each in list(Trouble) for each in found)
+        )
         org = self.take("org", str, "", "an organisation's name", lambda text: not text or (is_name(text) and text != PROVINCE))
         return {
             "name": self.take("name", str, None, "1 to 40 printable characters", lambda text: text.isprintable() and 1 <= len(text) <= 40),
@@ -166,24 +189,29 @@ class _Reading:
 def _webhook(reading: _Reading) -> Webhook:
     plain = reading.take("plain_http", bool, False, "true or false")
 
-    def fits(text: str) -> bool:
-        parts = urlsplit(text)
-        named = bool(parts.hostname) and "@" not in parts.netloc and not parts.fragment
-        return named and (parts.scheme == "https" or (parts.scheme == "http" and plain))
-
-    url = reading.take("url", str, None, "https://…; http:// only with plain_http = true, for a network that is yours alone", fits)
+    url = reading.take(
+        "url", str, None,
+        "https://host[:1 to 65535]/… in ASCII (ü is %C3%BC, or xn--… in a host), with no user or fragment;"
+        " http:// only with plain_http = true, for a network that is yours alone",
+        lambda text: _is_url(text, plain),
+    )  # fmt: skip
     secret = reading.secret("secret_file")
     if secret and len(secret) < _LEAST_SECRET:
-        reading.wrong("secret_file", "its content", f"at least {_LEAST_SECRET} characters, such as `openssl rand -hex 32` makes")
+        reading.wrong(
+            "secret_file", reading.value("secret_file"), f"in it, at least {_LEAST_SECRET} characters, such as `openssl rand -hex 32` makes"
+        )
     return Webhook(**reading.common(), url=url, secret=secret.encode(), ca_file=reading.authority())
 
 
 def _mail(reading: _Reading) -> Mail:
-    server = reading.take("server", str, None, "a host", lambda text: bool(text) and not text.isspace())
+    server = reading.take("server", str, None, "a host's name in ASCII (xn--… for other letters), or its address", _is_host)
     security = reading.take("security", str, "starttls", ", ".join(_SECURITY), lambda word: word in _SECURITY)
     if security == "none" and not _is_here(server):
         reading.wrong("security", security, "starttls or tls; none only for a server on this machine")
-    user = reading.take("user", str, "", "text")
+    user = reading.take("user", str, "", "printable ASCII", _is_plain)
+    password = reading.secret("password_file") if user or reading.has("password_file") else ""
+    if not _is_plain(password):  # smtplib sends no other
+        reading.wrong("password_file", reading.value("password_file"), "in it, one line of printable ASCII")
     ports = {"starttls": 587, "tls": 465, "none": 25}
     return Mail(
         **reading.common(),
@@ -191,7 +219,7 @@ def _mail(reading: _Reading) -> Mail:
         port=reading.take("port", int, ports.get(security, 587), "1 to 65535", lambda number: 1 <= number <= 65535),
         security=security,
         user=user,
-        password=reading.secret("password_file") if user or reading.has("password_file") else "",
+        password=password,
         sender=reading.take("sender", str, None, "an address", _is_address),
         to=tuple(
             reading.take(
@@ -202,6 +230,41 @@ def _mail(reading: _Reading) -> Mail:
         ca_file=reading.authority(),
         language=reading.take("language", str, "vi", "vi or en", lambda word: word in ("vi", "en")),
     )  # fmt: skip
+
+
+def _shown(key: str, value: object) -> str:
+    """A value as it may be told: a secret's file only where there is one (it may be the secret), of a URL scheme and host."""
+    if key in {"secret_file", "password_file"} and value is not None:
+        there = isinstance(value, str) and os.path.exists(value)  # noqa: PTH110 - Path's raises on a name too long
+        return repr(value) if there else _HIDDEN
+    if key == "url" and value is not None:
+        found = _PLACE.match(value) if isinstance(value, str) and "@" not in value else None
+        return repr(f"{found[1]}{found[2]}/…") if found else _HIDDEN
+    return repr(value)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _is_url(text: str, plain: bool) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    if not _is_plain(text) or " " in text or not _is_host(parts.hostname or "") or port == 0:
+        return False
+    named = "@" not in parts.netloc and not parts.fragment
+    return named and (parts.scheme == "https" or (parts.scheme == "http" and plain))
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        name = text.removesuffix(".")
+        return len(name) <= _LONGEST_HOST and all(map(_LABEL.fullmatch, name.split(".")))
 
 
 def _is_here(host: str) -> bool:

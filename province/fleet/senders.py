@@ -146,7 +146,7 @@ class Teller:
         layout: the province.
         sight: where alerts are read.
         sinks: who is told.
-        deliver: tells a batch; raises NotDelivered.
+        deliver: tells a batch; raises NotDelivered, whose text is logged.
     """
 
     def __init__(self, layout: Layout, sight: Sight, sinks: Sequence[Sink], deliver: Callable[[Batch, int], None] = send) -> None:
@@ -180,15 +180,16 @@ class Teller:
             _log.error("telling alerts: unexpected %s; tried again", where(error, 3))
 
     def round(self, notices: Notices, at_ms: int) -> None:
-        """Tells what is due."""
+        """Tells what is due; what a place raises, whatever it is, counts as not delivered to that place alone."""
         alerts = self._sight.ask(lambda store: store.alerts(None, also_ended=True, ended_since_ms=at_ms - GIVE_UP_MS))
         for batch in notices.due(self._sinks, alerts, at_ms):
             try:
                 self._deliver(batch, at_ms)
-            except NotDelivered as error:
+            except Exception as error:  # noqa: BLE001 - whatever one place raises, those behind it are told
+                why = str(error) if isinstance(error, NotDelivered) else f"unexpected {where(error, 3)}"
                 lost = notices.failed(batch, at_ms)
                 if batch.tries in {0, 5} or lost:
-                    _log.warning("%s: not told (%s); %s", batch.sink.name, error, f"{lost} given up after a day" if lost else "tried again")
+                    _log.warning("%s: not told (%s); %s", batch.sink.name, why, f"{lost} given up after a day" if lost else "tried again")
             else:
                 notices.delivered(batch)
                 _log.info("%s: told of %d alerts", batch.sink.name, len(batch.notices))

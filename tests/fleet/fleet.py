@@ -20,7 +20,7 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tests/province")]
 
 from sim_chart import draw  # noqa: E402 - the path above comes first
-from sim_run import Plan, run  # noqa: E402 - the same
+from sim_run import LEAST_DEVICES, Plan, run  # noqa: E402 - the same
 from sim_table import missed, table  # noqa: E402 - the same
 
 _WORTH_A_PICTURE = 1000
@@ -30,11 +30,13 @@ _PICTURE = ROOT / "hw_docs/pictures/fleet.svg"
 def main() -> int:
     """Runs the fleet; 1 when something did not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--devices", type=int, default=1000, help="how many (default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=1000, help=f"how many, {LEAST_DEVICES} or more (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of who gets into which trouble (default: %(default)s)")
     parser.add_argument("--steady", type=float, default=120.0, metavar="S", help="how long nothing happens (default: %(default)g)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with all logs in any case")
     given = parser.parse_args()
+    if given.devices < LEAST_DEVICES:
+        parser.error(f"--devices {given.devices}: allowed: {LEAST_DEVICES} or more, so that each trouble has a scanner and some are well")
     folder = Path(tempfile.mkdtemp(prefix="gate-fleet-"))
     for asked_to_end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: processes end with it
         signal.signal(asked_to_end, signal.default_int_handler)

@@ -32,6 +32,7 @@ from province.fleet_rules import Trouble
 from province.fleet_store import FleetStore
 from province.layout import Layout
 
+LEAST_DEVICES = 40  # each trouble once, and enough that are well to drop off, to be told, and to come back
 _READY_S = 60.0
 _STORM_S = 240.0
 _REFUSED = ("speaks nonsense", "speaks for another")
@@ -49,7 +50,7 @@ class Plan:
         gone_s: of the watch's limits, as settle_s.
         away_s: how long the broker stays away in the second storm; 0: there is none.
         drain: how many entries one scanner brings after its network was away.
-        orders: to so many scanners.
+        orders: to so many scanners, or to all that are well where they are fewer.
         least_s: of `cadence`.
         slow: also what takes a while: troubles that show after a minute, and scanners that vanish without a word.
         page: also look at the operators' page, if there is a browser.
@@ -318,7 +319,8 @@ def _dropped(fleet: Fleet) -> list[DeviceName]:
 
 def _ordered(fleet: Fleet, gone: Sequence[DeviceName]) -> None:
     """Some are told to show their light."""
-    chosen = fleet.rng.sample([name for name in fleet.of(WELL) if name not in gone], fleet.plan.orders)
+    left = [name for name in fleet.of(WELL) if name not in gone]
+    chosen = fleet.rng.sample(left, min(fleet.plan.orders, len(left)))
     mark = fleet.crowds.mark()
     done = cli("command", "identify", fleet.layout.root, *chosen)
     obeyed = [each["name"] for each in fleet.crowds.since(mark, "obeyed")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -12,7 +14,7 @@ from sim_chart import draw
 from sim_conditions import CONDITIONS, WELL, telemetry
 from sim_desk import flaws
 from sim_province import names
-from sim_run import Outcome, Plan, run
+from sim_run import LEAST_DEVICES, Outcome, Plan, run
 from sim_table import missed, table
 
 from edge_agent.telemetry import Telemetry, decode, encode
@@ -21,8 +23,8 @@ from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
 
 QUICK = Plan(
-    40, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=1.5, register_s=0.5, gone_s=2.0, settle_s=3.0, away_s=0.0, drain=300, orders=3,
-    least_s=1.0, slow=False, page=False,
+    LEAST_DEVICES, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=1.5, register_s=0.5, gone_s=2.0, settle_s=3.0, away_s=0.0,
+    drain=300, least_s=1.0, slow=False, page=False,
 )  # fmt: skip
 OURS, THEIRS = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scanner-1")
 
@@ -30,8 +32,15 @@ OURS, THEIRS = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scann
 def test_a_small_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
     outcome = run(tmp_path, QUICK, seed=1)
     assert outcome.flaws == [], f"{outcome.flaws}\n{table(outcome)}"
-    assert outcome.obeyed == QUICK.orders
+    assert 0 < outcome.obeyed == outcome.ordered < QUICK.orders  # all that are well
     assert all(escape(storm.name) in draw(outcome) for storm in outcome.storms)
+
+
+def test_too_small_a_fleet_is_refused_in_words() -> None:
+    asked = [sys.executable, str(Path(__file__).with_name("fleet.py")), "--devices", str(LEAST_DEVICES - 1)]
+    refused = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 2
+    assert f"--devices {LEAST_DEVICES - 1}: allowed: {LEAST_DEVICES} or more" in refused.stderr
 
 
 def shown(folder: Path, spoil: Callable[[FleetStore], object] = lambda _store: None) -> list[str]:

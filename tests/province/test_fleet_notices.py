@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -233,6 +233,34 @@ def test_a_round_goes_from_the_store_to_the_desk(layout: Layout) -> None:
         until(came.is_set)
     teller.stop()
     sight.stop()
+
+
+def test_one_place_that_raises_does_not_keep_those_behind_it_waiting(
+    layout: Layout, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sights:
+        def ask(self, _asked: object) -> list[FleetAlert]:
+            return [ALERT]
+
+    reached: list[str] = []
+
+    def deliver(due: Batch, _at_ms: int) -> None:
+        reached.append(due.sink.name)
+        if due.sink.name == "mistyped":
+            raise UnicodeError("hunter2")
+
+    sinks = [replace(SINK, name="mistyped"), SINK]
+    with Notices(tmp_path / "n.sqlite") as notices:
+        teller = Teller(layout, cast(Sight, Sights()), sinks, deliver)
+        for later_ms in (0, 9_999, 10_000):
+            teller.round(notices, NOW_MS + later_ms)
+        assert reached == ["mistyped", SINK.name, "mistyped"]
+        teller.round(notices, NOW_MS + GIVE_UP_MS + 1)
+        teller.round(notices, NOW_MS + 2 * GIVE_UP_MS)
+    assert reached == ["mistyped", SINK.name, "mistyped", "mistyped"]
+    assert "mistyped: not told (unexpected UnicodeError (test_fleet_notices.py" in caplog.text
+    assert "1 given up" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_every_mistake_of_the_settings_is_told_at_once(tmp_path: Path) -> None:
