@@ -71,7 +71,8 @@ class FleetWatch:
         self._queue: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
         self._stopping, self._connected = threading.Event(), threading.Event()
         self._keys: Mapping[DeviceName, Ed25519PublicKey] = {}
-        self._facts: dict[DeviceName, Facts] = {}
+        # What the watch before us found missing stands until the register can say: a start anew ends no alert.
+        self._facts = {each.name: Facts(gap=each.words) for each in store.alerts(None) if each.trouble is Trouble.GAP}
         self._discovered: dict[DeviceName, bytes] = {}
         self._unknown = False
         self._since_ms: int | None = None  # as fleet_rules.Listening; None: not connected

@@ -17,11 +17,13 @@ from edge_agent import telemetry
 from edge_agent.broker_link import Arrived, BrokerLink
 from edge_agent.entry import LogHead
 from edge_agent.process_lock import ProcessLock
-from edge_agent.topics import Leaf
+from edge_agent.topics import DeviceName, Leaf
 from province import fleet_discovery, fleet_watch
 from province.clock import now_ms
-from province.fleet_rules import Trouble
+from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
+
+GATE = DeviceName("cho-coc-leu", "cong-1")
 
 
 def cut(link: BrokerLink) -> None:
@@ -132,6 +134,17 @@ def test_a_flood_of_births_and_wills_is_taken_whole(tmp_path: Path) -> None:
                 watch.on_event(Arrived(f"gate/v1/bus-co/scanner-{number}/{leaf}", b"{}", retained=True, handle=(0, 0)))
         taken = [event.topic.rpartition("/")[2] for _ in range(50) for event in watch._batch(0.01)]
         assert (taken.count("status"), taken.count("telemetry")) == (20_000, 2500)
+
+
+def test_what_is_missing_still_is_when_the_watch_is_started_anew(tmp_path: Path) -> None:
+    with FleetStore(tmp_path / "fleet.sqlite") as store:
+        store.registered([Seen(GATE, "Chợ", "Cổng", 0)])
+        store.told(GATE, well(), None, now_ms())
+        store.judged(GATE, {Trouble.GAP: "3 entries are missing between others"}, now_ms())
+        watch = fleet_watch.FleetWatch(store, tmp_path / "register.sqlite")
+        (gate,) = store.devices(None)
+        watch._judge(gate)  # before it has looked into the register
+        assert [(each.trouble, each.ended_ms) for each in store.alerts(None) if each.trouble is Trouble.GAP] == [(Trouble.GAP, None)]
 
 
 def test_a_second_watch_is_told_so(world: World) -> None:
