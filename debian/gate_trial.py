@@ -8,14 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
-from edge_agent.outbox_view import look_into
-from edge_agent.settings import DeviceSettings
+from edge_agent.device.settings import DeviceSettings
+from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, OutboxError
+from edge_agent.store.outbox_view import look_into
 from firmware.__main__ import main as firmware
 
 # loaded by some gates only, and late: a gate must not find out at night that one is missing
 _LATE = (
-    *("edge_agent.run_command", "firmware.run_command"),
+    *("edge_agent.shell.run_command", "firmware.run_command"),
     *(
         "av",
         "cwt",

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_agent import envelope
-from edge_agent.entry import Kind
-from edge_agent.outbox import FILE_NAME, opened_to_read
+from edge_agent.store.outbox import FILE_NAME, opened_to_read
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import Kind
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from edge_agent.outbox import FILE_NAME, opened_to_read
-from edge_agent.outbox_view import look_into
+from edge_agent.store.outbox import FILE_NAME, opened_to_read
+from edge_agent.store.outbox_view import look_into
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

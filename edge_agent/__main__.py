@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from edge_agent import logs
-from edge_agent.command_line import Program, dispatch, guarded
+from edge_agent.base import logs
+from edge_agent.base.command_line import Program, dispatch, guarded
 
 _EPILOG = """\
 examples:
@@ -21,7 +21,7 @@ examples:
 """
 PROGRAM = Program(
     name="gate-agent",
-    package="edge_agent",
+    package="edge_agent.shell",
     description="Carries sealed entries from this scanner to the province, and lets the outbox forget them when they are receipted.",
     epilog=_EPILOG,
     commands={

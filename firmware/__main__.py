@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from edge_agent.command_line import Program, dispatch, guarded
+from edge_agent.base.command_line import Program, dispatch, guarded
 
 _COMMANDS = {
     "run": "open the gate",

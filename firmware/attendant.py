@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from drivers.indicator import Signal
-from edge_agent.entry import Method
+from edge_agent.wire.entry import Method
 from firmware.codes import PassCode, UnknownCode, sort_code
 from firmware.gate import Gate
 from firmware.health_pass import read_pass

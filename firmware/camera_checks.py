@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from drivers.camera import Camera
 from drivers.catalogue import check_camera_url, open_camera
 from drivers.urls import DriverUrl
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 from firmware import decoder, sample_code, view_judgement, zbar
 from firmware.verdict import Finding, fault, guarded, note, ok
 

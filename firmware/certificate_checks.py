@@ -15,10 +15,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from edge_agent import known_time, private_files
-from edge_agent.endpoint import Endpoint
-from edge_agent.entry import Clock
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY, Identity
+from edge_agent.base import private_files
+from edge_agent.device import known_time
+from edge_agent.device.identity import FOLDER, SIGNING_KEY, TLS_KEY, Identity
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire.entry import Clock
 from firmware.time_sense import Now
 from firmware.verdict import Finding, fault, note, ok, skipped
 
@@ -133,7 +134,7 @@ def check_broker(identity: Identity, state: Path) -> Finding:
         identity: who asks.
         state: the state folder: what is kept there bounds the time where the clock is wrong (decision 0062).
     """
-    from edge_agent.broker_probe import NotLetIn, Unreachable, probe  # noqa: PLC0415 - with --offline nobody needs MQTT
+    from edge_agent.device.broker_probe import NotLetIn, Unreachable, probe  # noqa: PLC0415 - with --offline nobody needs MQTT
 
     mine = identity.endpoint
     if _is_key_elsewhere(mine):

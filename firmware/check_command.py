@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent import settings as settings_of
-from edge_agent.console import print_json_list, print_line
-from edge_agent.settings import ConfigError, Settings
+from edge_agent.base.console import print_json_list, print_line
+from edge_agent.device import settings as settings_of
+from edge_agent.device.settings import ConfigError, Settings
 from firmware.check_table import rows, summary
 from firmware.configuration import load_settings
 from firmware.verdict import Finding, Scope, Verdict, fault, ok

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from drivers import system_clock
-from edge_agent.check_file import FILE_NAME
-from edge_agent.disk import write_private
+from edge_agent.base.disk import write_private
+from edge_agent.device.check_file import FILE_NAME
 from firmware.verdict import Finding, Scope, Verdict
 
 _FORMAT = "gate-scanner-check/1"

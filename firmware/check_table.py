@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from edge_agent.console import visible
+from edge_agent.base.console import visible
 from firmware.verdict import Finding, Verdict
 
 WIDTH = 100

@@ -17,9 +17,9 @@ from drivers.catalogue import (
 from drivers.errors import BadUrl
 from drivers.pins import clashes, pins_of
 from drivers.urls import DriverUrl
-from edge_agent import settings as settings_of
-from edge_agent.overlay import Tables
-from edge_agent.settings import Settings, Understood
+from edge_agent.device import settings as settings_of
+from edge_agent.device.overlay import Tables
+from edge_agent.device.settings import Settings, Understood
 from firmware.gate_rules import rule_problems
 
 _OF_ONE = frozenset({"v4l2", "serial", "hid", "simulated", "fifo", "nmea"})

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from drivers.indicator import Signal
-from edge_agent.entry import Clock, Kind
-from edge_agent.keyring import day_of
-from edge_agent.settings import Settings
-from edge_agent.station_words import Verdict, WhyRefused, declared_message
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
+from edge_agent.device.settings import Settings
+from edge_agent.device.station_words import Verdict, WhyRefused, declared_message
+from edge_agent.wire.entry import Clock, Kind
+from edge_agent.wire.keyring import day_of
 from firmware.aim import Advice
 from firmware.allowance import Facts
 from firmware.attendant import Attendant

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, decode, encode
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
+from edge_agent.device.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, decode, encode
 
 log = logging.getLogger(__name__)
 _MAX_LISTENERS = 8

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, cast
 
-from edge_agent.entry import Direction
+from edge_agent.wire.entry import Direction
 from firmware.directions import LaneRule, Way, said
 from firmware.person_codes import NotAPersonCode, Person, Reason, Scheme, Sex, bhyt, citizen_id, fields
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.entry import Method
-from edge_agent.station_words import Verdict as Answer
-from edge_agent.station_words import WhyRefused, declared_message
+from edge_agent.device.station_words import Verdict as Answer
+from edge_agent.device.station_words import WhyRefused, declared_message
+from edge_agent.wire.entry import Method
 from firmware.declaration import Declaration
 from firmware.gate import TABLE, Gate
 from firmware.judgement import Judgement, Moment, Verdict

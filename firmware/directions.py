@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware.presence import Last
 
 _TURNS = 8  # remembered of each button: a press is told after its bounce time, and codes were read meanwhile

@@ -10,10 +10,10 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge_agent.mounts import CARD, MOUNTS, Mount, lost_place, mount_of
-from edge_agent.outbox import FILE_NAME, OutboxError, Spot
-from edge_agent.recorder import Recorder
-from edge_agent.settings import OutboxSettings
+from edge_agent.device.mounts import CARD, MOUNTS, Mount, lost_place, mount_of
+from edge_agent.device.settings import OutboxSettings
+from edge_agent.store.outbox import FILE_NAME, OutboxError, Spot
+from edge_agent.store.recorder import Recorder
 from firmware.verdict import Finding, fault, note, ok
 
 _MB = 1_000_000

@@ -13,7 +13,7 @@ from drivers.barrier import Barrier
 from drivers.catalogue import open_barrier, open_display, open_indicator
 from drivers.display import Display
 from drivers.indicator import Indicator, Signal
-from edge_agent.settings import GateSettings, LaneSettings
+from edge_agent.device.settings import GateSettings, LaneSettings
 from firmware.kept_output import KeptOutput
 from firmware.reading import SourceState
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
 from firmware import check_result
 from firmware.verdict import Finding, Scope, Verdict, fault
 

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from dataclasses import asdict
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware import passback
 from firmware.directions import Directions, Way, other
 from firmware.gate_rules import GateRules

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.settings import GateSettings, LaneSettings
+from edge_agent.device.settings import GateSettings, LaneSettings
 from firmware.directions import LaneRule, Mode
 from firmware.health import Policy
 from firmware.health_pass import TrustListError, load_trust_list

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from edge_agent.documents import Documents, DocumentsDamaged
+from edge_agent.device.documents import Documents, DocumentsDamaged
 
 log = logging.getLogger(__name__)
 FILE_NAME = "gate.json"

@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from drivers import system_clock
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
-from edge_agent.control import ticket_message
-from edge_agent.entry import Kind
-from edge_agent.identity import Identity
-from edge_agent.notify import Notifier
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull, OutboxUnread
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import Salvaged, salvage, unfinished
-from edge_agent.settings import Settings
-from edge_agent.stored_keyring import WatchedKeyring
+from edge_agent.base.notify import Notifier
+from edge_agent.device.control import ticket_message
+from edge_agent.device.identity import Identity
+from edge_agent.device.settings import Settings
+from edge_agent.device.stored_keyring import WatchedKeyring
+from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, OutboxFull, OutboxUnread
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import Salvaged, salvage, unfinished
+from edge_agent.wire.entry import Kind
 from firmware.configuration import overlay_problems
 from firmware.consumer import Consumer, Parts
 from firmware.control_server import Asker, ControlServer

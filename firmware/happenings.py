@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.settings import InputSettings
+from edge_agent.device.settings import InputSettings
 from firmware.allowance import Allowance, Facts
 from firmware.reading import Switched, TripOrder
 from firmware.trips import TripChange

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge_agent.notify import Notifier
+from edge_agent.base.notify import Notifier
 from firmware.inbox import Inbox
 from firmware.reading import Pulse
 from firmware.sources import Source

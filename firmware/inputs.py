@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from drivers.catalogue import open_switch
 from drivers.switch import Switch
-from edge_agent.settings import InputSettings
+from edge_agent.device.settings import InputSettings
 from firmware.inbox import Inbox
 from firmware.reading import SourceState, Switched
 from firmware.said_once import SaidOnce

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from drivers.errors import BadUrl, DriverError
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
 
 log = logging.getLogger(__name__)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0

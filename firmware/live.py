@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge_agent.control import PASSAGE
-from edge_agent.entry import Method
+from edge_agent.device.control import PASSAGE
+from edge_agent.wire.entry import Method
 from firmware.judgement import Judgement
 from firmware.person_codes import Person
 from firmware.person_codes.masking import mask_name, mask_number

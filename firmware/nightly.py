@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from edge_agent.keyring import day_of
+from edge_agent.wire.keyring import day_of
 
 NEVER = "never"
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)

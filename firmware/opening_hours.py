@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from edge_agent.keyring import VIETNAM
+from edge_agent.wire.keyring import VIETNAM
 
 _DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 _DAY_MINUTES = 24 * 60

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from edge_agent.entry import Kind
-from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
+from edge_agent.store.outbox import OutboxDamaged, OutboxError, OutboxFull
+from edge_agent.wire.entry import Kind
 from firmware.recording import Kept, NotSigned, Recording
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_agent.console import print_json, print_line
+from edge_agent.base.console import print_json, print_line
 
 from .codes import MAX_BYTES, PassCode, UnknownCode, sort_code
 from .health_pass import TrustList, TrustListError, load_trust_list, read_pass

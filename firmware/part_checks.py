@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 
 from drivers.catalogue import Closable, open_display, open_position, open_switch, probe_barrier
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
 from firmware.configuration import devices_in
 from firmware.verdict import Finding, guarded, ok
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from edge_agent.entry import Direction
+from edge_agent.wire.entry import Direction
 from firmware.presence import Last
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from drivers.errors import Unavailable
 from drivers.gpio_lines import holders
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
 from firmware.configuration import devices_in, pins_in
 from firmware.verdict import Finding, fault, note, ok, skipped
 

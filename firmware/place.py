@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge_agent import overlay
-from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
-from edge_agent.identity import ENROLMENT, Identity
-from edge_agent.stamp import Stamp
+from edge_agent.base.stamp import Stamp
+from edge_agent.device import overlay
+from edge_agent.device.documents import FILE_NAME, Documents, DocumentsDamaged
+from edge_agent.device.identity import ENROLMENT, Identity
 
 
 class WatchedPlace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware.marks import Marker
 
 CAPACITY = 100_000  # about 20 MB at the most; a large market's day is far less

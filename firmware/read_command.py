@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line
+from edge_agent.base.console import print_json, print_line
 
 _MOST_LOOKS = 1000
 

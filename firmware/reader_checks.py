@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Timer
 
 from drivers.catalogue import check_reader_url, open_reader
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 from firmware import sample_code
 from firmware.verdict import Finding, fault, guarded, ok
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.station_words import TEST_MOST_S, ReaderTestState, Tested, reader_test_message, tested_message
+from edge_agent.device.station_words import TEST_MOST_S, ReaderTestState, Tested, reader_test_message, tested_message
 from firmware.codes import TEST_CODE, PassCode, UnknownCode, sort_code
 from firmware.control_server import Asker
 from firmware.held_codes import HeldCodes

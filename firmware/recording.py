@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from edge_agent import envelope
-from edge_agent.entry import Body, Direction, Header, Kind, Known, Method, Note, Passage, Position, RecordedPerson
-from edge_agent.envelope import SealingKey
-from edge_agent.identity import Identity
-from edge_agent.keyring import EpochKey
-from edge_agent.outbox import OutboxDamaged, OutboxError, Recorded, Spot
-from edge_agent.recorder import Recorder
-from edge_agent.stored_keyring import WatchedKeyring
-from edge_agent.token_signer import TokenTrouble
+from edge_agent.device.identity import Identity
+from edge_agent.device.stored_keyring import WatchedKeyring
+from edge_agent.device.token_signer import TokenTrouble
+from edge_agent.store.outbox import OutboxDamaged, OutboxError, Recorded, Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import Body, Direction, Header, Kind, Known, Method, Note, Passage, Position, RecordedPerson
+from edge_agent.wire.envelope import SealingKey
+from edge_agent.wire.keyring import EpochKey
 from firmware.person_codes import Person
 from firmware.time_sense import Now, TimeSense
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from drivers.indicator import Signal
-from edge_agent.control import TICKET_TRIED, Tried, came_of
-from edge_agent.station_words import DECLARE, READER_TEST, READER_TEST_END, Verdict, WhyRefused, declared_message
+from edge_agent.device.control import TICKET_TRIED, Tried, came_of
+from edge_agent.device.station_words import DECLARE, READER_TEST, READER_TEST_END, Verdict, WhyRefused, declared_message
 from firmware import declaration as declarations
 from firmware.consumer import Consumer
 from firmware.control_server import Asker

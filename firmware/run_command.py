@@ -10,19 +10,20 @@ from pathlib import Path
 
 from drivers.errors import DriverError
 from drivers.indicator import Signal
-from edge_agent import identity as identities
-from edge_agent import logs, resetting
-from edge_agent import settings as settings_of
-from edge_agent.disk import make_folder
-from edge_agent.documents import DocumentsDamaged
-from edge_agent.ending import RESTART_STATUS, stop_when_asked
-from edge_agent.identity import Identity
-from edge_agent.mounts import lost_place
-from edge_agent.notify import of_this_process
-from edge_agent.outbox import OutboxError
-from edge_agent.process_lock import AlreadyRunning, ProcessLock, make_runtime
-from edge_agent.settings import ConfigError, Settings
-from edge_agent.stored_keyring import NoKeyring
+from edge_agent.base import logs
+from edge_agent.base.disk import make_folder
+from edge_agent.base.ending import RESTART_STATUS, stop_when_asked
+from edge_agent.base.notify import of_this_process
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock, make_runtime
+from edge_agent.device import identity as identities
+from edge_agent.device import resetting
+from edge_agent.device import settings as settings_of
+from edge_agent.device.documents import DocumentsDamaged
+from edge_agent.device.identity import Identity
+from edge_agent.device.mounts import lost_place
+from edge_agent.device.settings import ConfigError, Settings
+from edge_agent.device.stored_keyring import NoKeyring
+from edge_agent.store.outbox import OutboxError
 from firmware.configuration import load_settings
 from firmware.first_boot import open_to_others, try_once, try_parts
 from firmware.health_pass import TrustListError

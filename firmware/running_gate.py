@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_agent.control import ask_counters
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
-from edge_agent.settings import Settings
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.device.control import ask_counters
+from edge_agent.device.settings import Settings
 from firmware.reading import SourceState
 from firmware.state_checks import is_folder
 from firmware.verdict import Finding, Verdict, fault, skipped

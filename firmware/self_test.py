@@ -10,7 +10,7 @@ from itertools import chain
 from queue import Empty, Queue
 from threading import Thread
 
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
 from firmware import board_checks
 from firmware.certificate_checks import check_broker, loose_files
 from firmware.configuration import devices_in

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from drivers.indicator import Signal
-from edge_agent import ticket
-from edge_agent.control import Tried
+from edge_agent.device.control import Tried
+from edge_agent.wire import ticket
 
 WINDOW_S = 600.0
 NOBODY_S = 30.0  # an agent that starts with the device is there sooner

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from drivers.catalogue import open_camera, open_reader
 from drivers.errors import DriverError, Unavailable
 from drivers.line_reader import LineReader
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 from firmware.aim import Aim
 from firmware.inbox import Inbox
 from firmware.look_times import LookTimes

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import identity as identities
-from edge_agent import stored_keyring
-from edge_agent.documents import DocumentsDamaged
-from edge_agent.entry import Clock
-from edge_agent.identity import Identity
-from edge_agent.keyring import UNDATED, Keyring, day_of
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxError
-from edge_agent.outbox_view import OutboxView, look_into
-from edge_agent.settings import OutboxSettings, Settings
+from edge_agent.device import identity as identities
+from edge_agent.device import stored_keyring
+from edge_agent.device.documents import DocumentsDamaged
+from edge_agent.device.identity import Identity
+from edge_agent.device.settings import OutboxSettings, Settings
+from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, OutboxError
+from edge_agent.store.outbox_view import OutboxView, look_into
+from edge_agent.wire.entry import Clock
+from edge_agent.wire.keyring import UNDATED, Keyring, day_of
 from firmware.certificate_checks import check_certificate, check_private_files
 from firmware.disk_checks import check_commit, check_disk, check_root
 from firmware.time_sense import Now, TimeSense

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from drivers.errors import BadUrl, DriverError
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
 from firmware.reading import SourceState
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0

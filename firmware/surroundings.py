@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge_agent.entry import Position
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
+from edge_agent.wire.entry import Position
 from firmware.happenings import Happenings
 from firmware.inbox import Inbox
 from firmware.inputs import Input

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from drivers import system_clock
-from edge_agent.entry import Clock
-from edge_agent.keyring import day_of
+from edge_agent.wire.entry import Clock
+from edge_agent.wire.keyring import day_of
 
 _DRIFT_MS = 30_000  # in hours without the network a Raspberry Pi's crystal is a few seconds off at most
 _BOUND_TOLERANCE_MS = 5 * 60_000  # the province's clock may be a little ahead of ours

@@ -8,8 +8,8 @@ import secrets
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from edge_agent.documents import Documents, DocumentsDamaged
-from edge_agent.entry import Clock
+from edge_agent.device.documents import Documents, DocumentsDamaged
+from edge_agent.wire.entry import Clock
 from firmware.time_sense import Now
 
 log = logging.getLogger(__name__)

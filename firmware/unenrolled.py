@@ -17,12 +17,12 @@ from typing import Any
 
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
-from edge_agent import identity as identities
-from edge_agent import ticket
-from edge_agent.control import NOT_ENROLLED, TICKET_TRIED, Tried, came_of, ticket_message
-from edge_agent.identity import Identity
-from edge_agent.notify import Notifier
-from edge_agent.settings import Settings
+from edge_agent.base.notify import Notifier
+from edge_agent.device import identity as identities
+from edge_agent.device.control import NOT_ENROLLED, TICKET_TRIED, Tried, came_of, ticket_message
+from edge_agent.device.identity import Identity
+from edge_agent.device.settings import Settings
+from edge_agent.wire import ticket
 from firmware.codes import sort_code
 from firmware.control_server import Asker, ControlServer
 from firmware.feedback import Feedback

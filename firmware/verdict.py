@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.errors import DriverError
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
 
 
 class Verdict(StrEnum):

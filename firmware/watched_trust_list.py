@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from edge_agent.stamp import Stamp
+from edge_agent.base.stamp import Stamp
 from firmware.health_pass import TrustList, TrustListError, load_trust_list
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from drivers.catalogue import open_position
 from drivers.errors import Stalled
 from drivers.position import Fix, NoFix, PositionSource
-from edge_agent.entry import Position
+from edge_agent.wire.entry import Position
 from firmware.reading import SourceState
 from firmware.said_once import SaidOnce
 from firmware.supervised import Supervised

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from edge_agent import results, telemetry, topics
-from edge_agent.envelope import MAX_ENVELOPE_BYTES
-from edge_agent.topics import Leaf
+from edge_agent.wire import results, telemetry, topics
+from edge_agent.wire.envelope import MAX_ENVELOPE_BYTES
+from edge_agent.wire.topics import Leaf
 
 FILE = Path(__file__).parent / "asyncapi.yaml"
 COSE = "application/cose; cose-type=cose-sign1"

@@ -18,7 +18,7 @@ import docs_commands
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from edge_agent import settings
+from edge_agent.device import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 _ELSEWHERE = re.compile(r"^(https?|mailto):")

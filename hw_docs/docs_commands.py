@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_agent.__main__ import PROGRAM as AGENT
-from edge_agent.command_line import whole_parser
+from edge_agent.base.command_line import whole_parser
 from firmware.__main__ import PROGRAM as FIRMWARE
 from province.__main__ import PROGRAM as PROVINCE
 

@@ -31,7 +31,8 @@ import printable
 from drivers import schemes
 from drivers.patterns import PATTERNS, Lamp
 from drivers.urls import Scheme
-from edge_agent import settings, telemetry
+from edge_agent.device import settings
+from edge_agent.wire import telemetry
 from firmware import declaration
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,8 +19,8 @@ from guide_words import HEADINGS, PARTS, WIRES, Group, Language, advice, called,
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
 from drivers.signal_words import shape_and_words
-from edge_agent.entry import Clock
-from edge_agent.settings import DeviceSettings
+from edge_agent.device.settings import DeviceSettings
+from edge_agent.wire.entry import Clock
 from firmware import check_table
 from firmware.state_checks import check_clock, check_identity
 from firmware.time_sense import Now

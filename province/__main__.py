@@ -6,8 +6,8 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-from edge_agent.command_line import Program, dispatch, guarded
-from edge_agent.console import complain
+from edge_agent.base.command_line import Program, dispatch, guarded
+from edge_agent.base.console import complain
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
 
 _COMMANDS = {

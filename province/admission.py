@@ -16,12 +16,12 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import cose, joining, ticket
-from edge_agent.authority import Officer
-from edge_agent.cbor import Malformed
-from edge_agent.joining import Answer, Membership, Outcome, Request, Wish
-from edge_agent.ticket import fingerprint, shown
-from edge_agent.topics import DeviceName
+from edge_agent.wire import cose, joining, ticket
+from edge_agent.wire.authority import Officer
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.joining import Answer, Membership, Outcome, Request, Wish
+from edge_agent.wire.ticket import fingerprint, shown
+from edge_agent.wire.topics import DeviceName
 from province import certificates, database, devices, keyring_office, revocations, revoking, tickets, waiting_room
 from province.errors import ProvinceError
 from province.keystore import Keystore

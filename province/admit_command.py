@@ -15,15 +15,17 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import door_link, logs, topics
-from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.ending import stop_when_asked
-from edge_agent.endpoint import Endpoint
-from edge_agent.notify import Beat, of_this_process
-from edge_agent.topics import Leaf
+from edge_agent.base import logs
+from edge_agent.base.ending import stop_when_asked
+from edge_agent.base.notify import Beat, of_this_process
+from edge_agent.link import door_link
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import topics
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.topics import Leaf
 from province import door as doors
 from province import officers, renewing, revocations, revoking, secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 
 
 class AlertKind(StrEnum):

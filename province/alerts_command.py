@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line, print_table
+from edge_agent.base.console import print_json, print_line, print_table
 from province.clock import now_ms, shown
 from province.errors import NotAProvince, ProvinceError
 from province.fleet_store import FleetAlert, FleetStore

@@ -6,8 +6,8 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line, print_table
-from edge_agent.joining import Wish
+from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.wire.joining import Wish
 from province import database, devices, revocations, waiting_room
 from province.clock import now_ms, shown
 from province.errors import NotAProvince

@@ -18,11 +18,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import insert, select
 
-from edge_agent import cose
-from edge_agent.cbor import Malformed, decode, encode
-from edge_agent.fields import Fields
-from edge_agent.keyring import day_of
-from edge_agent.process_lock import alone
+from edge_agent.base.process_lock import alone
+from edge_agent.wire import cose
+from edge_agent.wire.cbor import Malformed, decode, encode
+from edge_agent.wire.fields import Fields
+from edge_agent.wire.keyring import day_of
 from province import database
 from province.day_keys import KeyDamaged
 from province.errors import ProvinceError

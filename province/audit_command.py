@@ -7,7 +7,7 @@ import re
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line, print_table
+from edge_agent.base.console import print_json, print_line, print_table
 from province import audit, auditors, database, looking
 from province.audit import OFFICER_ADDED, OFFICER_REPLACED, HeadNotNoted, Line
 from province.clock import now_ms, shown

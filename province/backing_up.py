@@ -13,8 +13,8 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.disk import sync_folder
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.disk import sync_folder
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from province import database, erasures, retention, revocations
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.files import SECRET, write_atomically

@@ -6,8 +6,8 @@ import os
 import pwd
 from collections.abc import Iterable
 
-from edge_agent import topics
-from edge_agent.keyring import MAX_KEYRING_BYTES
+from edge_agent.wire import topics
+from edge_agent.wire.keyring import MAX_KEYRING_BYTES
 from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout, Settings
 from province.operator_records import Operator
 

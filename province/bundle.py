@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edge_agent.disk import sync_folder
-from edge_agent.topics import DeviceName
+from edge_agent.base.disk import sync_folder
+from edge_agent.wire.topics import DeviceName
 from province.files import private_pem, write_atomically
 from province.tls_authority import TlsIdentity
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_agent.console import complain, print_line
+from edge_agent.base.console import complain, print_line
 from province.card_page import LAYOUTS, draw
 from province.card_text import MAX_BYTES, CardsWrong, cards_of_lines, cards_of_table
 from province.errors import AlreadyThere, ProvinceError

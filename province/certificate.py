@@ -10,11 +10,11 @@ from textwrap import wrap
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import func, select
 
-from edge_agent import authority, cose
-from edge_agent.authority import Officer, Power
-from edge_agent.cbor import Malformed, decode, encode
-from edge_agent.fields import Fields
-from edge_agent.topics import DeviceName
+from edge_agent.wire import authority, cose
+from edge_agent.wire.authority import Officer, Power
+from edge_agent.wire.cbor import Malformed, decode, encode
+from edge_agent.wire.fields import Fields
+from edge_agent.wire.topics import DeviceName
 from province import days, schema, views
 from province.clock import shown
 from province.opened import Connection

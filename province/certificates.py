@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, update
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import database
 from province.files import PUBLIC, write_atomically
 from province.layout import Layout

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent.console import complain, print_json, print_line, print_table
+from edge_agent.base.console import complain, print_json, print_line, print_table
 from province import officers, renewing, revoking
 from province.clock import now_ms, shown
 from province.errors import NotAProvince, ProvinceError

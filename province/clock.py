@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from edge_agent.keyring import VIETNAM
+from edge_agent.wire.keyring import VIETNAM
 
 
 def now_ms() -> int:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, false, func, or_, select, update
 
-from edge_agent.entry import Clock, Kind
-from edge_agent.keyring import UNDATED
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import Clock, Kind
+from edge_agent.wire.keyring import UNDATED
+from edge_agent.wire.topics import DeviceName
 from province import days
 from province.opened import Connection, Row
 from province.schema import announced, entry

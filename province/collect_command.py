@@ -9,14 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent import logs, topics
-from edge_agent.authority import Power
-from edge_agent.broker_link import BrokerLink
-from edge_agent.console import print_json
-from edge_agent.ending import stop_when_asked
-from edge_agent.endpoint import Endpoint
-from edge_agent.notify import Beat, of_this_process
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base import logs
+from edge_agent.base.console import print_json
+from edge_agent.base.ending import stop_when_asked
+from edge_agent.base.notify import Beat, of_this_process
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.link.broker_link import BrokerLink
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import topics
+from edge_agent.wire.authority import Power
 from province import officers, renewing, secret_files
 from province.clock import now_ms
 from province.collector import Collector

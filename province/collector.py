@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
-from edge_agent import receipt, topics
-from edge_agent.authority import Officer
-from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
-from edge_agent.keyring import day_of
-from edge_agent.receipt import MAX_RANGES, Receipt
-from edge_agent.topics import DeviceName, Leaf
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
+from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Event, Message
+from edge_agent.wire import receipt, topics
+from edge_agent.wire.authority import Officer
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.receipt import MAX_RANGES, Receipt
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import devices, revocations
 from province.clock import now_ms, shown
 from province.clock_truth import AHEAD_MS

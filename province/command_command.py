@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from edge_agent import command, logs, sealed_bundle, sealing
-from edge_agent.cbor import Malformed
-from edge_agent.command import LONGEST_LIFE_MS, Action
-from edge_agent.console import complain, print_json, print_line, visible
-from edge_agent.cose import Forged
-from edge_agent.results import Result, State
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.base import logs
+from edge_agent.base.console import complain, print_json, print_line, visible
+from edge_agent.wire import command, sealed_bundle, sealing
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.command import LONGEST_LIFE_MS, Action
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.results import Result, State
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import issuing, operators, revoking, seat
 from province.certificates_command import root_key
 from province.clock import now_ms

@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_agent import config_text, desired_config, logs, topics
-from edge_agent.authority import Power
-from edge_agent.broker_link import Message
-from edge_agent.console import complain, print_json, print_line, visible
-from edge_agent.desired_config import MOST_CHARACTERS, Desired
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.base import logs
+from edge_agent.base.console import complain, print_json, print_line, visible
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import config_text, desired_config, topics
+from edge_agent.wire.authority import Power
+from edge_agent.wire.desired_config import MOST_CHARACTERS, Desired
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import issuing, officers, seat
 from province.clock import now_ms
 from province.errors import NotAProvince

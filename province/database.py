@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from edge_agent.keyring import day_of
+from edge_agent.wire.keyring import day_of
 from province import migrating, opened, partitions
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError

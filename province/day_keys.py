@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from edge_agent import sealing
-from edge_agent.keyring import EpochKey
+from edge_agent.wire import sealing
+from edge_agent.wire.keyring import EpochKey
 from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 

@@ -9,9 +9,9 @@ from functools import cache
 from sqlalchemy import ColumnElement, Table, case, select
 from sqlalchemy.dialects.sqlite import Insert
 
-from edge_agent.entry import Clock
-from edge_agent.keyring import day_of
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import Clock
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.topics import DeviceName
 from province import schema
 from province.opened import Connection, Inserter
 

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line
+from edge_agent.base.console import print_json, print_line
 from firmware.person_codes import Person
 from province import database, views
 from province.demo_show import Show

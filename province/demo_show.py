@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from edge_agent.console import print_line
-from edge_agent.control import BadMessage, ControlClient
+from edge_agent.base.console import print_line
+from edge_agent.device.control import BadMessage, ControlClient
 from firmware.person_codes import Person, write_person
 from firmware.person_codes.masking import mask_name, mask_number
 from province.demo_stage import Stage

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_agent.control import ControlClient
-from edge_agent.sealing import Suite
-from edge_agent.topics import DeviceName
+from edge_agent.device.control import ControlClient
+from edge_agent.wire.sealing import Suite
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.enrolling import Place, add_device
 from province.errors import ProvinceError

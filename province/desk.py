@@ -18,11 +18,11 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import log_head, telemetry, topics
-from edge_agent.broker_link import Arrived
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived
+from edge_agent.wire import log_head, telemetry, topics
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import devices, revocations
 from province.clock import now_ms, shown
 from province.errors import NotAProvince, ProvinceError

@@ -7,8 +7,8 @@ import shlex
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line, print_table
-from edge_agent.topics import DeviceName
+from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.wire.topics import DeviceName
 from province import devices, rabbitmq_control, revocations, revoking
 from province.clock import now_ms, shown
 from province.collect_command import broker_address

@@ -9,8 +9,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import ColumnElement, and_, bindparam, select, update
 
-from edge_agent.cose import key_id
-from edge_agent.topics import DeviceName
+from edge_agent.wire.cose import key_id
+from edge_agent.wire.topics import DeviceName
 from province.database import transaction
 from province.errors import AlreadyThere
 from province.opened import Connection, Row

@@ -1,7 +1,7 @@
 """The door by which scanners join: TLS on a port of its own, one request and one answer a connection, nothing else.
 
 Apart from the broker, so that strangers never talk to what carries entries; no HTTP, so that there is little to attack: every byte
-from outside is a length, a bounded frame, and one parser (`edge_agent.joining`). Source: decision 0060.
+from outside is a length, a bounded frame, and one parser (`edge_agent.wire.joining`). Source: decision 0060.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from edge_agent import door_link, joining
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
+from edge_agent.link import door_link
+from edge_agent.wire import joining
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
 from province.errors import ProvinceError
 from province.seldom import Seldom
 

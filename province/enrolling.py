@@ -13,13 +13,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import joining
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.entry import NAME_CHARACTERS
-from edge_agent.ticket import fingerprint, shown
-from edge_agent.topics import DeviceName
+from edge_agent.wire import joining
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.entry import NAME_CHARACTERS
+from edge_agent.wire.ticket import fingerprint, shown
+from edge_agent.wire.topics import DeviceName
 from province import certificates, database, devices, keyring_office, officers
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
 from province.bundle import Bundle

@@ -7,8 +7,8 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from edge_agent.console import print_json, print_table
-from edge_agent.topics import DeviceName
+from edge_agent.base.console import print_json, print_table
+from edge_agent.wire.topics import DeviceName
 from province import erasures, views
 from province.clock import now_ms, shown
 from province.errors import NotAProvince

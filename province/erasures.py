@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from edge_agent.process_lock import alone
-from edge_agent.receipt import Status
+from edge_agent.base.process_lock import alone
+from edge_agent.wire.receipt import Status
 from province import database
 from province.errors import ProvinceError
 from province.files import keep_folder, write_atomically

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from edge_agent.cbor import Malformed
-from edge_agent.entry import Body
-from edge_agent.envelope import SealedEntry, open_body
-from edge_agent.keyring import UNDATED, day_of
-from edge_agent.receipt import Status
-from edge_agent.sealing import CannotOpen
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import Body
+from edge_agent.wire.envelope import SealedEntry, open_body
+from edge_agent.wire.keyring import UNDATED, day_of
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.sealing import CannotOpen
 from province.clock_truth import AHEAD_MS
 from province.day_keys import DayKeys, KeyDamaged
 from province.keystore import Absent

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent.disk import sync_folder
+from edge_agent.base.disk import sync_folder
 
 SECRET = 0o600
 PUBLIC = 0o644

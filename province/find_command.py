@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_agent.console import print_json, print_line, print_table
+from edge_agent.base.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_number
 from province import looking, views
 from province.clock import shown

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_agent.console import print_json_list, print_line, print_table
-from edge_agent.topics import is_name
+from edge_agent.base.console import print_json_list, print_line, print_table
+from edge_agent.wire.topics import is_name
 from province import operators
 from province.clock import shown
 from province.collect_command import broker_address

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from edge_agent.broker_link import Message
-from edge_agent.topics import DeviceName, Leaf, discovery_prefix
+from edge_agent.link.broker_link import Message
+from edge_agent.wire.topics import DeviceName, Leaf, discovery_prefix
 from province.fleet_rules import Seen
 
 _SUPPORT = "https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload"

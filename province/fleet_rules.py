@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Status, Telemetry
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Status, Telemetry
+from edge_agent.wire.topics import DeviceName
 
 
 class Trouble(StrEnum):

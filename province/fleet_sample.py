@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge_agent.telemetry import Telemetry
+from edge_agent.wire.telemetry import Telemetry
 
 SLOT_MS = 300_000
 

@@ -16,11 +16,11 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from edge_agent import telemetry
-from edge_agent.cbor import Malformed
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Status, Telemetry
-from edge_agent.topics import DeviceName
+from edge_agent.wire import telemetry
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Status, Telemetry
+from edge_agent.wire.topics import DeviceName
 from province.errors import ProvinceError
 from province.fleet_rules import Seen, Trouble
 from province.fleet_sample import SLOT_MS, Sample

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import log_head, telemetry, topics
-from edge_agent.broker_link import Arrived, Connected, Disconnected, Event, Message
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Telemetry
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Event, Message
+from edge_agent.wire import log_head, telemetry, topics
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Telemetry
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import database, devices, fleet_discovery, views
 from province.alerts import AlertKind
 from province.clock import now_ms

@@ -7,10 +7,10 @@ import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge_agent import logs
-from edge_agent.ending import stop_when_asked
-from edge_agent.notify import Beat, of_this_process
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base import logs
+from edge_agent.base.ending import stop_when_asked
+from edge_agent.base.notify import Beat, of_this_process
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from province import secret_files
 from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError

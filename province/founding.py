@@ -9,10 +9,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import keyring, sealing
-from edge_agent.authority import Power
-from edge_agent.disk import sync_folder
-from edge_agent.keyring import UNDATED, EpochKey
+from edge_agent.base.disk import sync_folder
+from edge_agent.wire import keyring, sealing
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import UNDATED, EpochKey
 from province import audit, broker_config, database, officers
 from province.day_keys import write_pair
 from province.errors import AlreadyThere, ProvinceError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from edge_agent.stamp import Stamp
+from edge_agent.base.stamp import Stamp
 from province.errors import ProvinceError
 
 _log = logging.getLogger(__name__)

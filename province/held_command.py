@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line, print_table
+from edge_agent.base.console import print_json, print_line, print_table
 from province import database
 from province.clock import shown
 from province.day_keys import read_pair

@@ -10,7 +10,7 @@ import hmac
 import unicodedata
 from enum import StrEnum
 
-from edge_agent.entry import RecordedPerson
+from edge_agent.wire.entry import RecordedPerson
 from firmware.person_codes.bhyt import insured_number
 
 

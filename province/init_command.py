@@ -6,8 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
-from edge_agent.console import print_line
-from edge_agent.sealing import Suite
+from edge_agent.base.console import print_line
+from edge_agent.wire.sealing import Suite
 from province import founding
 from province.clock import now_ms
 from province.errors import NotAProvince

@@ -8,12 +8,12 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent import cose, envelope, topics
-from edge_agent.cbor import Malformed, decode
-from edge_agent.entry import HASH_BYTES, LOG_BYTES, MAX_HEADER_BYTES, Header, UnknownVersion
-from edge_agent.fields import Fields
-from edge_agent.receipt import Status
-from edge_agent.topics import DeviceName
+from edge_agent.wire import cose, envelope, topics
+from edge_agent.wire.cbor import Malformed, decode
+from edge_agent.wire.entry import HASH_BYTES, LOG_BYTES, MAX_HEADER_BYTES, Header, UnknownVersion
+from edge_agent.wire.fields import Fields
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.topics import DeviceName
 from province import devices
 from province.day_keys import DayKeys
 from province.fate import Fate, Held, decide

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edge_agent import command
-from edge_agent.command import POWER_OF, Action, Command
-from edge_agent.process_lock import alone
-from edge_agent.topics import DeviceName
+from edge_agent.base.process_lock import alone
+from edge_agent.wire import command
+from edge_agent.wire.command import POWER_OF, Action, Command
+from edge_agent.wire.topics import DeviceName
 from province import officers
 from province.errors import ProvinceError
 from province.files import write_atomically

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from edge_agent.disk import sync_folder
+from edge_agent.base.disk import sync_folder
 from province.files import write_atomically
 
 

@@ -7,10 +7,10 @@ import os
 from datetime import date, timedelta
 from pathlib import Path
 
-from edge_agent import sealing
-from edge_agent.authority import Power
-from edge_agent.console import print_json, print_line
-from edge_agent.keyring import UNDATED, EpochKey, day_of
+from edge_agent.base.console import print_json, print_line
+from edge_agent.wire import sealing
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import UNDATED, EpochKey, day_of
 from province.clock import now_ms, shown
 from province.day_keys import write_pair
 from province.errors import AlreadyThere, ProvinceError

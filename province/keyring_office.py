@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import date, timedelta
 
-from edge_agent import cose, keyring
-from edge_agent.authority import Officer, read_certificate
-from edge_agent.cbor import Malformed
-from edge_agent.keyring import EpochKey, Keyring, day_of
-from edge_agent.process_lock import alone
-from edge_agent.stamp import Stamp
+from edge_agent.base.process_lock import alone
+from edge_agent.base.stamp import Stamp
+from edge_agent.wire import cose, keyring
+from edge_agent.wire.authority import Officer, read_certificate
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.keyring import EpochKey, Keyring, day_of
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically
 from province.keystore import Absent, Keystore, KeystoreAway

@@ -16,8 +16,8 @@ from enum import Enum, auto
 from hashlib import sha256
 from pathlib import Path
 
-from edge_agent import sealing
-from edge_agent.disk import sync_folder
+from edge_agent.base.disk import sync_folder
+from edge_agent.wire import sealing
 from province import day_keys
 from province.day_keys import DayKeys, KeyDamaged
 from province.errors import ProvinceError

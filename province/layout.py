@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge_agent.sealing import Suite
+from edge_agent.wire.sealing import Suite
 from province.errors import NotAProvince
 from province.files import write_atomically
 

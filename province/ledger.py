@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.entry import NO_PREVIOUS
+from edge_agent.wire.entry import NO_PREVIOUS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.console import print_json_list, print_line, print_table
+from edge_agent.base.console import print_json_list, print_line, print_table
 from province.errors import NotAProvince
 from province.fleet.accounts import AccountsFile
 from province.layout import Layout

@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent.console import print_json, print_table
+from edge_agent.base.console import print_json, print_table
 from province import database, views
 from province.layout import Layout
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edge_agent import cose, private_files
-from edge_agent.authority import Certificate, Officer, Power, certify, read_certificate
-from edge_agent.cbor import Malformed
+from edge_agent.base import private_files
+from edge_agent.wire import cose
+from edge_agent.wire.authority import Certificate, Officer, Power, certify, read_certificate
+from edge_agent.wire.cbor import Malformed
 from province import key_pair
 from province.errors import NotAProvince
 from province.files import PUBLIC, SECRET, private_pem, write_atomically

@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from edge_agent import topics
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
-from edge_agent.endpoint import Endpoint
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import topics
+from edge_agent.wire.topics import DeviceName, Leaf
 from province.errors import ProvinceError
 from province.layout import COMMANDER, Layout
 

@@ -8,9 +8,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from edge_agent.authority import Power
-from edge_agent.command import POWERS
-from edge_agent.console import complain, print_json, print_line, print_table
+from edge_agent.base.console import complain, print_json, print_line, print_table
+from edge_agent.wire.authority import Power
+from edge_agent.wire.command import POWERS
 from province import operator_keys, operator_records, rabbitmq_control, revoking
 from province.certificates_command import root_key
 from province.clock import now_ms, shown

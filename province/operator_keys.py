@@ -15,12 +15,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import cose
-from edge_agent.authority import Power
-from edge_agent.command import POWERS
-from edge_agent.disk import sync_folder
-from edge_agent.process_lock import alone
-from edge_agent.topics import PROVINCE, is_name
+from edge_agent.base.disk import sync_folder
+from edge_agent.base.process_lock import alone
+from edge_agent.wire import cose
+from edge_agent.wire.authority import Power
+from edge_agent.wire.command import POWERS
+from edge_agent.wire.topics import PROVINCE, is_name
 from province import broker_config, certificates, database, desk, officers, operator_records, renewing, revocations, revoking
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.files import PUBLIC, make_folder, write_atomically

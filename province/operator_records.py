@@ -13,10 +13,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge_agent import topics
-from edge_agent.authority import Power
-from edge_agent.keyring import MOST_REVOKED
-from edge_agent.topics import Leaf
+from edge_agent.wire import topics
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import MOST_REVOKED
+from edge_agent.wire.topics import Leaf
 from province.errors import NotAProvince, ProvinceError
 from province.files import keep_folder, write_atomically
 from province.keystore import Keystore, KeystoreAway

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent.command import POWERS
+from edge_agent.wire.command import POWERS
 from province import broker_config, officers, operator_records
 from province.files import PUBLIC, make_folder, write_atomically
 from province.layout import COMMANDER, Layout

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge_agent import results, topics
-from edge_agent.broker_link import Arrived, Message
-from edge_agent.cbor import Malformed
-from edge_agent.command import NONCE_BYTES, Action
-from edge_agent.results import Refusal, Result, State
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived, Message
+from edge_agent.wire import results, topics
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.command import NONCE_BYTES, Action
+from edge_agent.wire.results import Refusal, Result, State
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import issuing
 from province.layout import Layout
 from province.operating import Desk

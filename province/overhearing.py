@@ -11,12 +11,12 @@ import logging
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
 
-from edge_agent import authority, command, cose, desired_config
-from edge_agent.authority import Power
-from edge_agent.command import COMMAND, MAX_COMMAND_BYTES, POWERS
-from edge_agent.cose import Forged
-from edge_agent.desired_config import CONFIG, MAX_CONFIG_BYTES
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.wire import authority, command, cose, desired_config
+from edge_agent.wire.authority import Power
+from edge_agent.wire.command import COMMAND, MAX_COMMAND_BYTES, POWERS
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.desired_config import CONFIG, MAX_CONFIG_BYTES
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import audit, database, operator_records
 from province.audit import Line
 from province.clock import now_ms

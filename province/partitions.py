@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from edge_agent.receipt import Status
+from edge_agent.wire.receipt import Status
 from province.opened import Connection
 from province.schema import entry, token
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import devices
 from province.opened import Connection
 from province.schema import ledger

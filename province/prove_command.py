@@ -7,10 +7,10 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.console import print_json, print_line
-from edge_agent.cose import Forged
+from edge_agent.base.console import print_json, print_line
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
 from province import certificate, database, proving, views
 from province.clock import now_ms
 from province.entries_command import device_name

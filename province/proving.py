@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from edge_agent.entry import NO_PREVIOUS
+from edge_agent.wire.entry import NO_PREVIOUS
 from province.alerts import Alert, AlertKind
 from province.days import DayOfLog, SureDay
 from province.ledger import Span, gaps

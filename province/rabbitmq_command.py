@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from edge_agent.console import complain, print_line
+from edge_agent.base.console import complain, print_line
 from province import certificates, devices, operator_records, rabbitmq_rules, revocations
 from province.clock import now_ms, shown
 from province.errors import ProvinceError

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province.revoking import StillOpen
 
 _NO_SUCH_USER = 67  # EX_NOUSER of sysexits.h, as rabbitmqctl counts: somebody did it before

@@ -15,8 +15,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from edge_agent import topics
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.wire import topics
+from edge_agent.wire.topics import DeviceName, Leaf
 from province.layout import COLLECTOR, COMMANDER, FLEET, REGISTRAR
 from province.operator_records import Operator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge_agent.receipt import Range, Status
+from edge_agent.wire.receipt import Range, Status
 
 
 @dataclass(frozen=True, slots=True)

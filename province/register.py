@@ -14,7 +14,7 @@ from typing import Self
 
 from sqlalchemy import select
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import database, devices, erasures, revocations
 from province.intake import Refused, Taken
 from province.keystore import Keystore

@@ -6,10 +6,10 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from edge_agent import logs
-from edge_agent.console import print_json, print_line, print_table
-from edge_agent.notify import of_this_process
-from edge_agent.release import LONGEST_S, SHORTEST_S
+from edge_agent.base import logs
+from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.base.notify import of_this_process
+from edge_agent.wire.release import LONGEST_S, SHORTEST_S
 from province import operators, releases
 from province.clock import now_ms, shown
 from province.errors import NotAProvince

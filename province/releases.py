@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent import release
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.process_lock import alone
-from edge_agent.release import MAX_RELEASE_BYTES, MOST_PART_BYTES, Part, Release
+from edge_agent.base.process_lock import alone
+from edge_agent.wire import release
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.release import MAX_RELEASE_BYTES, MOST_PART_BYTES, Part, Release
 from province import issuing, officers
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, keep_folder, write_atomically
@@ -27,7 +27,7 @@ from province.layout import Layout
 
 SUFFIX, PARTS = ".release", "parts"
 _OWN = re.compile(r"gate_scanner-[^-]+-.*\.whl")
-_FORMATS = "edge_agent/stored_formats.py"
+_FORMATS = "edge_agent/update/stored_formats.py"
 _WHEELS = re.compile(r"(\./)?usr/share/gate-scanner/wheels/([^/]+\.whl)")
 _ENVIRONMENT_BYTES = 30_000_000  # the environment itself, and what pip compiles, is about a third more than the wheels hold
 _COMPILED = 4 / 3

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from edge_agent import cose, private_files
-from edge_agent.authority import Power, read_certificate
-from edge_agent.cbor import Malformed
-from edge_agent.process_lock import alone
+from edge_agent.base import private_files
+from edge_agent.base.process_lock import alone
+from edge_agent.wire import cose
+from edge_agent.wire.authority import Power, read_certificate
+from edge_agent.wire.cbor import Malformed
 from province import certificates, database, key_pair, officers
 from province.errors import NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from sqlalchemy import func, select, update
 
-from edge_agent import envelope, sealing
-from edge_agent.cbor import Malformed
-from edge_agent.entry import Passage, UnknownVersion, encode_body
-from edge_agent.envelope import SealedEntry
-from edge_agent.keyring import UNDATED, EpochKey, day_of
-from edge_agent.receipt import Status
-from edge_agent.sealing import CannotOpen, KeyPair
-from edge_agent.topics import DeviceName
+from edge_agent.wire import envelope, sealing
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import Passage, UnknownVersion, encode_body
+from edge_agent.wire.envelope import SealedEntry
+from edge_agent.wire.keyring import UNDATED, EpochKey, day_of
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.sealing import CannotOpen, KeyPair
+from edge_agent.wire.topics import DeviceName
 from province import database, days, wrapping
 from province.day_keys import DayKeys, KeyDamaged
 from province.fate import Fate, Held, Opened, decide

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from sqlalchemy import Boolean, ColumnElement, Delete, Update, and_, delete, func, literal_column, or_, select, update
 
-from edge_agent.entry import Clock
-from edge_agent.keyring import day_of
-from edge_agent.receipt import Status
+from edge_agent.wire.entry import Clock
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.receipt import Status
 from province import database, partitions
 from province.clock_truth import AHEAD_MS, best_ms
 from province.errors import ProvinceError

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge_agent.process_lock import alone
-from edge_agent.ticket import fingerprint
-from edge_agent.topics import DeviceName
+from edge_agent.base.process_lock import alone
+from edge_agent.wire.ticket import fingerprint
+from edge_agent.wire.topics import DeviceName
 from province import certificates, database, devices
 from province.certificates import Given
 from province.errors import ProvinceError

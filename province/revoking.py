@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edge_agent.broker_link import BrokerLink, Connected, Disconnected, Event
-from edge_agent.endpoint import Endpoint
-from edge_agent.topics import DeviceName
+from edge_agent.link.broker_link import BrokerLink, Connected, Disconnected, Event
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire.topics import DeviceName
 from province import certificates, database, devices, revocations
 from province.errors import NotAProvince, ProvinceError
 from province.keystore import Keystore

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.results import Refusal
-from edge_agent.topics import DeviceName
+from edge_agent.wire.results import Refusal
+from edge_agent.wire.topics import DeviceName
 from province.errors import NotAProvince, ProvinceError
 from province.files import keep_folder, write_atomically
 from province.layout import Layout

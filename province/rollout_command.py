@@ -8,11 +8,11 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent import logs
-from edge_agent.console import print_json, print_line, print_table
-from edge_agent.ending import stop_when_asked
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
-from edge_agent.topics import DeviceName
+from edge_agent.base import logs
+from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.base.ending import stop_when_asked
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.wire.topics import DeviceName
 from province import devices, operators, releases, revocations, rollout
 from province.clock import now_ms, shown
 from province.collect_command import broker_address

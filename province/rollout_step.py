@@ -9,12 +9,12 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from edge_agent import command
-from edge_agent.cbor import Malformed
-from edge_agent.command import Action
-from edge_agent.cose import Forged
-from edge_agent.results import Result
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.wire import command
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.command import Action
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.results import Result
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import issuing, officers, revocations, rollout
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError

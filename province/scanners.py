@@ -8,7 +8,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import ColumnElement, Table, and_, func, select
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import devices
 from province.errors import NotAProvince, ProvinceError
 from province.opened import Connection

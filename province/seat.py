@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.results import Refusal, Result
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.wire.results import Refusal, Result
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import audit, desk, operators, revocations
 from province.audit import Line
 from province.clock import now_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent import private_files
+from edge_agent.base import private_files
 from province.layout import Layout
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from edge_agent.entry import NAME_CHARACTERS
-from edge_agent.topics import NAME_RULE, PROVINCE, is_name
+from edge_agent.wire.entry import NAME_CHARACTERS
+from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
 from province import schema
 from province.database import transaction
 from province.errors import AlreadyThere, NotAProvince

@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line
+from edge_agent.base.console import print_json, print_line
 from province import backing_up, database
 from province.clock import now_ms
 from province.layout import Layout

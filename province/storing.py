@@ -14,9 +14,9 @@ from functools import cache
 from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import Insert
 
-from edge_agent.entry import Clock, LogHead, Passage, encode_body
-from edge_agent.receipt import Status
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import Clock, LogHead, Passage, encode_body
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.topics import DeviceName
 from province import clock_truth, days, predecessors, wrapping
 from province.alerts import AlertKind
 from province.fate import Opened

@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_agent.console import print_json, print_line, print_table
+from edge_agent.base.console import print_json, print_line, print_table
 from firmware.person_codes.masking import mask_name, mask_number
 from province import looking
 from province.clock import now_ms

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from edge_agent.cbor import Malformed
-from edge_agent.entry import Kind, Passage, RecordedPerson, decode_body
-from edge_agent.sealing import CannotOpen
-from edge_agent.topics import DeviceName
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import Kind, Passage, RecordedPerson, decode_body
+from edge_agent.wire.sealing import CannotOpen
+from edge_agent.wire.topics import DeviceName
 from province import erasures, views, wrapping
 from province.day_keys import KeyDamaged
 from province.errors import NotAProvince

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from cryptography import x509
 
-from edge_agent import cose
-from edge_agent.authority import Power, read_certificate
-from edge_agent.cbor import Malformed
+from edge_agent.wire import cose
+from edge_agent.wire.authority import Power, read_certificate
+from edge_agent.wire.cbor import Malformed
 from province.clock import shown
 from province.errors import NotAProvince
 from province.layout import COLLECTORS, COMMANDER, FLEET, REGISTRAR, Layout

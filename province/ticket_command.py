@@ -9,11 +9,11 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from edge_agent import ticket
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.console import complain, print_json, print_line
-from edge_agent.topics import DeviceName
+from edge_agent.base.console import complain, print_json, print_line
+from edge_agent.wire import ticket
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.topics import DeviceName
 from province import database, devices, sites, tickets
 from province.clock import now_ms, shown
 from province.collect_command import broker_address

@@ -8,8 +8,8 @@ from hashlib import sha256
 
 from sqlalchemy import insert, select, update
 
-from edge_agent.ticket import NUMBER_BYTES, shown
-from edge_agent.topics import DeviceName
+from edge_agent.wire.ticket import NUMBER_BYTES, shown
+from edge_agent.wire.topics import DeviceName
 from province.opened import Connection
 from province.schema import ticket as table
 

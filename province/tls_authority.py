@@ -1,7 +1,7 @@
 """The province's certificate authority for MQTT: who may talk to the broker, and as whom.
 
 Source: RFC 5280. ECDSA P-256 because every TLS stack has it. This authority only opens the door of the broker: what is believed
-of a message rests on Ed25519 signatures (`edge_agent.cose`), so that a broken broker can delay entries but not forge or read them.
+of a message rests on Ed25519 signatures (`edge_agent.wire.cose`), so that a broken broker can delay entries but not forge or read them.
 """
 
 from __future__ import annotations

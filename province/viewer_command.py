@@ -6,8 +6,8 @@ import argparse
 from datetime import timedelta
 from pathlib import Path
 
-from edge_agent.console import print_line
-from edge_agent.topics import discovery_prefix
+from edge_agent.base.console import print_line
+from edge_agent.wire.topics import discovery_prefix
 from province import revoking, viewers
 from province.clock import now_ms
 from province.errors import NotAProvince

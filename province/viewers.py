@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from edge_agent.disk import sync_folder
-from edge_agent.topics import PROVINCE, is_name
+from edge_agent.base.disk import sync_folder
+from edge_agent.wire.topics import PROVINCE, is_name
 from province import certificates, database, renewing
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.files import PUBLIC, write_atomically

@@ -9,11 +9,11 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Table, bindparam, case, distinct, func, or_, select
 
-from edge_agent.cbor import Malformed
-from edge_agent.entry import Kind, Passage, decode_body
-from edge_agent.keyring import VIETNAM
-from edge_agent.sealing import CannotOpen
-from edge_agent.topics import DeviceName
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import Kind, Passage, decode_body
+from edge_agent.wire.keyring import VIETNAM
+from edge_agent.wire.sealing import CannotOpen
+from edge_agent.wire.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
 from province import schema, wrapping
 from province.alerts import Alert, AlertKind

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, func, select, update
 
-from edge_agent.joining import Request, Wish
-from edge_agent.ticket import fingerprint, shown
-from edge_agent.topics import DeviceName
+from edge_agent.wire.joining import Request, Wish
+from edge_agent.wire.ticket import fingerprint, shown
+from edge_agent.wire.topics import DeviceName
 from province import devices
 from province.opened import Connection, Row
 from province.schema import device

@@ -6,12 +6,13 @@ import argparse
 import logging
 from pathlib import Path
 
-from edge_agent import logs, topics
-from edge_agent.broker_link import BrokerLink
-from edge_agent.ending import stop_when_asked
-from edge_agent.endpoint import Endpoint
-from edge_agent.notify import Beat, of_this_process
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base import logs
+from edge_agent.base.ending import stop_when_asked
+from edge_agent.base.notify import Beat, of_this_process
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.link.broker_link import BrokerLink
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import topics
 from province import renewing, secret_files
 from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError

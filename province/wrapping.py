@@ -10,9 +10,9 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from edge_agent.cbor import encode
-from edge_agent.sealing import CannotOpen, pad, unpad
-from edge_agent.topics import DeviceName
+from edge_agent.wire.cbor import encode
+from edge_agent.wire.sealing import CannotOpen, pad, unpad
+from edge_agent.wire.topics import DeviceName
 
 _NONCE_BYTES = 12
 _CONTEXT = "gate-scanner/v1/register-body"

@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from edge_agent.resetting import STATION_FOLDER
-from edge_agent.settings import Settings
-from edge_agent.stamp import Stamp
+from edge_agent.base.stamp import Stamp
+from edge_agent.device.resetting import STATION_FOLDER
+from edge_agent.device.settings import Settings
 from edge_agent.station import paper, pin
 from edge_agent.station.asking import ReaderTest, declare
 from edge_agent.station.guard import Guard, Refused

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_agent.control import BadMessage, ControlClient
-from edge_agent.station_words import DECLARED, READER_TEST, READER_TESTED, ReaderTestState, Verdict
+from edge_agent.device.control import BadMessage, ControlClient
+from edge_agent.device.station_words import DECLARED, READER_TEST, READER_TESTED, ReaderTestState, Verdict
 
 ANSWER_S = 8.0
 TEST_S = 20

@@ -6,7 +6,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
 
 if TYPE_CHECKING:
     from edge_agent.station.service import Station

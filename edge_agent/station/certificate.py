@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge_agent.disk import make_folder, sync_folder, write_private
-from edge_agent.process_lock import alone
-from edge_agent.resetting import STATION_FOLDER
+from edge_agent.base.disk import make_folder, sync_folder, write_private
+from edge_agent.base.process_lock import alone
+from edge_agent.device.resetting import STATION_FOLDER
 
 KEY_FILE, CERTIFICATE_FILE = "tls.key", "tls.pem"
 _DAYS, _RENEW_DAYS, _EARLIER_DAYS = 800, 60, 2  # a phone's clock may be behind ours

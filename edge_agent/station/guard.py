@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
 
 log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 8192

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent import identity
-from edge_agent.control import NOT_ENROLLED
-from edge_agent.outbox_view import outbox_of
-from edge_agent.settings import Settings
+from edge_agent.device import identity
+from edge_agent.device.control import NOT_ENROLLED
+from edge_agent.device.settings import Settings
+from edge_agent.health.status_file import agent_of
 from edge_agent.station.live import MOST_MS
 from edge_agent.station.words import Words, clock_text
-from edge_agent.status_file import agent_of
+from edge_agent.store.outbox_view import outbox_of
 
 _FULL_PERCENT = 80
 _NOTE = 300

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.control import BadMessage, ControlClient
+from edge_agent.device.control import BadMessage, ControlClient
 
 SHOWN = 15
 SHOWN_S = 900.0  # masked, and gone from memory after a quarter of an hour

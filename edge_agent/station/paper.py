@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 
 FIELDS = ("way", "name", "id_number", "birth_date", "sex", "phone", "card_number")
 _DATE = re.compile(

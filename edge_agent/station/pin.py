@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.disk import make_folder
-from edge_agent.documents import Documents, DocumentsDamaged
-from edge_agent.resetting import STATION_FOLDER
+from edge_agent.base.disk import make_folder
+from edge_agent.device.documents import Documents, DocumentsDamaged
+from edge_agent.device.resetting import STATION_FOLDER
 
 FILE_NAME = "pin.json"
 DIGITS = 8

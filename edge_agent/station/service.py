@@ -13,7 +13,8 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from edge_agent.settings import Settings
+from edge_agent.base.trouble import where
+from edge_agent.device.settings import Settings
 from edge_agent.station import certificate, pin
 from edge_agent.station.addresses import own_addresses
 from edge_agent.station.announce import Announcer
@@ -22,7 +23,6 @@ from edge_agent.station.asking import ReaderTest
 from edge_agent.station.guard import MAX_HEAD_BYTES
 from edge_agent.station.listener import Door
 from edge_agent.station.live import Changes, Listener, Live
-from edge_agent.trouble import where
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 30.0

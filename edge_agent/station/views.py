@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from edge_agent.settings import Settings
+from edge_agent.device.settings import Settings
 from edge_agent.station import health, paper
 from edge_agent.station.asking import Answer, ReaderTest
 from edge_agent.station.live import Live, Passed

@@ -1,6 +1,6 @@
 """Opens CBOR that strangers wrote: everything a health pass may hold, and nothing that makes cbor2 do work for them.
 
-Source: RFC 8949. Unlike `edge_agent.cbor` this takes forms that are not deterministic: floats, indefinite lengths, dates. Before
+Source: RFC 8949. Unlike `edge_agent.wire.cbor` this takes forms that are not deterministic: floats, indefinite lengths, dates. Before
 cbor2 sees the bytes, a walk over their heads refuses other tags (shared references unfold a few hundred bytes to gigabytes),
 deep nesting, lengths beyond the end, and text that is not UTF-8 (whose bytes cbor2's C extension would keep for ever, issue 257).
 """

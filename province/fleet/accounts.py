@@ -18,9 +18,9 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Meta
 
-from edge_agent.process_lock import alone
-from edge_agent.stamp import Stamp
-from edge_agent.topics import PROVINCE, is_name
+from edge_agent.base.process_lock import alone
+from edge_agent.base.stamp import Stamp
+from edge_agent.wire.topics import PROVINCE, is_name
 from province.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.files import keep_folder, write_atomically
 from province.layout import Layout

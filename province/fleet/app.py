@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from edge_agent.command import Action
-from edge_agent.topics import DeviceName
+from edge_agent.wire.command import Action
+from edge_agent.wire.topics import DeviceName
 from province.errors import ProvinceError
 from province.fleet.accounts import Accounts, Operator
 from province.fleet.guard import Guard, Refused

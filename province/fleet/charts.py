@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
 
-from edge_agent.keyring import VIETNAM
+from edge_agent.wire.keyring import VIETNAM
 from province.fleet_sample import SLOT_MS, Sample
 
 DAY_MS = 86_400_000

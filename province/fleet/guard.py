@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
 
 _log = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 8192

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge_agent.topics import PROVINCE, is_name
+from edge_agent.wire.topics import PROVINCE, is_name
 from province.errors import NotAProvince
 from province.fleet_rules import Trouble
 

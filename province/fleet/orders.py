@@ -17,10 +17,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from edge_agent.command import Action
-from edge_agent.results import Result
-from edge_agent.topics import DeviceName, Leaf
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
+from edge_agent.wire.command import Action
+from edge_agent.wire.results import Result
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import operators, revocations
 from province.clock import now_ms
 from province.errors import ProvinceError

@@ -20,7 +20,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from urllib.parse import urlsplit
 
-from edge_agent.trouble import where
+from edge_agent.base.trouble import where
 from province.clock import now_ms, shown
 from province.errors import ProvinceError
 from province.fleet.notice_settings import Mail, Sink, Webhook

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.errors import ProvinceError
 from province.fleet_rules import Seen, Trouble

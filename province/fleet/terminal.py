@@ -14,8 +14,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import DataTable, Footer, Input, Label, OptionList, Sparkline, Static
 from textual.widgets.option_list import Option
 
-from edge_agent.command import Action
-from edge_agent.topics import DeviceName
+from edge_agent.wire.command import Action
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.errors import ProvinceError
 from province.fleet import charts

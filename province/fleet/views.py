@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from edge_agent.command import Action
-from edge_agent.keyring import VIETNAM
-from edge_agent.telemetry import Telemetry
-from edge_agent.topics import DeviceName
+from edge_agent.wire.command import Action
+from edge_agent.wire.keyring import VIETNAM
+from edge_agent.wire.telemetry import Telemetry
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.fleet import charts
 from province.fleet.accounts import Operator

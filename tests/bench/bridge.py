@@ -25,7 +25,7 @@ from measures import Measure, told
 from paho.mqtt.enums import CallbackAPIVersion
 from province_world import free_port
 
-from edge_agent.recorder import Recorder
+from edge_agent.store.recorder import Recorder
 
 _MESSAGES = 300
 _BYTES = 1947

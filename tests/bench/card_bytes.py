@@ -16,9 +16,9 @@ from pathlib import Path
 
 from measures import Measure, at_most
 
-from edge_agent.forwarder import Forwarder
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire.receipt import Range, Status
 
 _SEALED_BYTES = 1947  # of a usual passage: `make bench ARGS=recording`
 _ENTRIES = 1000

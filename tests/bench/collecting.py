@@ -17,10 +17,10 @@ from pathlib import Path
 from measures import Measure, at_least, told
 from province_world import Broker, Collecting, Log, Scanner, Session, free_port, scanner, session, settings, wait_for_keyring
 
-from edge_agent import envelope
-from edge_agent.broker_link import Message
-from edge_agent.sealing import Suite
-from edge_agent.topics import Leaf
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import envelope
+from edge_agent.wire.sealing import Suite
+from edge_agent.wire.topics import Leaf
 from province import founding
 from province.clock import now_ms
 from province.day_keys import DayKeys

@@ -30,11 +30,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from province_world import ROOT, Broker, Collecting, free_port, scanner, settings, wait_for_keyring
 from slow_fsync import slow_fsync
 
-from edge_agent.broker_link import tls_context
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME
-from edge_agent.sealing import Suite
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import tls_context
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire.sealing import Suite
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import founding
 from province.clock import now_ms
 from province.layout import Layout

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from drivers import schemes
 from drivers.camera import Frame
 from drivers.urls import Scheme
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 from firmware.gatehouse import Gatehouse
 
 Grey = NDArray[np.uint8]

@@ -17,7 +17,7 @@ from collecting import cpu_s
 from measures import Measure, at_most
 from province_world import scanner
 
-from edge_agent.broker_link import BrokerLink, Connected, Event
+from edge_agent.link.broker_link import BrokerLink, Connected, Event
 from province.fleet_rules import Trouble
 from province.fleet_store import FleetStore
 

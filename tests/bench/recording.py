@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from measures import Measure, at_most, medians_ms, told
 from province_world import passage
 
-from edge_agent import envelope, sealing
-from edge_agent.entry import Clock, Header, Kind
-from edge_agent.keyring import EpochKey
-from edge_agent.outbox import Spot
-from edge_agent.recorder import Recorder
-from edge_agent.topics import DeviceName
+from edge_agent.store.outbox import Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import envelope, sealing
+from edge_agent.wire.entry import Clock, Header, Kind
+from edge_agent.wire.keyring import EpochKey
+from edge_agent.wire.topics import DeviceName
 
 _ROUNDS = 400
 

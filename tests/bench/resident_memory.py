@@ -14,7 +14,7 @@ from approach_view import frames
 from gate_process import Grey, running, site
 from measures import Measure, at_least, at_most, told
 
-from edge_agent.control import ControlClient
+from edge_agent.device.control import ControlClient
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

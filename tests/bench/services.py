@@ -30,8 +30,8 @@ from station_world import Phone as StationPhone
 from station_world import until
 
 from drivers.simulated_view import Phone, Scene
-from edge_agent.sealing import Suite
 from edge_agent.station import certificate, pin
+from edge_agent.wire.sealing import Suite
 from firmware.person_codes import Person, write_person
 from province import founding
 from province.clock import now_ms

@@ -23,7 +23,7 @@ from measures import Measure, at_most, medians_ms, none_of, told
 from qr_pictures import picture_of
 
 from drivers.indicator import Signal
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

@@ -20,8 +20,8 @@ from pty_port import PtyPort
 
 from drivers.patterns import PATTERNS
 from drivers.signal_words import shape_and_words
-from edge_agent.control import ControlClient
-from edge_agent.topics import DeviceName
+from edge_agent.device.control import ControlClient
+from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person, write_person
 from province import database, views
 from province.clock import now_ms

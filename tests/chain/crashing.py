@@ -20,12 +20,12 @@ STAGES = {
     "pass": ("firmware.attendant", "read_pass"),
     "gate": ("firmware.gate", "Gate.judge"),
     "sealing": ("firmware.recording", "Recording.passage"),
-    "recorder": ("edge_agent.recorder", "Recorder.append"),
+    "recorder": ("edge_agent.store.recorder", "Recorder.append"),
     "feedback": ("firmware.feedback", "Feedback.answer"),
     "telling": ("firmware.control_server", "ControlServer.tell"),
     "opening": ("firmware.gatehouse", "Gatehouse.run"),
-    "uplink": ("edge_agent.uplink", "Uplink._send"),
-    "receipts": ("edge_agent.uplink", "Uplink._arrived"),
+    "uplink": ("edge_agent.carry.uplink", "Uplink._send"),
+    "receipts": ("edge_agent.carry.uplink", "Uplink._arrived"),
 }
 PRINTS = "leak"  # a stage that does what no rule can hinder: it prints, so that the search has something to find
 

@@ -13,11 +13,11 @@ import pytest
 from chain_world import WAIT_S, Chain, Process, chain
 from province_world import cli, json_lines, scanner
 
-from edge_agent.authority import Power
-from edge_agent.broker_link import Disconnected, Message
-from edge_agent.command import Action
-from edge_agent.control import ask_counters
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.device.control import ask_counters
+from edge_agent.link.broker_link import Disconnected, Message
+from edge_agent.wire.authority import Power
+from edge_agent.wire.command import Action
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import audit, database, desk, issuing, officers, seat
 from province.broker_config import rules
 from province.clock import now_ms

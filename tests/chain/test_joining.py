@@ -19,11 +19,11 @@ from chain_world import Chain, Gate, Process, chain
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import ROOT, Broker, cli, free_port
 
-from edge_agent.control import Tried, ticket_message, tried_message
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.identity import FOLDER, load
-from edge_agent.ticket import Ticket, issue, peek
-from edge_agent.topics import DeviceName
+from edge_agent.device.control import Tried, ticket_message, tried_message
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.device.identity import FOLDER, load
+from edge_agent.wire.ticket import Ticket, issue, peek
+from edge_agent.wire.topics import DeviceName
 from firmware.control_server import ControlServer
 from province import broker_config, database
 from province.synthetic import synthetic_people

@@ -17,9 +17,9 @@ from real_broker import Broker, Listener
 from sealed_examples import NAME
 from small_disk import small_disk
 
-from edge_agent.broker_link import Arrived
-from edge_agent.control import ControlClient
-from edge_agent.topics import KEYRING, Leaf
+from edge_agent.device.control import ControlClient
+from edge_agent.link.broker_link import Arrived
+from edge_agent.wire.topics import KEYRING, Leaf
 
 FAILED = "ValueError (crashing.py:"
 ALONE = ("opening", "telling", "feedback", "uplink", "receipts")  # whose failing ends the process, by itself or after another's

@@ -15,12 +15,14 @@ from chain_world import _GATE_TOML, WAIT_S, Process
 from old_province import DAY_MS, days_ago, founded_ago, kept_up, rows
 from province_world import ROOT, Broker, Collecting, cli, free_port, json_lines, scanner, wait_for_keyring
 
-from edge_agent import enrol, identity, keyring, stored_keyring
-from edge_agent.entry import Clock, Direction, Kind, Known, Method
-from edge_agent.outbox import FILE_NAME
-from edge_agent.recorder import Recorder
-from edge_agent.stored_keyring import WatchedKeyring
-from edge_agent.topics import DeviceName
+from edge_agent.device import identity, stored_keyring
+from edge_agent.device.stored_keyring import WatchedKeyring
+from edge_agent.enrolment import enrol
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import keyring
+from edge_agent.wire.entry import Clock, Direction, Kind, Known, Method
+from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person
 from firmware.recording import Recording
 from firmware.time_sense import TimeSense

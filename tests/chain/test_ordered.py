@@ -16,8 +16,8 @@ import pytest
 from chain_world import WAIT_S, Chain, Process, chain
 from province_world import cli, json_lines
 
-from edge_agent.control import ask_counters
-from edge_agent.ending import RESTART_STATUS
+from edge_agent.base.ending import RESTART_STATUS
+from edge_agent.device.control import ask_counters
 from province import issuing
 from province.synthetic import synthetic_people
 

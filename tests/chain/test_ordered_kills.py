@@ -13,10 +13,10 @@ from chain_world import WAIT_S, Chain
 from province_world import cli, json_lines
 from test_ordered import order, states, world
 
-from edge_agent import known_time, overlay
-from edge_agent.config_keeper import ConfigKeeper
-from edge_agent.device_keys import load
-from edge_agent.identity import FOLDER, TLS_CERTIFICATE
+from edge_agent.commands.config_keeper import ConfigKeeper
+from edge_agent.device import known_time, overlay
+from edge_agent.device.device_keys import load
+from edge_agent.device.identity import FOLDER, TLS_CERTIFICATE
 
 __all__ = ["world"]  # the fixture
 

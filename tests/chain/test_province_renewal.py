@@ -17,12 +17,12 @@ from province_world import Log, cli, scanner, session, wait_for_keyring
 from test_joining import enrol
 from test_renewal import give_certificate
 
-from edge_agent import receipt
-from edge_agent.authority import Power
-from edge_agent.broker_link import BrokerLink, Disconnected, Event
-from edge_agent.cose import Forged
-from edge_agent.endpoint import Endpoint
-from edge_agent.identity import BROKER_CA, FOLDER
+from edge_agent.device.identity import BROKER_CA, FOLDER
+from edge_agent.link.broker_link import BrokerLink, Disconnected, Event
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import receipt
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cose import Forged
 from province import officers
 from province.clock import now_ms
 from province.layout import COLLECTOR

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import cli
 from real_broker import newest_tls_is
 
-from edge_agent import device_keys, identity
-from edge_agent.ticket import fingerprint, shown
+from edge_agent.device import device_keys, identity
+from edge_agent.wire.ticket import fingerprint, shown
 from province import certificates, database, devices
 from province.synthetic import synthetic_people
 from province.tls_authority import TlsAuthority

@@ -12,9 +12,9 @@ import pytest
 from chain_world import Chain, chain
 from province_world import ROOT, cli
 
-from edge_agent import device_keys, identity
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.keyring import day_of
+from edge_agent.device import device_keys, identity
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.wire.keyring import day_of
 from province.alerts import AlertKind
 from province.clock import now_ms
 from province.synthetic import synthetic_people

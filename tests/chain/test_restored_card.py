@@ -10,12 +10,12 @@ from pathlib import Path
 
 from chain_world import WAIT_S, Chain, chain
 
-from edge_agent import identity as identities
-from edge_agent import receipt
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME
-from edge_agent.topics import Leaf
+from edge_agent.device import identity as identities
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire import receipt
+from edge_agent.wire.topics import Leaf
 from province.alerts import AlertKind
 from province.collect_command import endpoint
 from province.layout import COLLECTOR

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from update_world import CRASHES, UpdateWorld, update_world
 
-from edge_agent.slots import slot_of
+from edge_agent.update.slots import slot_of
 from province.synthetic import synthetic_people
 
 PEOPLE = synthetic_people(6, seed=8)

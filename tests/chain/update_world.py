@@ -27,8 +27,8 @@ from province_world import ROOT, Broker, cli, free_port, json_lines
 
 from drivers.patterns import PATTERNS
 from drivers.signal_words import shape_and_words
-from edge_agent.control import ask_counters
-from edge_agent.slots import Slots
+from edge_agent.device.control import ask_counters
+from edge_agent.update.slots import Slots
 from firmware.person_codes import Person, write_person
 from province.layout import Layout
 
@@ -39,7 +39,7 @@ NAME = "bus-co/gate-1"
 _RESTART_S = 0.2
 _ANSWERS = {shape_and_words(signal)[2] for signal, pattern in PATTERNS.items() if not pattern.is_state}
 
-CRASHES = {"edge_agent/run_command.py": ('"""Runs the agent', 'raise SystemExit(1)\n    """Runs the agent')}
+CRASHES = {"edge_agent/shell/run_command.py": ('"""Runs the agent', 'raise SystemExit(1)\n    """Runs the agent')}
 BLIND = {"drivers/serial_reader.py": ("from __future__ import annotations", "from __future__ import annotations\n\nraise OSError('no')")}
 
 
@@ -193,7 +193,7 @@ class Machine:
         self._script("tools/systemctl", f'exec {PYTHON} -I -c "{client}" "$@"')
         (self.folder / "trial.py").write_text(
             f"import runpy, sys\nsys.path.insert(0, {str(self.folder / 'deps')!r})\nsys.argv = ['trial']\n"
-            "import firmware.run_command, edge_agent.run_command, zxingcpp\n"
+            "import firmware.run_command, edge_agent.shell.run_command, zxingcpp\n"
         )
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(asked))

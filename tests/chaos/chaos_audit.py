@@ -13,10 +13,10 @@ from pathlib import Path
 from chaos_world import ChaosGate, ChaosWorld
 from crowd import Shown
 
-from edge_agent.cbor import Malformed
-from edge_agent.entry import Kind, LogHead, Passage, decode_body
-from edge_agent.sealing import CannotOpen
-from edge_agent.topics import DeviceName
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import Kind, LogHead, Passage, decode_body
+from edge_agent.wire.sealing import CannotOpen
+from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person
 from firmware.person_codes.national import bare_capitals
 from province import database, identifiers, views, wrapping

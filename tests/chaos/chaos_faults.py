@@ -19,7 +19,7 @@ from chaos_world import ChaosWorld
 from tcp_proxy import TcpProxy
 from tcp_pump import Act, Way
 
-from edge_agent.outbox import FILE_NAME
+from edge_agent.store.outbox import FILE_NAME
 
 
 class Kind(StrEnum):

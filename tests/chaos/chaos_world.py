@@ -19,9 +19,10 @@ from province_world import founded, free_port
 from pty_port import PtyPort
 from tcp_proxy import TcpProxy
 
-from edge_agent import enrol, outbox_view
-from edge_agent.outbox import FILE_NAME, Backlog, OutboxError
-from edge_agent.topics import DeviceName
+from edge_agent.enrolment import enrol
+from edge_agent.store import outbox_view
+from edge_agent.store.outbox import FILE_NAME, Backlog, OutboxError
+from edge_agent.wire.topics import DeviceName
 from firmware import check_result
 from firmware.person_codes import Person, write_person
 from province.clock import now_ms

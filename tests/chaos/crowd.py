@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from chain_world import ANSWERS
 from chaos_world import ChaosGate, ChaosWorld
 
-from edge_agent.control import ControlClient
+from edge_agent.device.control import ControlClient
 from firmware.person_codes import Person
 from firmware.person_codes.masking import mask_number
 

@@ -13,8 +13,8 @@ from chaos_chart import draw
 from chaos_run import run
 from crowd import Shown
 
-from edge_agent.entry import LogHead
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.topics import DeviceName
 from province.enrolling import Place
 from province.synthetic import synthetic_people
 from province.views import LogState

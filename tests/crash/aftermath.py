@@ -20,16 +20,18 @@ from spoilt_scenarios import PLAIN_FILE
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
-from edge_agent import enrol, identity, outbox, stored_keyring
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.documents import Documents, DocumentsDamaged
-from edge_agent.entry import NO_PREVIOUS, LogHead
-from edge_agent.envelope import SealedEntry, verify
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, OutboxError
-from edge_agent.settings import Settings
-from edge_agent.stored_keyring import NoKeyring, OlderKeyring
-from edge_agent.takeover import AlreadyEnrolled
+from edge_agent.device import identity, stored_keyring
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.device.documents import Documents, DocumentsDamaged
+from edge_agent.device.settings import Settings
+from edge_agent.device.stored_keyring import NoKeyring, OlderKeyring
+from edge_agent.enrolment import enrol
+from edge_agent.enrolment.takeover import AlreadyEnrolled
+from edge_agent.store import outbox
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, OutboxError
+from edge_agent.wire.entry import NO_PREVIOUS, LogHead
+from edge_agent.wire.envelope import SealedEntry, verify
 from firmware import gate_state
 from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder

@@ -9,9 +9,11 @@ from typing import Any
 
 from crash_device import STATE, say
 
-from edge_agent import command_store, disk, overlay
-from edge_agent.command_store import CommandStore, Kept
-from edge_agent.config_keeper import ConfigKeeper
+from edge_agent.base import disk
+from edge_agent.commands import command_store
+from edge_agent.commands.command_store import CommandStore, Kept
+from edge_agent.commands.config_keeper import ConfigKeeper
+from edge_agent.device import overlay
 
 WANTED = {"gate": {"held_s": 2.0}}
 

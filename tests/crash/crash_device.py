@@ -9,13 +9,14 @@ from pathlib import Path
 
 from sealed_examples import DAY, DEVICE_PUBLIC, KEYRING_OFFICER, UNDATED_KEY, sealed_at
 
-from edge_agent import disk, outbox
-from edge_agent.envelope import envelope_hash, peek
-from edge_agent.forwarder import Forwarder
-from edge_agent.keyring import Keyring, issue
-from edge_agent.outbox import FILE_NAME, Waiting
-from edge_agent.receipt import Range, Status
-from edge_agent.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
+from edge_agent.base import disk
+from edge_agent.device.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
+from edge_agent.store import outbox
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, Waiting
+from edge_agent.wire.envelope import envelope_hash, peek
+from edge_agent.wire.keyring import Keyring, issue
+from edge_agent.wire.receipt import Range, Status
 from firmware.gatehouse import open_recorder
 
 STATE = "state"

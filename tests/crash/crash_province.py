@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from disk_model import Image
 from sealed_examples import DAY, DAY_PAIR, DEVICE, LOG, NAME, PASSAGE, header, signing_key
 
-from edge_agent import envelope, joining, ticket
-from edge_agent.authority import Power
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.entry import NO_PREVIOUS
-from edge_agent.joining import Answer, Wish
-from edge_agent.sealing import Suite
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.wire import envelope, joining, ticket
+from edge_agent.wire.authority import Power
+from edge_agent.wire.entry import NO_PREVIOUS
+from edge_agent.wire.joining import Answer, Wish
+from edge_agent.wire.sealing import Suite
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import database, founding, tickets
 from province.admission import Addresses, Admission
 from province.day_keys import DayKeys, generate

@@ -9,11 +9,13 @@ from typing import Any
 from crash_device import STATE, keyring_message, say
 from sealed_examples import ROOT_PUBLIC
 
-from edge_agent import disk, documents, enrol, stored_keyring
-from edge_agent.documents import Documents
-from edge_agent.entry import Clock
-from edge_agent.resetting import STATION_FOLDER
+from edge_agent.base import disk
+from edge_agent.device import documents, stored_keyring
+from edge_agent.device.documents import Documents
+from edge_agent.device.resetting import STATION_FOLDER
+from edge_agent.enrolment import enrol
 from edge_agent.station import certificate, pin
+from edge_agent.wire.entry import Clock
 from firmware import gate_state, trip_memory
 from firmware.gate_state import GateState
 from firmware.time_sense import Now

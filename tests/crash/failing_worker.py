@@ -17,14 +17,15 @@ from pathlib import Path
 from crash_device import STATE, keyring_message, say, settings_for
 from sealed_examples import DEVICE_PUBLIC, NAME, ROOT_PUBLIC, sealed_at
 
-from edge_agent import outbox, recorder, stored_keyring
-from edge_agent.documents import Documents, DocumentsDamaged
-from edge_agent.envelope import envelope_hash, peek
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import OutboxDamaged, OutboxError, OutboxFull
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
-from edge_agent.stored_keyring import NoKeyring, WatchedKeyring
+from edge_agent.device import stored_keyring
+from edge_agent.device.documents import Documents, DocumentsDamaged
+from edge_agent.device.stored_keyring import NoKeyring, WatchedKeyring
+from edge_agent.store import outbox, recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import OutboxDamaged, OutboxError, OutboxFull
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire.envelope import envelope_hash, peek
+from edge_agent.wire.receipt import Range, Status
 from firmware import gate_state
 from firmware.gate_state import GateState
 from firmware.gatehouse import open_recorder

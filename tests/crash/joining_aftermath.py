@@ -12,8 +12,8 @@ from cryptography import x509
 from joining_scenarios import GATES, join_at
 from sealed_examples import ROOT_PUBLIC
 
-from edge_agent import device_keys, identity, stored_keyring
-from edge_agent.identity import BadIdentity, Identity, NotEnrolled
+from edge_agent.device import device_keys, identity, stored_keyring
+from edge_agent.device.identity import BadIdentity, Identity, NotEnrolled
 
 
 def key_of(state: Path) -> str:

@@ -17,14 +17,16 @@ from crash_device import STATE, keyring_message, say
 from cryptography.hazmat.primitives.serialization import Encoding
 from sealed_examples import NAME, ROOT_PUBLIC, officer
 
-from edge_agent import device_keys, identity, join, joining, knock, ticket
-from edge_agent.authority import Power
-from edge_agent.broker_link import Message
-from edge_agent.certificate_keeper import CertificateKeeper
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Answer, Membership, Outcome, Wish
-from edge_agent.knock import Heard
-from edge_agent.ticket import Ticket
+from edge_agent.device import device_keys, identity
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.enrolment import join, knock
+from edge_agent.enrolment.certificate_keeper import CertificateKeeper
+from edge_agent.enrolment.knock import Heard
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import joining, ticket
+from edge_agent.wire.authority import Power
+from edge_agent.wire.joining import Answer, Membership, Outcome, Wish
+from edge_agent.wire.ticket import Ticket
 from province.tls_authority import TlsAuthority
 
 GATES = ("Cổng Nam", "Cổng Bắc")

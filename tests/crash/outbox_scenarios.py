@@ -7,8 +7,9 @@ from pathlib import Path
 from crash_device import Device
 from sealed_examples import DEVICE, PASSAGE, UNDATED_KEY, header
 
-from edge_agent import envelope, outbox, recorder
-from edge_agent.forwarder import Forwarder
+from edge_agent.store import outbox, recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.wire import envelope
 
 
 def _sealed_hybrid(spot: outbox.Spot) -> bytes:

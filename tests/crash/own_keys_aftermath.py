@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from own_keys_scenarios import ANOTHER, EXCHANGED, in_use, renewal
 
-from edge_agent.authority import Power
-from edge_agent.keyring import UNDATED, EpochKey, Keyring
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import UNDATED, EpochKey, Keyring
 from province import certificates, officers, renewing
 from province.day_keys import DayKeys, read_pair
 from province.keyring_office import KeyringOffice

@@ -9,7 +9,7 @@ from crash_device import say
 from crash_province import NOW_MS, layout_of
 from cryptography import x509
 
-from edge_agent.authority import Power
+from edge_agent.wire.authority import Power
 from province import key_pair, keyring_command, officers
 from province.files import write_atomically
 from province.keyring_office import KeyringOffice

@@ -15,8 +15,8 @@ from cryptography import x509
 from province_scenarios import OFFICER, append_line
 from sealed_examples import signing_key
 
-from edge_agent import joining
-from edge_agent.device_keys import DeviceKeys
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.wire import joining
 from province import audit, auditors, certificates, database, devices, erasures, revocations, tickets
 from province.errors import ProvinceError
 from province.keystore import Absent, Keystore

@@ -12,7 +12,7 @@ import crash_province
 from crash_device import say
 from crash_province import CLOSED, LATER, NOW_MS, grant_of, keys_of, layout_of
 
-from edge_agent.joining import Outcome, Wish
+from edge_agent.wire.joining import Outcome, Wish
 from province import audit, auditors, database, erasures, revoking, tickets
 from province.audit import Line
 from province.keystore import Keystore

@@ -12,9 +12,12 @@ from joining_scenarios import GATES, join_at
 from reset_scenarios import ENTRIES, last_of
 from sealed_examples import DEVICE_PUBLIC, sealed_at
 
-from edge_agent import device_keys, envelope, outbox, reset, resetting, set_aside, takeover
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import Backlog
+from edge_agent.device import device_keys, resetting
+from edge_agent.enrolment import reset, takeover
+from edge_agent.store import outbox, set_aside
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import Backlog
+from edge_agent.wire import envelope
 from firmware.gatehouse import open_recorder
 
 _KEY = DEVICE_PUBLIC.public_bytes_raw().hex()

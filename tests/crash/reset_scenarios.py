@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joining_scenarios import GATES, join_at
 from sealed_examples import DEVICE, filled
 
-from edge_agent import envelope, identity, outbox, reset, set_aside
-from edge_agent.disk import make_folder, write_private
-from edge_agent.entry import LogHead
+from edge_agent.base.disk import make_folder, write_private
+from edge_agent.device import identity
+from edge_agent.enrolment import reset
+from edge_agent.store import outbox, set_aside
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import LogHead
 
 ENTRIES = 5
 

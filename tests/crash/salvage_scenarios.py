@@ -9,11 +9,11 @@ from pathlib import Path
 
 from crash_device import Device
 
-from edge_agent import adopting, salvage
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
-from edge_agent.pages import FRAME_HEAD_BYTES, PAGE_BYTES, WAL_HEAD_BYTES
-from edge_agent.set_aside import KEPT
+from edge_agent.store import adopting, salvage
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.store.pages import FRAME_HEAD_BYTES, PAGE_BYTES, WAL_HEAD_BYTES
+from edge_agent.store.set_aside import KEPT
 
 
 def _spoil(file: Path, offset: int, data: bytes) -> None:

@@ -10,9 +10,10 @@ from sealed_examples import sealed_at
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
-from edge_agent import disk, outbox, recorder
-from edge_agent.envelope import envelope_hash
-from edge_agent.forwarder import Forwarder
+from edge_agent.base import disk
+from edge_agent.store import outbox, recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.wire.envelope import envelope_hash
 
 PLAIN_FILE = "plain.json"
 

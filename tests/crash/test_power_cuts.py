@@ -12,7 +12,7 @@ from aftermath import GOOD, Outcome
 from crash_scenarios import SCENARIOS
 from system_calls import can_trace
 
-from edge_agent import outbox
+from edge_agent.store import outbox
 
 pytestmark = pytest.mark.skipif(not can_trace(), reason="strace cannot trace a process here")
 _BOUNDARIES = 6  # of each scenario, in all ways

@@ -13,12 +13,15 @@ from crash_device import STATE
 from document_scenarios import put_and_say
 from sealed_examples import ROOT_PUBLIC, officer
 
-from edge_agent import disk, identity, release, release_check, stored_formats
-from edge_agent.authority import Power
-from edge_agent.documents import Documents
-from edge_agent.installing import FETCHED, SIGNED, Installer
-from edge_agent.release import Part, Release
-from edge_agent.slots import Slots, slot_of
+from edge_agent.base import disk
+from edge_agent.device import identity
+from edge_agent.device.documents import Documents
+from edge_agent.update import release_check, stored_formats
+from edge_agent.update.installing import FETCHED, SIGNED, Installer
+from edge_agent.update.slots import Slots, slot_of
+from edge_agent.wire import release
+from edge_agent.wire.authority import Power
+from edge_agent.wire.release import Part, Release
 
 SLOTS, CURRENT = "slots", "before"
 

@@ -26,15 +26,17 @@ from command_world import Counting, Firmware, World, signed
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from real_broker import Authority, bundle, named, write_bundle
 
-from edge_agent import config_keeper, device_keys, enrol, executors, known_time, overlay, tls_rotation
-from edge_agent import settings as settings_of
-from edge_agent.command import Action
-from edge_agent.command_desk import CommandDesk
-from edge_agent.config_keeper import ConfigKeeper
-from edge_agent.disk import write_private
-from edge_agent.executors import Executor, Job, Marks, NeedsNobody, Unfinished, cut_short
-from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY
-from edge_agent.results import State
+from edge_agent.base.disk import write_private
+from edge_agent.commands import config_keeper, executors
+from edge_agent.commands.command_desk import CommandDesk
+from edge_agent.commands.config_keeper import ConfigKeeper
+from edge_agent.commands.executors import Executor, Job, Marks, NeedsNobody, Unfinished, cut_short
+from edge_agent.device import device_keys, known_time, overlay
+from edge_agent.device import settings as settings_of
+from edge_agent.device.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY
+from edge_agent.enrolment import enrol, tls_rotation
+from edge_agent.wire.command import Action
+from edge_agent.wire.results import State
 from firmware.control_server import Asker
 
 STEPS = frozenset({"open", "os.rename", "os.remove", "os.link", "socket.connect", "socket.sendmsg"})

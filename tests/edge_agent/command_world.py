@@ -11,18 +11,19 @@ from typing import Any
 
 from sealed_examples import FROM_MS, NAME, ROOT_PUBLIC, officer, signing_key
 
-from edge_agent import command, executors, results
-from edge_agent.authority import Power
-from edge_agent.broker_link import Message
-from edge_agent.command import POWER_OF, Action, Command
-from edge_agent.command_desk import CommandDesk
-from edge_agent.command_judge import Judge
-from edge_agent.command_store import CommandStore
-from edge_agent.config_keeper import ConfigKeeper
-from edge_agent.executors import Executor, Job, Marks, NeedsNobody
-from edge_agent.results import Result, State
-from edge_agent.token_signer import TokenTrouble
-from edge_agent.topics import DeviceName
+from edge_agent.commands import executors
+from edge_agent.commands.command_desk import CommandDesk
+from edge_agent.commands.command_judge import Judge
+from edge_agent.commands.command_store import CommandStore
+from edge_agent.commands.config_keeper import ConfigKeeper
+from edge_agent.commands.executors import Executor, Job, Marks, NeedsNobody
+from edge_agent.device.token_signer import TokenTrouble
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import command, results
+from edge_agent.wire.authority import Power
+from edge_agent.wire.command import POWER_OF, Action, Command
+from edge_agent.wire.results import Result, State
+from edge_agent.wire.topics import DeviceName
 from firmware.control_server import Asker, ControlServer
 
 SIGNING_KEY = signing_key("device")

@@ -12,10 +12,11 @@ from real_broker import bundle, write_bundle
 from sealed_examples import filled
 from uplink_world import AUTHORITY
 
-from edge_agent import enrol, identity, settings
-from edge_agent.firmware_word import FirmwareWord
-from edge_agent.outbox import FILE_NAME
-from edge_agent.own_health import OwnHealth, Surroundings
+from edge_agent.device import identity, settings
+from edge_agent.enrolment import enrol
+from edge_agent.health.firmware_word import FirmwareWord
+from edge_agent.health.own_health import OwnHealth, Surroundings
+from edge_agent.store.outbox import FILE_NAME
 
 COUNTERS: dict[str, Any] = {
     "type": "counters",

@@ -9,12 +9,12 @@ from typing import Any
 from command_world import LOG, NONCE, NOW_MS
 from sealed_examples import FROM_MS, KEYRING_7, NAME, ROOT, TO_MS, officer, signing_key
 
-from edge_agent import command, cose, desired_config, keyring, results
-from edge_agent.authority import Certificate, Officer, Power, certify
-from edge_agent.command import Action, Command
-from edge_agent.desired_config import Desired
-from edge_agent.keyring import Keyring
-from edge_agent.results import Refusal, Result, State
+from edge_agent.wire import command, cose, desired_config, keyring, results
+from edge_agent.wire.authority import Certificate, Officer, Power, certify
+from edge_agent.wire.command import Action, Command
+from edge_agent.wire.desired_config import Desired
+from edge_agent.wire.keyring import Keyring
+from edge_agent.wire.results import Refusal, Result, State
 
 FILE = Path(__file__).with_name("command_vectors.json")
 KEY = signing_key("operator of bus-co")

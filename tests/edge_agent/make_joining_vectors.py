@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from sealed_examples import DEVICE, KEYRING_7, KEYRING_OFFICER, NAME, ROOT_PUBLIC, officer
 
-from edge_agent import door_link, joining, keyring, ticket
-from edge_agent.authority import Power
-from edge_agent.joining import Answer, Membership, Outcome, Request, Wish
-from edge_agent.ticket import Ticket
+from edge_agent.link import door_link
+from edge_agent.wire import joining, keyring, ticket
+from edge_agent.wire.authority import Power
+from edge_agent.wire.joining import Answer, Membership, Outcome, Request, Wish
+from edge_agent.wire.ticket import Ticket
 
 FILE = Path(__file__).with_name("joining_vectors.json")
 OFFICER = officer(Power.TICKETS)

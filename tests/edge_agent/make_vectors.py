@@ -32,9 +32,10 @@ from sealed_examples import (
     seed,
 )
 
-from edge_agent import authority, cose, envelope, keyring, receipt
-from edge_agent.cbor import encode
-from edge_agent.entry import (
+from edge_agent.store.outbox import Spot
+from edge_agent.wire import authority, cose, envelope, keyring, receipt
+from edge_agent.wire.cbor import encode
+from edge_agent.wire.entry import (
     Body,
     Direction,
     Header,
@@ -48,10 +49,9 @@ from edge_agent.entry import (
     encode_body,
     encode_header,
 )
-from edge_agent.keyring import EpochKey
-from edge_agent.outbox import Spot
-from edge_agent.receipt import Range, Receipt, Status
-from edge_agent.sealing import KeyPair
+from edge_agent.wire.keyring import EpochKey
+from edge_agent.wire.receipt import Range, Receipt, Status
+from edge_agent.wire.sealing import KeyPair
 
 PREDECESSOR = LogHead(seed("log before")[:16], 42, seed("head of the log before"))
 LEAST = Passage(RecordedPerson("cccd", "001099012345", "Lê Văn A"), Direction.OUT, Known.BUTTON, Method.SERIAL)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from edge_agent.entry import NO_PREVIOUS
-from edge_agent.envelope import envelope_hash
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import Spot
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire.entry import NO_PREVIOUS
+from edge_agent.wire.envelope import envelope_hash
+from edge_agent.wire.receipt import Range, Status
 
 
 def envelope_of(spot: Spot) -> bytes:

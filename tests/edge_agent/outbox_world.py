@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from small_disk import small_disk as small_disk_at
 
-from edge_agent.outbox import FILE_NAME, Recorded
-from edge_agent.receipt import Range, Status
+from edge_agent.store.outbox import FILE_NAME, Recorded
+from edge_agent.wire.receipt import Range, Status
 
 ROOMY = 10**9
 

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from sealed_examples import DEVICE, KEYRING_7, KEYRING_OFFICER, NAME, ROOT_PUBLIC, WAIT_S
 
-from edge_agent import keyring, telemetry
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.endpoint import Endpoint
-from edge_agent.topics import ALL_ENTRIES, DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import keyring, telemetry
+from edge_agent.wire.topics import ALL_ENTRIES, DeviceName, Leaf
 
 Found = TypeVar("Found")
 COLLECTOR = "collector"

@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from edge_agent import envelope
-from edge_agent.authority import Certificate, Officer, Power, certify
-from edge_agent.entry import (
+from edge_agent.store.outbox import Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import envelope
+from edge_agent.wire.authority import Certificate, Officer, Power, certify
+from edge_agent.wire.entry import (
     NO_PREVIOUS,
     Body,
     Clock,
@@ -33,12 +35,10 @@ from edge_agent.entry import (
     Position,
     RecordedPerson,
 )
-from edge_agent.envelope import SealingKey
-from edge_agent.keyring import UNDATED, EpochKey, Keyring
-from edge_agent.outbox import Spot
-from edge_agent.recorder import Recorder
-from edge_agent.sealing import KeyPair, Suite
-from edge_agent.topics import DeviceName
+from edge_agent.wire.envelope import SealingKey
+from edge_agent.wire.keyring import UNDATED, EpochKey, Keyring
+from edge_agent.wire.sealing import KeyPair, Suite
+from edge_agent.wire.topics import DeviceName
 
 VECTORS = Path(__file__).with_name("vectors.json")
 WAIT_S = 20.0  # how long a test waits for what must come

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import token_signer
+from edge_agent.device import token_signer
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 needs_softhsm = pytest.mark.skipif(not MODULE.exists(), reason="SoftHSM is not installed: apt-get install softhsm2")

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 from outbox_world import ROOMY
 from sealed_examples import DAY, DAY_SEALING_KEY, DEVICE, PASSAGE, UNDATED_KEY, header
 
-from edge_agent import envelope
-from edge_agent.entry import Kind, Note
-from edge_agent.envelope import envelope_hash
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, Spot
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import Kind, Note
+from edge_agent.wire.envelope import envelope_hash
+from edge_agent.wire.receipt import Range, Status
 
 PAGE, WAL_HEAD, FRAME_HEAD = 1024, 32, 24  # on their own, so that the product's idea of a page is not taken for granted
 SIDES = ("", "-wal")

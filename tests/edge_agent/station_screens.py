@@ -24,8 +24,8 @@ from gate_world import Enrolled  # noqa: E402 - the test folders are found first
 from PIL import Image  # noqa: E402
 from station_world import COUNTERS, LANES, Site, open_site  # noqa: E402
 
-from edge_agent.recorder import Recorder  # noqa: E402
-from edge_agent.status_file import FILE_NAME as STATUS_FILE  # noqa: E402
+from edge_agent.health.status_file import FILE_NAME as STATUS_FILE  # noqa: E402
+from edge_agent.store.recorder import Recorder  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from edge_agent.settings import LaneSettings, Settings, StationSettings
+from edge_agent.device.settings import LaneSettings, Settings, StationSettings
 from edge_agent.station import certificate, pin
 from edge_agent.station.service import Station
 from firmware.control_server import ControlServer

@@ -15,16 +15,17 @@ from real_broker import Config, bundle, write_bundle
 from sealed_examples import filled
 from uplink_world import AUTHORITY
 
-from edge_agent.control import SOCKET_NAME
-from edge_agent.mounts import CARD
-from edge_agent.outbox import FILE_NAME
+from edge_agent.device.control import SOCKET_NAME
+from edge_agent.device.mounts import CARD
+from edge_agent.store.outbox import FILE_NAME
 
 settings = agent_shell.settings
 
 # It becomes nobody only once everything is loaded: the environment may lie where nobody may not look.
 BECOMING_NOBODY = """
 import os, sys
-import edge_agent.run_command, edge_agent.status_command, edge_agent.diagnose_command, edge_agent.diagnosis_bundle
+import edge_agent.shell.run_command, edge_agent.shell.status_command
+import edge_agent.shell.diagnose_command, edge_agent.diagnosis.diagnosis_bundle
 from edge_agent.__main__ import main
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(main())

@@ -16,11 +16,12 @@ from sealed_examples import NAME, RECEIPTS_OFFICER, WAIT_S, filled
 from soft_token import needs_softhsm, soft_token
 from uplink_world import ENTRIES, RECEIPTS
 
-from edge_agent import device_keys, envelope, receipt
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME
-from edge_agent.receipt import Range, Receipt, Status
+from edge_agent.device import device_keys
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire import envelope, receipt
+from edge_agent.wire.receipt import Range, Receipt, Status
 
 settings, broker = agent_shell.settings, uplink_world.broker
 

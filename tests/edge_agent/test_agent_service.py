@@ -13,9 +13,9 @@ from manager import Manager
 from real_broker import Broker, Config, free_port
 from sealed_examples import filled
 
-from edge_agent.entry import Clock
-from edge_agent.outbox import FILE_NAME
-from edge_agent.trusted_time import ToldClock
+from edge_agent.carry.trusted_time import ToldClock
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire.entry import Clock
 
 settings, broker = agent_shell.settings, uplink_world.broker
 

@@ -24,11 +24,11 @@ from sealed_examples import (
     thorough,
 )
 
-from edge_agent import authority, cose, keyring, receipt
-from edge_agent.authority import CERTIFICATE, Certificate, Officer, Power, certify, read_certificate
-from edge_agent.cbor import Malformed, encode
-from edge_agent.cose import Forged, MessageType
-from edge_agent.receipt import Range, Receipt, Status
+from edge_agent.wire import authority, cose, keyring, receipt
+from edge_agent.wire.authority import CERTIFICATE, Certificate, Officer, Power, certify, read_certificate
+from edge_agent.wire.cbor import Malformed, encode
+from edge_agent.wire.cose import Forged, MessageType
+from edge_agent.wire.receipt import Range, Receipt, Status
 
 ONE_RECEIPT = Receipt(NAME, bytes(16), (Range(1, 1, bytes(32), Status.REGISTERED),), 1)
 ISSUES: dict[Power, Callable[[Officer], bytes]] = {

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import boot_nonce, disk
-from edge_agent.command import NONCE_BYTES
+from edge_agent.base import disk
+from edge_agent.commands import boot_nonce
+from edge_agent.wire.command import NONCE_BYTES
 
 
 def test_it_stays_for_a_boot_for_its_owner_alone_and_is_made_anew_where_it_is_torn(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ import pytest
 from real_broker import Authority, Broker, Events, Listener, break_off, free_port
 from sealed_examples import NAME, WAIT_S
 
-from edge_agent import broker_link
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message, explain
-from edge_agent.endpoint import Endpoint
-from edge_agent.topics import Leaf
+from edge_agent.link import broker_link
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message, explain
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire.topics import Leaf
 
 # paho leaves the socket of a handshake that failed to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

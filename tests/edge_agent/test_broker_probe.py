@@ -12,8 +12,8 @@ import pytest
 from real_broker import Authority, Broker, Events, free_port
 from sealed_examples import NAME
 
-from edge_agent.broker_link import BrokerLink, Connected, Message
-from edge_agent.broker_probe import NotLetIn, Unreachable, probe
+from edge_agent.device.broker_probe import NotLetIn, Unreachable, probe
+from edge_agent.link.broker_link import BrokerLink, Connected, Message
 
 AUTHORITY = Authority()
 TRIES = 20  # what the two ends say crosses on the wire: no order of it may tell another tale

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent import cose
-from edge_agent.carving import envelopes_in
-from edge_agent.cbor import encode
-from edge_agent.envelope import ENTRY
-from edge_agent.outbox import FILE_NAME, Spot
-from edge_agent.pages import PAGE_BYTES, Pages, RawFile, read_pieces
-from edge_agent.recorder import Recorder
+from edge_agent.store.carving import envelopes_in
+from edge_agent.store.outbox import FILE_NAME, Spot
+from edge_agent.store.pages import PAGE_BYTES, Pages, RawFile, read_pieces
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import cose
+from edge_agent.wire.cbor import encode
+from edge_agent.wire.envelope import ENTRY
 
 SIGNER = Ed25519PrivateKey.generate()
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import thorough
 
-from edge_agent.cbor import MAX_BYTES, MAX_DEPTH, Malformed, decode, encode
+from edge_agent.wire.cbor import MAX_BYTES, MAX_DEPTH, Malformed, decode, encode
 
 scalars = st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=40) | st.text(max_size=40) | st.booleans() | st.none()
 values = st.recursive(

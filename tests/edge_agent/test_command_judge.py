@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, signing_key, thorough
 
-from edge_agent import command, command_store, cose, results
-from edge_agent.authority import Certificate, Officer, Power, certify
-from edge_agent.cbor import Malformed, encode
-from edge_agent.command import ARGUMENTS, LONGEST_LIFE_MS, POWER_OF, Action, Command
-from edge_agent.command_store import FILE_NAME, MOST_WAITING
-from edge_agent.cose import Forged
-from edge_agent.documents import Documents
-from edge_agent.results import Refusal, Result, State
-from edge_agent.topics import DeviceName
+from edge_agent.commands import command_store
+from edge_agent.commands.command_store import FILE_NAME, MOST_WAITING
+from edge_agent.device.documents import Documents
+from edge_agent.wire import command, cose, results
+from edge_agent.wire.authority import Certificate, Officer, Power, certify
+from edge_agent.wire.cbor import Malformed, encode
+from edge_agent.wire.command import ARGUMENTS, LONGEST_LIFE_MS, POWER_OF, Action, Command
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.results import Refusal, Result, State
+from edge_agent.wire.topics import DeviceName
 
 few = settings(deadline=None, max_examples=12)  # each example writes to the disk dozens of times
 OTHER = DeviceName(NAME.org, "another")

@@ -10,12 +10,12 @@ import pytest
 from command_world import NOW_MS, Cut, CutStore, Systemd, World, signed
 from sealed_examples import FROM_MS
 
-from edge_agent import command_desk, executors
-from edge_agent.command import Action
-from edge_agent.command_desk import CommandDesk
-from edge_agent.command_store import CommandStore, Kept
-from edge_agent.executors import Job, Marks, NeedsNobody, Unfinished
-from edge_agent.results import State
+from edge_agent.commands import command_desk, executors
+from edge_agent.commands.command_desk import CommandDesk
+from edge_agent.commands.command_store import CommandStore, Kept
+from edge_agent.commands.executors import Job, Marks, NeedsNobody, Unfinished
+from edge_agent.wire.command import Action
+from edge_agent.wire.results import State
 
 WRITES = 4  # accepted, running, done, told
 

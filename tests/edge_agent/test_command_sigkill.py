@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from command_matrix import sweep
 
-from edge_agent.command import Action
+from edge_agent.wire.command import Action
 
 
 @pytest.mark.parametrize("action", Action)

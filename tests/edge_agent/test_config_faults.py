@@ -12,10 +12,11 @@ import pytest
 from sealed_examples import NAME
 from test_config_keeper import GOOD, Device
 
-from edge_agent import config_keeper, overlay
-from edge_agent.config_keeper import ConfigKeeper, NotGood
-from edge_agent.desired_config import Desired
-from edge_agent.settings import load
+from edge_agent.commands import config_keeper
+from edge_agent.commands.config_keeper import ConfigKeeper, NotGood
+from edge_agent.device import overlay
+from edge_agent.device.settings import load
+from edge_agent.wire.desired_config import Desired
 
 SECRET = "001099012345"
 FAULTY, NEXT = Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"), Desired(NAME, 6, "[gate]\nheld_s = 2.0\n")

@@ -15,17 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, signing_key, thorough
 
-from edge_agent import config_keeper, desired_config, executors, overlay
-from edge_agent import settings as settings_of
-from edge_agent.authority import Certificate, Officer, Power, certify
-from edge_agent.cbor import Malformed, encode
-from edge_agent.config_keeper import ConfigKeeper, NotGood
-from edge_agent.cose import Forged
-from edge_agent.desired_config import Desired
-from edge_agent.executors import Failed, Job
-from edge_agent.overlay import MAY
-from edge_agent.settings import ConfigError
-from edge_agent.topics import DeviceName
+from edge_agent.commands import config_keeper, executors
+from edge_agent.commands.config_keeper import ConfigKeeper, NotGood
+from edge_agent.commands.executors import Failed, Job
+from edge_agent.device import overlay
+from edge_agent.device import settings as settings_of
+from edge_agent.device.overlay import MAY
+from edge_agent.device.settings import ConfigError
+from edge_agent.wire import desired_config
+from edge_agent.wire.authority import Certificate, Officer, Power, certify
+from edge_agent.wire.cbor import Malformed, encode
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.desired_config import Desired
+from edge_agent.wire.topics import DeviceName
 from firmware.control_server import Asker, ControlServer
 
 GOOD = {"gate": {"held_s": 2.0}, "lane": [{"name": "in", "direction": "out"}]}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import overlay
-from edge_agent.settings import ConfigError, parse_overlay
+from edge_agent.device import overlay
+from edge_agent.device.settings import ConfigError, parse_overlay
 from province import config_command
 from province.errors import NotAProvince
 

@@ -27,10 +27,10 @@ from sealed_examples import (
     thorough,
 )
 
-from edge_agent import authority, envelope, keyring, receipt
-from edge_agent.cbor import Malformed, encode
-from edge_agent.cose import Forged, MessageType, check, key_id, parse, sign, verify
-from edge_agent.outbox import Spot
+from edge_agent.store.outbox import Spot
+from edge_agent.wire import authority, envelope, keyring, receipt
+from edge_agent.wire.cbor import Malformed, encode
+from edge_agent.wire.cose import Forged, MessageType, check, key_id, parse, sign, verify
 
 KIND = MessageType("application/x-test", b"test/v1")
 CERTIFIED = MessageType("application/x-test", b"test/v1", certified=True)

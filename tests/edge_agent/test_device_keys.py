@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge_agent import device_keys
-from edge_agent.ticket import fingerprint
+from edge_agent.device import device_keys
+from edge_agent.wire.ticket import fingerprint
 
 _AT_ONCE, _ROUNDS = 8, 5
 

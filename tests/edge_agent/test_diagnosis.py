@@ -26,13 +26,13 @@ from small_disk import small_disk
 from test_agent_commands import BECOMING_NOBODY
 
 from drivers import system_clock
-from edge_agent import diagnosis, diagnosis_device, diagnosis_machine
-from edge_agent.diagnosis import MAX_BUNDLE_BYTES, Part, Scene
-from edge_agent.diagnosis_bundle import bundle
-from edge_agent.diagnosis_summary import summarise
-from edge_agent.documents import Documents
-from edge_agent.outbox import FILE_NAME
-from edge_agent.settings import DeviceSettings
+from edge_agent.device.documents import Documents
+from edge_agent.device.settings import DeviceSettings
+from edge_agent.diagnosis import diagnosis, diagnosis_device, diagnosis_machine
+from edge_agent.diagnosis.diagnosis import MAX_BUNDLE_BYTES, Part, Scene
+from edge_agent.diagnosis.diagnosis_bundle import bundle
+from edge_agent.diagnosis.diagnosis_summary import summarise
+from edge_agent.store.outbox import FILE_NAME
 
 settings = agent_shell.settings
 NUMBER, PHONE, NAME = "001099012345", "0101234567", "Nguyễn Dấu Vết"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sealed_examples import WAIT_S, brief
 from unread_documents import unreadable
 
-from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
+from edge_agent.device.documents import FILE_NAME, Documents, DocumentsDamaged
 
 OLD, NEW = {"counter": 1, "name": "Chợ"}, {"counter": 2, "name": "Bến xe"}
 

@@ -18,16 +18,18 @@ from hypothesis import strategies as st
 from real_broker import Authority, bundle, pem, write_bundle
 from sealed_examples import DAY, DEVICE, KEYRING_OFFICER, NAME, ROOT_PUBLIC, STRANGER, UNDATED_KEY, brief, officer
 
-from edge_agent import authority, enrol, identity, keyring, stick, stored_keyring
-from edge_agent.authority import Power
-from edge_agent.documents import FILE_NAME, Documents
-from edge_agent.enrol import BadBundle
-from edge_agent.identity import BadIdentity, NotEnrolled
-from edge_agent.keyring import Keyring
-from edge_agent.outbox import FILE_NAME as OUTBOX
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
-from edge_agent.recorder import Recorder
-from edge_agent.takeover import AlreadyEnrolled
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.device import identity, stored_keyring
+from edge_agent.device.documents import FILE_NAME, Documents
+from edge_agent.device.identity import BadIdentity, NotEnrolled
+from edge_agent.enrolment import enrol, stick
+from edge_agent.enrolment.enrol import BadBundle
+from edge_agent.enrolment.takeover import AlreadyEnrolled
+from edge_agent.store.outbox import FILE_NAME as OUTBOX
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import authority, keyring
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import Keyring
 
 AUTHORITY = Authority()
 GOOD = bundle(AUTHORITY, 8883)

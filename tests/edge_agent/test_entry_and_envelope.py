@@ -30,10 +30,10 @@ from sealed_examples import (
     thorough,
 )
 
-from edge_agent import cose, envelope, sealing
-from edge_agent.cbor import Malformed, decode, encode
-from edge_agent.cose import Forged
-from edge_agent.entry import (
+from edge_agent.wire import cose, envelope, sealing
+from edge_agent.wire.cbor import Malformed, decode, encode
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.entry import (
     MAX_HEADER_BYTES,
     Body,
     Clock,
@@ -49,8 +49,8 @@ from edge_agent.entry import (
     encode_body,
     encode_header,
 )
-from edge_agent.envelope import MAX_ENVELOPE_BYTES, envelope_hash, make, open_body, peek, verify
-from edge_agent.topics import DeviceName
+from edge_agent.wire.envelope import MAX_ENVELOPE_BYTES, envelope_hash, make, open_body, peek, verify
+from edge_agent.wire.topics import DeviceName
 
 PRIVATE = sealing.load_private(DAY_PAIR.suite, DAY_PAIR.private)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import thorough
 
-from edge_agent.cbor import Malformed
-from edge_agent.fields import INT64_MAX, Fields
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.fields import INT64_MAX, Fields
 
 
 class Colour(StrEnum):

@@ -11,14 +11,14 @@ import outbox_world
 from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, filled
 
-from edge_agent.adopting import adopt
-from edge_agent.envelope import peek
-from edge_agent.finds import Finds
-from edge_agent.forwarder import Forwarder
-from edge_agent.pages import Pages, RawFile
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
-from edge_agent.sql_reading import Sql, heads_of
+from edge_agent.store.adopting import adopt
+from edge_agent.store.finds import Finds
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.pages import Pages, RawFile
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.sql_reading import Sql, heads_of
+from edge_agent.wire.envelope import peek
+from edge_agent.wire.receipt import Range, Status
 
 path = outbox_world.path
 _ENTRIES = 1500

@@ -13,11 +13,11 @@ from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, sealed_at
 from spoiled_outbox import SIDES, SPOILS, Made, outbox_of, unharmed
 
-from edge_agent.envelope import envelope_hash, peek
-from edge_agent.forwarder import Forwarder
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import salvage
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage
+from edge_agent.wire.envelope import envelope_hash, peek
+from edge_agent.wire.receipt import Range, Status
 
 # entries, how many of them are folded into the file, how many the province has receipted since
 SHAPES = [(260, 0, 0), (260, 160, 0), (260, 260, 0), (260, 200, 60), (260, 120, 150)]

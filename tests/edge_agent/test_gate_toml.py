@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import brief, thorough
 
-from edge_agent.settings import SECTIONS, ConfigError, GateSettings, Settings, allowed, load
+from edge_agent.device.settings import SECTIONS, ConfigError, GateSettings, Settings, allowed, load
 
 LANE = '[[lane]]\nname = "a"\ndirection = "in"\ncamera = "images:x"\n'
 

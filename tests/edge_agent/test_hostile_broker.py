@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from real_broker import Authority, Events
 from sealed_examples import NAME, WAIT_S
 
-from edge_agent import intake
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected
-from edge_agent.endpoint import Endpoint
-from edge_agent.intake import Intake
-from edge_agent.packet_lengths import MAX_PACKET_BYTES, PacketLengths, PacketTooLarge
-from edge_agent.topics import Leaf
+from edge_agent.carry import intake
+from edge_agent.carry.intake import Intake
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire.packet_lengths import MAX_PACKET_BYTES, PacketLengths, PacketTooLarge
+from edge_agent.wire.topics import Leaf
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # paho leaves sockets to the garbage collector
 RECEIPTS = NAME.topic(Leaf.RECEIPTS)

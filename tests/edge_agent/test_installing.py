@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sealed_examples import ROOT, officer
 from test_release import PART, made
 
-from edge_agent import identity, release, release_check
-from edge_agent.authority import Power
-from edge_agent.documents import Documents
-from edge_agent.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
-from edge_agent.release import Part, Release
-from edge_agent.slots import Slots, slot_of
+from edge_agent.device import identity
+from edge_agent.device.documents import Documents
+from edge_agent.update import release_check
+from edge_agent.update.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
+from edge_agent.update.slots import Slots, slot_of
+from edge_agent.wire import release
+from edge_agent.wire.authority import Power
+from edge_agent.wire.release import Part, Release
 
 ATTEMPT = "ab" * 8
 
@@ -102,7 +104,7 @@ def test_a_step_that_does_not_end_is_told(device: Device, tmp_path: Path, monkey
     slow = tmp_path / "python3"
     slow.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
     slow.chmod(0o755)
-    monkeypatch.setattr("edge_agent.installing._TRIAL_S", 0.05)
+    monkeypatch.setattr("edge_agent.update.installing._TRIAL_S", 0.05)
     data = b"PK not a wheel"
     device.fetched(made(parts=(Part.of(PART.name, data),)), data)
     with pytest.raises(NotInstalled) as caught:

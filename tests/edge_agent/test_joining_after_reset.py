@@ -10,11 +10,13 @@ from joining_scenarios import GATES, join_at
 from real_broker import Authority, bundle, write_bundle
 from sealed_examples import NAME, filled
 
-from edge_agent import device_keys, enrol, envelope, identity
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.entry import LogHead
-from edge_agent.outbox import FILE_NAME
-from edge_agent.reset import Done, reset
+from edge_agent.device import device_keys, identity
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.enrolment import enrol
+from edge_agent.enrolment.reset import Done, reset
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import LogHead
 
 GOOD = bundle(Authority(), 8883) | {"gate": GATES[0]}
 

@@ -19,11 +19,11 @@ from sealed_examples import (
     thorough,
 )
 
-from edge_agent import sealing
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed, encode
-from edge_agent.keyring import KEYRING, MAX_KEYRING_BYTES, MOST_REVOKED, UNDATED, EpochKey, Keyring, day_of, issue, verify
-from edge_agent.sealing import Suite
+from edge_agent.wire import sealing
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed, encode
+from edge_agent.wire.keyring import KEYRING, MAX_KEYRING_BYTES, MOST_REVOKED, UNDATED, EpochKey, Keyring, day_of, issue, verify
+from edge_agent.wire.sealing import Suite
 
 FOR_EVER = officer(Power.KEYRING, to_ms=2**63 - 1)
 PAIRS = {suite: sealing_pair(suite, "day") for suite in Suite}

@@ -21,10 +21,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent import logs
-from edge_agent.log_rate import LogRate
-from edge_agent.redaction import without_numbers, without_secrets
-from edge_agent.topics import DeviceName
+from edge_agent.base import logs
+from edge_agent.base.log_rate import LogRate
+from edge_agent.base.redaction import without_numbers, without_secrets
+from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person, Scheme
 from firmware.reading import Reading
 from province.synthetic_codes import CodeForm, synthetic_codes
@@ -45,7 +45,7 @@ class Written:
     def __init__(self, form: str, rate: LogRate | None = None) -> None:
         self._stream = io.StringIO()
         self.handler = logs.Lines(self._stream, form, rate)
-        self.log = logging.Logger("edge_agent.uplink")  # noqa: LOG001 - one of its own, that no other test hears
+        self.log = logging.Logger("edge_agent.carry.uplink")  # noqa: LOG001 - one of its own, that no other test hears
         self.log.addHandler(self.handler)
 
     def lines(self) -> list[str]:
@@ -65,8 +65,8 @@ def test_each_form_says_what_happened_how_bad_it_is_and_where() -> None:
         made = Written(form)
         made.log.warning("connected to %s:%d", "mqtt.example.vn", 8883)
         [said[form]] = made.lines()
-    assert said["journal"] == "<4>edge_agent.uplink: connected to mqtt.example.vn:8883"
-    assert said["terminal"].endswith(" WARNING edge_agent.uplink: connected to mqtt.example.vn:8883")
+    assert said["journal"] == "<4>edge_agent.carry.uplink: connected to mqtt.example.vn:8883"
+    assert said["terminal"].endswith(" WARNING edge_agent.carry.uplink: connected to mqtt.example.vn:8883")
     event = json.loads(said["json"])
     assert (event["level"], event["event"], event["values"]) == ("warning", "uplink.connected-to", ["mqtt.example.vn", 8883])
     assert event["text"] == "connected to mqtt.example.vn:8883"
@@ -85,7 +85,7 @@ def test_an_event_has_the_same_name_whatever_its_values_are() -> None:
 def test_each_line_of_a_long_message_has_its_priority() -> None:
     made = Written("journal")
     made.log.error("%s", "gate.toml: one\ngate.toml: two\x1b[2J")
-    assert made.lines() == ["<3>edge_agent.uplink: gate.toml: one", "<3>gate.toml: two\\x1b[2J"]
+    assert made.lines() == ["<3>edge_agent.carry.uplink: gate.toml: one", "<3>gate.toml: two\\x1b[2J"]
 
 
 def test_nothing_of_a_code_is_said_whatever_is_logged(written: Written) -> None:

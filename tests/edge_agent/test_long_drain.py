@@ -12,9 +12,9 @@ import pytest
 from outbox_world import ROOMY, exact
 from sealed_examples import scribbled_at
 
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, Recorded
-from edge_agent.recorder import Recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, Recorded
+from edge_agent.store.recorder import Recorder
 
 path = outbox_world.path
 _ENTRIES = 2000

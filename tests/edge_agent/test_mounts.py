@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mounts import MOUNTS, lost_place, memory_under
+from edge_agent.device.mounts import MOUNTS, lost_place, memory_under
 
 ROOT_IN_MEMORY = "22 1 0:20 / / rw - overlay overlayroot rw,lowerdir=/media/ro,upperdir=/media/rw\\040x/overlay,workdir=/media/rw\\040x/_"
 UPPER = "23 22 0:19 / /media/rw\\040x rw - tmpfs tmpfs-root rw"

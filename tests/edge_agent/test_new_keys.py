@@ -16,10 +16,11 @@ from real_broker import Authority, Config, bundle, write_bundle
 from sealed_examples import NAME
 from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
-from edge_agent import device_keys, enrol, identity, reset, resetting, token_signer
-from edge_agent.documents import Documents
-from edge_agent.identity import BadIdentity
-from edge_agent.token_signer import TokenSigner, TokenTrouble
+from edge_agent.device import device_keys, identity, resetting, token_signer
+from edge_agent.device.documents import Documents
+from edge_agent.device.identity import BadIdentity
+from edge_agent.device.token_signer import TokenSigner, TokenTrouble
+from edge_agent.enrolment import enrol, reset
 
 settings = agent_shell.settings
 

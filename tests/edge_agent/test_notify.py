@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from manager import Manager
 
-from edge_agent.notify import Beat, Notifier, of_this_process
+from edge_agent.base.notify import Beat, Notifier, of_this_process
 
 
 @pytest.mark.parametrize("abstract", [False, True])

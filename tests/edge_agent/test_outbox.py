@@ -12,13 +12,13 @@ import pytest
 from outbox_world import ROOMY, exact
 from sealed_examples import filled, scribbled_at, sealed_at
 
-from edge_agent.adopting import adopt
-from edge_agent.entry import NO_PREVIOUS, LogHead
-from edge_agent.envelope import envelope_hash, peek
-from edge_agent.forwarder import Forgotten, Forwarder
-from edge_agent.outbox import FILE_NAME, OutboxError, OutboxFull, Spot
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import CHECKPOINT_BYTES, Recorder
+from edge_agent.store.adopting import adopt
+from edge_agent.store.forwarder import Forgotten, Forwarder
+from edge_agent.store.outbox import FILE_NAME, OutboxError, OutboxFull, Spot
+from edge_agent.store.recorder import CHECKPOINT_BYTES, Recorder
+from edge_agent.wire.entry import NO_PREVIOUS, LogHead
+from edge_agent.wire.envelope import envelope_hash, peek
+from edge_agent.wire.receipt import Range, Status
 
 path = outbox_world.path
 

@@ -17,13 +17,13 @@ from outbox_worker import envelope_of, place_of
 from outbox_world import ROOMY
 from sealed_examples import WAIT_S, filled, scribbled_at
 
-from edge_agent import recorder as recorder_module
-from edge_agent.entry import NO_PREVIOUS
-from edge_agent.envelope import envelope_hash
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, OutboxError, OutboxFull
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
+from edge_agent.store import recorder as recorder_module
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, OutboxError, OutboxFull
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire.entry import NO_PREVIOUS
+from edge_agent.wire.envelope import envelope_hash
+from edge_agent.wire.receipt import Range, Status
 
 path, small_disk = outbox_world.path, outbox_world.small_disk
 ROOT = Path(__file__).parents[2]
@@ -173,7 +173,7 @@ def test_a_path_that_cannot_be_is_explained(tmp_path: Path, make: str) -> None:
 
 
 def test_a_locked_file_is_explained(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.outbox._BUSY_S", 0.05)
+    monkeypatch.setattr("edge_agent.store.outbox._BUSY_S", 0.05)
     recorder = Recorder(path, ROOMY)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -13,12 +13,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from outbox_world import ROOMY, exact
 from sealed_examples import scribbled_at
 
-from edge_agent.entry import NO_PREVIOUS, LogHead
-from edge_agent.envelope import envelope_hash
-from edge_agent.forwarder import Forgotten, Forwarder
-from edge_agent.outbox import FILE_NAME, Recorded, Spot
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
+from edge_agent.store.forwarder import Forgotten, Forwarder
+from edge_agent.store.outbox import FILE_NAME, Recorded, Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire.entry import NO_PREVIOUS, LogHead
+from edge_agent.wire.envelope import envelope_hash
+from edge_agent.wire.receipt import Range, Status
 
 
 class Life(RuleBasedStateMachine):

@@ -12,17 +12,17 @@ import pytest
 from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, filled, sealed_at
 
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import DAMAGE_NOTE, OutboxError, OutboxFull, Spot
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import salvage
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import DAMAGE_NOTE, OutboxError, OutboxFull, Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage
 
 path = outbox_world.path
 WAYS = [("-wal",), ("-shm",), ("-wal", "-shm")]
 _ATTACHED = """\
 import sys
 from pathlib import Path
-from edge_agent.forwarder import Forwarder
+from edge_agent.store.forwarder import Forwarder
 forwarder = Forwarder(Path(sys.argv[1]))
 print(len(forwarder.page(0, 1000)), flush=True)
 sys.stdin.readline()
@@ -96,7 +96,7 @@ def test_a_salvage_that_is_cut_short_has_all_in_the_file_by_then(
     for suffix in gone:
         beside(path, suffix).unlink()
     with monkeypatch.context() as patched:
-        patched.setattr("edge_agent.salvage._open_new", refuse)
+        patched.setattr("edge_agent.store.salvage._open_new", refuse)
         with pytest.raises(OutboxFull):
             salvage(path, ROOMY, 0, 1, still_open=old)
     # killed now: what was open is gone

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from outbox_world import ROOMY
 from sealed_examples import DEVICE_PUBLIC, brief, filled, sealed_at
 
-from edge_agent import adopting
-from edge_agent.carving import broken_wal
-from edge_agent.entry import LogHead
-from edge_agent.envelope import envelope_hash, peek
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, Spot
-from edge_agent.pages import PAGE_BYTES
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import salvage
+from edge_agent.store import adopting
+from edge_agent.store.carving import broken_wal
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, Spot
+from edge_agent.store.pages import PAGE_BYTES
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.envelope import envelope_hash, peek
+from edge_agent.wire.receipt import Range, Status
 
 path = outbox_world.path
 

@@ -20,18 +20,18 @@ from hypothesis import strategies as st
 from outbox_world import ROOMY
 from sealed_examples import filled, scribbled_at
 
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME, OutboxDamaged, OutboxError
-from edge_agent.outbox_view import look_into
-from edge_agent.pages import PAGE_BYTES
-from edge_agent.recorder import Recorder
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import DAMAGE_NOTE, FILE_NAME, OutboxDamaged, OutboxError
+from edge_agent.store.outbox_view import look_into
+from edge_agent.store.pages import PAGE_BYTES
+from edge_agent.store.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 LOOKING_AS_NOBODY = """
 import json, os, sys
 from pathlib import Path
-from edge_agent.outbox import OutboxError
-from edge_agent.outbox_view import look_into
+from edge_agent.store.outbox import OutboxError
+from edge_agent.store.outbox_view import look_into
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:

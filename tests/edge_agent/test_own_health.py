@@ -20,14 +20,16 @@ from sealed_examples import DEVICE_PUBLIC, NAME, WAIT_S
 from uplink_world import QUICK
 
 from drivers import system_clock
-from edge_agent import cadence, endings, envelope, log_head, reporting, telemetry, uplink
-from edge_agent.broker_link import Connected, Message
-from edge_agent.day_mark import DayMark
-from edge_agent.entry import LogHead
-from edge_agent.firmware_word import FirmwareWord
-from edge_agent.intake import Intake
-from edge_agent.reporting import Reporter
-from edge_agent.topics import Leaf
+from edge_agent.carry import uplink
+from edge_agent.carry.intake import Intake
+from edge_agent.health import cadence, endings, reporting
+from edge_agent.health.day_mark import DayMark
+from edge_agent.health.firmware_word import FirmwareWord
+from edge_agent.health.reporting import Reporter
+from edge_agent.link.broker_link import Connected, Message
+from edge_agent.wire import envelope, log_head, telemetry
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.topics import Leaf
 
 broker = uplink_world.broker
 DAY_MS = 86_400_000

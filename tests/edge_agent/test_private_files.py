@@ -11,7 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from real_broker import Authority, bundle, pem, write_bundle
 
-from edge_agent import device_keys, enrol, identity, private_files
+from edge_agent.base import private_files
+from edge_agent.device import device_keys, identity
+from edge_agent.enrolment import enrol
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from real_broker import Config, config, free_port
 from sealed_examples import filled
 
-from edge_agent.outbox import FILE_NAME
-from edge_agent.prometheus import Endpoint, exposition
+from edge_agent.health.prometheus import Endpoint, exposition
+from edge_agent.store.outbox import FILE_NAME
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -18,13 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 from sealed_examples import vectors
 
-from edge_agent import (
+from edge_agent.enrolment import stick
+from edge_agent.link import door_link
+from edge_agent.wire import (
     authority,
     cbor,
     command,
     cose,
     desired_config,
-    door_link,
     entry,
     envelope,
     joining,
@@ -33,7 +34,6 @@ from edge_agent import (
     results,
     sealed_bundle,
     sealing,
-    stick,
     ticket,
     topics,
 )

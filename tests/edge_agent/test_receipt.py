@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import NAME, RECEIPTS_OFFICER, ROOT_PUBLIC, device_names, hashes, ids16, numbers, officer, texts, thorough
 
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed, encode
-from edge_agent.cose import Forged
-from edge_agent.receipt import MAX_RANGES, MAX_RECEIPT_BYTES, RECEIPT, Range, Receipt, Status, issue, verify
-from edge_agent.topics import DeviceName
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed, encode
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.receipt import MAX_RANGES, MAX_RECEIPT_BYTES, RECEIPT, Range, Receipt, Status, issue, verify
+from edge_agent.wire.topics import DeviceName
 
 FOR_EVER = officer(Power.RECEIPTS, to_ms=2**63 - 1)
 ranges = st.builds(

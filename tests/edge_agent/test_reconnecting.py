@@ -16,12 +16,12 @@ from sealed_examples import NAME, brief
 from tcp_proxy import TcpProxy
 from tcp_pump import Way
 
-from edge_agent import broker_link
-from edge_agent.backoff import BackOff
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
-from edge_agent.send_window import SendWindow
-from edge_agent.silence import LONGEST_PATIENCE_S, Silence
-from edge_agent.topics import Leaf
+from edge_agent.base.backoff import BackOff
+from edge_agent.carry.send_window import SendWindow
+from edge_agent.carry.silence import LONGEST_PATIENCE_S, Silence
+from edge_agent.link import broker_link
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
+from edge_agent.wire.topics import Leaf
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 ENTRIES, RECEIPTS = NAME.topic(Leaf.ENTRIES), NAME.topic(Leaf.RECEIPTS)

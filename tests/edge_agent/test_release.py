@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_examples import ROOT_PUBLIC, officer
 
-from edge_agent import outbox, release, release_check, stored_formats
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged, key_id
-from edge_agent.release import PIECE_BYTES, Part, Release
-from edge_agent.release_check import Unsuitable
+from edge_agent.store import outbox
+from edge_agent.update import release_check, stored_formats
+from edge_agent.update.release_check import Unsuitable
+from edge_agent.wire import release
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged, key_id
+from edge_agent.wire.release import PIECE_BYTES, Part, Release
 
 PART = Part.of("gate_scanner-1.2.0-py3-none-any.whl", b"x" * (PIECE_BYTES + 1))
 

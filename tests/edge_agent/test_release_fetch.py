@@ -17,10 +17,10 @@ from tcp_proxy import TcpProxy
 from tcp_pump import Act, Way
 from update_world import Served
 
-from edge_agent import release
-from edge_agent.authority import Power
-from edge_agent.release import PIECE_BYTES, Part, Release
-from edge_agent.release_fetch import Ended, Fetcher, Manners, NotFetched
+from edge_agent.update.release_fetch import Ended, Fetcher, Manners, NotFetched
+from edge_agent.wire import release
+from edge_agent.wire.authority import Power
+from edge_agent.wire.release import PIECE_BYTES, Part, Release
 from province import officers
 from province.files import make_folder
 from province.layout import Layout

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sealed_examples import DEVICE_PUBLIC, filled, sealed_at
 
-from edge_agent.entry import LogHead
-from edge_agent.envelope import verify
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME
-from edge_agent.recorder import Recorder
-from edge_agent.reset import reset
-from edge_agent.salvage import salvage
+from edge_agent.enrolment.reset import reset
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.envelope import verify
 
 
 @pytest.mark.parametrize("resets", [1, 2])

@@ -14,14 +14,16 @@ from agent_shell import gate_agent, running
 from real_broker import Authority, Config, bundle, write_bundle
 from sealed_examples import DEVICE, NAME, filled
 
-from edge_agent import device_keys, enrol, envelope, identity, reset, resetting, takeover
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.documents import Documents
-from edge_agent.entry import Header, LogHead
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
-from edge_agent.salvage import salvage
+from edge_agent.device import device_keys, identity, resetting
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.device.documents import Documents
+from edge_agent.enrolment import enrol, reset, takeover
 from edge_agent.station import certificate, pin
-from edge_agent.topics import DeviceName
+from edge_agent.store.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.store.salvage import salvage
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import Header, LogHead
+from edge_agent.wire.topics import DeviceName
 
 settings = agent_shell.settings
 OTHER = DeviceName("bus-co", "another")

@@ -11,12 +11,12 @@ import pytest
 from outbox_world import ROOMY, damage_by
 from sealed_examples import filled
 
-from edge_agent import adopting
-from edge_agent import salvage as salvage_module
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, OutboxDamaged, OutboxFull
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import salvage, unfinished
+from edge_agent.store import adopting
+from edge_agent.store import salvage as salvage_module
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, OutboxFull
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage, unfinished
 
 path, small_disk = outbox_world.path, outbox_world.small_disk
 

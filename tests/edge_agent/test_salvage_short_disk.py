@@ -12,13 +12,13 @@ import pytest
 from outbox_world import ROOMY, damage_by
 from sealed_examples import DEVICE_PUBLIC, filled
 
-from edge_agent import adopting
-from edge_agent.envelope import peek
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME, OutboxDamaged, OutboxFull
-from edge_agent.receipt import Range, Status
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import Salvaged, salvage, unfinished
+from edge_agent.store import adopting
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import DAMAGE_NOTE, FILE_NAME, OutboxDamaged, OutboxFull
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import Salvaged, salvage, unfinished
+from edge_agent.wire.envelope import peek
+from edge_agent.wire.receipt import Range, Status
 
 path, small_disk = outbox_world.path, outbox_world.small_disk
 _ATTEMPTS = 20
@@ -69,7 +69,7 @@ def test_what_the_agent_forgot_while_salvage_was_cut_short_is_not_taken_over_aga
     made = filled(path, 30)
     path.with_name(FILE_NAME + DAMAGE_NOTE).touch()
     with monkeypatch.context() as patch:
-        patch.setattr("edge_agent.salvage._finish", lambda _folder: (_ for _ in ()).throw(OutboxFull("cut short")))
+        patch.setattr("edge_agent.store.salvage._finish", lambda _folder: (_ for _ in ()).throw(OutboxFull("cut short")))
         assert attempt(path, 0) is None
     assert delivered(path) == made
     salvaged = attempt(path, 0)

@@ -13,10 +13,10 @@ import pytest
 from outbox_world import ROOMY, damage_by
 from sealed_examples import DEVICE_PUBLIC, filled
 
-from edge_agent import pages
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import OutboxUnread
-from edge_agent.salvage import salvage, unfinished
+from edge_agent.store import pages
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import OutboxUnread
+from edge_agent.store.salvage import salvage, unfinished
 
 path = outbox_world.path
 
@@ -31,7 +31,7 @@ def _lost_sector(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(errno.EIO, "Input/output error")
         return real(descriptor, size, offset)
 
-    monkeypatch.setattr("edge_agent.pages.os.pread", pread)
+    monkeypatch.setattr("edge_agent.store.pages.os.pread", pread)
 
 
 def kept_in(path: Path) -> list[bytes]:
@@ -76,7 +76,7 @@ def test_what_is_lost_while_entries_are_carried_over_is_taken_up_again(path: Pat
             return b""
         return real(pieces)
 
-    monkeypatch.setattr("edge_agent.finds.read_pieces", failing)
+    monkeypatch.setattr("edge_agent.store.finds.read_pieces", failing)
     with pytest.raises(OutboxUnread):
         salvage(path, ROOMY, 0, 1, device_key=DEVICE_PUBLIC, unread_is_lost=False)
     monkeypatch.undo()

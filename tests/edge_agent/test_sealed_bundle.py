@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import DAY_PAIR, DAY_SEALING_KEY, DEVICE, DEVICE_PUBLIC, NAME, STRANGER, brief
 
-from edge_agent import sealed_bundle, sealing
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
+from edge_agent.wire import sealed_bundle, sealing
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
 
 PRIVATE = sealing.load_private(DAY_PAIR.suite, DAY_PAIR.private)
 ONE = sealed_bundle.make(b"summary", NAME, 7, DAY_SEALING_KEY, DEVICE)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 from sealed_examples import brief, sealing_pair, thorough
 
-from edge_agent import sealing
-from edge_agent.sealing import CannotOpen, CannotSeal, Suite, generate, load_private, load_public, pad, seal, unpad, unseal
+from edge_agent.wire import sealing
+from edge_agent.wire.sealing import CannotOpen, CannotSeal, Suite, generate, load_private, load_public, pad, seal, unpad, unseal
 
 PAIRS = {suite: sealing_pair(suite, "sealing") for suite in Suite}
 ADDED = {Suite.X25519: 32 + 16, Suite.XWING: 1088 + 32 + 16}  # encapsulated key and tag

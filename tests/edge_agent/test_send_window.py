@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import brief, thorough
 
-from edge_agent.send_window import LONGEST_TIMEOUT_S, SendWindow
+from edge_agent.carry.send_window import LONGEST_TIMEOUT_S, SendWindow
 
 
 class Sender:

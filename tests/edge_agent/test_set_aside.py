@@ -12,12 +12,12 @@ import pytest
 from outbox_world import ROOMY, damage_by
 from sealed_examples import filled, scribbled_at, sealed_at
 
-from edge_agent import salvage as salvage_module
-from edge_agent.forwarder import Forwarder
-from edge_agent.outbox import FILE_NAME, OutboxFull
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import salvage
-from edge_agent.set_aside import AT_WORK, DONE, KEPT
+from edge_agent.store import salvage as salvage_module
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME, OutboxFull
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage
+from edge_agent.store.set_aside import AT_WORK, DONE, KEPT
 
 path, small_disk = outbox_world.path, outbox_world.small_disk
 

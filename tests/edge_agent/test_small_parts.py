@@ -20,15 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import WAIT_S, thorough
 
-from edge_agent import status_command
-from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, ControlClient, ask_counters, decode, encode
-from edge_agent.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.device.control import MAX_MESSAGE_BYTES, SOCKET_NAME, BadMessage, ControlClient, ask_counters, decode, encode
+from edge_agent.shell import status_command
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
 from pathlib import Path
-from edge_agent.process_lock import ProcessLock
+from edge_agent.base.process_lock import ProcessLock
 lock = ProcessLock(Path(sys.argv[1]), "x")
 print(1, flush=True)
 sys.stdin.read()
@@ -67,7 +67,7 @@ def test_a_full_disk_does_not_keep_the_agent_from_starting(tmp_path: Path, monke
     def full(*_args: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edge_agent.process_lock.os.write", full)
+    monkeypatch.setattr("edge_agent.base.process_lock.os.write", full)
     lock = ProcessLock(tmp_path / "lock", "x")
     with pytest.raises(AlreadyRunning, match="process unknown"):
         ProcessLock(tmp_path / "lock", "x")

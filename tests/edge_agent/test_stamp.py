@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.stamp import Stamp
+from edge_agent.base.stamp import Stamp
 
 
 def replace(file: Path, text: str) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import stored_formats
-from edge_agent.outbox import FILE_NAME, OutboxError
-from edge_agent.outbox_view import look_into
-from edge_agent.recorder import Recorder
+from edge_agent.store.outbox import FILE_NAME, OutboxError
+from edge_agent.store.outbox_view import look_into
+from edge_agent.store.recorder import Recorder
+from edge_agent.update import stored_formats
 
 # SHA-256 of the tables as SQLite keeps them, by number: add a line, never change one
 TABLES = {1: "a3bf3c6a8e7baff490357e072e00a6b977e45869a75d546ca1cec5b321806e18"}

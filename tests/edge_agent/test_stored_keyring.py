@@ -25,15 +25,16 @@ from sealed_examples import (
     officer,
 )
 
-from edge_agent import receipt, stored_time
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.documents import FILE_NAME, Documents, DocumentsDamaged
-from edge_agent.keyring import Keyring, issue
-from edge_agent.receipt import Receipt
-from edge_agent.stored_keyring import DOCUMENT, NoKeyring, OlderKeyring, WatchedKeyring, accept, read
-from edge_agent.topics import DeviceName
+from edge_agent.device import stored_time
+from edge_agent.device.documents import FILE_NAME, Documents, DocumentsDamaged
+from edge_agent.device.stored_keyring import DOCUMENT, NoKeyring, OlderKeyring, WatchedKeyring, accept, read
+from edge_agent.wire import receipt
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.keyring import Keyring, issue
+from edge_agent.wire.receipt import Receipt
+from edge_agent.wire.topics import DeviceName
 
 
 def message(counter: int, issued_ms: int = 1) -> bytes:

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_examples import DEVICE, DEVICE_PUBLIC, LOG, NAME, STRANGER
 
-from edge_agent import log_head, telemetry
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Status, Telemetry
-from edge_agent.topics import DeviceName
+from edge_agent.wire import log_head, telemetry
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Status, Telemetry
+from edge_agent.wire.topics import DeviceName
 
 HEAD = LogHead(LOG, 12, b"h" * 32)
 LEAST: dict[str, Any] = {

@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import ROOT_PUBLIC, STRANGER, brief, officer
 
-from edge_agent import door_link, joining, ticket
-from edge_agent.authority import Power
-from edge_agent.cbor import Malformed
-from edge_agent.cose import Forged
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Answer, Membership, Outcome, Wish
-from edge_agent.ticket import Ticket
-from edge_agent.topics import DeviceName
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.link import door_link
+from edge_agent.wire import joining, ticket
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.joining import Answer, Membership, Outcome, Wish
+from edge_agent.wire.ticket import Ticket
+from edge_agent.wire.topics import DeviceName
 
 OFFICER = officer(Power.TICKETS)
 ROOT_FINGERPRINT = ticket.fingerprint(ROOT_PUBLIC)

@@ -8,13 +8,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from real_broker import Authority, bundle, named, write_bundle
 
-from edge_agent import device_keys, enrol, identity, known_time, tls_rotation
-from edge_agent import rotating as module
-from edge_agent.certificate_keeper import CertificateKeeper
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.executors import Failed, Job
-from edge_agent.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY, BadIdentity
-from edge_agent.rotating import RotateKeys
+from edge_agent.commands import rotating as module
+from edge_agent.commands.executors import Failed, Job
+from edge_agent.commands.rotating import RotateKeys
+from edge_agent.device import device_keys, identity, known_time
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.device.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY, BadIdentity
+from edge_agent.enrolment import enrol, tls_rotation
+from edge_agent.enrolment.certificate_keeper import CertificateKeeper
 
 
 @pytest.fixture

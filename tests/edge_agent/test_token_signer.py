@@ -13,9 +13,10 @@ import pytest
 from real_broker import config
 from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
-from edge_agent import cose, device_keys, envelope, identity, joining, token_signer
-from edge_agent.joining import Wish
-from edge_agent.token_signer import TokenSigner, TokenTrouble
+from edge_agent.device import device_keys, identity, token_signer
+from edge_agent.device.token_signer import TokenSigner, TokenTrouble
+from edge_agent.wire import cose, envelope, joining
+from edge_agent.wire.joining import Wish
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,9 +10,10 @@ from agent_shell import gate_agent
 from real_broker import Config, free_port
 from sealed_examples import DEVICE, TO_MS
 
-from edge_agent import join, ticket
-from edge_agent.control import Tried
-from edge_agent.ticket import Ticket
+from edge_agent.device.control import Tried
+from edge_agent.enrolment import join
+from edge_agent.wire import ticket
+from edge_agent.wire.ticket import Ticket
 
 settings = agent_shell.settings
 

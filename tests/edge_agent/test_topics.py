@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import device_names, names, thorough
 
-from edge_agent.topics import ALL_ENTRIES, DEVICE_READS, DEVICE_WRITES, KEYRING, DeviceName, Leaf, is_name, parse
+from edge_agent.wire.topics import ALL_ENTRIES, DEVICE_READS, DEVICE_WRITES, KEYRING, DeviceName, Leaf, is_name, parse
 
 
 @given(name=device_names, leaf=st.sampled_from(Leaf))

@@ -23,15 +23,16 @@ from sealed_examples import (
 )
 from uplink_world import QUICK, RECEIPTS, STATUS, Agent, Province, exact, log_of, waits
 
-from edge_agent import identity, keyring, receipt, stored_keyring, telemetry, topics
-from edge_agent.authority import Power
-from edge_agent.broker_link import Connected, Disconnected
-from edge_agent.keyring import Keyring
-from edge_agent.outbox import FILE_NAME
-from edge_agent.receipt import Receipt, Status
-from edge_agent.recorder import Recorder
-from edge_agent.topics import DeviceName
-from edge_agent.uplink import Recorded, farewell
+from edge_agent.carry.uplink import Recorded, farewell
+from edge_agent.device import identity, stored_keyring
+from edge_agent.link.broker_link import Connected, Disconnected
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import keyring, receipt, telemetry, topics
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import Keyring
+from edge_agent.wire.receipt import Receipt, Status
+from edge_agent.wire.topics import DeviceName
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 quick, broker, state, province = uplink_world.quick, uplink_world.broker, uplink_world.state, uplink_world.province

@@ -13,16 +13,17 @@ from real_broker import Broker
 from sealed_examples import KEYRING_OFFICER, UNDATED_KEY, filled
 from uplink_world import QUICK, STATUS, Agent, Province, exact, log_of
 
-from edge_agent import identity, keyring, topics
-from edge_agent.broker_link import Connected, Disconnected, Message
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.intake import Intake
-from edge_agent.keyring import Keyring
-from edge_agent.outbox import FILE_NAME, OutboxDamaged
-from edge_agent.pages import PAGE_BYTES
-from edge_agent.recorder import Recorder
-from edge_agent.salvage import salvage
-from edge_agent.uplink import Recorded, Stop, Uplink, Work
+from edge_agent.carry.intake import Intake
+from edge_agent.carry.uplink import Recorded, Stop, Uplink, Work
+from edge_agent.device import identity
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.link.broker_link import Connected, Disconnected, Message
+from edge_agent.store.outbox import FILE_NAME, OutboxDamaged
+from edge_agent.store.pages import PAGE_BYTES
+from edge_agent.store.recorder import Recorder
+from edge_agent.store.salvage import salvage
+from edge_agent.wire import keyring, topics
+from edge_agent.wire.keyring import Keyring
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 quick, broker, state, province = uplink_world.quick, uplink_world.broker, uplink_world.state, uplink_world.province

@@ -12,18 +12,20 @@ from real_broker import Authority, bundle, write_bundle
 from sealed_examples import DAY, FROM_MS, NAME, ROOT_PUBLIC, TO_MS, UNDATED_KEY, filled, officer
 
 from drivers import system_clock
-from edge_agent import enrol, envelope, identity, keyring, receipt, stored_keyring, stored_time, topics
-from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived, Connected, Message
-from edge_agent.forwarder import Forwarder
-from edge_agent.intake import Intake
-from edge_agent.keyring import Keyring
-from edge_agent.outbox import FILE_NAME
-from edge_agent.receipt import Range, Receipt, Status
-from edge_agent.settings import AgentSettings
-from edge_agent.topics import Leaf
-from edge_agent.trusted_time import trusted_ms
-from edge_agent.uplink import Stop, Uplink, Work
+from edge_agent.carry.intake import Intake
+from edge_agent.carry.trusted_time import trusted_ms
+from edge_agent.carry.uplink import Stop, Uplink, Work
+from edge_agent.device import identity, stored_keyring, stored_time
+from edge_agent.device.settings import AgentSettings
+from edge_agent.enrolment import enrol
+from edge_agent.link.broker_link import Arrived, Connected, Message
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire import envelope, keyring, receipt, topics
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import Keyring
+from edge_agent.wire.receipt import Range, Receipt, Status
+from edge_agent.wire.topics import Leaf
 
 AUTHORITY = Authority()
 ENTRIES, RECEIPTS = NAME.topic(Leaf.ENTRIES), NAME.topic(Leaf.RECEIPTS)

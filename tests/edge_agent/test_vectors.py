@@ -10,11 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sealed_examples import KEYRING_7, KEYRING_OFFICER, NAME, RECEIPTS_OFFICER, ROOT, vectors
 
-from edge_agent import envelope, keyring, receipt, sealing
-from edge_agent.authority import read_certificate
-from edge_agent.cose import key_id
-from edge_agent.entry import NO_PREVIOUS, Body, Kind, encode_body, encode_header
-from edge_agent.sealing import Suite
+from edge_agent.wire import envelope, keyring, receipt, sealing
+from edge_agent.wire.authority import read_certificate
+from edge_agent.wire.cose import key_id
+from edge_agent.wire.entry import NO_PREVIOUS, Body, Kind, encode_body, encode_header
+from edge_agent.wire.sealing import Suite
 
 VECTORS = vectors()
 ENTRIES: list[dict[str, Any]] = VECTORS["entries"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import documents as documents_module
+from edge_agent.device import documents as documents_module
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, file: Path, times: int) -> None:

@@ -11,15 +11,19 @@ import pytest
 from real_broker import Authority, Broker, Listener, bundle, write_bundle
 from sealed_examples import DEVICE_PUBLIC, NAME, WAIT_S, officer
 
-from edge_agent import broker_link, enrol, envelope, identity, receipt, uplink
-from edge_agent.authority import Power
-from edge_agent.forwarder import Forwarder
-from edge_agent.intake import Intake
-from edge_agent.outbox import FILE_NAME
-from edge_agent.receipt import Range, Receipt, Status
-from edge_agent.settings import AgentSettings
-from edge_agent.topics import DeviceName, Leaf
-from edge_agent.uplink import Stop, Uplink, Work
+from edge_agent.carry import uplink
+from edge_agent.carry.intake import Intake
+from edge_agent.carry.uplink import Stop, Uplink, Work
+from edge_agent.device import identity
+from edge_agent.device.settings import AgentSettings
+from edge_agent.enrolment import enrol
+from edge_agent.link import broker_link
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire import envelope, receipt
+from edge_agent.wire.authority import Power
+from edge_agent.wire.receipt import Range, Receipt, Status
+from edge_agent.wire.topics import DeviceName, Leaf
 
 ENTRIES, RECEIPTS, STATUS = (NAME.topic(leaf) for leaf in (Leaf.ENTRIES, Leaf.RECEIPTS, Leaf.STATUS))
 AUTHORITY = Authority()

@@ -24,7 +24,7 @@ from drivers import oled_display
 from drivers.display_face import Face
 from drivers.errors import Stalled
 from drivers.indicator import Signal
-from edge_agent.settings import InputSettings, Settings, VehicleSettings
+from edge_agent.device.settings import InputSettings, Settings, VehicleSettings
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

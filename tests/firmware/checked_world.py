@@ -13,10 +13,10 @@ import pytest
 from gate_world import Enrolled, add_test_drivers
 from real_broker import Authority, free_port
 
-from edge_agent import identity
-from edge_agent.disk import write_private
-from edge_agent.documents import Documents
-from edge_agent.identity import BROKER_CA, TLS_CERTIFICATE, TLS_KEY
+from edge_agent.base.disk import write_private
+from edge_agent.device import identity
+from edge_agent.device.documents import Documents
+from edge_agent.device.identity import BROKER_CA, TLS_CERTIFICATE, TLS_KEY
 from firmware import state_checks
 from firmware.__main__ import main
 from firmware.disk_checks import check_disk

@@ -12,9 +12,9 @@ from gate_world import DAY_MS, Enrolled, SpyIndicator, now_ms
 from drivers import system_clock
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
-from edge_agent.entry import Clock
-from edge_agent.settings import LaneSettings, Settings
-from edge_agent.stored_keyring import WatchedKeyring
+from edge_agent.device.settings import LaneSettings, Settings
+from edge_agent.device.stored_keyring import WatchedKeyring
+from edge_agent.wire.entry import Clock
 from firmware.consumer import Consumer, Parts
 from firmware.feedback import Feedback
 from firmware.gate_state import GateState

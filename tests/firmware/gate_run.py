@@ -14,7 +14,7 @@ from typing import IO
 
 from gate_world import ROOT, WAIT_S
 
-from edge_agent.identity import FOLDER
+from edge_agent.device.identity import FOLDER
 
 RUN = [sys.executable, "-m", "firmware", "run"]
 

@@ -23,17 +23,18 @@ from drivers import schemes
 from drivers.camera import Frame
 from drivers.indicator import Signal
 from drivers.urls import Scheme
-from edge_agent import authority, envelope, identity, keyring, sealing, stored_keyring
-from edge_agent.authority import Certificate, Officer, Power
-from edge_agent.disk import write_private
-from edge_agent.documents import Documents
-from edge_agent.entry import Body, Header, Kind, Passage
-from edge_agent.forwarder import Forwarder
-from edge_agent.keyring import UNDATED, EpochKey, Keyring, day_of
-from edge_agent.outbox import FILE_NAME
-from edge_agent.receipt import Range, Status
-from edge_agent.sealing import Suite
-from edge_agent.settings import AgentSettings, DeviceSettings, GateSettings, LaneSettings, OutboxSettings, Settings
+from edge_agent.base.disk import write_private
+from edge_agent.device import identity, stored_keyring
+from edge_agent.device.documents import Documents
+from edge_agent.device.settings import AgentSettings, DeviceSettings, GateSettings, LaneSettings, OutboxSettings, Settings
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire import authority, envelope, keyring, sealing
+from edge_agent.wire.authority import Certificate, Officer, Power
+from edge_agent.wire.entry import Body, Header, Kind, Passage
+from edge_agent.wire.keyring import UNDATED, EpochKey, Keyring, day_of
+from edge_agent.wire.receipt import Range, Status
+from edge_agent.wire.sealing import Suite
 from firmware.gatehouse import Gatehouse
 
 WAIT_S = 20.0

@@ -17,9 +17,9 @@ from PIL import Image
 
 from drivers import oled_display
 from drivers.display_face import Face, draw
-from edge_agent.control import ask_counters
-from edge_agent.entry import Kind, Note
-from edge_agent.settings import InputSettings, Settings, VehicleSettings
+from edge_agent.device.control import ask_counters
+from edge_agent.device.settings import InputSettings, Settings, VehicleSettings
+from edge_agent.wire.entry import Kind, Note
 
 
 class Contact:

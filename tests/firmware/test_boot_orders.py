@@ -17,11 +17,11 @@ from small_disk import small_disk
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent import stored_keyring
-from edge_agent.entry import Clock
-from edge_agent.keyring import UNDATED, EpochKey
-from edge_agent.mounts import CARD
-from edge_agent.settings import DeviceSettings, LaneSettings, Settings
+from edge_agent.device import stored_keyring
+from edge_agent.device.mounts import CARD
+from edge_agent.device.settings import DeviceSettings, LaneSettings, Settings
+from edge_agent.wire.entry import Clock
+from edge_agent.wire.keyring import UNDATED, EpochKey
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

@@ -17,9 +17,9 @@ from pty_port import PtyPort
 from receivers import rmc
 
 from drivers.indicator import Signal
-from edge_agent.documents import Documents
-from edge_agent.entry import Kind, Position
-from edge_agent.settings import InputSettings, LaneSettings, Settings, VehicleSettings
+from edge_agent.device.documents import Documents
+from edge_agent.device.settings import InputSettings, LaneSettings, Settings, VehicleSettings
+from edge_agent.wire.entry import Kind, Position
 from firmware import consumer, trip_memory, trips
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people

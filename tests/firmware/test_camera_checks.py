@@ -18,7 +18,7 @@ from qr_pictures import picture_of
 from drivers import schemes
 from drivers.errors import Unplugged
 from drivers.urls import Option, Scheme
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
 from firmware import camera_checks, sample_code, zbar
 from firmware.verdict import Finding, Verdict
 

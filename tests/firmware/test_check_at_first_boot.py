@@ -14,7 +14,7 @@ from gate_world import Enrolled, Reader, SpyIndicator, gate_toml, now_ms
 
 from drivers.errors import Unplugged
 from drivers.indicator import Signal
-from edge_agent.identity import FOLDER, SIGNING_KEY
+from edge_agent.device.identity import FOLDER, SIGNING_KEY
 from firmware.__main__ import main
 
 enrolled, reader = checked_world.enrolled, gate_fixtures.reader

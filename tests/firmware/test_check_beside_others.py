@@ -20,15 +20,15 @@ from real_broker import free_port
 from sealed_examples import filled, scribbled_at
 
 from drivers.indicator import Signal
-from edge_agent.process_lock import ProcessLock
-from edge_agent.settings import InputSettings, LaneSettings, VehicleSettings
+from edge_agent.base.process_lock import ProcessLock
+from edge_agent.device.settings import InputSettings, LaneSettings, VehicleSettings
 
 enrolled, reader = checked_world.enrolled, gate_fixtures.reader
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 CHECKING_AS_NOBODY = """
 import os, sys
 import firmware.self_test, firmware.reader_checks, firmware.check_command, serial.tools.list_ports, drivers.serial_reader
-import drivers.console_indicator, edge_agent.broker_probe
+import drivers.console_indicator, edge_agent.device.broker_probe
 from firmware.__main__ import main
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(main())

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from real_broker import Authority, Broker
 
 from drivers.indicator import Signal
-from edge_agent import private_files
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY
+from edge_agent.base import private_files
+from edge_agent.device.identity import FOLDER, SIGNING_KEY, TLS_KEY
 from firmware import board_checks, self_test
 from firmware.__main__ import main
 from firmware.check_table import WIDTH, rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.settings import ConfigError
+from edge_agent.device.settings import ConfigError
 from firmware.configuration import load_settings
 
 LANE = '[[lane]]\nname = "{name}"\ndirection = "in"\nreader = "{reader}"\nindicator = "{light}"\n'

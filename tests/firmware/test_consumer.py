@@ -13,9 +13,9 @@ from hypothesis.strategies import binary, text
 
 from drivers import system_clock
 from drivers.indicator import Signal
-from edge_agent.entry import Clock, Direction, Kind, Method, Passage
-from edge_agent.keyring import UNDATED, day_of
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
+from edge_agent.wire.entry import Clock, Direction, Kind, Method, Passage
+from edge_agent.wire.keyring import UNDATED, day_of
 from firmware.aim import Advice
 from firmware.reading import SourceChanged, SourceState, Unread
 

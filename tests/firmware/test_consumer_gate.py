@@ -21,9 +21,9 @@ from unread_documents import unreadable
 from drivers import fittings
 from drivers.indicator import Signal
 from drivers.urls import Scheme
-from edge_agent.entry import Clock, Direction, Known
-from edge_agent.keyring import VIETNAM
-from edge_agent.settings import InputSettings, LaneSettings
+from edge_agent.device.settings import InputSettings, LaneSettings
+from edge_agent.wire.entry import Clock, Direction, Known
+from edge_agent.wire.keyring import VIETNAM
 from firmware.gate_state import FILE_NAME, GateState
 from firmware.person_codes import write_person
 from firmware.reading import Reading, Switched

@@ -17,10 +17,10 @@ from gate_bench import CARD, LANES, PHONE, Bench, codes
 from gate_world import Enrolled
 
 from drivers.indicator import Signal
-from edge_agent import outbox, recorder
-from edge_agent.entry import Kind, Note
-from edge_agent.outbox import FILE_NAME, OutboxError
-from edge_agent.settings import OutboxSettings
+from edge_agent.device.settings import OutboxSettings
+from edge_agent.store import outbox, recorder
+from edge_agent.store.outbox import FILE_NAME, OutboxError
+from edge_agent.wire.entry import Kind, Note
 from firmware.gatehouse import open_recorder
 
 enrolled, bench = gate_fixtures.enrolled, gate_fixtures.bench

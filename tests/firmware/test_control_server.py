@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from gate_world import WAIT_S
 
-from edge_agent.control import MAX_MESSAGE_BYTES, SOCKET_NAME, ControlClient
+from edge_agent.device.control import MAX_MESSAGE_BYTES, SOCKET_NAME, ControlClient
 from firmware.control_server import Asker, ControlServer
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware import declaration
 from firmware.declaration import BadDeclaration, BadRequest, Problem
 from firmware.directions import LaneRule, Mode

@@ -15,8 +15,8 @@ from gate_world import Enrolled, SpyIndicator
 from test_consumer_outbox import fill
 
 from drivers.indicator import Signal
-from edge_agent.entry import Clock, Direction, Known, Method, Passage
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
+from edge_agent.wire.entry import Clock, Direction, Known, Method, Passage
 from firmware import declaration, desk
 from firmware.inbox import TABLE_ROOM
 from firmware.reading import Declared, Reading

@@ -17,7 +17,7 @@ from module_port import De2120Port
 from drivers.errors import Unavailable, Unplugged
 from drivers.indicator import Signal
 from drivers.patterns import PATTERNS
-from edge_agent.settings import ConfigError, LaneSettings, Settings
+from edge_agent.device.settings import ConfigError, LaneSettings, Settings
 from firmware import indicator_checks, reader_checks, sample_code
 from firmware.configuration import load_settings, pins_in
 from firmware.part_checks import check_parts

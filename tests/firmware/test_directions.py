@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists, sampled_from, tuples
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware.directions import CLASH_S, Directions, LaneRule, Mode, Way
 from firmware.presence import Last
 

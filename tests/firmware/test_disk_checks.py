@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mounts import mount_of
-from edge_agent.settings import OutboxSettings
+from edge_agent.device.mounts import mount_of
+from edge_agent.device.settings import OutboxSettings
 from firmware.disk_checks import check_commit, check_disk, check_root
 from firmware.verdict import Finding, Verdict
 

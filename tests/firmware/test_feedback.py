@@ -19,7 +19,7 @@ from drivers.catalogue import open_indicator
 from drivers.errors import DriverError, Unplugged
 from drivers.indicator import Signal
 from drivers.urls import Scheme
-from edge_agent.settings import GateSettings, LaneSettings
+from edge_agent.device.settings import GateSettings, LaneSettings
 from firmware.feedback import Feedback, Light
 from firmware.kept_output import KeptOutput
 from firmware.reading import SourceState

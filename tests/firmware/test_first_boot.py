@@ -18,7 +18,7 @@ from gate_world import ROOT, Enrolled, Reader, gate_toml, wait_until
 
 from drivers.indicator import Signal
 from drivers.signal_words import shape_and_words
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_KEY
+from edge_agent.device.identity import FOLDER, SIGNING_KEY, TLS_KEY
 from firmware import check_result
 from firmware.configuration import load_settings
 from firmware.first_boot import try_once, try_parts

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis.strategies import booleans, floats, lists, sampled_from, tuples
 from test_pairing import pass_of
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware.directions import LaneRule, Mode
 from firmware.gate import Gate
 from firmware.gate_rules import GateRules

@@ -10,7 +10,7 @@ from hypothesis.strategies import booleans, floats, lists, sampled_from, tuples
 from test_gate import CARD, OTHER, REQUIRED, TWO, hidden, passes
 from test_pairing import pass_of
 
-from edge_agent.entry import Direction
+from edge_agent.wire.entry import Direction
 from firmware.gate import Gate
 from firmware.health import Policy
 from firmware.health_pass import PassAnswer

@@ -13,8 +13,8 @@ import pytest
 from gate_world import ROOT, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, gate_toml, wait_until
 
 from drivers.indicator import Signal
-from edge_agent.control import ControlClient, ask, ask_counters
-from edge_agent.settings import LaneSettings
+from edge_agent.device.control import ControlClient, ask, ask_counters
+from edge_agent.device.settings import LaneSettings
 from firmware import gate_state
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people

@@ -19,10 +19,10 @@ from PIL import Image
 from qr_pictures import picture_of
 
 from drivers.indicator import Signal
-from edge_agent.control import SOCKET_NAME, ControlClient
-from edge_agent.entry import Direction, Kind, Method, Note
-from edge_agent.pages import PAGE_BYTES
-from edge_agent.settings import LaneSettings
+from edge_agent.device.control import SOCKET_NAME, ControlClient
+from edge_agent.device.settings import LaneSettings
+from edge_agent.store.pages import PAGE_BYTES
+from edge_agent.wire.entry import Direction, Kind, Method, Note
 from firmware.gatehouse import Gatehouse
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.entry import Clock
-from edge_agent.settings import InputSettings
+from edge_agent.device.settings import InputSettings
+from edge_agent.wire.entry import Clock
 from firmware.happenings import Happenings
 from firmware.reading import Switched
 from firmware.time_sense import Now

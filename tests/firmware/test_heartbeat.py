@@ -9,8 +9,8 @@ import pytest
 from gate_world import Reader, wait_until
 from manager import Manager
 
-from edge_agent.notify import Notifier
-from edge_agent.settings import LaneSettings
+from edge_agent.base.notify import Notifier
+from edge_agent.device.settings import LaneSettings
 from firmware import supervised
 from firmware.heartbeat import Heartbeat
 from firmware.inbox import Inbox

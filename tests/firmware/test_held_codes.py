@@ -12,7 +12,7 @@ from gate_bench import CARD, LANES, Bench, codes
 from gate_world import Enrolled
 
 from drivers.indicator import Signal
-from edge_agent.settings import InputSettings
+from edge_agent.device.settings import InputSettings
 from firmware.reading import Method, Switched
 
 enrolled = gate_fixtures.enrolled

@@ -6,8 +6,8 @@ import pytest
 from gate_world import WAIT_S, wait_until
 
 from drivers.position import Fix, NoFix
-from edge_agent.entry import Position
-from edge_agent.settings import InputSettings
+from edge_agent.device.settings import InputSettings
+from edge_agent.wire.entry import Position
 from firmware import supervised
 from firmware.inbox import Inbox
 from firmware.inputs import Input

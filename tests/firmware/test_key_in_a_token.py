@@ -18,11 +18,11 @@ from gate_world import WAIT_S, Enrolled, gate_toml
 from soft_token import MODULE, SoftToken, needs_softhsm, soft_token
 
 from drivers.indicator import Signal
-from edge_agent import identity
-from edge_agent.disk import write_private
-from edge_agent.entry import Clock, Kind
-from edge_agent.outbox import FILE_NAME
-from edge_agent.token_signer import TokenSigner
+from edge_agent.base.disk import write_private
+from edge_agent.device import identity
+from edge_agent.device.token_signer import TokenSigner
+from edge_agent.store.outbox import FILE_NAME
+from edge_agent.wire.entry import Clock, Kind
 
 pytestmark = needs_softhsm
 enrolled = gate_fixtures.enrolled

@@ -12,9 +12,9 @@ from gate_world import Enrolled, Reader, gate_toml, wait_until
 from parts_world import Contact, counters, notes, wait_for_inputs
 from unread_documents import unreadable
 
-from edge_agent import identity
-from edge_agent.documents import FILE_NAME, Documents
-from edge_agent.entry import Kind
+from edge_agent.device import identity
+from edge_agent.device.documents import FILE_NAME, Documents
+from edge_agent.wire.entry import Kind
 from firmware.person_codes import write_person
 from firmware.place import WatchedPlace
 from province.synthetic import synthetic_people

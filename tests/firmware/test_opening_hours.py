@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import characters, integers, lists, none, sampled_from, text, tuples
 
-from edge_agent.keyring import VIETNAM
+from edge_agent.wire.keyring import VIETNAM
 from firmware.opening_hours import BadHours, OpeningHours, read_hours
 
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")

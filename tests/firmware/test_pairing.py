@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, lists, permutations, sampled_from, tuples
 
-from edge_agent.entry import Direction, Known
+from edge_agent.wire.entry import Direction, Known
 from firmware.directions import Way
 from firmware.health import USABLE, Pairing, PassResult, agrees
 from firmware.health_pass import SIGNED, PassAnswer, ShownPass

@@ -11,8 +11,8 @@ from parts_world import mock_pins
 from qr_pictures import picture_of
 
 from drivers.indicator import Signal
-from edge_agent.entry import Direction, Method
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
+from edge_agent.wire.entry import Direction, Method
 from firmware import consumer, kept_output, supervised
 
 

@@ -14,8 +14,8 @@ from gate_world import BLANK, WAIT_S, Enrolled, Reader, RunningGate, SpyIndicato
 from parts_world import Contact, counters, levels, mock_pins, notes, surrounded, wait_for_inputs
 
 from drivers.indicator import Signal
-from edge_agent.entry import Kind
-from edge_agent.settings import InputSettings, LaneSettings, Settings, VehicleSettings
+from edge_agent.device.settings import InputSettings, LaneSettings, Settings, VehicleSettings
+from edge_agent.wire.entry import Kind
 from firmware import gatehouse
 from firmware.person_codes import write_person
 from firmware.reading import Switched

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import booleans, floats, integers, lists, none, sampled_from, tuples
 
-from edge_agent.entry import Direction, Known
-from edge_agent.keyring import VIETNAM
+from edge_agent.wire.entry import Direction, Known
+from edge_agent.wire.keyring import VIETNAM
 from firmware.nightly import BadTime, Nightly, read_time
 from firmware.passback import Finding, Passback, look
 from firmware.presence import Last, Presence

@@ -10,7 +10,7 @@ import pytest
 from gate_bench import CARD, PHONE, Bench
 
 from drivers.indicator import Signal
-from edge_agent.station_words import TEST_MOST_S
+from edge_agent.device.station_words import TEST_MOST_S
 from firmware.codes import TEST_CODE
 from firmware.control_server import Asker
 from firmware.reader_tests import ReaderTests

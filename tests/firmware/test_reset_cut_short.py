@@ -9,9 +9,9 @@ from pathlib import Path
 from gate_run import Gate
 from gate_world import Enrolled, gate_toml
 
-from edge_agent import identity, resetting
-from edge_agent.documents import Documents
-from edge_agent.recorder import Recorder
+from edge_agent.device import identity, resetting
+from edge_agent.device.documents import Documents
+from edge_agent.store.recorder import Recorder
 
 
 def test_firmware_finishes_it_and_is_nobodys_gate(tmp_path: Path) -> None:

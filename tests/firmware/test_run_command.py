@@ -16,8 +16,8 @@ from gate_run import RUN, Gate, opened_before
 from gate_world import ROOT, WAIT_S, Enrolled, Reader, gate_toml, wait_until
 from small_disk import small_disk
 
-from edge_agent.control import ask_counters
-from edge_agent.entry import Kind, Note
+from edge_agent.device.control import ask_counters
+from edge_agent.wire.entry import Kind, Note
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

@@ -8,7 +8,7 @@ from gate_world import WAIT_S, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.settings import InputSettings
+from edge_agent.device.settings import InputSettings
 from firmware import supervised
 from firmware.inbox import Inbox
 from firmware.inputs import Input

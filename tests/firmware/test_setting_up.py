@@ -15,8 +15,8 @@ from parts_world import Contact, surrounded
 
 from drivers.indicator import Signal
 from drivers.switch import Change
-from edge_agent import control
-from edge_agent.settings import InputSettings, LaneSettings
+from edge_agent.device import control
+from edge_agent.device.settings import InputSettings, LaneSettings
 from firmware import inputs
 from firmware import setting_up as setting_up_of
 from firmware.inbox import Inbox

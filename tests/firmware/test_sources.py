@@ -22,7 +22,7 @@ from qr_pictures import picture_of
 from drivers import serial_reader
 from drivers.camera import Frame
 from drivers.errors import Stalled, Unplugged
-from edge_agent.settings import GateSettings, LaneSettings
+from edge_agent.device.settings import GateSettings, LaneSettings
 from firmware import supervised, zbar
 from firmware.inbox import Inbox
 from firmware.reading import Reading, Report, SourceChanged, SourceState, Unread

@@ -13,11 +13,11 @@ from gate_world import DAY_MS, Enrolled, now_ms
 from real_broker import Authority
 from sealed_examples import filled, scribbled_at
 
-from edge_agent.documents import FILE_NAME as DOCUMENTS
-from edge_agent.entry import Clock
-from edge_agent.identity import FOLDER, SIGNING_KEY, TLS_CERTIFICATE, TLS_KEY
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
-from edge_agent.settings import OutboxSettings
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
+from edge_agent.device.identity import FOLDER, SIGNING_KEY, TLS_CERTIFICATE, TLS_KEY
+from edge_agent.device.settings import OutboxSettings
+from edge_agent.store.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.wire.entry import Clock
 from firmware.certificate_checks import check_certificate, check_private_files
 from firmware.state_checks import (
     check_clock,

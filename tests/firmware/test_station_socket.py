@@ -15,9 +15,9 @@ from gate_run import Gate
 from gate_world import WAIT_S, Enrolled, Reader, RunningGate, SpyIndicator, gate_toml, wait_until
 
 from drivers.indicator import Signal
-from edge_agent.control import ControlClient, ask_counters
-from edge_agent.entry import Method
-from edge_agent.settings import LaneSettings
+from edge_agent.device.control import ControlClient, ask_counters
+from edge_agent.device.settings import LaneSettings
+from edge_agent.wire.entry import Method
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

@@ -19,9 +19,9 @@ from typing_scanner import TypingScanner
 from drivers import hid_reader, oled_display
 from drivers.display_face import Face
 from drivers.indicator import Signal
-from edge_agent.control import ask
-from edge_agent.entry import Direction, Kind, Known, Method
-from edge_agent.settings import InputSettings, LaneSettings
+from edge_agent.device.control import ask
+from edge_agent.device.settings import InputSettings, LaneSettings
+from edge_agent.wire.entry import Direction, Kind, Known, Method
 from firmware import consumer
 from firmware.person_codes import write_person
 from firmware.reading import Switched

@@ -11,8 +11,8 @@ from gate_world import Enrolled, add_test_drivers
 from parts_world import notes, surrounded
 
 from drivers.indicator import Signal
-from edge_agent.entry import Kind
-from edge_agent.settings import InputSettings, VehicleSettings
+from edge_agent.device.settings import InputSettings, VehicleSettings
+from edge_agent.wire.entry import Kind
 from firmware import gate_state, trip_memory
 from firmware.gate_state import GateState
 from firmware.reading import Switched, TripOrder

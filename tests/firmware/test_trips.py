@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.entry import Clock
+from edge_agent.wire.entry import Clock
 from firmware.time_sense import Now
 from firmware.trip_memory import FILE_NAME, TripMemory, new_name
 from firmware.trips import TripChange, Trips, Why

@@ -11,9 +11,9 @@ import pytest
 from gate_world import Enrolled, Reader, RunningGate, SpyIndicator, add_test_drivers
 
 from drivers.indicator import Signal
-from edge_agent.entry import Kind
-from edge_agent.outbox import DAMAGE_NOTE
-from edge_agent.settings import LaneSettings
+from edge_agent.device.settings import LaneSettings
+from edge_agent.store.outbox import DAMAGE_NOTE
+from edge_agent.wire.entry import Kind
 from firmware import gatehouse
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
@@ -29,7 +29,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
             raise OSError(errno.EIO, "Input/output error")
         return real(descriptor, size, offset)
 
-    monkeypatch.setattr("edge_agent.pages.os.pread", pread)
+    monkeypatch.setattr("edge_agent.store.pages.os.pread", pread)
     monkeypatch.setattr(gatehouse, "_LOOK_AGAIN_S", 0.05)
     return bad
 

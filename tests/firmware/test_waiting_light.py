@@ -13,9 +13,9 @@ import pytest
 from gate_world import WAIT_S, Enrolled, Reader, SpyIndicator, wait_until
 
 from drivers.indicator import Signal
-from edge_agent.control import ControlClient, Tried, ask_counters, came_of, scanned_ticket, tried_message
-from edge_agent.identity import Identity
-from edge_agent.settings import LaneSettings
+from edge_agent.device.control import ControlClient, Tried, ask_counters, came_of, scanned_ticket, tried_message
+from edge_agent.device.identity import Identity
+from edge_agent.device.settings import LaneSettings
 from firmware import setting_up
 from firmware.setting_up import SIGNALS
 from firmware.unenrolled import Unenrolled

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis.strategies import booleans, dictionaries, floats, integers, lists, sampled_from, text, tuples
 
 from drivers.indicator import Signal
-from edge_agent.entry import Clock
-from edge_agent.keyring import day_of
+from edge_agent.wire.entry import Clock
+from edge_agent.wire.keyring import day_of
 from firmware.aim import Advice, Aim
 from firmware.corners import Corners
 from firmware.feedback import state_signal

@@ -29,9 +29,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from province_world import Scanner  # noqa: E402 - the same
 from sim_scanner import SimulatedScanner  # noqa: E402 - the same
 
-from edge_agent import cadence, keyring, reporting  # noqa: E402 - the same
-from edge_agent.endpoint import Endpoint  # noqa: E402 - the same
-from edge_agent.topics import DeviceName  # noqa: E402 - the same
+from edge_agent.health import cadence, reporting  # noqa: E402 - the same
+from edge_agent.link.endpoint import Endpoint  # noqa: E402 - the same
+from edge_agent.wire import keyring  # noqa: E402 - the same
+from edge_agent.wire.topics import DeviceName  # noqa: E402 - the same
 from province.clock import now_ms  # noqa: E402 - the same
 
 MOST_A_PROCESS = 250

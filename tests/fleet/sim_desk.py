@@ -12,8 +12,8 @@ from typing import Self
 
 import msgspec
 
-from edge_agent import telemetry
-from edge_agent.topics import DeviceName
+from edge_agent.wire import telemetry
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.fleet_rules import Trouble
 from province.fleet_store import FleetStore

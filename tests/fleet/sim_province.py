@@ -18,9 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import ROOT, Broker, Scanner
 
-from edge_agent import keyring
-from edge_agent.endpoint import Endpoint
-from edge_agent.topics import DeviceName
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import keyring
+from edge_agent.wire.topics import DeviceName
 from province import certificates, database, devices, keyring_office, officers
 from province.admission import CERTIFICATE_LIFE
 from province.clock import now_ms

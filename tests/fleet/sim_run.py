@@ -23,9 +23,9 @@ from sim_crowd import Crowds, told_of
 from sim_desk import Desk, Shown, flaws
 from sim_province import Service, Taken, broker_pid, enrolled, until
 
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event
-from edge_agent.endpoint import Endpoint
-from edge_agent.topics import ALL_STATUS, ALL_TELEMETRY, DeviceName, parse
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire.topics import ALL_STATUS, ALL_TELEMETRY, DeviceName, parse
 from province import founding, keyring_office, officers, viewers
 from province.clock import now_ms
 from province.fleet_rules import Trouble

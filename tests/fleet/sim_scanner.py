@@ -18,16 +18,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import Log, Scanner
 from sim_conditions import CONDITIONS, WELL, telemetry
 
-from edge_agent import command, log_head, receipt, results, topics
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.entry import Kind, LogHead
-from edge_agent.own_health import OwnHealth
-from edge_agent.reporting import Reporter
-from edge_agent.results import Result, State
-from edge_agent.send_window import SendWindow
-from edge_agent.telemetry import VERSION, Outbox, Status, Telemetry, decode, encode
-from edge_agent.telemetry import Log as ToldLog
-from edge_agent.topics import Leaf
+from edge_agent.carry.send_window import SendWindow
+from edge_agent.health.own_health import OwnHealth
+from edge_agent.health.reporting import Reporter
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.wire import command, log_head, receipt, results, topics
+from edge_agent.wire.entry import Kind, LogHead
+from edge_agent.wire.results import Result, State
+from edge_agent.wire.telemetry import VERSION, Outbox, Status, Telemetry, decode, encode
+from edge_agent.wire.telemetry import Log as ToldLog
+from edge_agent.wire.topics import Leaf
 from province.clock import now_ms
 
 _WINDOW, _RECEIPT_TIMEOUT_S = 400, 20.0  # as settings.AgentSettings has them

@@ -17,8 +17,8 @@ from sim_province import names
 from sim_run import LEAST_DEVICES, Outcome, Plan, run
 from sim_table import missed, table
 
-from edge_agent.telemetry import Telemetry, decode, encode
-from edge_agent.topics import DeviceName
+from edge_agent.wire.telemetry import Telemetry, decode, encode
+from edge_agent.wire.topics import DeviceName
 from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore
 

@@ -11,7 +11,7 @@ import sim_page
 from fleet_world import HEAD, NAME, well
 from province_world import founded, free_port
 
-from edge_agent.telemetry import Log
+from edge_agent.wire.telemetry import Log
 from province.clock import now_ms
 from province.fleet_rules import Seen
 from province.fleet_store import FleetStore

@@ -18,9 +18,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sealed_examples import vectors
 
-from edge_agent import cose, envelope, keyring, receipt, sealing
-from edge_agent.cbor import Malformed
-from edge_agent.topics import DeviceName
+from edge_agent.wire import cose, envelope, keyring, receipt, sealing
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.topics import DeviceName
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TypeVar
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 
 _Any = TypeVar("_Any")
 

@@ -12,17 +12,18 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from edge_agent import enrol, identity
-from edge_agent.broker_link import Arrived, Connected, Disconnected, Message
-from edge_agent.entry import Clock, Direction, Known, LogHead, Method
-from edge_agent.envelope import SealedEntry, peek
-from edge_agent.forwarder import Forwarder
-from edge_agent.intake import Intake
-from edge_agent.outbox import DAMAGE_NOTE, FILE_NAME
-from edge_agent.reset import reset
-from edge_agent.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
-from edge_agent.stored_keyring import WatchedKeyring
-from edge_agent.uplink import Recorded, Uplink, Work
+from edge_agent.carry.intake import Intake
+from edge_agent.carry.uplink import Recorded, Uplink, Work
+from edge_agent.device import identity
+from edge_agent.device.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
+from edge_agent.device.stored_keyring import WatchedKeyring
+from edge_agent.enrolment import enrol
+from edge_agent.enrolment.reset import reset
+from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Message
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.outbox import DAMAGE_NOTE, FILE_NAME
+from edge_agent.wire.entry import Clock, Direction, Known, LogHead, Method
+from edge_agent.wire.envelope import SealedEntry, peek
 from firmware.gatehouse import open_recorder
 from firmware.person_codes import Person
 from firmware.recording import Recording

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from edge_agent.authority import Officer, Power
-from edge_agent.broker_link import Arrived, Connected, Message
-from edge_agent.entry import Kind, Passage, decode_body
-from edge_agent.topics import DeviceName
+from edge_agent.link.broker_link import Arrived, Connected, Message
+from edge_agent.wire.authority import Officer, Power
+from edge_agent.wire.entry import Kind, Passage, decode_body
+from edge_agent.wire.topics import DeviceName
 from province import certificate, database, proving, quarantine, views, wrapping
 from province.clock import now_ms
 from province.collector import Collector

@@ -20,12 +20,14 @@ from model_province import Killed, Province
 from old_province import founded_ago
 from promises import Promises, marked_person, shows_somebody
 
-from edge_agent import enrol, keyring, receipt, topics, uplink
-from edge_agent.broker_link import Message
-from edge_agent.entry import LogHead
-from edge_agent.receipt import Receipt
-from edge_agent.send_window import LONGEST_TIMEOUT_S
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.carry import uplink
+from edge_agent.carry.send_window import LONGEST_TIMEOUT_S
+from edge_agent.enrolment import enrol
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import keyring, receipt, topics
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.receipt import Receipt
+from edge_agent.wire.topics import DeviceName, Leaf
 from province.clock import now_ms
 from province.enrolling import Place, add_device
 from province.layout import Layout

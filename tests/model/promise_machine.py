@@ -19,12 +19,13 @@ from model_world import NAMES, ModelWorld, happened
 from promises import shows_somebody
 from sealed_examples import RECEIPTS_OFFICER  # of another province
 
-from edge_agent import envelope, identity, receipt, topics
-from edge_agent.authority import Officer
-from edge_agent.broker_link import Message
-from edge_agent.entry import Note
-from edge_agent.receipt import Range, Receipt
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.device import identity
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import envelope, receipt, topics
+from edge_agent.wire.authority import Officer
+from edge_agent.wire.entry import Note
+from edge_agent.wire.receipt import Range, Receipt
+from edge_agent.wire.topics import DeviceName, Leaf
 from province.clock import now_ms
 
 STRANGER = DeviceName("nobody", "knows")

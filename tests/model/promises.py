@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from model_province import Province, Row
 
-from edge_agent.entry import NO_PREVIOUS, LogHead
-from edge_agent.envelope import SealedEntry
-from edge_agent.receipt import Receipt
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import NO_PREVIOUS, LogHead
+from edge_agent.wire.envelope import SealedEntry
+from edge_agent.wire.receipt import Receipt
+from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person
 from firmware.person_codes.person import Scheme
 from province.fate import epoch_of

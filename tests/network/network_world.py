@@ -13,14 +13,16 @@ from chain_world import _GATE_TOML, Process
 from province_world import Broker, Collecting, founded, free_port, recorded, scanner, wait_for_keyring
 from tcp_proxy import TcpProxy
 
-from edge_agent import enrol, envelope, identity
-from edge_agent.entry import Clock, Direction, Header, Kind, Known, Method, Passage
-from edge_agent.keyring import day_of
-from edge_agent.outbox import FILE_NAME, Spot
-from edge_agent.recorder import Recorder
-from edge_agent.status_file import FILE_NAME as STATUS_FILE
-from edge_agent.stored_keyring import WatchedKeyring
-from edge_agent.topics import DeviceName
+from edge_agent.device import identity
+from edge_agent.device.stored_keyring import WatchedKeyring
+from edge_agent.enrolment import enrol
+from edge_agent.health.status_file import FILE_NAME as STATUS_FILE
+from edge_agent.store.outbox import FILE_NAME, Spot
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import Clock, Direction, Header, Kind, Known, Method, Passage
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.topics import DeviceName
 from province import database
 from province.clock import now_ms
 from province.enrolling import Place, add_device

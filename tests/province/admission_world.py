@@ -14,12 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import free_port
 
-from edge_agent import door_link, knock, ticket
-from edge_agent.authority import Power
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Answer, Membership, Outcome
-from edge_agent.ticket import Ticket
-from edge_agent.topics import DeviceName
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.enrolment import knock
+from edge_agent.link import door_link
+from edge_agent.wire import ticket
+from edge_agent.wire.authority import Power
+from edge_agent.wire.joining import Answer, Membership, Outcome
+from edge_agent.wire.ticket import Ticket
+from edge_agent.wire.topics import DeviceName
 from province import database, devices, door, tickets, waiting_room
 from province.admission import Addresses, Admission
 from province.clock import now_ms

@@ -8,9 +8,9 @@ from contextlib import closing
 
 from province_world import Log
 
-from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived, Message
-from edge_agent.topics import Leaf
+from edge_agent.link.broker_link import Arrived, Message
+from edge_agent.wire.authority import Power
+from edge_agent.wire.topics import Leaf
 from province.collector import Collector
 from province.intake import Refused
 from province.keyring_office import KeyringOffice

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 from province_world import WAIT_S, Scanner
 
-from edge_agent import log_head, telemetry
-from edge_agent.broker_link import BrokerLink, Connected, Event, Message
-from edge_agent.endpoint import Endpoint
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Log, Outbox, Source, Status, Telemetry, Versions
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import BrokerLink, Connected, Event, Message
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import log_head, telemetry
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Log, Outbox, Source, Status, Telemetry, Versions
+from edge_agent.wire.topics import DeviceName, Leaf
 from province.clock import now_ms
 from province.fleet_rules import Seen, Trouble
 from province.fleet_store import FleetStore

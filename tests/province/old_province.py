@@ -12,10 +12,10 @@ from pathlib import Path
 
 from province_world import Log, Scanner, settings
 
-from edge_agent.authority import Power
-from edge_agent.entry import Body, Header, Kind
-from edge_agent.keyring import Keyring, day_of, verify
-from edge_agent.topics import Leaf
+from edge_agent.wire.authority import Power
+from edge_agent.wire.entry import Body, Header, Kind
+from edge_agent.wire.keyring import Keyring, day_of, verify
+from edge_agent.wire.topics import Leaf
 from province import database, founding
 from province.__main__ import main
 from province.clock import now_ms

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from edge_agent.telemetry import Cpu, Disk, Log, Memory, Network, Outbox, Power, Presence, Source, Status, Telemetry, Versions
-from edge_agent.topics import DeviceName
+from edge_agent.wire.telemetry import Cpu, Disk, Log, Memory, Network, Outbox, Power, Presence, Source, Status, Telemetry, Versions
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.fleet.accounts import AccountsFile
 from province.fleet.service import FleetPage, Place

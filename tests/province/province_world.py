@@ -23,13 +23,13 @@ from typing import Any, Self, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_agent import envelope, keyring, receipt, topics
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.endpoint import Endpoint
-from edge_agent.entry import NO_PREVIOUS, Body, Clock, Direction, Header, Kind, Known, LogHead, Method, Note, Passage, RecordedPerson
-from edge_agent.keyring import EpochKey, Keyring, day_of
-from edge_agent.sealing import Suite
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import envelope, keyring, receipt, topics
+from edge_agent.wire.entry import NO_PREVIOUS, Body, Clock, Direction, Header, Kind, Known, LogHead, Method, Note, Passage, RecordedPerson
+from edge_agent.wire.keyring import EpochKey, Keyring, day_of
+from edge_agent.wire.sealing import Suite
+from edge_agent.wire.topics import DeviceName, Leaf
 from firmware.person_codes import Person
 from province import broker_config, founding
 from province.clock import now_ms

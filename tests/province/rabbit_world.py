@@ -22,7 +22,7 @@ from access_table import DEVICES, OPERATORS
 from paho.mqtt.enums import CallbackAPIVersion
 from province_world import WAIT_S, cli, free_port
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import rabbitmq_rules
 from province.layout import Layout
 from province.tls_authority import TlsAuthority

@@ -12,10 +12,10 @@ import pytest
 from access_table import DEVICE_READS, DEVICE_WRITES, EVERY, KEYRING, OPERATORS, ROLES, may_read, may_write
 from province_world import WAIT_S, Broker, founded, free_port
 
-from edge_agent import topics
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.endpoint import Endpoint
-from edge_agent.topics import PREFIX, Leaf
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import topics
+from edge_agent.wire.topics import PREFIX, Leaf
 from province import broker_config
 from province.layout import Layout
 from province.tls_authority import TlsAuthority

@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import WAIT_S
 
-from edge_agent import door_link, joining, knock, ticket
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Outcome, Wish
-from edge_agent.knock import Untrusted
-from edge_agent.topics import DeviceName
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.enrolment import knock
+from edge_agent.enrolment.knock import Untrusted
+from edge_agent.link import door_link
+from edge_agent.wire import joining, ticket
+from edge_agent.wire.joining import Outcome, Wish
+from edge_agent.wire.topics import DeviceName
 from province import admission, certificates, database, devices
 from province.tickets import LIFE_MS
 

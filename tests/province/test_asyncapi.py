@@ -13,8 +13,8 @@ import yaml
 from fleet_world import OFFLINE, ONLINE, well
 from health_world import SCHEMAS
 
-from edge_agent import telemetry, topics
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.wire import telemetry, topics
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import broker_config, fleet_discovery
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(asyncapi_document.FILE.read_text("utf-8"))

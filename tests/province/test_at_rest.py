@@ -16,7 +16,7 @@ from old_province import days_ago, here, rows
 from province_world import Log, passage, recorded, session
 from telltale import cells_that_tell, files_that_tell
 
-from edge_agent.entry import Kind
+from edge_agent.wire.entry import Kind
 from firmware.person_codes import Person
 from province import database
 from province.synthetic import synthetic_people

@@ -12,8 +12,8 @@ from old_province import arrive, days_ago, here, made_ago, rows
 from postgres_world import Server
 from province_world import Log, Scanner, passage, scanner
 
-from edge_agent.entry import RecordedPerson
-from edge_agent.process_lock import ProcessLock
+from edge_agent.base.process_lock import ProcessLock
+from edge_agent.wire.entry import RecordedPerson
 from province import database, devices, revocations
 from province.clock import now_ms
 from province.keystore import Keystore

@@ -12,9 +12,9 @@ import pytest
 from conftest import World
 from province_world import WAIT_S, Log, founded, scanner, session
 
-from edge_agent import envelope, topics
-from edge_agent.broker_link import BrokerLink, Connected, Disconnected, Event, Message
-from edge_agent.topics import Leaf
+from edge_agent.link.broker_link import BrokerLink, Connected, Disconnected, Event, Message
+from edge_agent.wire import envelope, topics
+from edge_agent.wire.topics import Leaf
 from province import broker_config
 from province.layout import COLLECTOR
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from province_world import WAIT_S, Broker, Scanner, founded, free_port, scanner
 
-from edge_agent.broker_link import BrokerLink, Connected, Disconnected, Event
-from edge_agent.broker_probe import NotLetIn, probe
+from edge_agent.device.broker_probe import NotLetIn, probe
+from edge_agent.link.broker_link import BrokerLink, Connected, Disconnected, Event
 from province.clock import now_ms
 from province.layout import Layout
 from province.tls_authority import TlsAuthority

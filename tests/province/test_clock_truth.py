@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from old_province import arrive, here, rows
 from province_world import ANYONE, Log, Scanner, founded, passage, scanner
 
-from edge_agent.entry import Clock, Header, Kind, RecordedPerson
-from edge_agent.keyring import day_of
+from edge_agent.wire.entry import Clock, Header, Kind, RecordedPerson
+from edge_agent.wire.keyring import day_of
 from province import database, views
 from province.clock import now_ms
 from province.clock_truth import AHEAD_MS, Moment, corrected

@@ -15,11 +15,11 @@ from conftest import World
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import ANYONE, WAIT_S, Log, Scanner, cli, json_lines, passage, recorded, session
 
-from edge_agent import cbor, cose, envelope, sealing
-from edge_agent.entry import Kind, LogHead, encode_header
-from edge_agent.keyring import EpochKey, day_of
-from edge_agent.receipt import Range, Status
-from edge_agent.topics import Leaf
+from edge_agent.wire import cbor, cose, envelope, sealing
+from edge_agent.wire.entry import Kind, LogHead, encode_header
+from edge_agent.wire.keyring import EpochKey, day_of
+from edge_agent.wire.receipt import Range, Status
+from edge_agent.wire.topics import Leaf
 from province import database, views
 from province.alerts import AlertKind
 from province.clock import now_ms

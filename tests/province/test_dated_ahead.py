@@ -13,10 +13,10 @@ from collector_alone import delivered
 from old_province import DAY_MS, arrive, days_ago, here, key_of, made_ago, rows
 from province_world import ANYONE, Log, Scanner, json_lines, scanner
 
-from edge_agent import envelope
-from edge_agent.entry import Clock, Header
-from edge_agent.keyring import day_of
-from edge_agent.receipt import Status
+from edge_agent.wire import envelope
+from edge_agent.wire.entry import Clock, Header
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.receipt import Status
 from province import collector, database, views
 from province.clock import now_ms
 from province.clock_truth import AHEAD_MS

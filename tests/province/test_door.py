@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from province_world import WAIT_S, founded, free_port
 from soft_token import needs_softhsm, soft_token
 
-from edge_agent import door_link, knock, ticket
-from edge_agent.joining import Wish
-from edge_agent.knock import NotReached, Untrusted
-from edge_agent.token_signer import TokenSigner, TokenTrouble
+from edge_agent.device.token_signer import TokenSigner, TokenTrouble
+from edge_agent.enrolment import knock
+from edge_agent.enrolment.knock import NotReached, Untrusted
+from edge_agent.link import door_link
+from edge_agent.wire import ticket
+from edge_agent.wire.joining import Wish
 from province import door
 
 province = admission_world.province

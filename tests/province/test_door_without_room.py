@@ -17,7 +17,7 @@ import pytest
 from admission_world import Province
 from province_world import WAIT_S, free_port
 
-from edge_agent import door_link
+from edge_agent.link import door_link
 from province import door
 
 province = admission_world.province

@@ -19,8 +19,8 @@ from axe_playwright_python.sync_playwright import Axe
 from fleet_screens import DESKTOP, PHONE, address, browser_page, opened_browser
 from playwright.sync_api import Browser, Page
 
-from edge_agent.telemetry import Outbox
-from edge_agent.topics import DeviceName
+from edge_agent.wire.telemetry import Outbox
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 
 DEVICE = "/device/cho-hue/may-002"

@@ -24,7 +24,7 @@ from aiosmtpd.smtp import AuthResult
 from page_world import until
 from province_world import founded, free_port
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import renewing
 from province.errors import NotAProvince
 from province.fleet import notice_settings

@@ -11,12 +11,12 @@ from conftest import World
 from page_world import Desk, open_desk, told, until
 from province_world import WAIT_S, Log, Scanner, free_port, session
 
-from edge_agent import command, results
-from edge_agent.broker_link import Arrived, Connected, Event, Message
-from edge_agent.command import Action
-from edge_agent.process_lock import ProcessLock
-from edge_agent.results import Result, State
-from edge_agent.topics import Leaf
+from edge_agent.base.process_lock import ProcessLock
+from edge_agent.link.broker_link import Arrived, Connected, Event, Message
+from edge_agent.wire import command, results
+from edge_agent.wire.command import Action
+from edge_agent.wire.results import Result, State
+from edge_agent.wire.topics import Leaf
 from province import audit, database
 from province.clock import now_ms
 from province.errors import ProvinceError

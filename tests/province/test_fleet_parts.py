@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from page_world import fill
 from province_world import founded
 
-from edge_agent.command import Action
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Cpu, Disk, Outbox, Power, Source
-from edge_agent.topics import DeviceName
+from edge_agent.wire.command import Action
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Cpu, Disk, Outbox, Power, Source
+from edge_agent.wire.topics import DeviceName
 from province.__main__ import main
 from province.clock import now_ms
 from province.errors import AlreadyThere, NotAProvince, ProvinceError

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from fleet_world import HEAD, NAME, NOW_MS, OFFLINE, ONLINE, OTHER, seen, well
 
-from edge_agent.entry import LogHead
-from edge_agent.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
+from edge_agent.wire.topics import DeviceName
 from province.errors import ProvinceError
 from province.fleet_rules import Facts, Listening, Seen, Trouble, missing, troubles
 from province.fleet_sample import SLOT_MS

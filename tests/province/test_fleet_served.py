@@ -18,7 +18,7 @@ from cryptography import x509
 from page_world import Desk, fill, open_desk
 from province_world import WAIT_S, founded, free_port
 
-from edge_agent.process_lock import ProcessLock
+from edge_agent.base.process_lock import ProcessLock
 from province import renewing
 from province.__main__ import main
 from province.clock import now_ms

@@ -12,9 +12,9 @@ from province_world import founded
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
-from edge_agent.command import Action
-from edge_agent.telemetry import Outbox
-from edge_agent.topics import DeviceName
+from edge_agent.wire.command import Action
+from edge_agent.wire.telemetry import Outbox
+from edge_agent.wire.topics import DeviceName
 from province.clock import now_ms
 from province.fleet.accounts import Operator
 from province.fleet.orders import Orders

@@ -13,11 +13,11 @@ from conftest import World
 from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
 from province_world import Log, cli, json_lines, session
 
-from edge_agent import telemetry
-from edge_agent.broker_link import Arrived, BrokerLink
-from edge_agent.entry import LogHead
-from edge_agent.process_lock import ProcessLock
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.base.process_lock import ProcessLock
+from edge_agent.link.broker_link import Arrived, BrokerLink
+from edge_agent.wire import telemetry
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import fleet_discovery, fleet_watch
 from province.clock import now_ms
 from province.fleet_rules import Seen, Trouble

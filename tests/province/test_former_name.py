@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from province_world import Broker
 
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Membership
-from edge_agent.topics import DeviceName
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.wire.joining import Membership
+from edge_agent.wire.topics import DeviceName
 from province import certificates, revoking
 from province.tls_authority import TlsIdentity
 

@@ -9,8 +9,8 @@ import pytest
 from conftest import World
 from province_world import Log, Scanner, session
 
-from edge_agent.entry import LogHead
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import LogHead
+from edge_agent.wire.topics import DeviceName
 from province import database, devices, views
 from province.alerts import AlertKind
 

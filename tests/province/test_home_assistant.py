@@ -12,9 +12,9 @@ from fleet_world import seen, well
 from health_world import COUNTERS, Device
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from edge_agent import telemetry
-from edge_agent.telemetry import Source, Telemetry
-from edge_agent.topics import discovery_prefix
+from edge_agent.wire import telemetry
+from edge_agent.wire.telemetry import Source, Telemetry
+from edge_agent.wire.topics import discovery_prefix
 from province import fleet_discovery
 
 # The options that home-assistant.io documents for the three platforms ("MQTT Sensor", "MQTT Binary sensor", "MQTT Update") and for the

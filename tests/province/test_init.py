@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from province_world import Broker, cli, founded, free_port, json_lines, scanner, settings
 
-from edge_agent import keyring, sealing
-from edge_agent.authority import Power
-from edge_agent.keyring import UNDATED, day_of
-from edge_agent.sealing import Suite
+from edge_agent.wire import keyring, sealing
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import UNDATED, day_of
+from edge_agent.wire.sealing import Suite
 from province import founding
 from province.__main__ import main
 from province.clock import now_ms

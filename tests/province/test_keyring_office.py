@@ -15,14 +15,15 @@ from old_province import DAY_MS, arrive, days_ago, founded_ago, here, kept_up, p
 from province_world import Broker, Collecting, Log, founded, free_port, scanner, wait_for_keyring
 from test_keystore import office
 
-from edge_agent import keyring, receipt, stored_keyring
-from edge_agent.authority import Power
-from edge_agent.cose import Forged
-from edge_agent.documents import Documents
-from edge_agent.keyring import UNDATED, day_of
-from edge_agent.receipt import Receipt
-from edge_agent.stored_keyring import OlderKeyring
-from edge_agent.topics import DeviceName
+from edge_agent.device import stored_keyring
+from edge_agent.device.documents import Documents
+from edge_agent.device.stored_keyring import OlderKeyring
+from edge_agent.wire import keyring, receipt
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.keyring import UNDATED, day_of
+from edge_agent.wire.receipt import Receipt
+from edge_agent.wire.topics import DeviceName
 from province import files, keyring_office
 from province.clock import now_ms
 from province.day_keys import read_pair

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from province_world import founded, settings
 
-from edge_agent import disk, keyring
-from edge_agent.authority import Power
-from edge_agent.keyring import UNDATED, day_of
+from edge_agent.base import disk
+from edge_agent.wire import keyring
+from edge_agent.wire.authority import Power
+from edge_agent.wire.keyring import UNDATED, day_of
 from province import files, keystore
 from province.clock import now_ms
 from province.day_keys import DayKeys, generate

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from province_world import Log, founded, scanner
 
-from edge_agent.entry import NO_PREVIOUS, RecordedPerson
-from edge_agent.keyring import day_of
-from edge_agent.receipt import Range, Status
-from edge_agent.sealing import CannotOpen
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.wire.entry import NO_PREVIOUS, RecordedPerson
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.receipt import Range, Status
+from edge_agent.wire.sealing import CannotOpen
+from edge_agent.wire.topics import DeviceName, Leaf
 from firmware.person_codes.masking import mask_name, mask_number
 from province import database, quarantine, views
 from province.clock import now_ms

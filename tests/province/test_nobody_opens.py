@@ -16,12 +16,12 @@ import pytest
 from old_province import arrive, days_ago, founded_ago, here, kept_up, made_ago
 from province_world import ANYONE, Broker, Collecting, Log, Scanner, free_port, scanner, session, wait_for_keyring
 
-from edge_agent import envelope, sealing
-from edge_agent.cbor import Malformed
-from edge_agent.entry import Kind, Passage, decode_body
-from edge_agent.forwarder import Forwarder
-from edge_agent.recorder import Recorder
-from edge_agent.topics import DeviceName
+from edge_agent.store.forwarder import Forwarder
+from edge_agent.store.recorder import Recorder
+from edge_agent.wire import envelope, sealing
+from edge_agent.wire.cbor import Malformed
+from edge_agent.wire.entry import Kind, Passage, decode_body
+from edge_agent.wire.topics import DeviceName
 from province import database, wrapping
 from province.identifiers import Identifier, token
 from province.layout import Layout

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from province_world import cli, json_lines, scanner
 
-from edge_agent import authority, command, cose, keyring
-from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived
-from edge_agent.cose import Forged
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived
+from edge_agent.wire import authority, command, cose, keyring
+from edge_agent.wire.authority import Power
+from edge_agent.wire.cose import Forged
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import audit, broker_config, database, desk, officers, operator_keys, operator_records, overhearing
 from province.clock import now_ms
 from province.errors import AlreadyThere, NotAProvince

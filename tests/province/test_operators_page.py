@@ -10,7 +10,7 @@ import pytest
 from page_world import Desk, judge, open_desk, told, until
 from province_world import founded
 
-from edge_agent.telemetry import Outbox
+from edge_agent.wire.telemetry import Outbox
 from province.clock import now_ms
 from province.fleet.accounts import AccountsFile
 from province.fleet.guard import HEADERS

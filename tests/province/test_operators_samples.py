@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from health_world import COUNTERS, Device
 
-from edge_agent import telemetry
-from edge_agent.topics import Leaf, discovery_prefix, parse
+from edge_agent.wire import telemetry
+from edge_agent.wire.topics import Leaf, discovery_prefix, parse
 from province.layout import Layout
 
 OPERATORS = Path(__file__).parents[2] / "hw_docs/operators"

@@ -14,12 +14,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import Scanner, founded, scanner
 
-from edge_agent import command, results
-from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived, Message
-from edge_agent.command import Action, Signed
-from edge_agent.results import Result, State
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.link.broker_link import Arrived, Message
+from edge_agent.wire import command, results
+from edge_agent.wire.authority import Power
+from edge_agent.wire.command import Action, Signed
+from edge_agent.wire.results import Result, State
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import officers, operators, revocations
 from province.clock import now_ms
 from province.errors import NotAProvince, ProvinceError

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from province_world import WAIT_S, free_port
 from test_operators_samples import OPERATORS
 
-from edge_agent import telemetry
+from edge_agent.wire import telemetry
 from province import fleet_discovery, viewers
 from province.clock import now_ms
 

@@ -14,8 +14,8 @@ from old_province import arrive, days_ago, here, made_ago, rows
 from postgres_world import Server
 from province_world import Broker, Collecting, Log, founded, free_port, scanner, session
 
-from edge_agent.keyring import day_of
-from edge_agent.topics import Leaf
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.topics import Leaf
 from province import database, partitions
 from province.clock import now_ms
 from province.errors import NotAProvince

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from province_world import founded
 
-from edge_agent.entry import NO_PREVIOUS, Clock, Header, Kind, LogHead
-from edge_agent.keyring import day_of
-from edge_agent.receipt import Status
-from edge_agent.topics import DeviceName
+from edge_agent.wire.entry import NO_PREVIOUS, Clock, Header, Kind, LogHead
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.topics import DeviceName
 from province import certificate, database
 from province.fate import Fate
 from province.intake import Taken

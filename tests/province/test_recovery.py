@@ -25,10 +25,10 @@ from province_world import (
     wait_for_keyring,
 )
 
-from edge_agent import envelope
-from edge_agent.broker_link import Message
-from edge_agent.receipt import Status
-from edge_agent.topics import Leaf
+from edge_agent.link.broker_link import Message
+from edge_agent.wire import envelope
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.topics import Leaf
 from province import database
 from province.clock import now_ms
 from province.intake import Intake, Refused, Taken
@@ -40,8 +40,8 @@ from province.synthetic import synthetic_people
 HANGS_WHEN_STOPPING = """
 import sys, threading
 from pathlib import Path
-from edge_agent import logs
-from edge_agent.broker_link import BrokerLink
+from edge_agent.base import logs
+from edge_agent.link.broker_link import BrokerLink
 from province.collect_command import collect
 from province.layout import Layout
 
@@ -56,7 +56,7 @@ collect(Layout(Path(sys.argv[1])), ("127.0.0.1", 1), lambda item, committed_ms: 
 DIES_BEFORE_THE_RECEIPT = """
 import os, signal, sys
 from pathlib import Path
-from edge_agent.broker_link import BrokerLink, Message
+from edge_agent.link.broker_link import BrokerLink, Message
 from province.collect_command import collect
 from province.layout import Layout
 

@@ -12,10 +12,11 @@ import pytest
 from admission_world import Province
 from province_world import WAIT_S
 
-from edge_agent import device_keys, identity, knock, membership
-from edge_agent.broker_link import Message
-from edge_agent.certificate_keeper import CertificateKeeper
-from edge_agent.joining import Outcome
+from edge_agent.device import device_keys, identity
+from edge_agent.enrolment import knock, membership
+from edge_agent.enrolment.certificate_keeper import CertificateKeeper
+from edge_agent.link.broker_link import Message
+from edge_agent.wire.joining import Outcome
 
 province = admission_world.province
 HOUR_S = 3600.0

@@ -13,9 +13,9 @@ import pytest
 from province_world import WAIT_S, Broker, Collecting, Log, Scanner, founded, free_port, scanner, session, wait_for_keyring
 from small_disk import small_disk
 
-from edge_agent import envelope
-from edge_agent.receipt import Status
-from edge_agent.topics import Leaf
+from edge_agent.wire import envelope
+from edge_agent.wire.receipt import Status
+from edge_agent.wire.topics import Leaf
 from province import database
 from province.clock import now_ms
 from province.intake import Intake, Refused

@@ -11,8 +11,8 @@ import pytest
 from old_province import DAY_MS, arrive, days_ago, founded_ago, here, made_ago, rows
 from province_world import ANYONE, Log, Scanner, json_lines, scanner
 
-from edge_agent.entry import Clock, Header, Kind
-from edge_agent.receipt import Status
+from edge_agent.wire.entry import Clock, Header, Kind
+from edge_agent.wire.receipt import Status
 from province import database, views
 from province.clock import now_ms
 from province.keystore import Keystore

@@ -15,8 +15,8 @@ import pytest
 from old_province import DAY_MS, arrive, days_ago, founded_ago, here, kept_up, made_ago, rows
 from province_world import ROOT, Log, Scanner, json_lines, scanner
 
-from edge_agent.keyring import day_of
-from edge_agent.receipt import Status
+from edge_agent.wire.keyring import day_of
+from edge_agent.wire.receipt import Status
 from province import database, quarantine, views
 from province.clock import now_ms
 from province.day_keys import DayKeys

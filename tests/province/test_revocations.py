@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from old_province import here, published, rows
 from province_world import Log, Scanner
 
-from edge_agent import joining
-from edge_agent.authority import Power
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.endpoint import Endpoint
-from edge_agent.joining import Answer, Outcome, Wish
-from edge_agent.topics import DeviceName
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.link.endpoint import Endpoint
+from edge_agent.wire import joining
+from edge_agent.wire.authority import Power
+from edge_agent.wire.joining import Answer, Outcome, Wish
+from edge_agent.wire.topics import DeviceName
 from province import certificates, database, devices, revocations, revoking
 from province.admission import Addresses, Admission
 from province.admit_command import _mend

@@ -11,7 +11,7 @@ import pytest
 from conftest import World
 from province_world import WAIT_S, Log, Scanner, cli, session
 
-from edge_agent.broker_link import Connected, Disconnected, Event, tls_context
+from edge_agent.link.broker_link import Connected, Disconnected, Event, tls_context
 from province import database, devices
 from province.clock import now_ms
 from province.revoking import Broker, reload_by_pid, revoke

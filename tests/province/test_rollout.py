@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.topics import DeviceName
+from edge_agent.wire.topics import DeviceName
 from province import rollout
 from province.layout import Layout
 from province.rollout import Came, Phase, Rollout, Rules

@@ -18,12 +18,12 @@ import pytest
 from fleet_world import well
 from province_world import ROOT, WAIT_S, Broker, Collecting, Log, Scanner, cli, founded, free_port, scanner, session, wait_for_keyring
 
-from edge_agent import command, results
-from edge_agent.authority import Power
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Event, Message
-from edge_agent.results import Refusal, Result, State
-from edge_agent.telemetry import Versions
-from edge_agent.topics import Leaf
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
+from edge_agent.wire import command, results
+from edge_agent.wire.authority import Power
+from edge_agent.wire.results import Refusal, Result, State
+from edge_agent.wire.telemetry import Versions
+from edge_agent.wire.topics import Leaf
 from province import officers, releases
 from province.clock import now_ms
 from province.fleet_rules import Seen, Trouble
@@ -82,7 +82,7 @@ class World:
         terms = Terms(now_ms() + 86_400_000, 2, 60)
         wheel = self.layout.root.parent / f"gate_scanner-{version}-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as files:
-            files.writestr("edge_agent/stored_formats.py", _FORMATS)
+            files.writestr("edge_agent/update/stored_formats.py", _FORMATS)
             files.writestr("gate_scanner.dist-info/METADATA", f"Name: gate-scanner\nVersion: {version}\n")
         return releases.add(self.layout, Source({wheel.name: wheel.read_bytes()}, "arm64", "3.11"), terms, now_ms()).release_id
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.authority import Power
+from edge_agent.wire.authority import Power
 from province import secret_files
 from province.errors import NotAProvince
 from province.layout import Layout

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from province_world import WAIT_S, Broker, Collecting, Log, Session, cli, scanner, session, wait_for_keyring
 
-from edge_agent.receipt import Status
+from edge_agent.wire.receipt import Status
 from province.layout import Layout
 
 _ROUND, _ROUNDS = 40, 25

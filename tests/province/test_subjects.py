@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from old_province import arrive, days_ago, here, made_ago, rows
 from province_world import WAIT_S, Log, Scanner, passage, scanner
 
-from edge_agent.entry import RecordedPerson
-from edge_agent.receipt import Status
+from edge_agent.wire.entry import RecordedPerson
+from edge_agent.wire.receipt import Status
 from province import database, erasures, views
 from province.clock import now_ms
 from province.keystore import Keystore

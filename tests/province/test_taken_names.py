@@ -10,10 +10,10 @@ import pytest
 from admission_world import GRANT, Province, new_keys
 from province_world import cli
 
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Outcome
-from edge_agent.ticket import fingerprint, shown
-from edge_agent.topics import DeviceName
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.wire.joining import Outcome
+from edge_agent.wire.ticket import fingerprint, shown
+from edge_agent.wire.topics import DeviceName
 from province import database, sites, tickets
 from province.sites import Category
 

@@ -11,11 +11,11 @@ import admission_world
 import pytest
 from admission_world import GRANT, Province, new_keys
 
-from edge_agent import joining
-from edge_agent.broker_link import Arrived, Message
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Outcome, Wish
-from edge_agent.topics import DeviceName, Leaf
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.link.broker_link import Arrived, Message
+from edge_agent.wire import joining
+from edge_agent.wire.joining import Outcome, Wish
+from edge_agent.wire.topics import DeviceName, Leaf
 from province import database, erasures, revocations
 from province.admit_command import Renewals
 from province.keystore import Keystore

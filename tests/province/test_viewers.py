@@ -9,8 +9,8 @@ from conftest import World
 from fleet_world import speaking, tell, well
 from province_world import WAIT_S, cli
 
-from edge_agent.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event
-from edge_agent.endpoint import Endpoint
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event
+from edge_agent.link.endpoint import Endpoint
 from province.clock import now_ms
 from province.layout import Layout
 

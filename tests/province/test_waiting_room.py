@@ -11,10 +11,11 @@ import pytest
 from admission_world import GRANT, Province, new_keys
 from old_province import here
 
-from edge_agent import knock, ticket
-from edge_agent.device_keys import DeviceKeys
-from edge_agent.joining import Answer, Outcome
-from edge_agent.ticket import fingerprint, shown
+from edge_agent.device.device_keys import DeviceKeys
+from edge_agent.enrolment import knock
+from edge_agent.wire import ticket
+from edge_agent.wire.joining import Answer, Outcome
+from edge_agent.wire.ticket import fingerprint, shown
 from province import database, waiting_room
 
 province = admission_world.province

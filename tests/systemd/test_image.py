@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mounts import CARD
+from edge_agent.device.mounts import CARD
 
 IMAGE = Path(__file__).parents[2] / "debian" / "image"
 STATE_UNIT = r"var-lib-gate\x2dscanner.mount"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from real_systemd import START_S, Machine, booted
 
-from edge_agent.executors import RESTART_REQUEST
+from edge_agent.commands.executors import RESTART_REQUEST
 
 PATH, SERVICE = "gate-device-restart.path", "gate-device-restart.service"
 AS_GATE = ("setpriv", "--reuid=gate", "--regid=gate", "--clear-groups")

@@ -15,8 +15,8 @@ from gate_run import Gate
 from gate_world import Enrolled, Reader, gate_toml
 from manager import Manager
 
-from edge_agent.ending import RESTART_STATUS
-from edge_agent.executors import RESTART_REQUEST
+from edge_agent.base.ending import RESTART_STATUS
+from edge_agent.commands.executors import RESTART_REQUEST
 from firmware.person_codes import write_person
 from province.synthetic import synthetic_people
 

@@ -12,8 +12,8 @@ from tcp_proxy import TcpProxy
 from tcp_pump import Act, Way
 from update_world import BLIND, NAME, UpdateWorld, update_world
 
-from edge_agent.release import PIECE_BYTES, identity_of
-from edge_agent.slots import slot_of
+from edge_agent.update.slots import slot_of
+from edge_agent.wire.release import PIECE_BYTES, identity_of
 from firmware.person_codes import Person
 from province.synthetic import synthetic_people
 

@@ -14,11 +14,11 @@ from gate_world import Enrolled, Reader
 from province_world import ROOT, founded
 from real_systemd import Machine, booted
 
-from edge_agent import identity
-from edge_agent.documents import Documents
-from edge_agent.installing import FETCHED, SIGNED
-from edge_agent.release_check import ARCHITECTURES
-from edge_agent.slots import slot_of
+from edge_agent.device import identity
+from edge_agent.device.documents import Documents
+from edge_agent.update.installing import FETCHED, SIGNED
+from edge_agent.update.release_check import ARCHITECTURES
+from edge_agent.update.slots import slot_of
 from province import officers, releases
 from province.clock import now_ms
 from province.releases import Known, Terms

@@ -1,0 +1,1 @@
+"""What every process of the project stands on: disk, log, notes to systemd, the command line."""

@@ -1,0 +1,1 @@
+"""Carries sealed entries to the province and lets the outbox forget them."""

@@ -1,0 +1,1 @@
+"""Signed commands and configuration from afar: judged, kept, carried out, answered."""

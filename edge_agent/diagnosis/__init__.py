@@ -1,0 +1,1 @@
+"""One file that tells somebody far away how this scanner is."""

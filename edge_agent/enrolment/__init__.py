@@ -1,0 +1,1 @@
+"""How a device joins, renews its certificate, is taken over and reset."""

@@ -1,0 +1,1 @@
+"""How the device is, counted and told."""

@@ -1,0 +1,1 @@
+"""A signed release: fetched, checked, put on trial, kept or taken back."""
