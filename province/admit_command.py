@@ -29,8 +29,8 @@ from edge_agent.wire.topics import Leaf
 from province import door as doors
 from province import officers, renewing, revocations, revoking, secret_files
 from province.admission import CERTIFICATE_LIFE, Addresses, Admission
+from province.broker_address import broker_address
 from province.clock import now_ms
-from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError
 from province.fresh import Fresh
 from province.layout import REGISTRAR, Layout, Settings

@@ -19,6 +19,7 @@ from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import topics
 from edge_agent.wire.authority import Power
 from province import officers, renewing, secret_files
+from province.broker_address import broker_address
 from province.clock import now_ms
 from province.collector import Collector
 from province.errors import NotAProvince, ProvinceError
@@ -61,24 +62,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--events", action="store_true", help="print one JSON line for each message on standard output")
     parser.add_argument("--trust-clock", action="store_true", help="go by this machine's clock although it was later here before")
     parser.add_argument("--verbose", action="store_true", help="log each batch too")
-
-
-def broker_address(text: str | None, default: tuple[str, int]) -> tuple[str, int]:
-    """Takes HOST:PORT apart.
-
-    Raises:
-        NotAProvince: it is not of that form.
-
-    Example:
-        >>> broker_address("[::1]:8883", ("localhost", 1)), broker_address(None, ("localhost", 8883))
-        (('::1', 8883), ('localhost', 8883))
-    """
-    if text is None:
-        return default
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise NotAProvince(f"--broker {text!r}: write it as HOST:PORT, such as mqtt.example.vn:8883.")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def endpoint(layout: Layout, address: tuple[str, int], number: int = 1) -> Endpoint:

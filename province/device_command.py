@@ -10,8 +10,8 @@ from pathlib import Path
 from edge_agent.base.console import print_json, print_line, print_table
 from edge_agent.wire.topics import DeviceName
 from province import devices, rabbitmq_control, revocations, revoking
+from province.broker_address import broker_address
 from province.clock import now_ms, shown
-from province.collect_command import broker_address
 from province.enrolling import Place, add_device, answer_stick
 from province.errors import NotAProvince
 from province.layout import Layout

@@ -9,8 +9,8 @@ from pathlib import Path
 from edge_agent.base.console import print_json_list, print_line, print_table
 from edge_agent.wire.topics import is_name
 from province import operators
+from province.broker_address import broker_address
 from province.clock import shown
-from province.collect_command import broker_address
 from province.errors import NotAProvince
 from province.fleet.accounts import Operator
 from province.fleet.picking import ORDERS, Wanted, pick

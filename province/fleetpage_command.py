@@ -12,7 +12,7 @@ from edge_agent.base.ending import stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from province import secret_files
-from province.collect_command import broker_address
+from province.broker_address import broker_address
 from province.errors import NotAProvince, ProvinceError
 from province.layout import Layout
 

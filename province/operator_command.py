@@ -12,9 +12,9 @@ from edge_agent.base.console import complain, print_json, print_line, print_tabl
 from edge_agent.wire.authority import Power
 from edge_agent.wire.command import POWERS
 from province import operator_keys, operator_records, rabbitmq_control, revoking
+from province.broker_address import broker_address
 from province.certificates_command import root_key
 from province.clock import now_ms, shown
-from province.collect_command import broker_address
 from province.errors import NotAProvince
 from province.layout import Layout
 from province.operator_keys import Grant

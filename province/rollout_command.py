@@ -14,8 +14,8 @@ from edge_agent.base.ending import stop_when_asked
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.wire.topics import DeviceName
 from province import devices, operators, releases, revocations, rollout
+from province.broker_address import broker_address
 from province.clock import now_ms, shown
-from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError
 from province.layout import RELEASES_PORT, Layout
 from province.looking import ask

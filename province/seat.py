@@ -11,8 +11,8 @@ from edge_agent.wire.results import Refusal, Result
 from edge_agent.wire.topics import DeviceName, Leaf
 from province import audit, desk, operators, revocations
 from province.audit import Line
+from province.broker_address import broker_address
 from province.clock import now_ms
-from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError
 from province.keystore import Keystore
 from province.layout import COMMANDER, Layout

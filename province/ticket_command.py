@@ -15,8 +15,8 @@ from edge_agent.wire.authority import Power
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.topics import DeviceName
 from province import database, devices, sites, tickets
+from province.broker_address import broker_address
 from province.clock import now_ms, shown
-from province.collect_command import broker_address
 from province.errors import NotAProvince, ProvinceError
 from province.files import write_atomically
 from province.layout import Layout

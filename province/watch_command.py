@@ -14,7 +14,7 @@ from edge_agent.link.broker_link import BrokerLink
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import topics
 from province import renewing, secret_files
-from province.collect_command import broker_address
+from province.broker_address import broker_address
 from province.errors import NotAProvince, ProvinceError
 from province.fleet_rules import Limits
 from province.fleet_store import FleetStore
