@@ -19,7 +19,7 @@ from edge_agent.store.outbox import FILE_NAME, opened_to_read
 from edge_agent.wire import envelope
 from edge_agent.wire.entry import Kind
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _ACCELERATOR = os.environ.get("ACCEL", "tcg")
 _BOOT_S = 900.0  # emulated, on a machine that is busy

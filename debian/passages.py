@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_agent.store.outbox import FILE_NAME, opened_to_read
 from edge_agent.store.outbox_view import look_into
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _OUTBOX = Path("/var/lib/gate-scanner") / FILE_NAME
 _PATIENCE_S = 60.0

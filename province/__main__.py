@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from edge_agent.base.command_line import Program, dispatch, guarded
 from edge_agent.base.console import complain
-from province.errors import AlreadyThere, NotAProvince, ProvinceError
+from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 
 _COMMANDS = {
     "demo": "the whole chain on this machine, with invented people",
@@ -66,7 +66,7 @@ Exit codes: 0 done, 1 could not be done, 2 wrong command line or not a province'
 _FAILED, _USAGE = 1, 2
 PROGRAM = Program(
     name="gate-province",
-    package="province",
+    package="province.shell",
     description="The receiving end: the province's keys, the collector of entries, and the register.",
     epilog=_EPILOG,
     commands=_COMMANDS,

@@ -21,9 +21,9 @@ from msgspec import Meta
 from edge_agent.base.process_lock import alone
 from edge_agent.base.stamp import Stamp
 from edge_agent.wire.topics import PROVINCE, is_name
-from province.errors import AlreadyThere, NotAProvince, ProvinceError
-from province.files import keep_folder, write_atomically
-from province.layout import Layout
+from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
+from province.base.files import keep_folder, write_atomically
+from province.base.layout import Layout
 
 _ITERATIONS, _LANES, _MEMORY_KIB, _SALT_BYTES, _LENGTH = 2, 1, 19 * 1024, 16, 32
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
-from province.errors import ProvinceError
+from province.base.errors import ProvinceError
 from province.fleet.accounts import Accounts, Operator
 from province.fleet.guard import Guard, Refused
 from province.fleet.orders import Ordered, Orders, new_ref
@@ -30,7 +30,7 @@ from province.fleet.sessions import Sessions, Tries, is_of
 from province.fleet.sight import Row, Sight, is_quiet
 from province.fleet.views import DeviceSight, Drawn, View, Views, offered, path_of
 from province.fleet.words import LANGUAGES, WORDS
-from province.fleet_store import FleetAlert
+from province.watch.fleet_store import FleetAlert
 
 COOKIE = "__Host-fleet"
 _STATIC = Path(__file__).parent / "static"

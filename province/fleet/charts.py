@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 
 from edge_agent.wire.keyring import VIETNAM
-from province.fleet_sample import SLOT_MS, Sample
+from province.watch.fleet_sample import SLOT_MS, Sample
 
 DAY_MS = 86_400_000
 _WIDTH, _HEIGHT = 360, 96

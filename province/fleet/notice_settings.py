@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge_agent.wire.topics import PROVINCE, is_name
-from province.errors import NotAProvince
-from province.fleet_rules import Trouble
+from province.base.errors import NotAProvince
+from province.watch.fleet_rules import Trouble
 
 _LEAST_SECRET = 24
 _COMMON = {"name", "org", "troubles", "after_s", "tell_end"}

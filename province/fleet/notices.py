@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from province.errors import ProvinceError
+from province.base.errors import ProvinceError
 from province.fleet.notice_settings import Sink
-from province.fleet_store import FleetAlert
+from province.watch.fleet_store import FleetAlert
 
 FIRST_WAIT_MS, LONGEST_WAIT_MS, GIVE_UP_MS = 10_000, 3_600_000, 86_400_000
 _KEPT_MS = 31 * 86_400_000

@@ -21,15 +21,16 @@ from edge_agent.base.trouble import where
 from edge_agent.wire.command import Action
 from edge_agent.wire.results import Result
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import operators, revocations
-from province.clock import now_ms
-from province.errors import ProvinceError
-from province.layout import Layout
-from province.opened import Connection
-from province.operating import Desk, at_the_broker
-from province.ordering import Order
-from province.scanners import Registered
-from province.seat import enter
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.base.layout import Layout
+from province.commands import operators
+from province.commands.operating import Desk, at_the_broker
+from province.commands.ordering import Order
+from province.commands.scanners import Registered
+from province.commands.seat import enter
+from province.registry import revocations
+from province.store.opened import Connection
 
 _log = logging.getLogger(__name__)
 OFFERED = (

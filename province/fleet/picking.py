@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from province.fleet.sight import Row, State
-from province.fleet_rules import Trouble
+from province.watch.fleet_rules import Trouble
 
 EACH_PAGE = 50
 _STATES = list(State)

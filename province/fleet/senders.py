@@ -21,13 +21,13 @@ from email.utils import format_datetime, make_msgid
 from urllib.parse import urlsplit
 
 from edge_agent.base.trouble import where
-from province.clock import now_ms, shown
-from province.errors import ProvinceError
+from province.base.clock import now_ms, shown
+from province.base.errors import ProvinceError
+from province.base.layout import Layout
 from province.fleet.notice_settings import Mail, Sink, Webhook
 from province.fleet.notices import GIVE_UP_MS, OVER, Batch, Notices
 from province.fleet.sight import Sight
 from province.fleet.words import WORDS
-from province.layout import Layout
 
 _log = logging.getLogger(__name__)
 _TIMEOUT_S = 15.0

@@ -18,16 +18,16 @@ import uvicorn
 from cryptography import x509
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from province import renewing
-from province.errors import NotAProvince, ProvinceError
-from province.files import PUBLIC, keep_folder, write_atomically
+from province.base.errors import NotAProvince, ProvinceError
+from province.base.files import PUBLIC, keep_folder, write_atomically
+from province.base.layout import Layout
 from province.fleet import notice_settings
 from province.fleet.accounts import AccountsFile
 from province.fleet.app import Changes, Pages, World
 from province.fleet.orders import Orders
 from province.fleet.senders import Teller
 from province.fleet.sight import Sight
-from province.layout import Layout
+from province.trust import renewing
 
 _log = logging.getLogger(__name__)
 _LIFE, _EARLY = timedelta(days=365), timedelta(days=60)  # browsers take no certificate of more than 398 days

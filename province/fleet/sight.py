@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
-from province.errors import ProvinceError
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetAlert, FleetStore
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetAlert, FleetStore
 
 _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")

@@ -16,8 +16,8 @@ from textual.widgets.option_list import Option
 
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
-from province.errors import ProvinceError
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
 from province.fleet import charts
 from province.fleet.accounts import Operator
 from province.fleet.orders import Ordered, Orders, new_ref
@@ -25,7 +25,7 @@ from province.fleet.picking import ORDERS, Wanted, pick
 from province.fleet.sight import Row, Sight, State, is_quiet
 from province.fleet.views import SHAPES, DeviceSight, facts_of, offered, when
 from province.fleet.words import LANGUAGES, WORDS, Words
-from province.fleet_store import FleetAlert
+from province.watch.fleet_store import FleetAlert
 
 _EACH_S = 0.25
 _COLOURS: Mapping[State, str] = {

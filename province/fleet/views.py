@@ -14,7 +14,7 @@ from edge_agent.wire.command import Action
 from edge_agent.wire.keyring import VIETNAM
 from edge_agent.wire.telemetry import Telemetry
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
+from province.base.clock import now_ms
 from province.fleet import charts
 from province.fleet.accounts import Operator
 from province.fleet.orders import OFFERED, Ordered
@@ -22,9 +22,9 @@ from province.fleet.picking import ORDERS, Picked, Wanted
 from province.fleet.sessions import Session
 from province.fleet.sight import Row, State
 from province.fleet.words import LANGUAGES, WORDS, Words
-from province.fleet_rules import Trouble
-from province.fleet_sample import Sample
-from province.fleet_store import FleetAlert, RefusedCount
+from province.watch.fleet_rules import Trouble
+from province.watch.fleet_sample import Sample
+from province.watch.fleet_store import FleetAlert, RefusedCount
 
 SHAPES: Mapping[State, str] = {State.ALARM: "◆", State.OFFLINE: "✕", State.TROUBLE: "▲", State.SHUT: "■", State.WELL: "●"}
 ALERTS_EACH_PAGE = 50

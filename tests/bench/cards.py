@@ -16,7 +16,7 @@ from references import LOOPS, quiet_zbar
 from firmware.decoder import Decoder
 from firmware.person_codes import Scheme, write_person
 from firmware.readers import Reader
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _LOOKS = 5
 

@@ -21,11 +21,11 @@ from edge_agent.link.broker_link import Message
 from edge_agent.wire import envelope
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import Leaf
-from province import founding
-from province.clock import now_ms
-from province.day_keys import DayKeys
-from province.keystore import Keystore
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Keystore
+from province.trust import founding
 
 _ENTRIES = 3000
 _WARM_UP = 200

@@ -10,7 +10,7 @@ from references import LOOPS, quiet_zbar
 
 from firmware.decoder import Decoder
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 Grey = NDArray[np.uint8]
 

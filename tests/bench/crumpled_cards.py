@@ -18,7 +18,7 @@ import segno  # noqa: E402 - the same
 from numpy.typing import NDArray  # noqa: E402 - the same
 
 from firmware.decoder import Decoder  # noqa: E402 - the same
-from province.synthetic_codes import CodeForm, synthetic_codes  # noqa: E402 - the same
+from province.demo.synthetic_codes import CodeForm, synthetic_codes  # noqa: E402 - the same
 
 Grey = NDArray[np.uint8]
 LEVELS = ("L", "M", "Q", "H")

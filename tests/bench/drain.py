@@ -35,9 +35,9 @@ from edge_agent.store.forwarder import Forwarder
 from edge_agent.store.outbox import FILE_NAME
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import founding
-from province.clock import now_ms
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.trust import founding
 
 _ENTRIES = 200_000
 _REFERENCE = 5000  # entries of a round

@@ -18,8 +18,8 @@ from measures import Measure, at_most
 from province_world import scanner
 
 from edge_agent.link.broker_link import BrokerLink, Connected, Event
-from province.fleet_rules import Trouble
-from province.fleet_store import FleetStore
+from province.watch.fleet_rules import Trouble
+from province.watch.fleet_store import FleetStore
 
 _KEEPALIVE_S = 10
 _TIMES = 3

@@ -7,7 +7,7 @@ from measures import Measure, Stopwatch, at_most
 
 from drivers.simulated_view import Phone, Scene
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _PICTURES, _FRAME_MS = 60, 1000 / 30
 

@@ -16,7 +16,7 @@ from measures import Measure, at_least, at_most, told
 
 from edge_agent.device.control import ControlClient
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _FRAMES = 100_000
 _WARM = 20_000  # frames until every part has had its turn: caches and pools are full

@@ -33,9 +33,9 @@ from drivers.simulated_view import Phone, Scene
 from edge_agent.station import certificate, pin
 from edge_agent.wire.sealing import Suite
 from firmware.person_codes import Person, write_person
-from province import founding
-from province.clock import now_ms
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.demo.synthetic import synthetic_people
+from province.trust import founding
 
 _IDLE_S, _SETTLE_S = 20.0, 3.0
 _PEOPLE, _APART_S = 40, 0.5

@@ -16,7 +16,7 @@ from measures import Measure, Stopwatch, at_most, none_of, told
 from qr_pictures import picture_of
 
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _STARTS = 5
 _MOST_TOLD = 8

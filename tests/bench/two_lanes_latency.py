@@ -25,7 +25,7 @@ from qr_pictures import picture_of
 from drivers.indicator import Signal
 from edge_agent.device.settings import LaneSettings
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _EACH_WAY = 1000
 _ANSWER_S = 10.0

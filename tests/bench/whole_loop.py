@@ -18,7 +18,7 @@ from references import quiet_zbar, zxing_alone
 
 from firmware.decoder import Decoder
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _ROUNDS = 5
 _PEOPLE = 5

@@ -27,7 +27,7 @@ from firmware.found import Found  # noqa: E402
 from firmware.person_codes import write_person  # noqa: E402
 from firmware.readers import Reader  # noqa: E402
 from firmware.rescues import WHEN_LOCATED, WHEN_NOTHING_LOCATED, Rescue  # noqa: E402
-from province.synthetic import synthetic_people  # noqa: E402
+from province.demo.synthetic import synthetic_people  # noqa: E402
 
 Grey = NDArray[np.uint8]
 _CARDS, _APPROACHES = 800, 60

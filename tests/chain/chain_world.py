@@ -23,11 +23,12 @@ from drivers.signal_words import shape_and_words
 from edge_agent.device.control import ControlClient
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person, write_person
-from province import database, views
-from province.clock import now_ms
-from province.enrolling import Place, add_device
-from province.keystore import Keystore
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.joining.enrolling import Place, add_device
+from province.keys.keystore import Keystore
+from province.records import views
+from province.store import database
 
 WAIT_S = 30.0
 GATE_1, NOBODY = DeviceName("bus-co", "gate-1"), DeviceName("no", "body")

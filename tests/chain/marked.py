@@ -14,9 +14,9 @@ import pytest
 from telltale import SHORTEST, forms, spellings
 
 from firmware.person_codes import Person
-from province import synthetic
-from province.synthetic_codes import CodeForm, SyntheticCode, synthetic_codes, synthetic_passes
-from province.synthetic_passes import PassIssuer, new_issuer, trust_list
+from province.demo import synthetic
+from province.demo.synthetic_codes import CodeForm, SyntheticCode, synthetic_codes, synthetic_passes
+from province.demo.synthetic_passes import PassIssuer, new_issuer, trust_list
 
 # Each word is rare enough to be looked for by itself: a given name alone gives somebody away too.
 FAMILY, MIDDLE, GIVEN = "Xươngquỵnh", "Đẫmvuốtz", "Phyễnzậuk"

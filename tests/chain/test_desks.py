@@ -18,13 +18,16 @@ from edge_agent.link.broker_link import Disconnected, Message
 from edge_agent.wire.authority import Power
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import audit, database, desk, issuing, officers, seat
-from province.broker_config import rules
-from province.clock import now_ms
-from province.errors import ProvinceError
-from province.layout import Layout
-from province.operating import at_the_broker
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.base.layout import Layout
+from province.commands import desk, issuing, seat
+from province.commands.operating import at_the_broker
+from province.demo.synthetic import synthetic_people
+from province.keys import officers
+from province.records import audit
+from province.store import database
+from province.trust.broker_config import rules
 
 PEOPLE = synthetic_people(1, seed=12)
 

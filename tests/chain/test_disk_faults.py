@@ -10,7 +10,7 @@ from failing_disk import failing
 from system_calls import can_trace
 
 from firmware.person_codes import Person, write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 pytestmark = pytest.mark.skipif(not can_trace(), reason="this machine does not let a process be traced")
 WRITES, SYNCS = ("write", "pwrite64", "ftruncate"), ("fsync", "fdatasync")

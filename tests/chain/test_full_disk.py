@@ -7,7 +7,7 @@ from pathlib import Path
 from chain_world import chain
 from small_disk import small_disk
 
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 
 def test_a_full_disk_refuses_loses_nothing_and_recovers(tmp_path: Path) -> None:

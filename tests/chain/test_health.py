@@ -8,9 +8,9 @@ from signal import SIGKILL
 
 from chain_world import Chain, Process, chain
 
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetStore
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetStore
 
 
 def seen_when(world: Chain, watch: Process, ready: Callable[[Seen, set[Trouble]], object]) -> Seen:

@@ -25,8 +25,9 @@ from edge_agent.device.identity import FOLDER, load
 from edge_agent.wire.ticket import Ticket, issue, peek
 from edge_agent.wire.topics import DeviceName
 from firmware.control_server import ControlServer
-from province import broker_config, database
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
+from province.store import database
+from province.trust import broker_config
 
 NAME = DeviceName("cho-dong-ba", "cong-1")
 SITE = ("--site", "cho-dong-ba", "--gate", "Cổng chính")

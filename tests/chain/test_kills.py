@@ -11,7 +11,7 @@ import pytest
 from chain_world import Chain, chain
 
 from firmware.person_codes import Person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 PARTS = ("firmware", "agent", "collector", "broker")
 

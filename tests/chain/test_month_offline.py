@@ -26,13 +26,14 @@ from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person
 from firmware.recording import Recording
 from firmware.time_sense import TimeSense
-from province import database, views
-from province.clock import now_ms
-from province.enrolling import Place, add_device
-from province.keystore import Keystore
-from province.layout import Layout
-from province.officers import read_root_public
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.demo.synthetic import synthetic_people
+from province.joining.enrolling import Place, add_device
+from province.keys.keystore import Keystore
+from province.keys.officers import read_root_public
+from province.records import views
+from province.store import database
 
 NAME = DeviceName("bus-co", "far-away")
 OFFLINE, AHEAD, KEPT, BLIND = 29, 20, 21, 5  # days; on day BLIND the clock is not known at first

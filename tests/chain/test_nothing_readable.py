@@ -13,7 +13,7 @@ import pytest
 from chain_world import WAIT_S, chain
 from telltale import files_that_tell
 
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 TCPDUMP = shutil.which("tcpdump", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
 

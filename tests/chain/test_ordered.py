@@ -18,8 +18,8 @@ from province_world import cli, json_lines
 
 from edge_agent.base.ending import RESTART_STATUS
 from edge_agent.device.control import ask_counters
-from province import issuing
-from province.synthetic import synthetic_people
+from province.commands import issuing
+from province.demo.synthetic import synthetic_people
 
 PEOPLE = synthetic_people(2, seed=11)
 

@@ -23,11 +23,11 @@ from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import receipt
 from edge_agent.wire.authority import Power
 from edge_agent.wire.cose import Forged
-from province import officers
-from province.clock import now_ms
-from province.layout import COLLECTOR
-from province.synthetic import synthetic_people
-from province.terms import DAY_MS
+from province.base.clock import now_ms
+from province.base.layout import COLLECTOR
+from province.demo.synthetic import synthetic_people
+from province.keys import officers
+from province.keys.terms import DAY_MS
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ from real_broker import newest_tls_is
 
 from edge_agent.device import device_keys, identity
 from edge_agent.wire.ticket import fingerprint, shown
-from province import certificates, database, devices
-from province.synthetic import synthetic_people
-from province.tls_authority import TlsAuthority
+from province.demo.synthetic import synthetic_people
+from province.keys.tls_authority import TlsAuthority
+from province.registry import certificates, devices
+from province.store import database
 
 
 @pytest.fixture

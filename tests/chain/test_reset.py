@@ -15,9 +15,9 @@ from province_world import ROOT, cli
 from edge_agent.device import device_keys, identity
 from edge_agent.device.documents import FILE_NAME as DOCUMENTS
 from edge_agent.wire.keyring import day_of
-from province.alerts import AlertKind
-from province.clock import now_ms
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.demo.synthetic import synthetic_people
+from province.records.alerts import AlertKind
 
 PEOPLE = synthetic_people(6, seed=9)
 

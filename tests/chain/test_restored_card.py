@@ -16,10 +16,10 @@ from edge_agent.store.forwarder import Forwarder
 from edge_agent.store.outbox import FILE_NAME
 from edge_agent.wire import receipt
 from edge_agent.wire.topics import Leaf
-from province.alerts import AlertKind
-from province.collect_command import endpoint
-from province.layout import COLLECTOR
-from province.synthetic import synthetic_people
+from province.base.layout import COLLECTOR
+from province.demo.synthetic import synthetic_people
+from province.records.alerts import AlertKind
+from province.shell.collect_command import endpoint
 
 
 def run_all(world: Chain) -> None:

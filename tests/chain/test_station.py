@@ -20,7 +20,7 @@ from telltale import files_that_tell
 
 from edge_agent.station import certificate
 from firmware.person_codes import Person, write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 PEOPLE = synthetic_people(7, seed=83)
 ON_PAPER, SCANNED, TESTED, MISTYPED, LOST, STRAY, ELSEWHERE = PEOPLE

@@ -8,7 +8,7 @@ import pytest
 from update_world import CRASHES, UpdateWorld, update_world
 
 from edge_agent.update.slots import slot_of
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 PEOPLE = synthetic_people(6, seed=8)
 

@@ -30,7 +30,7 @@ from drivers.signal_words import shape_and_words
 from edge_agent.device.control import ask_counters
 from edge_agent.update.slots import Slots
 from firmware.person_codes import Person, write_person
-from province.layout import Layout
+from province.base.layout import Layout
 
 SLOTS_SCRIPT = ROOT / "debian" / "slots"
 PYTHON = Path("/usr/bin/python3")

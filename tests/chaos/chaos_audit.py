@@ -19,13 +19,15 @@ from edge_agent.wire.sealing import CannotOpen
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person
 from firmware.person_codes.national import bare_capitals
-from province import database, identifiers, views, wrapping
-from province.alerts import Alert
-from province.day_keys import DayKeys
-from province.enrolling import Place
-from province.identifiers import Identifier
-from province.keystore import Keystore
-from province.layout import Layout
+from province.base.layout import Layout
+from province.joining.enrolling import Place
+from province.keys import identifiers, wrapping
+from province.keys.day_keys import DayKeys
+from province.keys.identifiers import Identifier
+from province.keys.keystore import Keystore
+from province.records import views
+from province.records.alerts import Alert
+from province.store import database
 
 
 @dataclass(frozen=True, slots=True)

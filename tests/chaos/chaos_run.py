@@ -19,7 +19,7 @@ from chaos_world import ChaosWorld, chaos_world
 from crowd import Crowd, Shown
 
 from firmware.person_codes import Person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 _START_S = 120.0
 _SETTLE_S = 300.0  # of which the longest silence (45 s) and the longest wait between two connects (60 s) are a part

@@ -25,9 +25,9 @@ from edge_agent.store.outbox import FILE_NAME, Backlog, OutboxError
 from edge_agent.wire.topics import DeviceName
 from firmware import check_result
 from firmware.person_codes import Person, write_person
-from province.clock import now_ms
-from province.enrolling import Place, add_device
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.joining.enrolling import Place, add_device
 
 GATES = 3
 _QUICK = "receipt_timeout_s = 1.0\nkeepalive_s = 5"

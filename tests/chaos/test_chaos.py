@@ -15,9 +15,9 @@ from crowd import Shown
 
 from edge_agent.wire.entry import LogHead
 from edge_agent.wire.topics import DeviceName
-from province.enrolling import Place
-from province.synthetic import synthetic_people
-from province.views import LogState
+from province.demo.synthetic import synthetic_people
+from province.joining.enrolling import Place
+from province.records.views import LogState
 
 LOG = bytes(16)
 GATES = [(DeviceName("org-1", "gate-1"), Place("Chợ 1", "Cổng 1")), (DeviceName("org-2", "gate-2"), Place("Chợ 2", "Cổng 2"))]

@@ -21,16 +21,18 @@ from edge_agent.wire.entry import NO_PREVIOUS
 from edge_agent.wire.joining import Answer, Wish
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import database, founding, tickets
-from province.admission import Addresses, Admission
-from province.day_keys import DayKeys, generate
-from province.intake import Intake
-from province.keystore import Keystore
-from province.layout import Layout, Settings
-from province.officers import load_officer, read_root_public
-from province.register import Register
-from province.tickets import Grant
-from province.tls_authority import TlsAuthority
+from province.base.layout import Layout, Settings
+from province.collecting.intake import Intake
+from province.collecting.register import Register
+from province.joining.admission import Addresses, Admission
+from province.keys.day_keys import DayKeys, generate
+from province.keys.keystore import Keystore
+from province.keys.officers import load_officer, read_root_public
+from province.keys.tls_authority import TlsAuthority
+from province.registry import tickets
+from province.registry.tickets import Grant
+from province.store import database
+from province.trust import founding
 
 NOW_MS = 1_633_370_000_000  # 2021-10-05 in Vietnam
 CLOSED = tuple(date(2021, 10, day) for day in (4, 5, 6))

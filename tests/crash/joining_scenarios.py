@@ -27,7 +27,7 @@ from edge_agent.wire import joining, ticket
 from edge_agent.wire.authority import Power
 from edge_agent.wire.joining import Answer, Membership, Outcome, Wish
 from edge_agent.wire.ticket import Ticket
-from province.tls_authority import TlsAuthority
+from province.keys.tls_authority import TlsAuthority
 
 GATES = ("Cổng Nam", "Cổng Bắc")
 _OFFICER = officer(Power.TICKETS)

@@ -14,13 +14,15 @@ from own_keys_scenarios import ANOTHER, EXCHANGED, in_use, renewal
 
 from edge_agent.wire.authority import Power
 from edge_agent.wire.keyring import UNDATED, EpochKey, Keyring
-from province import certificates, officers, renewing
-from province.day_keys import DayKeys, read_pair
-from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
-from province.layout import Layout
-from province.renewing import Renewal
-from province.terms import DAY_MS, OFFICERS, Role, file_of
+from province.base.layout import Layout
+from province.keys import officers
+from province.keys.day_keys import DayKeys, read_pair
+from province.keys.keystore import Keystore
+from province.keys.terms import DAY_MS, OFFICERS, Role, file_of
+from province.registry import certificates
+from province.trust import renewing
+from province.trust.keyring_office import KeyringOffice
+from province.trust.renewing import Renewal
 
 _LATER_MS = NOW_MS + 10 * DAY_MS
 

@@ -10,12 +10,14 @@ from crash_province import NOW_MS, layout_of
 from cryptography import x509
 
 from edge_agent.wire.authority import Power
-from province import key_pair, keyring_command, officers
-from province.files import write_atomically
-from province.keyring_office import KeyringOffice
-from province.layout import Layout
-from province.renewing import Renewal
-from province.terms import CLIENTS, DAY_MS, OFFICERS, Role, file_of
+from province.base import key_pair
+from province.base.files import write_atomically
+from province.base.layout import Layout
+from province.keys import officers
+from province.keys.terms import CLIENTS, DAY_MS, OFFICERS, Role, file_of
+from province.shell import keyring_command
+from province.trust.keyring_office import KeyringOffice
+from province.trust.renewing import Renewal
 
 EXCHANGED = (Role.COLLECTOR, Role.BROKER, Role.RECEIPTS, Role.KEYRING)
 ANOTHER = "another"  # one that nobody can know before it is made

@@ -17,12 +17,14 @@ from sealed_examples import signing_key
 
 from edge_agent.device.device_keys import DeviceKeys
 from edge_agent.wire import joining
-from province import audit, auditors, certificates, database, devices, erasures, revocations, tickets
-from province.errors import ProvinceError
-from province.keystore import Absent, Keystore
-from province.layout import Layout
-from province.opened import Connection
-from province.tls_authority import TlsAuthority
+from province.base.errors import ProvinceError
+from province.base.layout import Layout
+from province.keys.keystore import Absent, Keystore
+from province.keys.tls_authority import TlsAuthority
+from province.records import audit, auditors, erasures
+from province.registry import certificates, devices, revocations, tickets
+from province.store import database
+from province.store.opened import Connection
 
 
 def _held_to(promises: Promised, store: str, name: str, found: object) -> Outcome:

@@ -13,12 +13,15 @@ from crash_device import say
 from crash_province import CLOSED, LATER, NOW_MS, grant_of, keys_of, layout_of
 
 from edge_agent.wire.joining import Outcome, Wish
-from province import audit, auditors, database, erasures, revoking, tickets
-from province.audit import Line
-from province.keystore import Keystore
-from province.layout import Layout
-from province.opened import Connection, Row
-from province.revoking import Broker, StillOpen
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import audit, auditors, erasures
+from province.records.audit import Line
+from province.registry import tickets
+from province.store import database
+from province.store.opened import Connection, Row
+from province.trust import revoking
+from province.trust.revoking import Broker, StillOpen
 
 OFFICER = "tran.binh"  # looks along
 

@@ -10,8 +10,8 @@ import pytest
 
 from edge_agent.device import overlay
 from edge_agent.device.settings import ConfigError, parse_overlay
-from province import config_command
-from province.errors import NotAProvince
+from province.base.errors import NotAProvince
+from province.shell import config_command
 
 UNFIT = {
     "date": ("[gate]\nopening_hours = 1979-05-27", "gate.opening_hours"),

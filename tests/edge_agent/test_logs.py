@@ -27,7 +27,7 @@ from edge_agent.base.redaction import without_numbers, without_secrets
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person, Scheme
 from firmware.reading import Reading
-from province.synthetic_codes import CodeForm, synthetic_codes
+from province.demo.synthetic_codes import CodeForm, synthetic_codes
 
 ROOT = Path(__file__).parents[2]
 NUMBER, NAME = "001099012345", "Nguyễn Dấu Vết"

@@ -21,10 +21,10 @@ from edge_agent.update.release_fetch import Ended, Fetcher, Manners, NotFetched
 from edge_agent.wire import release
 from edge_agent.wire.authority import Power
 from edge_agent.wire.release import PIECE_BYTES, Part, Release
-from province import officers
-from province.files import make_folder
-from province.layout import Layout
-from province.releases import PARTS, SUFFIX
+from province.base.files import make_folder
+from province.base.layout import Layout
+from province.keys import officers
+from province.release.releases import PARTS, SUFFIX
 
 DATA = b"".join(sha256(bytes([at])).digest() * 4096 for at in range(8))  # 1 MB, eight pieces
 PART = Part.of("gate_scanner-1.2.0-py3-none-any.whl", DATA)

@@ -26,7 +26,7 @@ from drivers.errors import Stalled
 from drivers.indicator import Signal
 from edge_agent.device.settings import InputSettings, Settings, VehicleSettings
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 EACH = 8  # people at each of the two lanes, half of them while the part is away
 _PEOPLE = synthetic_people(2 * EACH + 1)

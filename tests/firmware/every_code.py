@@ -22,8 +22,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from province.synthetic_codes import CodeForm, SyntheticCode, synthetic_codes, synthetic_passes  # noqa: E402 - the path above comes first
-from province.synthetic_passes import Algorithm, PassIssuer, new_issuer, trust_list  # noqa: E402 - the same
+from province.demo.synthetic_codes import CodeForm, SyntheticCode, synthetic_codes, synthetic_passes  # noqa: E402 - the path above comes first
+from province.demo.synthetic_passes import Algorithm, PassIssuer, new_issuer, trust_list  # noqa: E402 - the same
 
 NOW = datetime(2022, 6, 30, tzinfo=UTC)
 ALGORITHMS: tuple[Algorithm, ...] = ("ES256", "PS256")

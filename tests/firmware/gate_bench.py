@@ -28,7 +28,7 @@ from firmware.recording import Recording
 from firmware.setting_up import SettingUp
 from firmware.surroundings import Surroundings
 from firmware.time_sense import TimeSense
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 PHONE = "001099012345|NGUYEN VAN A|1999-03-15|0|162979388586171100|<1<<0100123456"

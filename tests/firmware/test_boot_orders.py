@@ -23,7 +23,7 @@ from edge_agent.device.settings import DeviceSettings, LaneSettings, Settings
 from edge_agent.wire.entry import Clock
 from edge_agent.wire.keyring import UNDATED, EpochKey
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 [PERSON] = synthetic_people(1)

@@ -22,7 +22,7 @@ from edge_agent.device.settings import InputSettings, LaneSettings, Settings, Ve
 from edge_agent.wire.entry import Kind, Position
 from firmware import consumer, trip_memory, trips
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 IGNITION = 5
 THERE = Position(224_850_167, 1_039_700_167)  # 22°29.101' N 103°58.201' E

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from firmware.codes import MAX_BYTES, PassCode, UnknownCode, sort_code
 from firmware.other_codes import PREFIXES, OtherCode, OtherKind
 from firmware.person_codes import NotAPersonCode, Person, Reason, Scheme, read_person, write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 PEOPLE = [write_person(person) for scheme in Scheme if scheme is not Scheme.PAPER for person in synthetic_people(20, scheme=scheme)]
 people = st.sampled_from(PEOPLE)

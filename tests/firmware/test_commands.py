@@ -17,7 +17,7 @@ from qr_pictures import picture_of
 
 from firmware.__main__ import main
 from firmware.pictures import load_grey
-from province.synthetic_passes import new_issuer, pass_claims, pass_text, trust_list
+from province.demo.synthetic_passes import new_issuer, pass_claims, pass_text, trust_list
 
 ROOT = Path(__file__).parents[2]
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"

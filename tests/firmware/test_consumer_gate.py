@@ -27,7 +27,7 @@ from edge_agent.wire.keyring import VIETNAM
 from firmware.gate_state import FILE_NAME, GateState
 from firmware.person_codes import write_person
 from firmware.reading import Reading, Switched
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled = gate_fixtures.enrolled
 

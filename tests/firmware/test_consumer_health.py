@@ -18,8 +18,8 @@ from gate_world import Enrolled
 from drivers.indicator import Signal
 from edge_agent.wire.entry import Clock
 from firmware.person_codes import Person, write_person
-from province.synthetic import synthetic_people
-from province.synthetic_passes import PassIssuer, new_issuer, pass_claims, pass_content, pass_text, trust_list
+from province.demo.synthetic import synthetic_people
+from province.demo.synthetic_passes import PassIssuer, new_issuer, pass_claims, pass_content, pass_text, trust_list
 
 enrolled = gate_fixtures.enrolled
 

@@ -15,7 +15,7 @@ from firmware import declaration
 from firmware.declaration import BadDeclaration, BadRequest, Problem
 from firmware.directions import LaneRule, Mode
 from firmware.person_codes import Person, Scheme, fields
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 LANES = {"vào": LaneRule(Mode.IN), "ra": LaneRule(Mode.OUT), "cửa": LaneRule(Mode.ALTERNATE), "nút": LaneRule(Mode.BUTTON, "in", "out")}
 TODAY = date(2026, 11, 21)

@@ -21,7 +21,7 @@ from firmware.decoder import Decoded, Decoder
 from firmware.person_codes import Scheme, read_person, write_person
 from firmware.pictures import load_grey
 from firmware.readers import Reader
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 QR_IMAGES = Path(os.environ.get("GATE_QR_IMAGES", Path(__file__).parents[2] / "../shared/qr-images"))
 CARD = "001099012345||Nguyễn Đình Ưỡn|15031999|Nam|Hà Nội|10052021"

@@ -7,7 +7,7 @@ from pathlib import Path
 import every_code
 import pytest
 
-from province.synthetic_codes import CodeForm, synthetic_codes
+from province.demo.synthetic_codes import CodeForm, synthetic_codes
 
 
 @pytest.mark.parametrize("form", CodeForm)

@@ -18,7 +18,7 @@ from gate_world import ROOT, WAIT_S, Enrolled, Reader, gate_toml
 from manager import Manager
 
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 

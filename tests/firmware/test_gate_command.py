@@ -17,7 +17,7 @@ from edge_agent.device.control import ControlClient, ask, ask_counters
 from edge_agent.device.settings import LaneSettings
 from firmware import gate_state
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 

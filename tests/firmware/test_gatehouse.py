@@ -25,7 +25,7 @@ from edge_agent.store.pages import PAGE_BYTES
 from edge_agent.wire.entry import Direction, Kind, Method, Note
 from firmware.gatehouse import Gatehouse
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled = gate_fixtures.enrolled
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from firmware.health_pass import SIGNED, PassAnswer, TrustList, base45, careful_cbor, parse_trust_list, read_pass
 from firmware.person_codes.national import bare_capitals
-from province.synthetic import synthetic_people
-from province.synthetic_passes import Algorithm, PassIssuer, new_issuer, pack, pass_claims, pass_content, pass_text, trust_list
+from province.demo.synthetic import synthetic_people
+from province.demo.synthetic_passes import Algorithm, PassIssuer, new_issuer, pack, pass_claims, pass_content, pass_text, trust_list
 
 SINCE = datetime(2022, 1, 1, tzinfo=UTC)
 ISSUED, EXPIRES = SINCE + timedelta(days=10), SINCE + timedelta(days=900)

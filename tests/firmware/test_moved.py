@@ -17,7 +17,7 @@ from edge_agent.device.documents import FILE_NAME, Documents
 from edge_agent.wire.entry import Kind
 from firmware.person_codes import write_person
 from firmware.place import WatchedPlace
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 CODES = [write_person(person) for person in synthetic_people(5)]
 

@@ -14,7 +14,7 @@ from firmware.directions import Way
 from firmware.health import USABLE, Pairing, PassResult, agrees
 from firmware.health_pass import SIGNED, PassAnswer, ShownPass
 from firmware.person_codes import Person, read_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 WITHIN_S = 20.0
 AN = read_person("001099012345||Nguyễn Văn Đức|15031999|Nam||10052021")

@@ -29,7 +29,7 @@ from firmware.person_codes import (
     write_person,
 )
 from firmware.person_codes.citizen_id import provinces
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 CARD = "001099012345||Nguyễn Văn A|15031999|Nam||10052021"
 CODE = "001093029317|NGUYEN LE KHA HAN|1993-01-18|0|162979388586171100|<1<DN4010000000000<0100123456<sig"

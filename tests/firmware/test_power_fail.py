@@ -19,7 +19,7 @@ from edge_agent.wire.entry import Kind
 from firmware import gatehouse
 from firmware.person_codes import write_person
 from firmware.reading import Switched
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 

@@ -19,7 +19,7 @@ from small_disk import small_disk
 from edge_agent.device.control import ask_counters
 from edge_agent.wire.entry import Kind, Note
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 

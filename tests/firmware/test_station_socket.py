@@ -19,7 +19,7 @@ from edge_agent.device.control import ControlClient, ask_counters
 from edge_agent.device.settings import LaneSettings
 from edge_agent.wire.entry import Method
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 enrolled, reader = gate_fixtures.enrolled, gate_fixtures.reader
 PEOPLE = synthetic_people(40, seed=7)

@@ -25,7 +25,7 @@ from edge_agent.wire.entry import Direction, Kind, Known, Method
 from firmware import consumer
 from firmware.person_codes import write_person
 from firmware.reading import Switched
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 CODES = [write_person(person) for person in synthetic_people(12)]
 GREEN, RED, AMBER, BUZZER, RELAY = 17, 27, 22, 18, 26

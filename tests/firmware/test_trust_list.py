@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from firmware.health_pass import TrustListError, load_trust_list, parse_trust_list
 from firmware.health_pass.trust_list import FORMAT
-from province.synthetic_passes import _base64, new_issuer, trust_list
+from province.demo.synthetic_passes import _base64, new_issuer, trust_list
 
 KID = _base64(bytes(range(8)))
 

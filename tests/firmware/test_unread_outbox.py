@@ -16,7 +16,7 @@ from edge_agent.store.outbox import DAMAGE_NOTE
 from edge_agent.wire.entry import Kind
 from firmware import gatehouse
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 
 @pytest.fixture

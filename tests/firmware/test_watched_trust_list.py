@@ -11,7 +11,7 @@ from no_descriptors import no_file_can_be_opened
 
 from firmware.health_pass import TrustListError
 from firmware.watched_trust_list import WatchedTrustList
-from province.synthetic_passes import new_issuer, trust_list
+from province.demo.synthetic_passes import new_issuer, trust_list
 
 
 def write(path: Path, count: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent.wire.telemetry import Cpu, Disk, Memory, Network, Outbox, Position, Power, Presence, Source, Telemetry, Versions
-from province.fleet_rules import Trouble
+from province.watch.fleet_rules import Trouble
 
 WELL: Final = "well"
 _WELL = Telemetry(

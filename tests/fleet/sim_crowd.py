@@ -33,7 +33,7 @@ from edge_agent.health import cadence, reporting  # noqa: E402 - the same
 from edge_agent.link.endpoint import Endpoint  # noqa: E402 - the same
 from edge_agent.wire import keyring  # noqa: E402 - the same
 from edge_agent.wire.topics import DeviceName  # noqa: E402 - the same
-from province.clock import now_ms  # noqa: E402 - the same
+from province.base.clock import now_ms  # noqa: E402 - the same
 
 MOST_A_PROCESS = 250
 _TICK_S = 0.1

@@ -14,9 +14,9 @@ import msgspec
 
 from edge_agent.wire import telemetry
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
-from province.fleet_rules import Trouble
-from province.fleet_store import FleetStore
+from province.base.clock import now_ms
+from province.watch.fleet_rules import Trouble
+from province.watch.fleet_store import FleetStore
 
 _LOOK_S = 0.01
 Alerts = Mapping[DeviceName, frozenset[Trouble]]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from province_world import cli, free_port
 from sim_province import Service, until
 
-from province.layout import Layout
+from province.base.layout import Layout
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

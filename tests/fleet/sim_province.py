@@ -21,11 +21,14 @@ from province_world import ROOT, Broker, Scanner
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import keyring
 from edge_agent.wire.topics import DeviceName
-from province import certificates, database, devices, keyring_office, officers
-from province.admission import CERTIFICATE_LIFE
-from province.clock import now_ms
-from province.layout import Layout
-from province.tls_authority import TlsAuthority
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.joining.admission import CERTIFICATE_LIFE
+from province.keys import officers
+from province.keys.tls_authority import TlsAuthority
+from province.registry import certificates, devices
+from province.store import database
+from province.trust import keyring_office
 
 _DAY_MS = 86_400_000
 _BEFORE_MS = 2 * _DAY_MS  # when they were registered: long enough for a gate to count as silent
@@ -122,7 +125,9 @@ class Service:
 _WATCH = """\
 import sys
 from functools import partial
-from province import __main__, fleet_watch, watch_command
+from province import __main__
+from province.watch import fleet_watch
+from province.shell import watch_command
 fleet_watch._REGISTER_S = {register_s}
 watch_command.Limits = partial(watch_command.Limits, gone_s={gone_s}, settle_s={settle_s})
 sys.exit(__main__.main())

@@ -26,11 +26,12 @@ from sim_province import Service, Taken, broker_pid, enrolled, until
 from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire.topics import ALL_STATUS, ALL_TELEMETRY, DeviceName, parse
-from province import founding, keyring_office, officers, viewers
-from province.clock import now_ms
-from province.fleet_rules import Trouble
-from province.fleet_store import FleetStore
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys import officers
+from province.trust import founding, keyring_office, viewers
+from province.watch.fleet_rules import Trouble
+from province.watch.fleet_store import FleetStore
 
 LEAST_DEVICES = 40  # each trouble once, and enough that are well to drop off, to be told, and to come back
 _READY_S = 60.0

@@ -28,7 +28,7 @@ from edge_agent.wire.results import Result, State
 from edge_agent.wire.telemetry import VERSION, Outbox, Status, Telemetry, decode, encode
 from edge_agent.wire.telemetry import Log as ToldLog
 from edge_agent.wire.topics import Leaf
-from province.clock import now_ms
+from province.base.clock import now_ms
 
 _WINDOW, _RECEIPT_TIMEOUT_S = 400, 20.0  # as settings.AgentSettings has them
 _DESTROYED, _TAIL = 1, 5

@@ -19,8 +19,8 @@ from sim_table import missed, table
 
 from edge_agent.wire.telemetry import Telemetry, decode, encode
 from edge_agent.wire.topics import DeviceName
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetStore
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetStore
 
 QUICK = Plan(
     LEAST_DEVICES, period_s=1.0, keepalive_s=5, entries_s=4.0, steady_s=1.5, register_s=0.5, gone_s=2.0, settle_s=3.0, away_s=0.0,

@@ -12,9 +12,9 @@ from fleet_world import HEAD, NAME, well
 from province_world import founded, free_port
 
 from edge_agent.wire.telemetry import Log
-from province.clock import now_ms
-from province.fleet_rules import Seen
-from province.fleet_store import FleetStore
+from province.base.clock import now_ms
+from province.watch.fleet_rules import Seen
+from province.watch.fleet_store import FleetStore
 
 if not sim_page.is_there():
     pytest.skip("needs Chromium and the extra `browser`", allow_module_level=True)

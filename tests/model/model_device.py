@@ -28,7 +28,7 @@ from firmware.gatehouse import open_recorder
 from firmware.person_codes import Person
 from firmware.recording import Recording
 from firmware.time_sense import TimeSense
-from province.clock import now_ms
+from province.base.clock import now_ms
 
 DAY_MS = 86_400_000
 CARRYING = AgentSettings(window=6, receipt_timeout_s=20.0)

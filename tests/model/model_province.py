@@ -14,16 +14,20 @@ from edge_agent.link.broker_link import Arrived, Connected, Message
 from edge_agent.wire.authority import Officer, Power
 from edge_agent.wire.entry import Kind, Passage, decode_body
 from edge_agent.wire.topics import DeviceName
-from province import certificate, database, proving, quarantine, views, wrapping
-from province.clock import now_ms
-from province.collector import Collector
-from province.day_keys import DayKeys
-from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
-from province.register import Register
-from province.retention import Retention
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting import quarantine
+from province.collecting.collector import Collector
+from province.collecting.register import Register
+from province.keys import wrapping
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Keystore
+from province.keys.officers import load_officer, read_root_public
+from province.proof import certificate, proving
+from province.records import views
+from province.records.retention import Retention
+from province.store import database
+from province.trust.keyring_office import KeyringOffice
 
 
 class Killed(BaseException):

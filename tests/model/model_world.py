@@ -28,9 +28,9 @@ from edge_agent.wire import keyring, receipt, topics
 from edge_agent.wire.entry import LogHead
 from edge_agent.wire.receipt import Receipt
 from edge_agent.wire.topics import DeviceName, Leaf
-from province.clock import now_ms
-from province.enrolling import Place, add_device
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.joining.enrolling import Place, add_device
 
 NAMES = (DeviceName("bus-co", "door-1"), DeviceName("market", "gate-1"))
 _FOUNDED_DAYS_AGO, _DAYS_AHEAD = 2, 4

@@ -26,7 +26,7 @@ from edge_agent.wire.authority import Officer
 from edge_agent.wire.entry import Note
 from edge_agent.wire.receipt import Range, Receipt
 from edge_agent.wire.topics import DeviceName, Leaf
-from province.clock import now_ms
+from province.base.clock import now_ms
 
 STRANGER = DeviceName("nobody", "knows")
 _THIEF = Ed25519PrivateKey.generate()

@@ -13,8 +13,8 @@ from edge_agent.wire.receipt import Receipt
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes import Person
 from firmware.person_codes.person import Scheme
-from province.fate import epoch_of
-from province.proving import Flaw
+from province.collecting.fate import epoch_of
+from province.proof.proving import Flaw
 
 Number = tuple[DeviceName, bytes, int]
 # long enough never to be found by chance in what is random or hexadecimal

@@ -23,11 +23,11 @@ from edge_agent.wire import envelope
 from edge_agent.wire.entry import Clock, Direction, Header, Kind, Known, Method, Passage
 from edge_agent.wire.keyring import day_of
 from edge_agent.wire.topics import DeviceName
-from province import database
-from province.clock import now_ms
-from province.enrolling import Place, add_device
-from province.layout import Layout
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.demo.synthetic import synthetic_people
+from province.joining.enrolling import Place, add_device
+from province.store import database
 
 NAME = DeviceName("bus-co", "far-away")
 PEOPLE = synthetic_people(8, seed=61)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.wire.authority import Power
 from edge_agent.wire.topics import Leaf
-from province.operator_records import Key, Operator
+from province.trust.operator_records import Key, Operator
 
 DEVICES = ("bus-co/scanner-1", "bus-co/scanner-2", "market-co/scanner-1")
 VIEWERS = ("bus-co", "market-co")

@@ -22,13 +22,15 @@ from edge_agent.wire.authority import Power
 from edge_agent.wire.joining import Answer, Membership, Outcome
 from edge_agent.wire.ticket import Ticket
 from edge_agent.wire.topics import DeviceName
-from province import database, devices, door, tickets, waiting_room
-from province.admission import Addresses, Admission
-from province.clock import now_ms
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
-from province.tickets import LIFE_MS, Grant
-from province.tls_authority import TlsAuthority
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.joining import door
+from province.joining.admission import Addresses, Admission
+from province.keys.officers import load_officer, read_root_public
+from province.keys.tls_authority import TlsAuthority
+from province.registry import devices, tickets, waiting_room
+from province.registry.tickets import LIFE_MS, Grant
+from province.store import database
 
 GRANT = Grant(DeviceName("bus-co", "scanner-1"), "Tuyến 8", "Cửa trước")
 

@@ -11,13 +11,13 @@ from province_world import Log
 from edge_agent.link.broker_link import Arrived, Message
 from edge_agent.wire.authority import Power
 from edge_agent.wire.topics import Leaf
-from province.collector import Collector
-from province.intake import Refused
-from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
-from province.layout import Layout
-from province.officers import load_officer
-from province.register import Register, Stored
+from province.base.layout import Layout
+from province.collecting.collector import Collector
+from province.collecting.intake import Refused
+from province.collecting.register import Register, Stored
+from province.keys.keystore import Keystore
+from province.keys.officers import load_officer
+from province.trust.keyring_office import KeyringOffice
 
 
 class _Broker:

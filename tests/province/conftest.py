@@ -14,7 +14,7 @@ from postgres_world import BIN, MISSING, Server
 from province_world import Broker, Collecting, Scanner, founded, free_port, scanner, wait_for_keyring
 from rabbit_world import Rabbit
 
-from province.layout import Layout
+from province.base.layout import Layout
 
 
 @dataclass

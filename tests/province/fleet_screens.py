@@ -30,7 +30,7 @@ from province.fleet.accounts import Operator  # noqa: E402
 from province.fleet.orders import Orders  # noqa: E402
 from province.fleet.sight import Sight  # noqa: E402
 from province.fleet.terminal import DeviceScreen, FleetTerminal  # noqa: E402
-from province.fleet_store import FleetStore  # noqa: E402
+from province.watch.fleet_store import FleetStore  # noqa: E402
 
 OUT = ROOT / "hw_docs/operators/pictures"
 AT_MS = 1_766_282_400_000  # 21 December 2025, 09:00 in Vietnam

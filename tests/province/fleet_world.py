@@ -20,11 +20,11 @@ from edge_agent.wire import log_head, telemetry
 from edge_agent.wire.entry import LogHead
 from edge_agent.wire.telemetry import Log, Outbox, Source, Status, Telemetry, Versions
 from edge_agent.wire.topics import DeviceName, Leaf
-from province.clock import now_ms
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetStore
-from province.fleet_watch import FleetWatch
-from province.layout import FLEET, Layout
+from province.base.clock import now_ms
+from province.base.layout import FLEET, Layout
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetStore
+from province.watch.fleet_watch import FleetWatch
 
 NAME, OTHER = DeviceName("bus-co", "scanner-1"), DeviceName("market-co", "scanner-1")
 NOW_MS = 1_760_000_000_000

@@ -15,12 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from province import database
-from province.clock import now_ms
-from province.day_keys import DayKeys
-from province.keystore import Absent, Keystore
-from province.layout import Layout
-from province.retention import Retention
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Absent, Keystore
+from province.records.retention import Retention
+from province.store import database
 
 WATCHED = {"retention.py", "keystore.py", "files.py", "database.py"}
 

@@ -16,16 +16,17 @@ from edge_agent.wire.authority import Power
 from edge_agent.wire.entry import Body, Header, Kind
 from edge_agent.wire.keyring import Keyring, day_of, verify
 from edge_agent.wire.topics import Leaf
-from province import database, founding
 from province.__main__ import main
-from province.clock import now_ms
-from province.day_keys import DayKeys
-from province.intake import Intake, Refused
-from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
-from province.register import Register, Stored
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting.intake import Intake, Refused
+from province.collecting.register import Register, Stored
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Keystore
+from province.keys.officers import load_officer, read_root_public
+from province.store import database
+from province.trust import founding
+from province.trust.keyring_office import KeyringOffice
 
 DAY_MS = 86_400_000
 

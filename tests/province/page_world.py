@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 
 from edge_agent.wire.telemetry import Cpu, Disk, Log, Memory, Network, Outbox, Power, Presence, Source, Status, Telemetry, Versions
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
+from province.base.clock import now_ms
+from province.base.layout import Layout
 from province.fleet.accounts import AccountsFile
 from province.fleet.service import FleetPage, Place
-from province.fleet_rules import Facts, Seen, troubles
-from province.fleet_sample import SLOT_MS
-from province.fleet_store import FleetStore
-from province.layout import Layout
+from province.watch.fleet_rules import Facts, Seen, troubles
+from province.watch.fleet_sample import SLOT_MS
+from province.watch.fleet_store import FleetStore
 
 WAIT_S = 20.0
 ONLINE, LOST = Status(v=1, state="online"), Status(v=1, state="offline", reason="lost")

@@ -15,8 +15,8 @@ from typing import Self
 
 import psycopg
 
-from province import database
-from province.layout import Layout
+from province.base.layout import Layout
+from province.store import database
 
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
 BIN = _FOLDERS[-1] if _FOLDERS else None

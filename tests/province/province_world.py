@@ -31,10 +31,10 @@ from edge_agent.wire.keyring import EpochKey, Keyring, day_of
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import DeviceName, Leaf
 from firmware.person_codes import Person
-from province import broker_config, founding
-from province.clock import now_ms
-from province.enrolling import Place, add_device
-from province.layout import Layout, Settings
+from province.base.clock import now_ms
+from province.base.layout import Layout, Settings
+from province.joining.enrolling import Place, add_device
+from province.trust import broker_config, founding
 
 WAIT_S = 20.0
 ROOT = Path(__file__).parents[2]

@@ -23,9 +23,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from province_world import WAIT_S, cli, free_port
 
 from edge_agent.wire.topics import DeviceName
-from province import rabbitmq_rules
-from province.layout import Layout
-from province.tls_authority import TlsAuthority
+from province.base.layout import Layout
+from province.keys.tls_authority import TlsAuthority
+from province.trust import rabbitmq_rules
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 MISSING = "RabbitMQ is not installed: apt-get install rabbitmq-server"

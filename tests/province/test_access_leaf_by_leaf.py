@@ -16,9 +16,9 @@ from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, M
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import topics
 from edge_agent.wire.topics import PREFIX, Leaf
-from province import broker_config
-from province.layout import Layout
-from province.tls_authority import TlsAuthority
+from province.base.layout import Layout
+from province.keys.tls_authority import TlsAuthority
+from province.trust import broker_config
 
 
 @dataclass

@@ -21,8 +21,10 @@ from edge_agent.link import door_link
 from edge_agent.wire import joining, ticket
 from edge_agent.wire.joining import Outcome, Wish
 from edge_agent.wire.topics import DeviceName
-from province import admission, certificates, database, devices
-from province.tickets import LIFE_MS
+from province.joining import admission
+from province.registry import certificates, devices
+from province.registry.tickets import LIFE_MS
+from province.store import database
 
 province = admission_world.province
 

@@ -15,7 +15,8 @@ from health_world import SCHEMAS
 
 from edge_agent.wire import telemetry, topics
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import broker_config, fleet_discovery
+from province.trust import broker_config
+from province.watch import fleet_discovery
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(asyncapi_document.FILE.read_text("utf-8"))
 NAME = DeviceName("bus-co", "scanner-1")

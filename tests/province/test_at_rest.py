@@ -18,8 +18,8 @@ from telltale import cells_that_tell, files_that_tell
 
 from edge_agent.wire.entry import Kind
 from firmware.person_codes import Person
-from province import database
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
+from province.store import database
 
 PEOPLE = synthetic_people(12, seed=51)
 WHY = ("--reason", "request 5")

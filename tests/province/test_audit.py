@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from old_province import Ran, arrive, here, made_ago
 from province_world import ANYONE, Log, Scanner, json_lines, scanner
 
-from province import audit, auditors, database
-from province.audit import Line
-from province.clock import now_ms
-from province.keystore import Keystore
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import audit, auditors
+from province.records.audit import Line
+from province.store import database
 
 PASSPHRASE = "bốn con voi xanh"
 NUMBER = ANYONE.id_number

@@ -6,7 +6,7 @@ import pytest
 import test_audit
 from test_audit import NUMBER, listed, look, typed, verdict
 
-from province.layout import Layout
+from province.base.layout import Layout
 
 device = test_audit.device
 

@@ -14,11 +14,12 @@ from province_world import Log, Scanner, passage, scanner
 
 from edge_agent.base.process_lock import ProcessLock
 from edge_agent.wire.entry import RecordedPerson
-from province import database, devices, revocations
-from province.clock import now_ms
-from province.keystore import Keystore
-from province.layout import Layout
-from province.register import Register
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting.register import Register
+from province.keys.keystore import Keystore
+from province.registry import devices, revocations
+from province.store import database
 
 ERASED = RecordedPerson("cccd", "001099012345", "Nguyễn Văn Ẩn Danh", old_id="012345678")
 STAYS = RecordedPerson("cccd", "079088011122", "Trần Thị Xa Lạ")

@@ -15,8 +15,8 @@ from province_world import WAIT_S, Log, founded, scanner, session
 from edge_agent.link.broker_link import BrokerLink, Connected, Disconnected, Event, Message
 from edge_agent.wire import envelope, topics
 from edge_agent.wire.topics import Leaf
-from province import broker_config
-from province.layout import COLLECTOR
+from province.base.layout import COLLECTOR
+from province.trust import broker_config
 
 
 def test_the_rules_are_one_a_leaf() -> None:

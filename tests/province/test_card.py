@@ -24,9 +24,9 @@ from firmware.decoder import Decoder
 from firmware.person_codes import Person, Scheme, read_person, write_person
 from firmware.person_codes.national import bare_capitals
 from province.__main__ import main
-from province.card_page import LAYOUTS, NoFont, draw
-from province.card_text import CardsWrong, cards_of_lines, cards_of_table
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
+from province.paper.card_page import LAYOUTS, NoFont, draw
+from province.paper.card_text import CardsWrong, cards_of_lines, cards_of_table
 
 _DPI = 300
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)

@@ -14,15 +14,17 @@ from no_descriptors import no_file_can_be_opened
 from old_province import founded_ago, here
 from province_world import cli, json_lines
 
-from province import certificates, files, key_pair, renewing
-from province.clock import now_ms
-from province.errors import ProvinceError
-from province.fresh import Fresh
-from province.layout import Layout
-from province.officers import load_officer
-from province.renewing import Renewal
-from province.terms import CLIENTS, DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
-from province.tls_authority import TlsAuthority
+from province.base import files, key_pair
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.base.fresh import Fresh
+from province.base.layout import Layout
+from province.keys.officers import load_officer
+from province.keys.terms import CLIENTS, DAY_MS, OFFICERS, Role, Watch, file_of, term, terms
+from province.keys.tls_authority import TlsAuthority
+from province.registry import certificates
+from province.trust import renewing
+from province.trust.renewing import Renewal
 
 TLS = (Role.BROKER, *CLIENTS, Role.DOOR)
 

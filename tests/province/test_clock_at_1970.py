@@ -14,9 +14,9 @@ from province_world import WAIT_S, Broker, Scanner, founded, free_port, scanner
 
 from edge_agent.device.broker_probe import NotLetIn, probe
 from edge_agent.link.broker_link import BrokerLink, Connected, Disconnected, Event
-from province.clock import now_ms
-from province.layout import Layout
-from province.tls_authority import TlsAuthority
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.tls_authority import TlsAuthority
 
 DAY_MS = 86_400_000
 # paho leaves the socket of a failed handshake to the garbage collector

@@ -12,10 +12,10 @@ from collector_alone import delivered
 from old_province import DAY_MS, rows
 from province_world import Log, Scanner, founded, scanner
 
-from province import collector
-from province.clock import now_ms
-from province.layout import Layout
-from province.register import Stored
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting import collector
+from province.collecting.register import Stored
 
 IN_2016_MS = 1_451_606_400_000
 

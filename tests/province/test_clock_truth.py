@@ -17,11 +17,12 @@ from province_world import ANYONE, Log, Scanner, founded, passage, scanner
 
 from edge_agent.wire.entry import Clock, Header, Kind, RecordedPerson
 from edge_agent.wire.keyring import day_of
-from province import database, views
-from province.clock import now_ms
-from province.clock_truth import AHEAD_MS, Moment, corrected
-from province.keystore import Keystore
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import views
+from province.records.clock_truth import AHEAD_MS, Moment, corrected
+from province.store import database
 
 HOUR_MS = 3_600_000
 brief = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

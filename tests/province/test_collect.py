@@ -20,11 +20,12 @@ from edge_agent.wire.entry import Kind, LogHead, encode_header
 from edge_agent.wire.keyring import EpochKey, day_of
 from edge_agent.wire.receipt import Range, Status
 from edge_agent.wire.topics import Leaf
-from province import database, views
-from province.alerts import AlertKind
-from province.clock import now_ms
-from province.keystore import Keystore
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.demo.synthetic import synthetic_people
+from province.keys.keystore import Keystore
+from province.records import views
+from province.records.alerts import AlertKind
+from province.store import database
 
 
 def rows(world: World, scanner: Scanner) -> list[sqlite3.Row]:

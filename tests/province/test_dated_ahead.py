@@ -17,15 +17,17 @@ from edge_agent.wire import envelope
 from edge_agent.wire.entry import Clock, Header
 from edge_agent.wire.keyring import day_of
 from edge_agent.wire.receipt import Status
-from province import collector, database, views
-from province.clock import now_ms
-from province.clock_truth import AHEAD_MS
-from province.day_keys import DayKeys
-from province.fate import decide
-from province.intake import Refused
-from province.keystore import Absent, Keystore
-from province.layout import Layout
-from province.views import day_bounds_ms
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting import collector
+from province.collecting.fate import decide
+from province.collecting.intake import Refused
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Absent, Keystore
+from province.records import views
+from province.records.clock_truth import AHEAD_MS
+from province.records.views import day_bounds_ms
+from province.store import database
 
 TOMORROW_BUT_ONE = -2  # days ago: as far as this province's keyring goes
 

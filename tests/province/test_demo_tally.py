@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from province_world import WAIT_S
 
-from province.demo_tally import Tally, is_whole, summary
+from province.demo.demo_tally import Tally, is_whole, summary
 
 
 def tally(greens: int, registered: int) -> Tally:

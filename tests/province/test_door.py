@@ -23,7 +23,7 @@ from edge_agent.enrolment.knock import NotReached, Untrusted
 from edge_agent.link import door_link
 from edge_agent.wire import ticket
 from edge_agent.wire.joining import Wish
-from province import door
+from province.joining import door
 
 province = admission_world.province
 

@@ -18,7 +18,7 @@ from admission_world import Province
 from province_world import WAIT_S, free_port
 
 from edge_agent.link import door_link
-from province import door
+from province.joining import door
 
 province = admission_world.province
 
@@ -55,9 +55,9 @@ class Warned(logging.Handler):
 @pytest.fixture
 def warned() -> Iterator[Warned]:
     handler = Warned()
-    logging.getLogger("province.door").addHandler(handler)
+    logging.getLogger("province.joining.door").addHandler(handler)
     yield handler
-    logging.getLogger("province.door").removeHandler(handler)
+    logging.getLogger("province.joining.door").removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page
 
 from edge_agent.wire.telemetry import Outbox
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
+from province.base.clock import now_ms
 
 DEVICE = "/device/cho-hue/may-002"
 PAGES = ("/", "/alerts?history=1", DEVICE, f"{DEVICE}/order/close")

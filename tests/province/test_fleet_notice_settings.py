@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from province.errors import NotAProvince
+from province.base.errors import NotAProvince
 from province.fleet import notice_settings
 
 GOOD = {

@@ -25,16 +25,16 @@ from page_world import until
 from province_world import founded, free_port
 
 from edge_agent.wire.topics import DeviceName
-from province import renewing
-from province.errors import NotAProvince
+from province.base.errors import NotAProvince
+from province.base.layout import Layout
 from province.fleet import notice_settings
 from province.fleet.notice_settings import Mail, Sink, Webhook
 from province.fleet.notices import GIVE_UP_MS, Batch, Notice, Notices
 from province.fleet.senders import NotDelivered, Teller, send
 from province.fleet.sight import Sight
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetAlert, FleetStore
-from province.layout import Layout
+from province.trust import renewing
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetAlert, FleetStore
 
 NOW_MS = 1_766_282_400_000
 SECRET = b"0123456789abcdef0123456789abcdef"

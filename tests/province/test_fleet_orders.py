@@ -17,11 +17,12 @@ from edge_agent.wire import command, results
 from edge_agent.wire.command import Action
 from edge_agent.wire.results import Result, State
 from edge_agent.wire.topics import Leaf
-from province import audit, database
-from province.clock import now_ms
-from province.errors import ProvinceError
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
 from province.fleet.orders import Orders, new_ref
-from province.fleet_rules import Seen
+from province.records import audit
+from province.store import database
+from province.watch.fleet_rules import Seen
 
 
 @contextmanager

@@ -21,17 +21,17 @@ from edge_agent.wire.entry import LogHead
 from edge_agent.wire.telemetry import Cpu, Disk, Outbox, Power, Source
 from edge_agent.wire.topics import DeviceName
 from province.__main__ import main
-from province.clock import now_ms
-from province.errors import AlreadyThere, NotAProvince, ProvinceError
+from province.base.clock import now_ms
+from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.fleet import charts
 from province.fleet.accounts import AccountsFile
 from province.fleet.orders import OFFERED
 from province.fleet.picking import ORDERS, Wanted, pick
 from province.fleet.sight import Row, State, picture_of
 from province.fleet.words import WORDS
-from province.fleet_rules import Facts, Trouble, missing, troubles
-from province.fleet_sample import SLOT_MS, Sample
-from province.fleet_store import FleetStore
+from province.watch.fleet_rules import Facts, Trouble, missing, troubles
+from province.watch.fleet_sample import SLOT_MS, Sample
+from province.watch.fleet_store import FleetStore
 
 TROUBLED = (
     seen(status=None, telemetry=None), seen(status=OFFLINE), seen(status=msgspec.structs.replace(OFFLINE, reason="stopped")),

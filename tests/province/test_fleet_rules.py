@@ -13,10 +13,10 @@ from fleet_world import HEAD, NAME, NOW_MS, OFFLINE, ONLINE, OTHER, seen, well
 from edge_agent.wire.entry import LogHead
 from edge_agent.wire.telemetry import Cpu, Disk, Outbox, Power, Presence, Source
 from edge_agent.wire.topics import DeviceName
-from province.errors import ProvinceError
-from province.fleet_rules import Facts, Listening, Seen, Trouble, missing, troubles
-from province.fleet_sample import SLOT_MS
-from province.fleet_store import FleetStore
+from province.base.errors import ProvinceError
+from province.watch.fleet_rules import Facts, Listening, Seen, Trouble, missing, troubles
+from province.watch.fleet_sample import SLOT_MS
+from province.watch.fleet_store import FleetStore
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _TOLD: list[tuple[dict[str, Any], set[Trouble]]] = [

@@ -19,14 +19,14 @@ from page_world import Desk, fill, open_desk
 from province_world import WAIT_S, founded, free_port
 
 from edge_agent.base.process_lock import ProcessLock
-from province import renewing
 from province.__main__ import main
-from province.clock import now_ms
-from province.errors import ProvinceError
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.base.layout import Layout
 from province.fleet.accounts import AccountsFile
 from province.fleet.service import FleetPage, Place
-from province.fleet_store import FleetStore
-from province.layout import Layout
+from province.trust import renewing
+from province.watch.fleet_store import FleetStore
 
 
 @pytest.fixture

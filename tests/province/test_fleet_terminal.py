@@ -15,14 +15,14 @@ from textual.widgets import DataTable, Static
 from edge_agent.wire.command import Action
 from edge_agent.wire.telemetry import Outbox
 from edge_agent.wire.topics import DeviceName
-from province.clock import now_ms
+from province.base.clock import now_ms
+from province.base.layout import Layout
 from province.fleet.accounts import Operator
 from province.fleet.orders import Orders
 from province.fleet.sight import Sight
 from province.fleet.terminal import DeviceScreen, FleetTerminal
-from province.fleet_rules import Trouble
-from province.fleet_store import FleetStore
-from province.layout import Layout
+from province.watch.fleet_rules import Trouble
+from province.watch.fleet_store import FleetStore
 
 WHO = Operator("lan", "cho-hue", commands=True, hashed="")
 

@@ -18,10 +18,10 @@ from edge_agent.link.broker_link import Arrived, BrokerLink
 from edge_agent.wire import telemetry
 from edge_agent.wire.entry import LogHead
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import fleet_discovery, fleet_watch
-from province.clock import now_ms
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetStore
+from province.base.clock import now_ms
+from province.watch import fleet_discovery, fleet_watch
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetStore
 
 GATE = DeviceName("cho-coc-leu", "cong-1")
 

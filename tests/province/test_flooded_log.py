@@ -9,7 +9,7 @@ from collector_alone import handed
 from province_world import Log, Scanner, scanner
 
 from edge_agent.wire.topics import Leaf
-from province.layout import Layout
+from province.base.layout import Layout
 
 SAID_OF_100 = [1, 2, 4, 8, 16, 32, 64]
 

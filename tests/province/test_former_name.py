@@ -14,8 +14,9 @@ from province_world import Broker
 from edge_agent.device.device_keys import DeviceKeys
 from edge_agent.wire.joining import Membership
 from edge_agent.wire.topics import DeviceName
-from province import certificates, revoking
-from province.tls_authority import TlsIdentity
+from province.keys.tls_authority import TlsIdentity
+from province.registry import certificates
+from province.trust import revoking
 
 province = admission_world.province
 OTHER = replace(GRANT, name=DeviceName("bus-co", "scanner-2"))

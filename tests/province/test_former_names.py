@@ -11,8 +11,10 @@ from province_world import Log, Scanner, session
 
 from edge_agent.wire.entry import LogHead
 from edge_agent.wire.topics import DeviceName
-from province import database, devices, views
-from province.alerts import AlertKind
+from province.records import views
+from province.records.alerts import AlertKind
+from province.registry import devices
+from province.store import database
 
 
 @pytest.fixture

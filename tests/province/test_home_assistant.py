@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from edge_agent.wire import telemetry
 from edge_agent.wire.telemetry import Source, Telemetry
 from edge_agent.wire.topics import discovery_prefix
-from province import fleet_discovery
+from province.watch import fleet_discovery
 
 # The options that home-assistant.io documents for the three platforms ("MQTT Sensor", "MQTT Binary sensor", "MQTT Update") and for the
 # device discovery payload, and the units that "Sensor device classes" allows.

@@ -18,14 +18,14 @@ from edge_agent.wire import keyring, sealing
 from edge_agent.wire.authority import Power
 from edge_agent.wire.keyring import UNDATED, day_of
 from edge_agent.wire.sealing import Suite
-from province import founding
 from province.__main__ import main
-from province.clock import now_ms
-from province.day_keys import DayKeys
-from province.keyring_office import KeyringOffice
-from province.keystore import Keystore
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Keystore
+from province.keys.officers import load_officer, read_root_public
+from province.trust import founding
+from province.trust.keyring_office import KeyringOffice
 
 PUBLIC_FILES = {
     "root.pub",

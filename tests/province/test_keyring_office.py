@@ -24,12 +24,13 @@ from edge_agent.wire.cose import Forged
 from edge_agent.wire.keyring import UNDATED, day_of
 from edge_agent.wire.receipt import Receipt
 from edge_agent.wire.topics import DeviceName
-from province import files, keyring_office
-from province.clock import now_ms
-from province.day_keys import read_pair
-from province.keystore import Absent, Keystore, KeystoreAway
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
+from province.base import files
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.day_keys import read_pair
+from province.keys.keystore import Absent, Keystore, KeystoreAway
+from province.keys.officers import load_officer, read_root_public
+from province.trust import keyring_office
 
 
 def days_of(layout: Layout) -> list[str]:

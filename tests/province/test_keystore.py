@@ -14,13 +14,14 @@ from edge_agent.base import disk
 from edge_agent.wire import keyring
 from edge_agent.wire.authority import Power
 from edge_agent.wire.keyring import UNDATED, day_of
-from province import files, keystore
-from province.clock import now_ms
-from province.day_keys import DayKeys, generate
-from province.keyring_office import KeyringOffice
-from province.keystore import Absent, Keystore, KeystoreAway, TooEarly
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
+from province.base import files
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys import keystore
+from province.keys.day_keys import DayKeys, generate
+from province.keys.keystore import Absent, Keystore, KeystoreAway, TooEarly
+from province.keys.officers import load_officer, read_root_public
+from province.trust.keyring_office import KeyringOffice
 
 DAY_MS = 86_400_000
 

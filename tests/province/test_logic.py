@@ -19,15 +19,17 @@ from edge_agent.wire.receipt import Range, Status
 from edge_agent.wire.sealing import CannotOpen
 from edge_agent.wire.topics import DeviceName, Leaf
 from firmware.person_codes.masking import mask_name, mask_number
-from province import database, quarantine, views
-from province.clock import now_ms
-from province.identifiers import Identifier, token, tokens
-from province.intake import Intake, Reason, Refused
-from province.keystore import Keystore
-from province.ledger import BrokenLink, Span, gaps, merge
-from province.receipt_ranges import Outcome, build
-from province.register import Register
-from province.wrapping import identity, unwrap, wrap
+from province.base.clock import now_ms
+from province.collecting import quarantine
+from province.collecting.intake import Intake, Reason, Refused
+from province.collecting.receipt_ranges import Outcome, build
+from province.collecting.register import Register
+from province.keys.identifiers import Identifier, token, tokens
+from province.keys.keystore import Keystore
+from province.keys.wrapping import identity, unwrap, wrap
+from province.records import views
+from province.records.ledger import BrokenLink, Span, gaps, merge
+from province.store import database
 
 
 def digest(seq: int, branch: str = "") -> bytes:

@@ -22,9 +22,10 @@ from edge_agent.wire import envelope, sealing
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.entry import Kind, Passage, decode_body
 from edge_agent.wire.topics import DeviceName
-from province import database, wrapping
-from province.identifiers import Identifier, token
-from province.layout import Layout
+from province.base.layout import Layout
+from province.keys import wrapping
+from province.keys.identifiers import Identifier, token
+from province.store import database
 
 CLOSED, KEPT = 25, 0
 

@@ -14,14 +14,19 @@ from edge_agent.wire import authority, command, cose, keyring
 from edge_agent.wire.authority import Power
 from edge_agent.wire.cose import Forged
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import audit, broker_config, database, desk, officers, operator_keys, operator_records, overhearing
-from province.clock import now_ms
-from province.errors import AlreadyThere, NotAProvince
-from province.keyring_office import read_signed
-from province.keystore import Keystore
-from province.layout import Layout
-from province.operator_keys import Grant
-from province.revoking import Broker, StillOpen
+from province.base.clock import now_ms
+from province.base.errors import AlreadyThere, NotAProvince
+from province.base.layout import Layout
+from province.commands import desk, operator_keys
+from province.commands.operator_keys import Grant
+from province.keys import officers
+from province.keys.keystore import Keystore
+from province.records import audit
+from province.store import database
+from province.trust import broker_config, operator_records
+from province.trust.keyring_office import read_signed
+from province.trust.revoking import Broker, StillOpen
+from province.watch import overhearing
 
 NAME = DeviceName("bus-co", "scanner-1")
 

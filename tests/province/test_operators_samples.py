@@ -13,7 +13,7 @@ from health_world import COUNTERS, Device
 
 from edge_agent.wire import telemetry
 from edge_agent.wire.topics import Leaf, discovery_prefix, parse
-from province.layout import Layout
+from province.base.layout import Layout
 
 OPERATORS = Path(__file__).parents[2] / "hw_docs/operators"
 _TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "string": str, "boolean": bool}

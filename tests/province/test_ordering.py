@@ -20,14 +20,16 @@ from edge_agent.wire.authority import Power
 from edge_agent.wire.command import Action, Signed
 from edge_agent.wire.results import Result, State
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import officers, operators, revocations
-from province.clock import now_ms
-from province.errors import NotAProvince, ProvinceError
-from province.layout import Layout
-from province.officers import read_root_key, read_root_public
-from province.operating import Desk
-from province.ordering import Order
-from province.scanners import Registered
+from province.base.clock import now_ms
+from province.base.errors import NotAProvince, ProvinceError
+from province.base.layout import Layout
+from province.commands import operators
+from province.commands.operating import Desk
+from province.commands.ordering import Order
+from province.commands.scanners import Registered
+from province.keys import officers
+from province.keys.officers import read_root_key, read_root_public
+from province.registry import revocations
 
 NAME, NONCE = DeviceName("bus-co", "scanner-1"), bytes(range(16))
 LOG = bytes(16)

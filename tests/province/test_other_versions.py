@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 from province_world import cli
 
-from province.layout import Layout
-from province.schema import FIRST_VERSION
+from province.base.layout import Layout
+from province.store.schema import FIRST_VERSION
 
 OPENING = (
     ("entries",),

@@ -17,8 +17,9 @@ from province_world import WAIT_S, free_port
 from test_operators_samples import OPERATORS
 
 from edge_agent.wire import telemetry
-from province import fleet_discovery, viewers
-from province.clock import now_ms
+from province.base.clock import now_ms
+from province.trust import viewers
+from province.watch import fleet_discovery
 
 
 def own_broker(world: World, folder: Path, port: int, stack: ExitStack) -> None:

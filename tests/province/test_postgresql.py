@@ -16,16 +16,16 @@ from province_world import Broker, Collecting, Log, founded, free_port, scanner,
 
 from edge_agent.wire.keyring import day_of
 from edge_agent.wire.topics import Leaf
-from province import database, partitions
-from province.clock import now_ms
-from province.errors import NotAProvince
-from province.intake import Intake
-from province.keystore import Keystore
-from province.layout import Layout
-from province.opened import RegisterBusy
-from province.register import Register
-from province.retention import Retention
-from province.schema import entry, token
+from province.base.clock import now_ms
+from province.base.errors import NotAProvince
+from province.base.layout import Layout
+from province.collecting.intake import Intake
+from province.collecting.register import Register
+from province.keys.keystore import Keystore
+from province.records.retention import Retention
+from province.store import database, partitions
+from province.store.opened import RegisterBusy
+from province.store.schema import entry, token
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from province_world import Log, Scanner, scanner
 from test_logic import arrive as one_more
 from test_logic import digest
 
-from province import database
-from province.alerts import Alert, AlertKind
-from province.days import DayOfLog, SureDay
-from province.keystore import Keystore
-from province.layout import Layout
-from province.ledger import Span
-from province.proving import Flaw, KnownLog, judge
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.proof.proving import Flaw, KnownLog, judge
+from province.records.alerts import Alert, AlertKind
+from province.records.days import DayOfLog, SureDay
+from province.records.ledger import Span
+from province.store import database
 
 
 def day(number: int) -> str:

@@ -18,12 +18,13 @@ from edge_agent.wire.entry import NO_PREVIOUS, Clock, Header, Kind, LogHead
 from edge_agent.wire.keyring import day_of
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import DeviceName
-from province import certificate, database
-from province.fate import Fate
-from province.intake import Taken
-from province.opened import Connection
-from province.proving import DayVerdict, Flaw, judge
-from province.register import Register
+from province.collecting.fate import Fate
+from province.collecting.intake import Taken
+from province.collecting.register import Register
+from province.proof import certificate
+from province.proof.proving import DayVerdict, Flaw, judge
+from province.store import database
+from province.store.opened import Connection
 
 DAY_MS = 86_400_000
 FIRST_MS = 1_633_400_000_000  # 2021-10-05, Vietnam time

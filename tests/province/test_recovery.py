@@ -29,21 +29,21 @@ from edge_agent.link.broker_link import Message
 from edge_agent.wire import envelope
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import Leaf
-from province import database
-from province.clock import now_ms
-from province.intake import Intake, Refused, Taken
-from province.keystore import Keystore
-from province.layout import Layout
-from province.register import Register
-from province.synthetic import synthetic_people
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting.intake import Intake, Refused, Taken
+from province.collecting.register import Register
+from province.demo.synthetic import synthetic_people
+from province.keys.keystore import Keystore
+from province.store import database
 
 HANGS_WHEN_STOPPING = """
 import sys, threading
 from pathlib import Path
 from edge_agent.base import logs
 from edge_agent.link.broker_link import BrokerLink
-from province.collect_command import collect
-from province.layout import Layout
+from province.shell.collect_command import collect
+from province.base.layout import Layout
 
 class Link(BrokerLink):
     def stop(self) -> None:
@@ -57,8 +57,8 @@ DIES_BEFORE_THE_RECEIPT = """
 import os, signal, sys
 from pathlib import Path
 from edge_agent.link.broker_link import BrokerLink, Message
-from province.collect_command import collect
-from province.layout import Layout
+from province.shell.collect_command import collect
+from province.base.layout import Layout
 
 class Link(BrokerLink):
     def publish(self, message: Message) -> None:

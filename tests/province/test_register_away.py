@@ -16,12 +16,12 @@ from small_disk import small_disk
 from edge_agent.wire import envelope
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import Leaf
-from province import database
-from province.clock import now_ms
-from province.intake import Intake, Refused
-from province.keystore import Keystore
-from province.layout import Layout
-from province.register import Register
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting.intake import Intake, Refused
+from province.collecting.register import Register
+from province.keys.keystore import Keystore
+from province.store import database
 
 
 @pytest.fixture
@@ -66,7 +66,8 @@ def test_a_register_moved_away_is_waited_for(layout: Layout, device: Scanner, wi
 
 EACH_MOMENT = """
 import sys
-from province import __main__, collector
+from province import __main__
+from province.collecting import collector
 collector._KEYRING_CHECK_S = 0.05
 sys.exit(__main__.main(sys.argv[1:]))
 """

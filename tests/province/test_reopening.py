@@ -13,10 +13,11 @@ from province_world import ANYONE, Log, Scanner, json_lines, scanner
 
 from edge_agent.wire.entry import Clock, Header, Kind
 from edge_agent.wire.receipt import Status
-from province import database, views
-from province.clock import now_ms
-from province.keystore import Keystore
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import views
+from province.store import database
 
 
 @pytest.fixture

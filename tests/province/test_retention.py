@@ -17,13 +17,15 @@ from province_world import ROOT, Log, Scanner, json_lines, scanner
 
 from edge_agent.wire.keyring import day_of
 from edge_agent.wire.receipt import Status
-from province import database, quarantine, views
-from province.clock import now_ms
-from province.day_keys import DayKeys
-from province.intake import Reason, Refused
-from province.keystore import Absent, Keystore
-from province.layout import Layout
-from province.retention import Retention
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting import quarantine
+from province.collecting.intake import Reason, Refused
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Absent, Keystore
+from province.records import views
+from province.records.retention import Retention
+from province.store import database
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from contextlib import closing
 import pytest
 from test_revocations import asked, authority, new_keys, revoke, serial
 
-from province import certificates, revocations
-from province.clock import now_ms
-from province.keystore import Keystore
-from province.layout import Layout
-from province.renewing import Renewal
-from province.terms import Role
-from province.tls_authority import TlsAuthority
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.keys.terms import Role
+from province.keys.tls_authority import TlsAuthority
+from province.registry import certificates, revocations
+from province.trust.renewing import Renewal
 
 
 def renew_list(layout: Layout) -> None:

@@ -23,18 +23,20 @@ from edge_agent.wire import joining
 from edge_agent.wire.authority import Power
 from edge_agent.wire.joining import Answer, Outcome, Wish
 from edge_agent.wire.topics import DeviceName
-from province import certificates, database, devices, revocations, revoking
-from province.admission import Addresses, Admission
-from province.admit_command import _mend
-from province.clock import now_ms
-from province.intake import Reason, Refused
-from province.keystore import Keystore, KeystoreAway
-from province.layout import Layout
-from province.officers import load_officer, read_root_public
-from province.register import Stored
-from province.revocations import RevocationsDamaged
-from province.tickets import Grant
-from province.tls_authority import TlsAuthority
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting.intake import Reason, Refused
+from province.collecting.register import Stored
+from province.joining.admission import Addresses, Admission
+from province.keys.keystore import Keystore, KeystoreAway
+from province.keys.officers import load_officer, read_root_public
+from province.keys.tls_authority import TlsAuthority
+from province.registry import certificates, devices, revocations
+from province.registry.revocations import RevocationsDamaged
+from province.registry.tickets import Grant
+from province.shell.admit_command import _mend
+from province.store import database
+from province.trust import revoking
 
 GRANT = Grant(DeviceName("bus-co", "scanner-1"), "Tuyến 8", "Cửa trước")
 OTHER = replace(GRANT, name=DeviceName("bus-co", "scanner-2"))

@@ -12,9 +12,10 @@ from conftest import World
 from province_world import WAIT_S, Log, Scanner, cli, session
 
 from edge_agent.link.broker_link import Connected, Disconnected, Event, tls_context
-from province import database, devices
-from province.clock import now_ms
-from province.revoking import Broker, reload_by_pid, revoke
+from province.base.clock import now_ms
+from province.registry import devices
+from province.store import database
+from province.trust.revoking import Broker, reload_by_pid, revoke
 
 
 class Stolen:

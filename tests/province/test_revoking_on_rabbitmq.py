@@ -16,8 +16,10 @@ from rabbit_world import MISSING, Client, Rabbit, is_installed
 
 from edge_agent.link.broker_link import tls_context
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import database, devices, rabbitmq_rules
-from province.tls_authority import TlsAuthority
+from province.keys.tls_authority import TlsAuthority
+from province.registry import devices
+from province.store import database
+from province.trust import rabbitmq_rules
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason=MISSING)
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.wire.topics import DeviceName
-from province import rollout
-from province.layout import Layout
-from province.rollout import Came, Phase, Rollout, Rules
+from province.base.layout import Layout
+from province.release import rollout
+from province.release.rollout import Came, Phase, Rollout, Rules
 
 RELEASE = "ab" * 32
 ORG = [DeviceName("bus-co", f"xe-{number}") for number in range(400)]

@@ -24,12 +24,13 @@ from edge_agent.wire.authority import Power
 from edge_agent.wire.results import Refusal, Result, State
 from edge_agent.wire.telemetry import Versions
 from edge_agent.wire.topics import Leaf
-from province import officers, releases
-from province.clock import now_ms
-from province.fleet_rules import Seen, Trouble
-from province.fleet_store import FleetStore
-from province.layout import Layout
-from province.releases import Source, Terms
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys import officers
+from province.release import releases
+from province.release.releases import Source, Terms
+from province.watch.fleet_rules import Seen, Trouble
+from province.watch.fleet_store import FleetStore
 
 COUNT = 5
 NONCE = bytes(range(command.NONCE_BYTES))

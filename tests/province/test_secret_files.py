@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.wire.authority import Power
-from province import secret_files
-from province.errors import NotAProvince
-from province.layout import Layout
-from province.officers import load_officer
+from province.base import secret_files
+from province.base.errors import NotAProvince
+from province.base.layout import Layout
+from province.keys.officers import load_officer
 
 
 def test_no_secret_stays_readable_for_others(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ import pytest
 from province_world import WAIT_S, Broker, Collecting, Log, Session, cli, scanner, session, wait_for_keyring
 
 from edge_agent.wire.receipt import Status
-from province.layout import Layout
+from province.base.layout import Layout
 
 _ROUND, _ROUNDS = 40, 25
 

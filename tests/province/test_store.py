@@ -13,10 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from old_province import here
 
-from province import database, migrating, views
-from province.layout import Layout
-from province.opened import Connection
-from province.schema import SCHEMA_VERSION, metadata
+from province.base.layout import Layout
+from province.records import views
+from province.store import database, migrating
+from province.store.opened import Connection
+from province.store.schema import SCHEMA_VERSION, metadata
 
 
 def told(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:

@@ -19,12 +19,13 @@ from province_world import WAIT_S, Log, Scanner, passage, scanner
 
 from edge_agent.wire.entry import RecordedPerson
 from edge_agent.wire.receipt import Status
-from province import database, erasures, views
-from province.clock import now_ms
-from province.keystore import Keystore
-from province.layout import Layout
-from province.register import Register
-from province.subjects import people
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.collecting.register import Register
+from province.keys.keystore import Keystore
+from province.looks.subjects import people
+from province.records import erasures, views
+from province.store import database
 
 CARD = RecordedPerson("cccd", "001099012345", "Nguyễn Văn Ẩn Danh", old_id="012345678")
 PHONE = RecordedPerson("national", "001099012345", "NGUYEN VAN AN DANH", phone="0101234567")

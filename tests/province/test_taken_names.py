@@ -14,8 +14,9 @@ from edge_agent.device.device_keys import DeviceKeys
 from edge_agent.wire.joining import Outcome
 from edge_agent.wire.ticket import fingerprint, shown
 from edge_agent.wire.topics import DeviceName
-from province import database, sites, tickets
-from province.sites import Category
+from province.registry import sites, tickets
+from province.registry.sites import Category
+from province.store import database
 
 province = admission_world.province
 SITE = ("--site", "tuyen-8", "--gate", GRANT.gate)

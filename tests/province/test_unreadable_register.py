@@ -16,12 +16,14 @@ from edge_agent.link.broker_link import Arrived, Message
 from edge_agent.wire import joining
 from edge_agent.wire.joining import Outcome, Wish
 from edge_agent.wire.topics import DeviceName, Leaf
-from province import database, erasures, revocations
-from province.admit_command import Renewals
-from province.keystore import Keystore
-from province.layout import Layout
-from province.opened import Connection
-from province.tickets import Grant
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import erasures
+from province.registry import revocations
+from province.registry.tickets import Grant
+from province.shell.admit_command import Renewals
+from province.store import database
+from province.store.opened import Connection
 
 province = admission_world.province
 OTHER = replace(GRANT, name=DeviceName("bus-co", "scanner-2"))

@@ -11,8 +11,8 @@ from province_world import WAIT_S, cli
 
 from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event
 from edge_agent.link.endpoint import Endpoint
-from province.clock import now_ms
-from province.layout import Layout
+from province.base.clock import now_ms
+from province.base.layout import Layout
 
 
 def viewer(layout: Layout, org: str, files: Path, events: queue.SimpleQueue[Event]) -> BrokerLink:

@@ -16,7 +16,8 @@ from edge_agent.enrolment import knock
 from edge_agent.wire import ticket
 from edge_agent.wire.joining import Answer, Outcome
 from edge_agent.wire.ticket import fingerprint, shown
-from province import database, waiting_room
+from province.registry import waiting_room
+from province.store import database
 
 province = admission_world.province
 DAY_MS = 86_400_000

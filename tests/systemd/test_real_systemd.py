@@ -15,7 +15,7 @@ from real_broker import Authority
 from real_systemd import Machine, booted
 
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 FIRMWARE, AGENT = "gate-firmware.service", "gate-agent.service"
 SERIAL_GROUP = 20  # dialout, in every Debian

@@ -18,7 +18,7 @@ from manager import Manager
 from edge_agent.base.ending import RESTART_STATUS
 from edge_agent.commands.executors import RESTART_REQUEST
 from firmware.person_codes import write_person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 UNITS = Path(__file__).parents[2] / "systemd"
 ALL = sorted(path.name for path in UNITS.glob("gate-*.*"))

@@ -15,7 +15,7 @@ from update_world import BLIND, NAME, UpdateWorld, update_world
 from edge_agent.update.slots import slot_of
 from edge_agent.wire.release import PIECE_BYTES, identity_of
 from firmware.person_codes import Person
-from province.synthetic import synthetic_people
+from province.demo.synthetic import synthetic_people
 
 PEOPLE = iter(synthetic_people(60, seed=80))
 PASSED: list[Person] = []

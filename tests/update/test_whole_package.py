@@ -19,9 +19,10 @@ from edge_agent.device.documents import Documents
 from edge_agent.update.installing import FETCHED, SIGNED
 from edge_agent.update.release_check import ARCHITECTURES
 from edge_agent.update.slots import slot_of
-from province import officers, releases
-from province.clock import now_ms
-from province.releases import Known, Terms
+from province.base.clock import now_ms
+from province.keys import officers
+from province.release import releases
+from province.release.releases import Known, Terms
 
 SLOTS = "/var/lib/gate-scanner-slots"
 PACKAGES = sorted((ROOT / "dist").glob(f"gate-scanner_*_{ARCHITECTURES.get(platform.machine(), 'none')}.deb"))

@@ -1,0 +1,1 @@
+"""Signed orders to scanners, from the province or an organisation's desk."""

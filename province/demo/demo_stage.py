@@ -1,0 +1,175 @@
+"""Sets the stage of the demonstration: a real province, broker, collector, agent and gate, each a process of its own on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_agent.device.control import ControlClient
+from edge_agent.wire.sealing import Suite
+from edge_agent.wire.topics import DeviceName
+from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.base.layout import Layout, Settings
+from province.joining.enrolling import Place, add_device
+from province.trust.founding import found
+
+NAME = DeviceName("cho-coc-leu", "cong-1")
+_READY_S = 30.0
+_END_S = 10.0
+_POLL_S = 0.05
+_MOSQUITTO_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+
+_GATE_TOML = """\
+[device]
+state = "{root}/device"
+runtime = "{root}/run"
+clock = "system"
+memory = true
+
+[gate]
+indicator = "console:?colour={colour}"
+
+[outbox]
+keep_free_mb = 0
+
+[[lane]]
+name = "in"
+direction = "in"
+camera = "simulated:{root}/view?fps=30&seed={seed}"
+"""
+
+
+class StageError(ProvinceError):
+    """A part of the demonstration did not start; the message says which and what it said last."""
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stage:
+    """The running parts; leaving the context ends them all.
+
+    Args:
+        root: an empty folder for everything.
+        seed: of the simulated view.
+        colour: whether the gate's light may use terminal colours.
+    """
+
+    def __init__(self, root: Path, *, seed: int, colour: bool) -> None:
+        self.root = root
+        self.view = root / "view"
+        self.runtime = root / "run"
+        self.layout = Layout(root / "province")
+        self._seed = seed
+        self._colour = colour
+        self._undo = ExitStack()
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self.gate: subprocess.Popen[str]
+        self.collector: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        try:
+            self._set()
+        except BaseException:
+            self._undo.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._undo.close()
+
+    def _set(self) -> None:
+        mosquitto = shutil.which("mosquitto", path=_MOSQUITTO_PLACES)
+        if mosquitto is None:
+            raise StageError("the demonstration needs Mosquitto. Install it: apt install mosquitto")
+        port = free_port()
+        settings = Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", Suite.XWING, 45)
+        found(self.root / "province", settings, now_ms())
+        bundle = self.root / "bundle.json"
+        add_device(self.layout, NAME, Place("Chợ Cốc Lều", "Cổng 1"), ("127.0.0.1", port), bundle, now_ms())
+        self.runtime.mkdir()
+        config = self.root / "gate.toml"
+        config.write_text(
+            _GATE_TOML.format(root=self.root, seed=self._seed, colour="always" if self._colour else "never"), encoding="utf-8"
+        )
+        self._start("broker", mosquitto, "-c", str(self.layout.broker_config))
+        self._await("broker", lambda: _listens(port))
+        enrol = self.python("edge_agent", "enrol", str(bundle), "--config", str(config))
+        subprocess.run(enrol, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+        self.collector = self._start("collector", *self.python("province", "collect", str(self.layout.root), "--events"))
+        self._await("collector", lambda: "connected to the broker" in self._log("collector"))
+        self.gate = self._start("gate", *self.python("firmware", "run", "--config", str(config)))
+        self._start("agent", *self.python("edge_agent", "run", "--config", str(config)))
+        self._await("gate", self._gate_answers)
+        self._await("agent", lambda: "connected to the broker" in self._log("agent"))
+
+    @staticmethod
+    def python(package: str, *arguments: str) -> list[str]:
+        """The command line of one of our own commands, in this environment."""
+        return [sys.executable, "-P", "-m", package, *arguments]  # -P: a folder named like a package may lie where we were started
+
+    def agent_status(self) -> list[str]:
+        """The command line that asks how the device is."""
+        return self.python("edge_agent", "status", "--json", "--config", str(self.root / "gate.toml"))
+
+    def _start(self, name: str, *command: str) -> subprocess.Popen[str]:
+        log = self._undo.enter_context((self.root / f"{name}.log").open("w", encoding="utf-8"))
+        process = subprocess.Popen(  # noqa: S603 - our own commands and the broker found on PATH
+            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+        )
+        self._undo.callback(_end, process)
+        self._processes[name] = process
+        return process
+
+    def _await(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + _READY_S
+        while not ready():
+            if time.monotonic() > deadline_s or self._processes[name].poll() is not None:
+                last_line = (self._log(name).strip().splitlines() or ["nothing"])[-1]
+                raise StageError(f"the {name} did not start. It said last: {last_line}")
+            time.sleep(_POLL_S)  # another process offers no event for "now I listen"
+
+    def _log(self, name: str) -> str:
+        return (self.root / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def _gate_answers(self) -> bool:
+        if not self.view.is_fifo():
+            return False
+        try:
+            ControlClient(self.runtime).close()
+        except OSError:
+            return False
+        return True
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

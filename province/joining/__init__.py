@@ -1,0 +1,1 @@
+"""How scanners join: by the door, or by a file carried by hand."""

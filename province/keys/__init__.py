@@ -1,0 +1,1 @@
+"""The province's keys: of days, officers and certificates; where they are kept, and what they wrap."""

@@ -1,0 +1,1 @@
+"""Personal codes on paper."""

@@ -1,0 +1,1 @@
+"""Shows that a scanner's day is complete, or where it is not."""

@@ -1,0 +1,1 @@
+"""What the province knows: sites, scanners, their certificates and tickets."""

@@ -1,0 +1,1 @@
+"""Signed software for scanners, and its way to many of them."""

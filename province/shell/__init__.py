@@ -1,0 +1,1 @@
+"""The commands of gate-province, one a file."""

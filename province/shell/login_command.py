@@ -1,0 +1,74 @@
+"""`gate-province login`: who may look at the fleet's page, each with a password of their own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_agent.base.console import print_json_list, print_line, print_table
+from province.base.errors import NotAProvince
+from province.base.layout import Layout
+from province.fleet.accounts import AccountsFile
+
+_EPILOG = """\
+examples:
+  gate-province login add /srv/gate lan --org bus-co                   sees the scanners of bus-co alone
+  gate-province login add /srv/gate hung --org bus-co --commands       and may restart, close and open them
+  gate-province login add /srv/gate truc-ban --staff                   the province's own: sees all
+  gate-province login password /srv/gate lan                           a new password; where lan is in, lan is out
+  gate-province login remove /srv/gate lan
+  gate-province login list /srv/gate
+
+The password is shown once. It counts at once, without a restart of `gate-province fleet-page`.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `login` to the command line."""
+    parser = subparsers.add_parser(
+        "login", help="who may look at the fleet's page", description=__doc__, epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("what", choices=("add", "password", "remove", "list"), help="what to do")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="what they type to come in")
+    parser.add_argument("--org", metavar="ORG", help="add: the organisation whose scanners they see")
+    parser.add_argument("--staff", action="store_true", help="add: they see the scanners of all")
+    parser.add_argument("--commands", action="store_true", help="add: they may send commands too")
+    parser.add_argument("--json", action="store_true", help="list: one JSON list")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does it; 0 when it is done."""
+    layout = Layout(args.folder.absolute())
+    layout.read_settings()
+    accounts = AccountsFile(layout)
+    if args.what == "list":
+        return _list(accounts, as_json=args.json)
+    if not args.name:
+        raise NotAProvince(f"{args.what}: NAME is missing.")
+    if args.what == "add":
+        if bool(args.org) == args.staff:
+            raise NotAProvince("say either --org ORG, whose scanners they see, or --staff, who see all.")
+        _tell(args.name, accounts.add(args.name, args.org, commands=args.commands))
+    elif args.what == "password":
+        _tell(args.name, accounts.renew(args.name))
+    else:
+        accounts.remove(args.name)
+        print_line(f"{args.name}: is let in no more.")
+    return 0
+
+
+def _tell(name: str, password: str) -> None:
+    print_line(f"name      {name}")
+    print_line(f"password  {password}      shown this once")
+
+
+def _list(accounts: AccountsFile, *, as_json: bool) -> int:
+    found = sorted(accounts.all().values(), key=lambda each: each.name)
+    if as_json:
+        print_json_list([{"name": each.name, "org": each.org, "commands": each.commands} for each in found])
+    else:
+        rows = [(each.name, each.org or "all, as staff", "yes" if each.commands else "no") for each in found]
+        print_table(("operator", "sees", "commands"), rows)
+    return 0

@@ -1,0 +1,1 @@
+"""The register's database: tables, both dialects, migrations, one seam to open it."""

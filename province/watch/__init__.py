@@ -1,0 +1,1 @@
+"""Takes what scanners tell of their health, judges it, and raises alerts."""
