@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 APPLICATION_ID = 0x67505256  # "gPRV"
 FIRST_VERSION = 3  # of the registers made before there were migrations
-SCHEMA_VERSION = 4  # what the newest file in migrations/ makes
+SCHEMA_VERSION = 6  # what the newest file in migrations/ makes
 
 metadata = MetaData()
 _Number = BigInteger().with_variant(Integer(), "sqlite")  # milliseconds and counts: eight bytes everywhere
