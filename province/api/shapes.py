@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -13,7 +14,7 @@ from province.registry.units import Level
 
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53, description="milliseconds since 1970-01-01 UTC")]
 Name = Annotated[str, Meta(pattern="^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", description="short name: 1 to 40 of a-z, 0-9 and -")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="a day in Vietnam")]
+Day = Annotated[date, Meta(description="a day in Vietnam")]
 _Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
