@@ -172,7 +172,8 @@ def test_metrics_are_for_their_scope(world: World) -> None:
     assert world.get("/metrics", world.token(Scope.FLEET_READ)).status == 403
     text = world.get("/metrics", world.token(Scope.METRICS_READ)).body.decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
-    assert families["gate_province_sites"].samples[0].value == 8
+    with closing(database.connect(world.layout.register)) as connection:
+        assert families["gate_province_sites"].samples[0].value == len(sites.every(connection, closed=False)) >= 8
     assert families["gate_province_newest_entry_number"].samples[0].value == sum(world.passed.values())
     assert {sample.labels["trouble"] for sample in families["gate_province_fleet_alerts"].samples} >= {"backlog"}
 
