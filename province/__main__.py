@@ -16,6 +16,7 @@ _COMMANDS = {
     "unit": "the province's districts and communes",
     "org": "the organisations: who has sites, who watches over them",
     "site": "the places: add, list, show, close",
+    "registry": "units, organisations and sites from tables, and into tables",
     "ticket": "a QR that lets one new scanner join",
     "admit": "let scanners join, renew their certificates",
     "approve": "let in a scanner after comparing its fingerprint",

@@ -85,16 +85,14 @@ def misplaced(one: Organisation, find_unit: Callable[[str], object | None], find
     """
     if one.unit is not None and find_unit(one.unit) is None:
         yield Fault("unit", "not a unit", one.unit)
+    if one.parent is not None and find(one.parent) is None:
+        yield Fault("parent", "not an organisation", one.parent)
     above, seen = one.parent, {one.id}
-    while above is not None:
+    while above is not None and (parent := find(above)) is not None:
         if above in seen:
             yield Fault("parent", "is part of this organisation itself", one.parent)
             return
         seen.add(above)
-        parent = find(above)
-        if parent is None:
-            yield Fault("parent", "not an organisation", above)
-            return
         above = parent.parent
 
 

@@ -152,6 +152,8 @@ def misplaced(one: Site, find_unit: Callable[[str], Unit | None], find_org: Call
             yield Fault("unit", "not a unit", one.unit)
         elif unit.level is not Level.COMMUNE:
             yield Fault("unit", f"is a {unit.level}; a site is in a commune", one.unit)
+        elif unit.closed_ms is not None:
+            yield Fault("unit", "is closed; name the commune that the place is in now", one.unit)
     if one.monitored_by is not None and find_org(one.monitored_by) is None:
         yield Fault("monitored_by", "not an organisation", one.monitored_by)
 
@@ -298,10 +300,9 @@ def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
 def _doors(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """The gates of each site."""
     found: dict[str, list[str]] = defaultdict(list)
-    ordered = select(tables.gate).order_by(tables.gate.c.site, tables.gate.c.name)
     questions: Iterable[ColumnElement[bool]] = (tables.gate.c.site.in_(ids[at : at + _AT_ONCE]) for at in range(0, len(ids), _AT_ONCE))
     for question in questions:
-        for row in connection.rows(ordered.where(question)):
+        for row in connection.rows(select(tables.gate).where(question)):
             found[row["site"]].append(row["name"])
     return found
 
@@ -313,7 +314,7 @@ def _site(row: Row, doors: Sequence[str]) -> Site:
         name=row["name"],
         category=Category(row["category"]),
         address=row["address"],
-        gates=tuple(doors),
+        gates=tuple(sorted(doors)),  # databases sort letters in ways of their own
         unit=row["unit"],
         plate=row["plate"],
         route=row["route"],
