@@ -15,7 +15,7 @@ _COMMANDS = {
     "init": "make a province: keys, register and broker configuration",
     "unit": "the province's districts and communes",
     "org": "the organisations: who has sites, who watches over them",
-    "site": "the places: add, list, show, close",
+    "site": "the places: add, list, show, close, their posters",
     "registry": "units, organisations and sites from tables, and into tables",
     "ticket": "a QR that lets one new scanner join",
     "admit": "let scanners join, renew their certificates",

@@ -11,8 +11,10 @@ from pathlib import Path
 from edge_agent.base.console import print_json, print_line, print_table
 from edge_agent.wire.keyring import VIETNAM
 from province.base.clock import now_ms, shown
-from province.base.errors import NotAProvince
+from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
+from province.base.files import PUBLIC, write_atomically
 from province.base.layout import Layout
+from province.paper import poster_page
 from province.registry import devices, site_codes, sites, units
 from province.registry.sites import Category, Site
 from province.store import database
@@ -29,6 +31,7 @@ examples:
   gate-province site list /srv/gate --within 476 --category market
   gate-province site show /srv/gate cho-dong-ba
   gate-province site close /srv/gate cho-dong-ba           --undo opens it again
+  gate-province site poster /srv/gate cho-dong-ba --url https://vao.tinh.example.vn --out poster.pdf
 
 One place has one code: the same name, address and commune, or the same number plate, again is refused, with the site that stands there.
 Times are Vietnam's. All at once from a table: gate-province registry import.
@@ -62,6 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show = action("show", "show one place", "Shows one place, its site code and its scanners.")
     show.add_argument("id", metavar="SITE", help="its short name, or its site code")
     show.add_argument("--json", action="store_true", help="as one JSON object")
+    _of_poster(action("poster", "its poster with the site code", "Makes a site's poster: A4, to hang at every gate; print it at 100 %."))
     close = action("close", "a place is no more", "Closes a place: nothing new is registered there. What was registered stays.")
     close.add_argument("id", metavar="SITE", help="its short name")
     close.add_argument("--undo", action="store_true", help="it is still there after all")
@@ -83,8 +87,17 @@ def _of_add(add: argparse.ArgumentParser) -> None:
     add.add_argument("--anyway", action="store_true", help="also if the same place seems to be registered already")
 
 
+def _of_poster(poster: argparse.ArgumentParser) -> None:
+    poster.add_argument("id", metavar="SITE", help="its short name")
+    poster.add_argument("--url", required=True, help="where visitors reach the check-in page: https://HOST, see `gate-province checkin`")
+    poster.add_argument("--language", choices=["vi", "en"], default="vi", help="default: vi")
+    poster.add_argument("--out", type=Path, required=True, metavar="PDF", help="the file to make")
+    poster.add_argument("--force", action="store_true", help="replace the file if it is there")
+    poster.add_argument("--font", type=Path, metavar="TTF", help="a font with Vietnamese letters (default: DejaVu Sans, Noto Sans)")
+
+
 def run(args: argparse.Namespace) -> int:
-    """Adds, lists, shows or closes."""
+    """Adds, lists, shows, closes, or makes a poster."""
     layout = Layout(args.folder.absolute())
     layout.read_settings()
     with closing(database.connect(layout.register)) as connection:
@@ -92,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
             _add(connection, layout, args)
         elif args.action == "close":
             _close(connection, layout, args)
+        elif args.action == "poster":
+            _poster(connection, args)
         elif args.action == "show":
             _show(connection, args)
         else:
@@ -125,6 +140,25 @@ def _close(connection: Connection, layout: Layout, args: argparse.Namespace) -> 
     still = [str(device.name) for device in _scanners(connection, one) if device.status == devices.ACTIVE]
     if still and not args.undo:
         print_line(f"Its scanners may still speak: {', '.join(still)}. Move each with a ticket, or: gate-province device revoke.")
+
+
+def _poster(connection: Connection, args: argparse.Namespace) -> None:
+    one = sites.find(connection, args.id)
+    if one is None or one.closed_ms is not None:
+        raise NotAProvince(f"{args.id!r}: not an open site. See `gate-province site list`.")
+    if args.out.exists() and not args.force:
+        raise AlreadyThere(f"{args.out} is there already: name another file, or give --force.")
+    try:
+        pdf = poster_page.draw(poster_page.Poster(one, args.url, args.language), args.font)
+    except poster_page.NoAddress as error:
+        raise NotAProvince(f"--url {error}.") from None
+    try:
+        write_atomically(args.out.absolute(), pdf, PUBLIC)
+    except OSError as error:
+        raise ProvinceError(f"{args.out}: cannot be written ({error.strerror}). Choose another --out.") from None
+    print_line(
+        f"{args.out}: the poster of {one.id}. Print it at 100 % and hang it at every gate; its code is {poster_page.CODE_MM:g} mm wide."
+    )
 
 
 def _scanners(connection: Connection, one: Site) -> list[devices.Device]:
