@@ -17,6 +17,7 @@ _COMMANDS = {
     "org": "the organisations: who has sites, who watches over them",
     "site": "the places: add, list, show, close, their posters",
     "registry": "units, organisations and sites from tables, and into tables",
+    "checkin": "the page that visitors reach by a site's poster",
     "ticket": "a QR that lets one new scanner join",
     "admit": "let scanners join, renew their certificates",
     "approve": "let in a scanner after comparing its fingerprint",

@@ -14,7 +14,7 @@ from edge_agent.wire.entry import NAME_CHARACTERS
 from province.base.clock import now_ms
 from province.base.errors import AlreadyThere, NotAProvince
 from province.registry import categories, organisations, places, site_codes, units
-from province.registry.texts import Fault, Faulty, refuse, tidy, unnameable, unreadable
+from province.registry.texts import CHECKIN, Fault, Faulty, refuse, tidy, unnameable, unreadable
 from province.registry.units import Level, Unit
 from province.store import registry_tables as tables
 from province.store.database import transaction
@@ -256,6 +256,21 @@ def named(connection: Connection, org: str, name: str) -> Site | None:
     """The site that entries and scanners of an organisation mean by a name; of several, one that is open."""
     found = _sites(connection, tables.site.c.org == org, tables.site.c.name == name)
     return min(found, key=lambda one: one.closed_ms is not None, default=None)
+
+
+def of_entry(connection: Connection, org: str, site: str) -> Site | None:
+    """The site that an entry's header means: by its organisation and the site's name, or, from a check-in page, by the site's id."""
+    return find(connection, site) if org == CHECKIN else named(connection, org, site)
+
+
+def names_in_entries(one: Site) -> tuple[tuple[str, str], tuple[str, str]]:
+    """By which organisation and site the entries of a place go: those of its scanners, and those of the check-in pages.
+
+    Example:
+        >>> names_in_entries(Site("cho-1", "cho", "Chợ Một", Category.MARKET, "Huế", ("Cổng",)))
+        (('cho', 'Chợ Một'), ('checkin', 'cho-1'))
+    """
+    return (one.org, one.name), (CHECKIN, one.id)
 
 
 def with_code(connection: Connection, code: str) -> Site | None:

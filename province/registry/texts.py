@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
 
+CHECKIN = "checkin"  # the organisation of the check-in pages
+_RESERVED = frozenset({PROVINCE, CHECKIN})
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -63,7 +66,7 @@ def unnameable(field: str, text: str, *, reserved: bool = True) -> Iterator[Faul
     Args:
         field: whose it is.
         text: the short name.
-        reserved: the province's own name is not allowed either.
+        reserved: the province's own names are not allowed either.
     """
-    if not is_name(text) or (reserved and text == PROVINCE):
-        yield Fault(field, f"must be {NAME_RULE}" + (f", and not {PROVINCE!r}" if reserved else ""), text)
+    if not is_name(text) or (reserved and text in _RESERVED):
+        yield Fault(field, f"must be {NAME_RULE}" + (f", and not {PROVINCE!r} or {CHECKIN!r}" if reserved else ""), text)
