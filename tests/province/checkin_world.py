@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
@@ -82,14 +83,14 @@ class Page:
 
 
 @contextmanager
-def served(layout: Layout, config: Path, paces: Paces | None = None, now_s: Callable[[], float] | None = None) -> Iterator[Page]:
+def served(layout: Layout, config: Path, paces: Paces | None = None, now_s: Callable[[], float] = time.monotonic) -> Iterator[Page]:
     """The page, over TLS on a free port."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[App]:
         own = await asyncio.to_thread(booking.from_config, config)
         try:
-            yield Checkin(layout, own, paces=paces, **({} if now_s is None else {"now_s": now_s})).app
+            yield Checkin(layout, own, paces=paces, now_s=now_s).app
         finally:
             await asyncio.to_thread(own.close)
 

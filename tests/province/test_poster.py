@@ -37,7 +37,7 @@ def test_the_code_is_large_enough_and_read_from_the_picture(site: Site, language
     page = page_of(draw(Poster(site, URL, language)))
     assert [round(side * 25.4 / 72) for side in page.get_size()] == [210, 297]
     picture = page.render(scale=PER_MM * 25.4 / 72).to_pil().convert("L")
-    [code] = zxingcpp.read_barcodes(np.asarray(picture), formats=zxingcpp.BarcodeFormat.QRCode)
+    [code] = zxingcpp.read_barcodes(np.asarray(picture), formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode]))
     assert code.text == f"HTTPS://VAO.TINH.EXAMPLE.VN/S/{site.code}"
     assert site_codes.read(code.text.rpartition("/")[2]) == site.code
     corners = code.position
