@@ -10,7 +10,7 @@ from province.web.languages import LANGUAGES, Language
 _WORDS: Mapping[str, tuple[str, str]] = {
     "brand": ("Khai báo vào ra", "Check in"),
     "privacy": (
-        "Thông tin được mã hóa ngay khi đến; chỉ tỉnh mở được và mỗi lần xem đầy đủ đều được ghi lại; hết thời hạn lưu, không ai mở được nữa.",
+        "Thông tin được mã hóa ngay khi đến; chỉ tỉnh mở được, mỗi lần xem đầy đủ được ghi lại; hết thời hạn lưu, không ai mở được nữa.",
         "What you send is sealed as it arrives; only the province can open it, each full look is noted; after its term nobody can.",
     ),
     "title": ("Khai báo", "Check in"),

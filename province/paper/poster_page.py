@@ -1,4 +1,4 @@
-"""Draws a site's poster: one A4 page with the site code, 155 mm wide, the place's name, and what a visitor does.
+"""Draws sites' posters: one A4 page each, with the site code, 155 mm wide, the place's name, and what a visitor does.
 
 The code is the address of the check-in page with the site code at its end, in capitals: letters that a QR code packs tightly, so that
 its modules are large and it is read from across a gate. Source: the guideline's "at least 15 × 15 cm"; decision 0102.
@@ -7,6 +7,7 @@ its modules are large and it is read from across a gate. Source: the guideline's
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,17 +92,30 @@ def code_text(address: str, code: str) -> str:
     return f"HTTPS://{host}/S/{code}"
 
 
-def draw(poster: Poster, font: Path | None = None) -> bytes:
-    """Returns the PDF.
+def draw(posters: Sequence[Poster], font: Path | None = None) -> bytes:
+    """Returns the PDF, a page each.
+
+    Args:
+        posters: at least one.
+        font: a TrueType font with Vietnamese letters; None looks for DejaVu Sans or Noto Sans.
 
     Raises:
         NoAddress: the check-in page's address cannot be.
         NoFont: there is no font with Vietnamese letters.
     """
-    buffer, code = io.BytesIO(), encoded(poster.text)
+    buffer = io.BytesIO()
     canvas = new_canvas(buffer, font)
-    canvas.setTitle(f"{site_codes.PREFIX}{poster.site.code}")
+    canvas.setTitle(f"{site_codes.PREFIX}{posters[0].site.code}" if len(posters) == 1 else "QR")
     canvas.setAuthor("")
+    for poster in posters:
+        _draw(canvas, poster)
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def _draw(canvas: Any, poster: Poster) -> None:
+    code = encoded(poster.text)
     title, steps, without, called = _WORDS[poster.language]
     width, height = PAGE_MM
     canvas.setFillColorRGB(*_BLUE)
@@ -117,12 +131,8 @@ def draw(poster: Poster, font: Path | None = None) -> bytes:
     bottom = top + 4 - quiet_mm - CODE_MM  # `top` is where the next line's letters would stand
     draw_code(canvas, code, ((width - CODE_MM) / 2, bottom), CODE_MM)
     down = _centred(canvas, f"{called}: {site_codes.shown(poster.site.code)}", (bottom - quiet_mm - 1, 12), 1)
-    for step in steps:
+    for step in (*steps, without):
         down = _left(canvas, step, down)
-    _left(canvas, without, down)
-    canvas.showPage()
-    canvas.save()
-    return buffer.getvalue()
 
 
 def _centred(canvas: Any, text: str, place: tuple[float, float], most: int) -> float:

@@ -65,7 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show = action("show", "show one place", "Shows one place, its site code and its scanners.")
     show.add_argument("id", metavar="SITE", help="its short name, or its site code")
     show.add_argument("--json", action="store_true", help="as one JSON object")
-    _of_poster(action("poster", "its poster with the site code", "Makes a site's poster: A4, to hang at every gate; print it at 100 %."))
+    _of_poster(action("poster", "posters with the site codes", "Makes sites' posters: A4, to hang at every gate."))
     close = action("close", "a place is no more", "Closes a place: nothing new is registered there. What was registered stays.")
     close.add_argument("id", metavar="SITE", help="its short name")
     close.add_argument("--undo", action="store_true", help="it is still there after all")
@@ -88,7 +88,9 @@ def _of_add(add: argparse.ArgumentParser) -> None:
 
 
 def _of_poster(poster: argparse.ArgumentParser) -> None:
-    poster.add_argument("id", metavar="SITE", help="its short name")
+    poster.add_argument("ids", nargs="*", metavar="SITE", help="its short name; of several a page each")
+    poster.add_argument("--org", help="all of this organisation's instead")
+    poster.add_argument("--within", metavar="UNIT", help="all in this unit instead")
     poster.add_argument("--url", required=True, help="where visitors reach the check-in page: https://HOST, see `gate-province checkin`")
     poster.add_argument("--language", choices=["vi", "en"], default="vi", help="default: vi")
     poster.add_argument("--out", type=Path, required=True, metavar="PDF", help="the file to make")
@@ -143,22 +145,43 @@ def _close(connection: Connection, layout: Layout, args: argparse.Namespace) -> 
 
 
 def _poster(connection: Connection, args: argparse.Namespace) -> None:
-    one = sites.find(connection, args.id)
-    if one is None or one.closed_ms is not None:
-        raise NotAProvince(f"{args.id!r}: not an open site. See `gate-province site list`.")
+    wanted = _for_posters(connection, args)
     if args.out.exists() and not args.force:
         raise AlreadyThere(f"{args.out} is there already: name another file, or give --force.")
     try:
-        pdf = poster_page.draw(poster_page.Poster(one, args.url, args.language), args.font)
+        pdf = poster_page.draw([poster_page.Poster(one, args.url, args.language) for one in wanted], args.font)
     except poster_page.NoAddress as error:
         raise NotAProvince(f"--url {error}.") from None
     try:
         write_atomically(args.out.absolute(), pdf, PUBLIC)
     except OSError as error:
         raise ProvinceError(f"{args.out}: cannot be written ({error.strerror}). Choose another --out.") from None
-    print_line(
-        f"{args.out}: the poster of {one.id}. Print it at 100 % and hang it at every gate; its code is {poster_page.CODE_MM:g} mm wide."
-    )
+    posters = "1 poster" if len(wanted) == 1 else f"{len(wanted)} posters"
+    print_line(f"{args.out}: {posters}. Print at 100 %, the code is then {poster_page.CODE_MM:g} mm wide; hang it at every gate.")
+
+
+def _for_posters(connection: Connection, args: argparse.Namespace) -> list[Site]:
+    if args.ids:
+        known = {id_: sites.find(connection, id_) for id_ in dict.fromkeys(args.ids)}
+        if wrong := [id_ for id_, one in known.items() if one is None or one.closed_ms is not None]:
+            raise NotAProvince(f"{', '.join(map(repr, wrong))}: not an open site. See `gate-province site list`.")
+        return [one for one in known.values() if one is not None]
+    if args.org is None and args.within is None:
+        raise NotAProvince("name sites, or give --org or --within for all of theirs.")
+    found = sites.every(connection, within=_beneath(connection, args.within), org=args.org, closed=False)
+    if not found:
+        raise NotAProvince("there is no open site of theirs. See `gate-province site list`.")
+    return found
+
+
+def _beneath(connection: Connection, unit: str | None) -> frozenset[str] | None:
+    """A unit and what is part of it; None for no unit."""
+    if unit is None:
+        return None
+    found = units.beneath(connection, unit)
+    if not found:
+        raise NotAProvince(f"--within {unit!r}: not a unit. See `gate-province unit list`.")
+    return found
 
 
 def _scanners(connection: Connection, one: Site) -> list[devices.Device]:
@@ -196,11 +219,8 @@ def _show(connection: Connection, args: argparse.Namespace) -> None:
 
 
 def _list(connection: Connection, args: argparse.Namespace) -> None:
-    within = None if args.within is None else units.beneath(connection, args.within)
-    if within is not None and not within:
-        raise NotAProvince(f"--within {args.within!r}: not a unit. See `gate-province unit list`.")
     category = None if args.category is None else Category(args.category)
-    known = sites.every(connection, within=within, org=args.org, category=category, closed=args.closed)
+    known = sites.every(connection, within=_beneath(connection, args.within), org=args.org, category=category, closed=args.closed)
     if args.json:
         for one in known:
             print_json(_as_json(one))

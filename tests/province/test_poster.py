@@ -34,7 +34,7 @@ def page_of(pdf: bytes) -> pypdfium2.PdfPage:
 @pytest.mark.parametrize("site", [SITE, LONG], ids=lambda site: site.id)
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_the_code_is_large_enough_and_read_from_the_picture(site: Site, language: str) -> None:
-    page = page_of(draw(Poster(site, URL, language)))
+    page = page_of(draw([Poster(site, URL, language)]))
     assert [round(side * 25.4 / 72) for side in page.get_size()] == [210, 297]
     picture = page.render(scale=PER_MM * 25.4 / 72).to_pil().convert("L")
     [code] = zxingcpp.read_barcodes(np.asarray(picture), formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode]))
@@ -52,7 +52,7 @@ def test_the_code_is_large_enough_and_read_from_the_picture(site: Site, language
 
 @pytest.mark.parametrize("language, said", [("vi", "QUÉT MÃ TRƯỚC KHI VÀO"), ("en", "SCAN BEFORE YOU ENTER")])
 def test_name_category_and_address_stand_there_in_right_letters(language: str, said: str) -> None:
-    text = page_of(draw(Poster(SITE, URL, language))).get_textpage().get_text_bounded()
+    text = page_of(draw([Poster(SITE, URL, language)])).get_textpage().get_text_bounded()
     kind = "Chợ" if language == "vi" else "Market"
     for words in (said, "Chợ Đông Ba – Ẩm thực, Ướt, Ỷ, Ẵ", kind, "Số 2 đường Trần Hưng Đạo, Huế", site_codes.shown(SITE.code)):
         assert words in text
@@ -75,6 +75,28 @@ def test_the_command_makes_it_for_an_open_site(tmp_path: Path) -> None:
     done = here(*made, URL)
     assert (done.returncode, (tmp_path / "p.pdf").read_bytes()[:5]) == (0, b"%PDF-"), done.stderr
     assert here(*made, URL).returncode == 2
+    bus = (
+        "--id",
+        "xe",
+        "--org",
+        "xe",
+        "--name",
+        "Xe",
+        "--category",
+        "vehicle",
+        "--address",
+        "Huế",
+        "--gate",
+        "Cửa",
+        "--plate",
+        "75B-012.34",
+    )
+    assert here("site", "add", layout.root, *bus).returncode == 0
+    both = here("site", "poster", layout.root, "cho", "xe", "--out", tmp_path / "both.pdf", "--url", URL)
+    assert (both.returncode, len(pypdfium2.PdfDocument(tmp_path / "both.pdf"))) == (0, 2), both.stderr
+    one = here("site", "poster", layout.root, "--org", "xe", "--out", tmp_path / "one.pdf", "--url", URL)
+    assert (one.returncode, "1 poster" in one.stdout) == (0, True), one.stderr
+    assert here("site", "poster", layout.root, "--out", tmp_path / "none.pdf", "--url", URL).returncode == 2
     assert here("site", "close", layout.root, "cho").returncode == 0
     refused = here(*made, URL, "--force")
     assert (refused.returncode, "not an open site" in refused.stderr) == (2, True)
