@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Awaitable, Callable
 
@@ -17,6 +16,7 @@ from province.accounts.passwords import Check
 from province.accounts.roll import Member
 from province.base.errors import ProvinceError
 from province.web import own
+from province.web.asking import address_of
 from province.web.forms import form_of, language_of, read_form
 from province.web.frame import Frame
 from province.web.guard import Guard, Refused
@@ -177,16 +177,8 @@ class Pages:
         response.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="strict")
 
     def address(self, request: Request) -> str:
-        """Who asks: an IPv4 address, or the network of an IPv6 one, which is one subscriber's. Source: RFC 6177."""
-        if self._proxied:
-            given = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:60]
-        else:
-            given = "" if request.client is None else request.client.host
-        try:
-            address = ipaddress.ip_address(given)
-        except ValueError:
-            return "unknown"
-        return str(address) if address.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))
+        """Who asks, as far as the network tells."""
+        return address_of(request, proxied=self._proxied)
 
     async def _leave(self, request: Request) -> Response:
         language = language_of(request)
