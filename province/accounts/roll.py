@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from edge_agent.wire.cbor import encode
-from province.accounts import passwords
+from province.accounts import passwords, second
 from province.accounts.account import Account, Role
 from province.base.errors import AlreadyThere, NotAProvince
 from province.keys.people_keys import PeopleKeys
@@ -29,12 +29,14 @@ class Member:
     Attributes:
         hashed: of the password.
         totp: the secret of the second step, None where it is not set up.
+        totp_step: of the last code that was taken.
         mark: another one when role, reach, password or second step have changed: whoever is in with the one before is out.
     """
 
     account: Account
     hashed: str = field(repr=False)
     totp: bytes | None = field(repr=False)
+    totp_step: int
     mark: str = field(repr=False)
 
 
@@ -80,7 +82,7 @@ class Roll:
         )
         totp = None if row["totp"] is None else bytes.fromhex(self.keys.open(row["totp"], "totp", id_))
         parts = [one.role, one.org, one.unit, sorted(sites), one.commands, row["hashed"], row["totp"]]
-        return Member(one, row["hashed"], totp, sha256(encode(parts)).hexdigest())
+        return Member(one, row["hashed"], totp, row["totp_step"], sha256(encode(parts)).hexdigest())
 
     # ── changing ──
 
@@ -139,6 +141,50 @@ class Roll:
         hashed = passwords.hashed(password)
         with transaction(connection, self.path):
             connection.execute(update(table).where(table.c.id == id_).values(hashed=hashed))
+
+    def set_second(self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
+        """Sets up the second step anew, or takes it away; whoever is in with the one before is out.
+
+        Args:
+            connection: the register.
+            id_: whose.
+            secret: what the phone makes its codes from, None for none.
+            step: of the code that showed that the phone has it.
+            codes: recovery codes, in clear; what is kept are their hashes.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        closed = None if secret is None else self.keys.close(secret.hex(), "totp", id_)
+        with transaction(connection, self.path):
+            connection.execute(update(table).where(table.c.id == id_).values(totp=closed, totp_step=step))
+            connection.execute(delete(account_recovery).where(account_recovery.c.account == id_))
+            if codes:
+                connection.execute(insert(account_recovery), [{"account": id_, "hash": second.recovery_hash(code)} for code in codes])
+
+    def take_code(self, connection: Connection, id_: str, code: str, now_ms: int) -> bool:
+        """Whether a code of the phone, or one from paper, lets them in now; it does so once, whoever else asks meanwhile.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        with transaction(connection, self.path):
+            member = self.find(connection, id_)
+            if member is None or member.totp is None:
+                return False
+            step = second.step_of(member.totp, code, now_ms, member.totp_step)
+            if step is not None:
+                connection.execute(update(table).where(table.c.id == id_).values(totp_step=step))
+                return True
+            its = (account_recovery.c.account == id_, account_recovery.c.hash == second.recovery_hash(code))
+            if not connection.has(select(account_recovery.c.account).where(*its)):
+                return False
+            connection.execute(delete(account_recovery).where(*its))
+            return True
+
+    def codes_left(self, connection: Connection, id_: str) -> int:
+        """How many codes on paper they have left."""
+        return int(connection.value(select(func.count()).select_from(account_recovery).where(account_recovery.c.account == id_)))
 
     def add_phone(self, connection: Connection, id_: str, phone: str) -> None:
         """Gives them one more number.

@@ -31,6 +31,7 @@ examples:
   gate-province account role /srv/gate k7m2pq9x --role special --site benh-vien
   gate-province account password /srv/gate k7m2pq9x               a new password; where they are in, they are out
   gate-province account phone /srv/gate k7m2pq9x --add -
+  gate-province account second /srv/gate k7m2pq9x                 their phone is lost
   gate-province account remove /srv/gate k7m2pq9x
 
 WHO is an account's id, or one of its phone numbers. `-` for a number asks for it, so that it stays out of the shell's history.
@@ -51,7 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         name: actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=_EPILOG, formatter_class=raw)
         for name, text in (
             ("add", "let somebody in"), ("list", "list them, masked"), ("role", "give one another role or reach"),
-            ("password", "give one a new password"), ("phone", "give one another number, or take one"), ("remove", "let one in no more"),
+            ("password", "give one a new password"), ("phone", "give one another number, or take one"),
+            ("second", "have one set up the second step anew: the phone is lost"), ("remove", "let one in no more"),
         )
     }  # fmt: skip
     for name, one in each.items():
@@ -112,6 +114,9 @@ def _change(roll: Roll, connection: Connection, one: Account, args: argparse.Nam
             else:
                 roll.remove_phone(connection, one.id, _number(args.remove))
             print_line(f"{one.id}: comes in by {', '.join(map(mask_number, roll.phones(connection, one.id)))}.")
+        case "second":
+            roll.set_second(connection, one.id, None)
+            print_line(f"{one.id}: sets up the second step when they come in next. Where they were in, they are out.")
         case _:
             roll.remove(connection, one.id)
             print_line(f"{one.id}: is let in no more.")

@@ -20,11 +20,13 @@ from province.keys.keystore import Keystore
 from province.shell import web_command
 from province.store import database
 from province.web.app import Pages
+from province.web.door import Policy
 from province.web.section import Section
 from province.web.serving import App, Place, Served
 from province.web.world import World
 
 PASSWORD = "ba cây xoài sau nhà"
+PASSWORD_ONLY = Policy(frozenset(Role))
 
 
 def roll_of(layout: Layout) -> Roll:
@@ -81,6 +83,7 @@ def served_pages(
     sections: Callable[[World], tuple[Section, ...]] = web_command.sections,
     now_s: Callable[[], float] = time.monotonic,
     roles: tuple[Role, ...] = tuple(Role),
+    policy: Policy = PASSWORD_ONLY,
 ) -> Iterator[Site]:
     """The pages of a province, over TLS on a free port.
 
@@ -89,13 +92,14 @@ def served_pages(
         sections: the rooms; all of them.
         now_s: monotonic seconds for sessions and waits.
         roles: an account is made of each.
+        policy: how they come in; by password alone.
     """
     made: list[Pages] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[App]:
         world = World(layout)
-        made.append(Pages(world, sections(world), now_s=now_s))
+        made.append(Pages(world, sections(world), policy, now_s=now_s))
         try:
             yield made[0].app
         finally:
