@@ -57,7 +57,10 @@ class Roll:
     def find(self, connection: Connection, id_: str) -> Member | None:
         """By id; None where there is none."""
         row = connection.row(select(table).where(table.c.id == id_))
-        return None if row is None else self._member(connection, row)
+        if row is None:
+            return None
+        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
+        return self._member(row, frozenset(each["site"] for each in found))
 
     def by_phone(self, connection: Connection, phone: str) -> Member | None:
         """By one of their numbers; None where it is nobody's."""
@@ -66,17 +69,26 @@ class Roll:
 
     def every(self, connection: Connection) -> list[Member]:
         """All, oldest first."""
-        return [self._member(connection, row) for row in connection.rows(select(table).order_by(table.c.made_ms, table.c.id))]
+        sites: dict[str, set[str]] = {}
+        for row in connection.rows(select(account_site)):
+            sites.setdefault(row["account"], set()).add(row["site"])
+        rows = connection.rows(select(table).order_by(table.c.made_ms, table.c.id))
+        return [self._member(row, frozenset(sites.get(row["id"], ()))) for row in rows]
+
+    def all_phones(self, connection: Connection) -> dict[str, list[str]]:
+        """Everybody's numbers, by account, in order."""
+        found: dict[str, list[str]] = {}
+        for row in connection.rows(select(account_phone)):
+            found.setdefault(row["account"], []).append(self.keys.open(row["phone"], "phone", row["account"]))
+        return {id_: sorted(numbers) for id_, numbers in found.items()}
 
     def phones(self, connection: Connection, id_: str) -> list[str]:
         """Their numbers, in order."""
         rows = connection.rows(select(account_phone.c.phone).where(account_phone.c.account == id_))
         return sorted(self.keys.open(row["phone"], "phone", id_) for row in rows)
 
-    def _member(self, connection: Connection, row: Row) -> Member:
+    def _member(self, row: Row, sites: frozenset[str]) -> Member:
         id_ = row["id"]
-        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
-        sites = frozenset(each["site"] for each in found)
         one = Account(
             id_, self.keys.open(row["name"], "name", id_), Role(row["role"]), row["org"], row["unit"], sites, bool(row["commands"])
         )
@@ -101,9 +113,12 @@ class Roll:
             NotAProvince: no number.
             RegisterBusy: not now.
         """
+        self.add_hashed(connection, one, phones, passwords.hashed(password), now_ms)
+
+    def add_hashed(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
+        """As `add`, for a password of which only what is kept is known."""
         if not phones:
             raise NotAProvince("--phone: at least one, by which they come in.")
-        hashed = passwords.hashed(password)
         with transaction(connection, self.path):
             self._check_unit(connection, one)
             row = {

@@ -154,11 +154,11 @@ def _tell(id_: str, password: str) -> None:
 
 
 def _list(roll: Roll, connection: Connection, *, as_json: bool) -> int:
-    rows = []
+    rows, phones = [], roll.all_phones(connection)
     for member in roll.every(connection):
         one = member.account
         reach = ", ".join(sorted(one.sites)) if one.role in HAS_SITES else one.unit if one.role in HAS_UNIT else one.org
-        numbers = [mask_number(number) for number in roll.phones(connection, one.id)]
+        numbers = [mask_number(number) for number in phones.get(one.id, [])]
         rows.append((one, mask_name(one.name), numbers, reach or "all"))
     if as_json:
         print_json_list([

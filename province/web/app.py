@@ -112,6 +112,8 @@ class Pages:
         found = await self.door.who(request)
         if found is None:
             return RedirectResponse(f"/{language}/login", 303)
+        if self.door.is_half_in(*found):
+            return RedirectResponse(f"/{language}{SECOND}", 303)
         item = next(item for one in self.sections for item in one.menu if found[1].account.role in item.roles)
         return RedirectResponse(f"/{language}{item.path}", 303)
 
