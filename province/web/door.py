@@ -79,7 +79,7 @@ class Door:
         return [
             Route("/{language}/login", self._login, methods=["GET", "POST"]),
             Route("/{language}/login/code", self._code, methods=["GET", "POST"]),
-            Route("/{language}/login/send", self._send_again, methods=["POST"]),
+            Route("/{language}/login/send", self._send_again, methods=["GET", "POST"]),
             Route("/{language}/leave", self._leave, methods=["POST"]),
         ]
 
@@ -241,8 +241,8 @@ class Door:
 
     async def _send_again(self, request: Request) -> Response:
         found = await self._halfway(request)
-        if found is None or self._policy.sender is None:
-            raise Refused(404)
+        if found is None or self._policy.sender is None or request.method != "POST":
+            return RedirectResponse(f"/{language_of(request)}/login/code", 303)
         session, member = found
         await self._half_form(request, session)
         sent = await self._send(request, session)

@@ -28,7 +28,7 @@ def section(world: World, door: Door) -> Section:
         "web", "province.web", WORDS,
         pages=(
             Page("/account", own.show, EVERYBODY),
-            Page("/account/password", own.change_password, EVERYBODY, ("POST",)),
+            Page("/account/password", own.change_password, EVERYBODY, ("GET", "POST")),
             Page("/account/sessions", own.end_others, EVERYBODY, ("POST",)),
             *Second(world, door).pages(),
         ),
@@ -54,6 +54,8 @@ class _Own:
         )  # fmt: skip
 
     async def change_password(self, request: Request, visit: Visit) -> Response:
+        if request.method != "POST":  # the other language, chosen where a form was refused
+            return RedirectResponse(f"/{visit.language}/account", 303)
         form = await form_of(request, visit)
         member = await run_in_threadpool(self._world.member, visit.account.id)
         if member is None:

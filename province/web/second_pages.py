@@ -33,7 +33,7 @@ class Second:
         """Both."""
         return (
             Page(PATH, self._set_up, EVERYBODY, ("GET", "POST")),
-            Page(f"{PATH}/again", self._again, EVERYBODY, ("POST",)),
+            Page(f"{PATH}/again", self._again, EVERYBODY, ("GET", "POST")),
         )
 
     async def _member(self, visit: Visit) -> Member:
@@ -69,6 +69,8 @@ class Second:
 
     async def _again(self, request: Request, visit: Visit) -> Response:
         """Takes the second step away with the password and one last code, so that it can be set up anew."""
+        if request.method != "POST":  # the other language, chosen where a form was refused
+            return RedirectResponse(f"/{visit.language}{PATH}", 303)
         form, member = await form_of(request, visit), await self._member(visit)
         right = await run_in_threadpool(self._door.is_password, member, form.get("password", ""))
         if member.totp is None or not right or not await self._door.is_second(request, member, form.get("code", "")):

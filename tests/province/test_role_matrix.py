@@ -23,14 +23,17 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login"): PUBLIC,
     ("GET", "/{language}/login/code"): PUBLIC,  # who has given a password a moment ago; others are sent to the login
     ("POST", "/{language}/login/code"): PUBLIC,
+    ("GET", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
     ("GET", "/{language}/account"): ALL,
+    ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/sessions"): ALL,
     ("GET", "/{language}/account/second"): ALL,
     ("POST", "/{language}/account/second"): ALL,
+    ("GET", "/{language}/account/second/again"): ALL,
     ("POST", "/{language}/account/second/again"): ALL,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
