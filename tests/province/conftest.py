@@ -59,6 +59,8 @@ IN_BOTH = {
     "test_flooded_log",
     "test_admission",
     "test_backup",
+    "test_registry",
+    "test_registry_commands",
 }
 
 
