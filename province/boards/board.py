@@ -1,4 +1,4 @@
-"""A place's board as somebody may see it: its counts, its gates, a sheet of passages, and the line in the audit log before any full look."""
+"""A place's board as somebody may see it: counts, gates, a sheet of passages, and the line in the audit log before any full look."""
 
 from __future__ import annotations
 

@@ -53,11 +53,10 @@ class Counting:
             kept = self._kept.pop(place, None)
         if kept is None or kept.day_ms != day_ms or not 0 <= now_ms - kept.begun_ms < _ANEW_MS:
             kept = _Kept(day_ms, now_ms, 0, DayTally(day_ms), DayTally(day_ms).counts())
-        last_id = last_id(connection)
-        if last_id != kept.last_id:
-            if _add(connection, place, kept, last_id, now_ms):
+        if (newest := last_id(connection)) != kept.last_id:
+            if _add(connection, place, kept, newest, now_ms):
                 kept.counts = kept.tally.counts()
-            kept.last_id = last_id
+            kept.last_id = newest
         with self._lock:
             self._kept[place] = kept
             while len(self._kept) > _PLACES_MOST:
@@ -72,12 +71,12 @@ def count_day(connection: Connection, place: Place, day_ms: int, until_ms: int) 
     return kept.tally.counts()
 
 
-def _add(connection: Connection, place: Place, kept: _Kept, last_id: int, now_ms: int) -> int:
+def _add(connection: Connection, place: Place, kept: _Kept, newest: int, now_ms: int) -> int:
     """Adds the rows after the last that was counted; says how many."""
     rows = (
         select(entry.c.id, best_ms, entry.c.direction, token.c.kind, token.c.token)
         .join(token, and_(token.c.entry_id == entry.c.id, token.c.kind.in_(list(_RANK))), isouter=True)
-        .where(place.rows(), best_ms >= kept.day_ms, best_ms < now_ms + AHEAD_MS, entry.c.id <= last_id)
+        .where(place.rows(), best_ms >= kept.day_ms, best_ms < now_ms + AHEAD_MS, entry.c.id <= newest)
         .where(entry.c.status == Status.REGISTERED.value, entry.c.direction.is_not(None))
     )
     if kept.last_id:

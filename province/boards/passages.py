@@ -23,7 +23,8 @@ from province.records.clock_truth import AHEAD_MS, When, best_ms, dated_ahead, w
 from province.records.opened_rows import LookKeys, passage_of
 from province.registry.sites import Site
 from province.store.opened import Connection, Row
-from province.store.schema import entry, site
+from province.store.registry_tables import site
+from province.store.schema import entry
 
 EACH_SHEET = 50
 _MOST_IN_DOUBT = 20

@@ -44,12 +44,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "board.doubt": ("Số này có thể lệch:", "This may be off:"),
     "doubt.unseen": ("{count} người đi ra mà trong ngày chưa thấy đi vào", "{count} went out without having been seen coming in"),
     "doubt.undated": ("{count} lượt không rõ giờ, chưa tính", "{count} passages of unknown time are not counted"),
-    "doubt.unnamed": ("{count} lượt của người bị che số hoặc đã xóa, tính từng lượt", "{count} passages of hidden or erased people, counted singly"),
+    "doubt.unnamed": ("{count} lượt của người bị che số hoặc đã xóa, tính từng lượt", "{count} passages of hidden or erased people"),
     "doubt.gates": ("{count} máy quét mất liên lạc: lượt của máy đó đến sau", "{count} scanners are not heard: their passages come later"),
     "board.gates": ("Cổng", "Gates"),
     "board.hours": ("Theo giờ", "By the hour"),
     "board.hours.says": (
-        "Lượt vào và ra theo giờ: {came} vào, {went} ra, nhiều nhất lúc {hour} giờ", "Passages by the hour: {came} in, {went} out, most at {hour}:00"
+        "Lượt vào và ra theo giờ: {came} vào, {went} ra, nhiều nhất lúc {hour} giờ",
+        "Passages by the hour: {came} in, {went} out, most at {hour}:00",
     ),
     "board.hours.none": ("Chưa có lượt nào trong ngày.", "No passages on this day yet."),
     "board.table": ("Các số theo giờ", "The numbers by hour"),
@@ -64,7 +65,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "board.gate": ("Cổng", "Gate"),
     "board.method": ("Cách đọc", "Read by"),
     "board.health": ("Thẻ sức khỏe", "Health pass"),
-    "board.full": ("Hiện đầy đủ. Mỗi lần xem được ghi vào nhật ký, kèm tài khoản của bạn.", "Shown in full. Each look is noted in the log, with your account."),
+    "board.full": (
+        "Hiện đầy đủ. Mỗi lần xem được ghi vào nhật ký, kèm tài khoản của bạn.",
+        "Shown in full. Each look is noted in the log, with your account.",
+    ),
     "board.masked": ("Thông tin cá nhân bị che một phần.", "Personal data is partly hidden."),
     "board.live": ("Tự cập nhật", "Updates by itself"),
     "board.latest": ("Lượt mới nhất", "Latest passage"),
@@ -127,6 +131,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "state.well": ("Tốt", "Well"),
 }  # fmt: skip
 
-WORDS: Mapping[Language, Mapping[str, str]] = MappingProxyType({
-    language: MappingProxyType({key: both[place] for key, both in _WORDS.items()}) for place, language in enumerate(LANGUAGES)
-})
+WORDS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
+    {language: MappingProxyType({key: both[place] for key, both in _WORDS.items()}) for place, language in enumerate(LANGUAGES)}
+)

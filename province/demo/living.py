@@ -1,9 +1,9 @@
 """Fills a province with an invented district that lives: places, scanners, and days of passages, always the same of one seed.
 
 Everything goes through the province's own code: the registry's, the keystore's, and the register's `store`, which closes bodies, makes
-tokens and keeps the ledger. Only the scanners' half is left out: a passage enters in the form in which the collector hands it over once it is
-opened, so that no envelope is sealed and signed to be opened again a moment later. The days' keys are random: what lies on the disk is other
-bytes each time.
+tokens and keeps the ledger. Only the scanners' half is left out: a passage enters in the form in which the collector hands it over once it
+is opened, so that no envelope is sealed and signed to be opened again a moment later. The days' keys are random: what lies on the disk is
+other bytes each time.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from edge_agent.wire.entry import (
-    NO_PREVIOUS, Body, Clock, Header, Kind, Known, Note, Passage, RecordedPerson, encode_header,
-)  # fmt: skip
+from edge_agent.wire.entry import NO_PREVIOUS, Body, Clock, Header, Kind, Known, Note, Passage, RecordedPerson, encode_header
 from edge_agent.wire.keyring import day_of
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import DeviceName
@@ -29,9 +27,7 @@ from province.collecting.intake import Taken
 from province.collecting.register import Register
 from province.demo import living_fleet
 from province.demo.living_days import DAY_MS, Step, f0_of, steps
-from province.demo.living_places import (
-    BODIES, COMMUNES, DISTRICT, DISTRICT_NAME, PROVINCE_NAME, PROVINCE_UNIT, SPOTS, Spot,
-)  # fmt: skip
+from province.demo.living_places import BODIES, COMMUNES, DISTRICT, DISTRICT_NAME, PROVINCE_NAME, PROVINCE_UNIT, SPOTS, Spot
 from province.demo.synthetic import synthetic_people
 from province.joining.enrolling import Place, add_device
 from province.keys.day_keys import DayKeys
