@@ -153,6 +153,13 @@ def has_new(connection: Connection, place: Place, after: int) -> bool:
     return connection.has(select(entry.c.id).where(entry.c.id > after, place.rows()).limit(1))
 
 
+def latest_ms(connection: Connection, place: Place, since_ms: int, now_ms: int) -> int | None:
+    """When somebody last passed since a time, milliseconds since 1970 UTC; None when nobody did."""
+    known = Wanted(since_ms, now_ms + AHEAD_MS).rows(place)
+    found = connection.value(select(best_ms).where(known).order_by(best_ms.desc()).limit(1))
+    return None if found is None else int(found)
+
+
 def _key(row: Row) -> Key:
     return Key(row["best_ms"], row["id"])
 
