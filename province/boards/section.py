@@ -35,7 +35,7 @@ def section(world: World) -> Section:
     return Section(
         "boards", "province.boards", WORDS,
         pages=(
-            Page("/", pages.home, EVERYBODY),
+            Page("/", pages.front, EVERYBODY),
             Page("/board/{site}", pages.board, _SEES),
             Page("/stream/board/{site}", pages.stream, _SEES),
         ),
@@ -63,7 +63,7 @@ class _Pages:
 
     # ── home ──
 
-    async def home(self, request: Request, visit: Visit) -> Response:
+    async def front(self, request: Request, visit: Visit) -> Response:
         cards, needs = await self._world.ask(lambda connection: self._home(connection, visit))
         now_ms = self._world.now_ms()
         return self._world.render(

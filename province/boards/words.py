@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from province.web.section import LANGUAGES, Language
+from province.web.languages import LANGUAGES, Language
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     # ── home ──
