@@ -64,12 +64,11 @@ def cards_of(connection: Connection, layout: Layout, counting: Counting, account
     gone = []
     for id_ in sorted(account.sites):
         one = sites.find(connection, id_)
-        try:
-            if one is None:
-                raise NotAProvince(id_)
-            places[Place.of(connection, one)] = one
-        except NotAProvince:
+        place = None if one is None else _place(connection, one)
+        if one is None or place is None:
             gone.append(id_)
+        else:
+            places[place] = one
     begins_ms = day_bounds_ms(day_of(now_ms))[0]
     doors = gates.of_places(layout, places.keys())
     cards = [
@@ -80,6 +79,13 @@ def cards_of(connection: Connection, layout: Layout, counting: Counting, account
         for place, one in places.items()
     ]  # fmt: skip
     return Cards(cards, gone)
+
+
+def _place(connection: Connection, one: Site) -> Place | None:
+    try:
+        return Place.of(connection, one)
+    except NotAProvince:
+        return None
 
 
 def needs_of_sites(cards: Cards, say: Say, when: Callable[[int], str], now_ms: int) -> list[Need]:

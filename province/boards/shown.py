@@ -22,6 +22,7 @@ TEMPLATE = "boards/parts.html"
 SHAPES = {State.ALARM: "◆", State.OFFLINE: "✕", State.TROUBLE: "▲", State.SHUT: "■", State.WELL: "●"}
 TONES = {Tone.GOOD: "●", Tone.LOOK: "▲", Tone.NONE: "–"}
 Say = Callable[..., str]
+_MOVED_MS = 60_000  # less than a minute's correction is nobody's business
 
 
 def local(at_ms: int) -> datetime:
@@ -44,18 +45,26 @@ def doubts(board: Board, say: Say) -> list[str]:
     return [say(word, count=count) for word, count in counted if count]
 
 
-def time_of(shown: Shown, say: Say) -> tuple[str, str]:
+def time_of(shown: Shown, now_ms: int, say: Say) -> tuple[str, str]:
     """When a passage was, and what is doubtful about that; the latter empty when nothing is."""
-    at, claimed = shown.at, f"{local(shown.claimed_ms):%d/%m/%Y %H:%M}"
+    at, claimed_ms = shown.at, shown.claimed_ms
     if at.at_ms is not None:
-        moved = abs(at.at_ms - shown.claimed_ms) >= 60_000
-        return f"{local(at.at_ms):%H:%M:%S}", say("time.corrected", time=claimed) if moved else ""
-    last = "" if at.not_after_ms is None else f"{local(at.not_after_ms):%d/%m %H:%M}"
-    if at.not_before_ms is None:
-        known = say("time.before", last=last)
+        moved = abs(at.at_ms - claimed_ms) >= _MOVED_MS
+        return f"{local(at.at_ms):%H:%M:%S}", say("time.corrected", time=_dated(claimed_ms)) if moved else ""
+    first, last = at.not_before_ms, at.not_after_ms
+    if first is not None and last is not None:
+        known = say("time.between", first=when(first, now_ms), last=when(last, now_ms))
     else:
-        known = say("time.between", first=f"{local(at.not_before_ms):%d/%m %H:%M}", last=last)
-    return f"≈ {known}", say("time.ahead" if shown.dated_ahead else "time.claimed", time=claimed)
+        known = "" if last is None else say("time.before", last=when(last, now_ms))
+    likely = (first is None or first <= claimed_ms) and (last is None or claimed_ms <= last)
+    claim = say("time.ahead" if shown.dated_ahead else "time.claimed", time=_dated(claimed_ms))
+    if likely:
+        return f"≈ {local(claimed_ms):%H:%M}", f"{say('time.blind')}: {known}"
+    return "?", "; ".join(part for part in (known, claim) if part)
+
+
+def _dated(at_ms: int) -> str:
+    return f"{local(at_ms):%d/%m/%Y %H:%M}"
 
 
 def draw(frame: Frame, visit: Visit, board: Board, now_ms: int) -> Drawn:
@@ -68,21 +77,27 @@ def draw(frame: Frame, visit: Visit, board: Board, now_ms: int) -> Drawn:
     def part(macro: str, /, *values: object) -> str:
         return frame.part(visit, TEMPLATE, macro, *values)
 
+    def row(shown: Shown) -> tuple[object, ...]:
+        """What the templates want of a passage."""
+        untold = shown.who.name.lower() if isinstance(shown.who, Untold) else ""
+        return (shown, untold, *time_of(shown, now_ms, say), tone_of(shown.health), word_of(shown.health))
+
     parts = {
         "counts": part("counts", board, doubts(board, say)),
         "gates": part("gates", board, SHAPES, lambda at_ms: when(at_ms, now_ms)),
         "hours": part("hours", board.counts, _picture(board, say, now_ms)),
     }
     if _shows_latest(board):
-        parts["latest"] = part("latest", *_row(board.rows[0], say), TONES)
+        parts["latest"] = part("latest", *row(board.rows[0]), TONES)
     if board.doubted:
-        parts["doubted"] = part("doubted", [_row(shown, say) for shown in board.doubted], TONES)
+        parts["doubted"] = part("doubted", [row(shown) for shown in board.doubted], TONES)
     parts["lead"] = part("lead", board)
     if board.sight is Sight.NOBODY:
-        return Drawn(part("whole", Parts(parts), None, ""), parts)
-    rows = {f"p{shown.key.row_id}": part("row", *_row(shown, say), TONES) for shown in board.rows}
+        return Drawn(part("whole", Parts(parts), None, "", False), parts)
+    passes = board.site.category in categories.SPECIAL or any(shown.health for shown in board.rows)
+    rows = {f"p{shown.key.row_id}": part("row", *row(shown), TONES, passes) for shown in board.rows}
     pager = part("pager", board)
-    html = part("whole", Parts(parts), [Parts(rows)[name] for name in rows], Parts(pager=pager)["pager"])
+    html = part("whole", Parts(parts), [Parts(rows)[name] for name in rows], Parts(pager=pager)["pager"], passes)
     return Drawn(html, {**parts, **rows, "pager": pager})
 
 
@@ -95,12 +110,6 @@ class Parts(dict[str, str]):
 
 def _shows_latest(board: Board) -> bool:
     return board.site.category in categories.SPECIAL and board.live and bool(board.rows)
-
-
-def _row(shown: Shown, say: Say) -> tuple[object, ...]:
-    """What the templates want of a passage."""
-    untold = shown.who.name.lower() if isinstance(shown.who, Untold) else ""
-    return (shown, untold, *time_of(shown, say), tone_of(shown.health), word_of(shown.health))
 
 
 def _picture(board: Board, say: Say, now_ms: int) -> Markup | None:

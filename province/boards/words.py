@@ -89,6 +89,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "who.gone": ("hết hạn lưu, hoặc thiếu khóa của ngày", "past retention, or its day's keys are missing"),
     "time.between": ("giữa {first} và {last}", "between {first} and {last}"),
     "time.before": ("trước {last}", "before {last}"),
+    "time.blind": ("đồng hồ máy chưa được đặt", "the scanner's clock was not set"),
     "time.claimed": ("máy ghi {time}", "the scanner says {time}"),
     "time.ahead": ("đồng hồ máy chạy trước", "the scanner's clock is ahead"),
     "time.corrected": ("giờ đã chỉnh, máy ghi {time}", "corrected, the scanner says {time}"),

@@ -45,10 +45,11 @@ class _Person:
     commands: bool = False
 
 
+_MARKETS, _SPECIAL = frozenset({"cho-coc-leu", "sieu-thi"}), frozenset({"benh-vien", "chot-cau-vong"})
 # Invented, like everybody here.
 _PEOPLE: Mapping[str, _Person] = MappingProxyType({
-    "keeper": _Person("Lò Thị Mây", Role.KEEPER, "giữ cổng chợ, siêu thị · keeper of market and supermarket", sites=frozenset({"cho-coc-leu", "sieu-thi"})),
-    "special": _Person("Đinh Công Hải", Role.SPECIAL, "bệnh viện, chốt kiểm soát · hospital and checkpoint", sites=frozenset({"benh-vien", "chot-cau-vong"})),
+    "keeper": _Person("Lò Thị Mây", Role.KEEPER, "giữ cổng chợ, siêu thị · keeper of market and supermarket", sites=_MARKETS),
+    "special": _Person("Đinh Công Hải", Role.SPECIAL, "bệnh viện, chốt kiểm soát · hospital and checkpoint", sites=_SPECIAL),
     "tracer": _Person("Vũ Minh Đạt", Role.TRACER, "cán bộ truy vết huyện · tracing officer of the district", unit=DISTRICT),
     "second": _Person("Hoàng Ngọc Liễu", Role.TRACER, "cán bộ truy vết tỉnh · tracing officer of the province", unit=PROVINCE_UNIT),
     "reporter": _Person("Phan Thu Hạnh", Role.REPORTER, "cán bộ báo cáo huyện · reporter of the district", unit=DISTRICT),

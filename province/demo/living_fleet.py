@@ -15,6 +15,7 @@ from province.watch.fleet_store import FleetStore
 _ONLINE, _LOST = Status(v=1, state="online"), Status(v=1, state="offline", reason="lost")
 _HOUR_MS = 3_600_000
 _AWAY_MS = 2 * _HOUR_MS
+_AWAY = frozenset({"Cửa hầm xe", "Cửa B"})  # of a supermarket and a station
 _DAY_MS = 24 * _HOUR_MS
 
 
@@ -31,18 +32,18 @@ def fill(layout: Layout, devices: Mapping[tuple[str, str], DeviceName], spots: M
         places = {name: (spots[site], gate) for (site, gate), name in devices.items()}
         store.registered([Seen(name, spot.name, gate, now_ms - 40 * _DAY_MS) for name, (spot, gate) in places.items()])
         with store.together():
-            for at, (name, (spot, _gate)) in enumerate(places.items()):
-                _tell(store, name, at, silent=spot.is_silent, now_ms=now_ms)
+            for at, (name, (spot, gate)) in enumerate(places.items()):
+                _tell(store, name, at, spot, gate, now_ms)
             for seen in store.devices(None):
                 store.judged(seen.name, troubles(seen, Facts(), now_ms), now_ms)
 
 
-def _tell(store: FleetStore, name: DeviceName, at: int, *, silent: bool, now_ms: int) -> None:
-    if silent and at % 2:
+def _tell(store: FleetStore, name: DeviceName, at: int, spot: Spot, gate: str, now_ms: int) -> None:
+    if spot.is_silent and at % 2:
         return  # registered, and never switched on
-    away = at % 11 == 7
+    away = spot.is_silent or gate in _AWAY
     heard_ms = now_ms - _AWAY_MS if away else now_ms - at % 20 * 1000
-    store.told(name, _telemetry(at, heard_ms, silent=silent), None, heard_ms)
+    store.told(name, _telemetry(at, heard_ms, silent=spot.is_silent), None, heard_ms)
     store.status(name, _LOST if away else _ONLINE, heard_ms + 45_000 if away else now_ms - 9 * _HOUR_MS)
 
 
