@@ -115,7 +115,8 @@ def measure() -> list[Measure]:
     """The figures."""
     with tempfile.TemporaryDirectory() as name, chain(Path(name)) as world, ExitStack() as stack:
         password = _keeper(world)
-        served = Served("web", world.layout, Place("127.0.0.1", 0, ("127.0.0.1",)), world.layout.web, lambda: opened(world.layout, None))
+        place = Place("127.0.0.1", 0, ("127.0.0.1",))
+        served = Served("web", world.layout, place, world.layout.web, lambda: opened(world.layout, place))
         served.start()
         stack.callback(served.wait)
         stack.callback(served.stop)
