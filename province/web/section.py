@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from province.accounts.account import Account, Role
-from province.web.needs import Needs
+from province.store.opened import Connection
 from province.web.languages import Language
+from province.web.needs import Need
 
 EVERYBODY = frozenset(Role)
 _PATH = re.compile(r"/(?:[a-z0-9{}:_.-]+(?:/[a-z0-9{}:_.-]+)*)?")
@@ -36,6 +37,8 @@ class Visit:
 
 Answer: TypeAlias = Callable[[Request, Visit], Awaitable[Response]]
 OpenAnswer: TypeAlias = Callable[[Request, Language], Awaitable[Response]]
+# Asked in a thread, with a connection to the register, whenever somebody opens their home page: it must be quick.
+Needs: TypeAlias = Callable[[Connection, Visit], Sequence[Need]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,11 @@ from pathlib import Path
 from chain_world import GATE_1, Chain, chain
 from measures import Measure, at_most, none_of, told
 from page_world import Browser
+
+from edge_agent.device.control import ControlClient
 from province.accounts import passwords
 from province.accounts.account import Role, account
 from province.accounts.roll import Roll, new_id
-from province.shell.web_command import opened
-from province.web.serving import Place, Served
-
-from edge_agent.device.control import ControlClient
 from province.base.clock import now_ms
 from province.demo.demo_tally import percentile
 from province.demo.synthetic import synthetic_people
@@ -30,7 +28,9 @@ from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.registry import sites
 from province.registry.categories import Category
+from province.shell.web_command import opened
 from province.store import database
+from province.web.serving import Place, Served
 
 _PEOPLE = 500
 _LAST_S = 10.0

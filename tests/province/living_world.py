@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from page_world import Browser
-from province.shell.web_command import opened
-from province.web.serving import Place, Served
 from province_world import founded, free_port
 
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.demo.living import Living, populate
 from province.demo.living_accounts import Login, add_accounts
+from province.shell.web_command import opened
+from province.web.serving import Place, Served
 
 
 @dataclass(frozen=True)
