@@ -45,9 +45,9 @@ class Place:
         """The place of a registered site.
 
         Raises:
-            NotAProvince: another site of the organisation has the same name, so that entries do not tell which is meant.
+            NotAProvince: another open site of the organisation has its name, as earlier releases allowed; entries do not tell which.
         """
-        query = select(site.c.id).where(site.c.org == one.org, site.c.name == one.name, site.c.id != one.id)
+        query = select(site.c.id).where(site.c.org == one.org, site.c.name == one.name, site.c.id != one.id, site.c.closed_ms.is_(None))
         if (other := connection.value(query)) is not None:
             raise NotAProvince(f"sites {one.id} and {other} of {one.org} have one name, so that neither has a board. Rename one of them.")
         return cls(one.org, one.name)

@@ -76,25 +76,32 @@ def _day_of(who: int, chance: random.Random, home: random.Random, day: str, spot
     at_min = chance.uniform(0, 240) if by_night else chance.uniform(_OPENS_MIN, _OPENS_MIN + 100)
     if works and home.random() < _HAS_WORK and chance.random() < _GOES_TO_WORK:
         work = home.choices(works, [spot.draw for spot in works])[0]
-        yield from _visit(who, chance, work, at_min, day)
-        at_min += work.stay_min + chance.uniform(10, 60)
+        stay_min = _stay(chance, work)
+        yield from _visit(who, chance, work, (at_min, stay_min), day)
+        at_min += stay_min + chance.uniform(10, 60)
     errands = 4 if who == f0_of(who + 1) else chance.choices((0, 1, 2, 3), (25, 40, 25, 10))[0]
     for _ in range(errands if others else 0):
         spot = chance.choices(others, [spot.draw for spot in others])[0]
         at_min += chance.expovariate(1 / _BETWEEN_MIN) + 5
         if at_min > _CLOSES_MIN:
             return
-        yield from _visit(who, chance, spot, at_min, day)
-        at_min += spot.stay_min
+        stay_min = _stay(chance, spot)
+        yield from _visit(who, chance, spot, (at_min, stay_min), day)
+        at_min += stay_min
 
 
-def _visit(who: int, chance: random.Random, spot: Spot, at_min: float, day: str) -> Iterator[Step]:
-    """In, and out again, if nobody forgets."""
+def _stay(chance: random.Random, spot: Spot) -> float:
+    """How long somebody stays, in minutes."""
+    return max(1.0, chance.gauss(spot.stay_min, spot.stay_min / 4))
+
+
+def _visit(who: int, chance: random.Random, spot: Spot, times: tuple[float, float], day: str) -> Iterator[Step]:
+    """In, and out again, if nobody forgets; `times`: the minute of the day, and how many minutes they stay."""
+    at_min, stay_min = times
     trip = f"{day}-{int(at_min) // _SECOND_TRIP_MIN:02}" if spot.category is Category.VEHICLE else None
     method = chance.choice(_METHODS)
     health = chance.choice(_HEALTH) if spot.category in _ASKED else None
-    stay_min = max(1.0, chance.gauss(spot.stay_min, spot.stay_min / 4))
-    in_ms = int(at_min * MINUTE_MS) + chance.randrange(MINUTE_MS)
+    in_ms = int(at_min * MINUTE_MS)
     yield Step(in_ms, who, spot, chance.choice(spot.gates), Direction.IN, method, trip, health)
     out_ms = in_ms + int(stay_min * MINUTE_MS)
     if chance.random() >= _FORGETS and out_ms < DAY_MS:
