@@ -65,8 +65,12 @@ class Living:
 
 
 @dataclass
-class _Log:
-    """A scanner's chain, as it writes it."""
+class Chain:
+    """A scanner's chain, as it writes it.
+
+    Attributes:
+        place: the site's and the gate's names, as its entries say them.
+    """
 
     name: DeviceName
     place: tuple[str, str]
@@ -111,7 +115,7 @@ def populate(layout: Layout, now_ms: int, *, days: int = 10, people: int = 300, 
     devices = _add_devices(layout, now_ms)
     keystore = Keystore(layout.keystore)
     suite = layout.read_settings().suite
-    logs = {at: _Log(name, (_spot(at[0]).name, at[1]), _sixteen(f"{seed} log {name}")) for at, name in devices.items()}
+    logs = {at: Chain(name, (_spot(at[0]).name, at[1]), _sixteen(f"{seed} log {name}")) for at, name in devices.items()}
     count = 0
     with Register(layout.register) as register:
         for day in shown:
@@ -127,7 +131,7 @@ def populate(layout: Layout, now_ms: int, *, days: int = 10, people: int = 300, 
 
 
 def _day(
-    day: date, crowd: list[Person], seed: int, now_ms: int, logs: Mapping[Gate, _Log], keys: DayKeys, *, is_last: bool
+    day: date, crowd: list[Person], seed: int, now_ms: int, logs: Mapping[Gate, Chain], keys: DayKeys, *, is_last: bool
 ) -> Iterator[Taken]:
     """A day's entries in the order in which they were made; each scanner begins it with a start of its own."""
     first_ms, _after_ms = day_bounds_ms(day)

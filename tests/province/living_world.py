@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,16 @@ from pathlib import Path
 from page_world import Browser
 from province_world import founded, free_port
 
+from edge_agent.wire.entry import Clock, Direction, Kind, Known, Method, Passage, RecordedPerson
+from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms
 from province.base.layout import Layout
-from province.demo.living import Living, populate
+from province.collecting.register import Register
+from province.demo.living import Chain, Living, populate
 from province.demo.living_accounts import Login, add_accounts
+from province.demo.living_places import SPOTS
+from province.keys.day_keys import DayKeys
+from province.keys.keystore import Keystore
 from province.shell.web_command import opened
 from province.web.serving import Place, Served
 
@@ -30,6 +37,17 @@ class Shown:
     living: Living
     logins: dict[str, Login]
     port: int
+
+    def passes(self, site: str, gate: str, who: RecordedPerson, direction: Direction = Direction.IN) -> None:
+        """Somebody passes a gate now, and the passage is registered."""
+        keys = Keystore(self.layout.keystore).load(day_of(now_ms()).isoformat())
+        assert isinstance(keys, DayKeys)
+        place = next(spot.name for spot in SPOTS if spot.id == site), gate
+        chain = Chain(self.living.devices[site, gate], place, secrets.token_bytes(16))
+        body = Passage(who, direction, Known.LANE, Method.CAMERA, health="valid")
+        taken = chain.take(body, Kind.PASSAGE, now_ms(), bytes(16), Clock.SYNCHRONISED, keys)
+        with Register(self.layout.register) as register:
+            register.store([taken], now_ms)
 
     def browser(self, who: str = "") -> Browser:
         """A browser; with a word of `logins` it is in."""

@@ -130,16 +130,16 @@ def test_a_passage_shows_at_once_and_only_what_changed_is_sent(pages: Pages) -> 
 
 
 def test_a_stream_of_a_special_place_notes_each_passage_before_it_shows_it(pages: Pages) -> None:
-    chot, special = pages.places["chot"], pages.visitor("0988000002")
-    with special.stream("/vi/stream/board/chot") as following:
+    hospital, special = pages.places["benh-vien"], pages.visitor("0988000002")
+    with special.stream("/vi/stream/board/benh-vien") as following:
         following()
         before = len(pages.lines())
-        chot.arrive(chot.made(replace(person(1), name="Lê Thị Mới"), ago_ms=10))
+        hospital.arrive(hospital.made(replace(person(1), name="Lê Thị Mới"), ago_ms=10))
         pages.site.pages._world.changes.tell()
         assert "Lê Thị Mới" in following()[1]
         new = pages.lines()[before:]
         assert len(new) == 1
-        assert new[0].reason.startswith("site chot: 1 passages")
+        assert new[0].reason.startswith("site benh-vien: 1 passages")
 
 
 def test_home_tells_each_role_what_needs_them(pages: Pages) -> None:
