@@ -10,7 +10,7 @@ from sqlalchemy import and_, select
 
 from edge_agent.wire.entry import Direction
 from edge_agent.wire.receipt import Status
-from province.boards.passages import Place, last_id
+from province.boards.passages import Place, is_blind, last_id
 from province.boards.tally import Counts, DayTally
 from province.keys.identifiers import Identifier
 from province.records.clock_truth import AHEAD_MS, best_ms
@@ -74,18 +74,18 @@ def count_day(connection: Connection, place: Place, day_ms: int, until_ms: int) 
 def _add(connection: Connection, place: Place, kept: _Kept, newest: int, now_ms: int) -> int:
     """Adds the rows after the last that was counted; says how many."""
     rows = (
-        select(entry.c.id, best_ms, entry.c.direction, token.c.kind, token.c.token)
+        select(entry.c.id, best_ms, entry.c.direction, is_blind, token.c.kind, token.c.token)
         .join(token, and_(token.c.entry_id == entry.c.id, token.c.kind.in_(list(_RANK))), isouter=True)
         .where(place.rows(), best_ms >= kept.day_ms, best_ms < now_ms + AHEAD_MS, entry.c.id <= newest)
         .where(entry.c.status == Status.REGISTERED.value, entry.c.direction.is_not(None))
     )
     if kept.last_id:
         rows = rows.where(entry.c.id > kept.last_id)
-    found: dict[int, tuple[int, bool, int, bytes | None]] = {}
-    for row_id, at_ms, direction, kind, mark in connection.execute(rows):
+    found: dict[int, tuple[int, bool, int, bytes | None, bool]] = {}
+    for row_id, at_ms, direction, blind, kind, mark in connection.execute(rows):
         rank = _RANK.get(kind, len(_RANK))
         if row_id not in found or rank < found[row_id][2]:
-            found[row_id] = (at_ms, direction == Direction.IN, rank, None if mark is None else bytes(mark))
-    for row_id, (at_ms, inwards, _rank, who) in found.items():
-        kept.tally.add(row_id, at_ms, inwards, who)
+            found[row_id] = (at_ms, direction == Direction.IN, rank, None if mark is None else bytes(mark), bool(blind))
+    for row_id, (at_ms, inwards, _rank, who, blind) in found.items():
+        kept.tally.add(row_id, at_ms, inwards, who, blind=blind)
     return len(found)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-_WIDTH, _HEIGHT = 720, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 6, 14, 20
+_WIDTH, _HEIGHT = 720, 160
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 6, 16, 24
 _STEPS = (1, 2, 5)
 _BASES = tuple(int("1" + "0" * power) for power in range(12))
 _EACH_LABEL = 3

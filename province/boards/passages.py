@@ -30,6 +30,7 @@ EACH_SHEET = 50
 _MOST_IN_DOUBT = 20
 _KEY_PARTS = 2
 _SHOWN = select(entry, dated_ahead.label("dated_ahead"), best_ms.label("best_ms"))
+is_blind = and_(entry.c.clock == literal_column("'unknown'"), entry.c.corrected_ms.is_(None))  # nobody knows when it was
 _PASSAGE = entry.c.kind == literal_column(f"'{Kind.PASSAGE}'")
 
 
@@ -180,7 +181,7 @@ def in_doubt(connection: Connection, place: Place, floor_ms: int, since_ms: int,
     return connection.rows(_SHOWN.where(entry.c.id.in_(select(found.c.id))).order_by(entry.c.id.desc()).limit(_MOST_IN_DOUBT))
 
 
-_IS_DOUBTED = or_(and_(entry.c.clock == literal_column("'unknown'"), entry.c.corrected_ms.is_(None)), dated_ahead)
+_IS_DOUBTED = or_(is_blind, dated_ahead)
 
 
 class Sight(Enum):

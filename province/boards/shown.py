@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from edge_agent.wire.entry import Direction
 from edge_agent.wire.keyring import VIETNAM, day_of
 from province.boards import hours
 from province.boards.answer import Tone, tone_of, word_of
@@ -39,7 +40,8 @@ def when(at_ms: int, now_ms: int) -> str:
 def doubts(board: Board, say: Say) -> list[str]:
     """Why the number inside may be off."""
     counted = (
-        ("doubt.unseen", board.counts.went_unseen), ("doubt.undated", len(board.doubted)), ("doubt.unnamed", board.counts.unnamed),
+        ("doubt.unseen", board.counts.went_unseen), ("doubt.undated", len(board.doubted)),
+        ("doubt.blind", board.counts.blind), ("doubt.unnamed", board.counts.unnamed),
         ("doubt.gates", board.away if board.live else 0),
     )  # fmt: skip
     return [say(word, count=count) for word, count in counted if count]
@@ -87,8 +89,8 @@ def draw(frame: Frame, visit: Visit, board: Board, now_ms: int) -> Drawn:
         "gates": part("gates", board, SHAPES, lambda at_ms: when(at_ms, now_ms)),
         "hours": part("hours", board.counts, _picture(board, say, now_ms)),
     }
-    if _shows_latest(board):
-        parts["latest"] = part("latest", *row(board.rows[0]), TONES)
+    if (latest := _latest(board)) is not None:
+        parts["latest"] = part("latest", *row(latest), TONES)
     if board.doubted:
         parts["doubted"] = part("doubted", [row(shown) for shown in board.doubted], TONES)
     parts["lead"] = part("lead", board)
@@ -108,8 +110,11 @@ class Parts(dict[str, str]):
         return Markup(self.get(name, ""))  # noqa: S704 - rendered by our templates, which escape
 
 
-def _shows_latest(board: Board) -> bool:
-    return board.site.category in categories.SPECIAL and board.live and bool(board.rows)
+def _latest(board: Board) -> Shown | None:
+    """Who came in last, where that is shown large; passes are asked of those who come in (decision 0022)."""
+    if board.site.category not in categories.SPECIAL or not board.live:
+        return None
+    return next((shown for shown in board.rows if shown.direction is Direction.IN), None)
 
 
 def _picture(board: Board, say: Say, now_ms: int) -> Markup | None:

@@ -24,6 +24,7 @@ class Counts:
         came, went: passages, a repeat in the same direction not counted.
         went_unseen: of those who went, how many had not been seen coming in on this day.
         unnamed: passages of people who have no token (number hidden, erased): in `came` and `went`, one by one.
+        blind: passages of a scanner whose clock was not set: their hour is what it claims.
         hours: passages in and out in each hour of the day.
     """
 
@@ -32,6 +33,7 @@ class Counts:
     went: int
     went_unseen: int
     unnamed: int
+    blind: int
     hours: Sequence[tuple[int, int]]
 
 
@@ -53,22 +55,23 @@ class DayTally:
         self._first_ms = first_ms
         self._of: dict[bytes, list[tuple[int, int, bool]]] = {}
         self._unnamed: list[tuple[int, bool]] = []
+        self._blind = 0
 
-    def add(self, row_id: int, at_ms: int, inwards: bool, who: bytes | None) -> None:
-        """Notes a passage; one that is noted already changes nothing.
+    def add(self, row_id: int, at_ms: int, inwards: bool, who: bytes | None, *, blind: bool = False) -> None:
+        """Notes a passage, once.
 
         Args:
             row_id: of its row, above 0.
             at_ms: its best known time.
             inwards: in, otherwise out.
             who: the person's token, None when they have none.
+            blind: nobody had set the scanner's clock.
         """
+        self._blind += blind
         if who is None:
             self._unnamed.append((at_ms, inwards))
             return
-        theirs = self._of.setdefault(who, [])
-        if (at_ms, row_id, inwards) not in theirs:
-            insort(theirs, (at_ms, row_id, inwards))
+        insort(self._of.setdefault(who, []), (at_ms, row_id, inwards))
 
     def _passages(self) -> Iterator[tuple[int, bool]]:
         yield from self._unnamed
@@ -92,5 +95,6 @@ class DayTally:
             went=sum(hour[1] for hour in hours),
             went_unseen=sum(not theirs[0][2] for theirs in self._of.values()),
             unnamed=len(self._unnamed),
+            blind=self._blind,
             hours=[(hour[0], hour[1]) for hour in hours],
         )

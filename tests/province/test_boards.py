@@ -100,6 +100,7 @@ def test_a_likely_time_of_a_scanner_without_a_clock_is_shown_as_about_then(world
     at_ms = now_ms() - 60_000
     world.arrive(world.made(person(1), ago_ms=120_000), world.made(MARKED, at_ms=at_ms, clock=Clock.UNKNOWN))
     first, second = world.look().rows
+    assert world.look().counts.blind == 1
     assert time_of(second, now_ms(), say)[1] == ""
     assert time_of(first, now_ms(), say)[0].startswith("≈ ")
     assert "clock was not set" in time_of(first, now_ms(), say)[1]
