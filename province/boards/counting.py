@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from sqlalchemy import and_, select
 
@@ -24,20 +23,29 @@ _BY_RANK = (Identifier.ID_NUMBER, Identifier.OLD_ID, Identifier.PASSPORT, Identi
 _RANK = {str(kind): rank for rank, kind in enumerate(_BY_RANK)}
 
 
-@dataclass
 class _Kept:
-    day_ms: int
-    begun_ms: int
-    last_id: int
-    tally: DayTally
-    counts: Counts
+    """One place's day, counted up to a row."""
+
+    def __init__(self, day_ms: int, begun_ms: int) -> None:
+        self.day_ms, self.begun_ms = day_ms, begun_ms
+        self.last_id = 0
+        self.tally = DayTally(day_ms)
+        self.counts = self.tally.counts()
+
+
+class _Shelf:
+    """Where a place's day is kept; whoever counts it holds the lock, so that many who look at once count once."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.kept: _Kept | None = None
 
 
 class Counting:
     """The tallies; for any number of threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Place, _Kept] = OrderedDict()
+        self._shelves: OrderedDict[Place, _Shelf] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, connection: Connection, place: Place, day_ms: int, now_ms: int) -> Counts:
@@ -49,24 +57,29 @@ class Counting:
             day_ms: when the day begins, milliseconds since 1970 UTC.
             now_ms: the time.
         """
+        shelf = self._shelf(place)
+        with shelf.lock:
+            kept = shelf.kept
+            if kept is None or kept.day_ms != day_ms or not 0 <= now_ms - kept.begun_ms < _ANEW_MS:
+                kept = shelf.kept = _Kept(day_ms, now_ms)
+            if (newest := last_id(connection)) != kept.last_id:
+                if _add(connection, place, kept, newest, now_ms):
+                    kept.counts = kept.tally.counts()
+                kept.last_id = newest
+            return kept.counts
+
+    def _shelf(self, place: Place) -> _Shelf:
         with self._lock:
-            kept = self._kept.pop(place, None)
-        if kept is None or kept.day_ms != day_ms or not 0 <= now_ms - kept.begun_ms < _ANEW_MS:
-            kept = _Kept(day_ms, now_ms, 0, DayTally(day_ms), DayTally(day_ms).counts())
-        if (newest := last_id(connection)) != kept.last_id:
-            if _add(connection, place, kept, newest, now_ms):
-                kept.counts = kept.tally.counts()
-            kept.last_id = newest
-        with self._lock:
-            self._kept[place] = kept
-            while len(self._kept) > _PLACES_MOST:
-                self._kept.popitem(last=False)
-        return kept.counts
+            shelf = self._shelves.setdefault(place, _Shelf())
+            self._shelves.move_to_end(place)
+            while len(self._shelves) > _PLACES_MOST:
+                self._shelves.popitem(last=False)
+        return shelf
 
 
 def count_day(connection: Connection, place: Place, day_ms: int, until_ms: int) -> Counts:
     """A place's day, counted once: of a day that is over."""
-    kept = _Kept(day_ms, day_ms, 0, DayTally(day_ms), DayTally(day_ms).counts())
+    kept = _Kept(day_ms, day_ms)
     _add(connection, place, kept, last_id(connection), until_ms)
     return kept.tally.counts()
 
