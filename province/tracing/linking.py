@@ -1,0 +1,125 @@
+"""Tells which passages at one place are one person's, by their tokens; over the end of a day by opening the few it matters for.
+
+Tokens are of one day: whoever stays past midnight has others on the way out. So that a stay is whole, a passage of the later day is
+opened, and its person's tokens of the earlier day are looked for among those there. Nobody is opened where that could change nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from edge_agent.wire.entry import Direction
+from edge_agent.wire.keyring import day_of
+from province.tracing.site_rows import SiteRow
+from province.tracing.stays import Passed, Rule, Stay
+
+TokensOf = Callable[[Sequence[SiteRow]], Iterable[tuple[int, Sequence[bytes]]]]
+"""Opens passages: each one's row, and their person's tokens of every other day."""
+
+
+class _Joined:
+    """Numbers from 0 on that are joined into sets."""
+
+    def __init__(self, count: int) -> None:
+        self._above = list(range(count))
+
+    def top(self, one: int) -> int:
+        while self._above[one] != one:
+            self._above[one] = one = self._above[self._above[one]]
+        return one
+
+    def join(self, one: int, other: int) -> None:
+        self._above[self.top(one)] = self.top(other)
+
+
+@dataclass(frozen=True, slots=True)
+class _DayOfOne:
+    """The passages of one person on one day, by time; on a vehicle, of one trip."""
+
+    epoch: str
+    trip: str | None
+    rows: Sequence[SiteRow]
+
+    @property
+    def first(self) -> Passed:
+        return self.rows[0].passed
+
+
+def people(rows: Sequence[SiteRow], near: Sequence[Stay], rule: Rule, tokens_of: TokensOf) -> list[list[SiteRow]]:
+    """The passages of each person at a place.
+
+    Args:
+        rows: all of the place.
+        near: the stays of the case there; only what touches them need be right.
+        rule: the place's.
+        tokens_of: opens passages whose person may be there under another day's tokens.
+    """
+    joined = _Joined(len(rows))
+    owner: dict[bytes, int] = {}
+    for number, row in enumerate(rows):
+        for mark in row.tokens:
+            joined.join(number, owner.setdefault(mark, number))
+    numbers = {row.passed.row_id: number for number, row in enumerate(rows)}
+    for row_id, marks in tokens_of(_over_midnight(_gathered(rows, joined), near, rule)):
+        for mark in marks:
+            if mark in owner:
+                joined.join(numbers[row_id], owner[mark])
+    return _gathered(rows, joined)
+
+
+def _gathered(rows: Sequence[SiteRow], joined: _Joined) -> list[list[SiteRow]]:
+    found: dict[int, list[SiteRow]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        found[joined.top(number)].append(row)
+    return list(found.values())
+
+
+def distinct(rows: Iterable[SiteRow]) -> list[SiteRow]:
+    """One passage of each code that somebody showed: what must be opened to know all their numbers."""
+    return list({row.tokens or row.passed.row_id: row for row in rows}.values())
+
+
+def _over_midnight(found: Sequence[Sequence[SiteRow]], near: Sequence[Stay], rule: Rule) -> list[SiteRow]:
+    """The passages to open: of whoever may have been there on another day too, where that could change a stay near the case's."""
+    if len({rows[0].epoch for rows in found}) < 2:
+        return []
+    days = [one for rows in found if rows[0].tokens for one in _by_trip(rows)]
+    ends: dict[str | None, dict[str, list[Passed]]] = defaultdict(lambda: defaultdict(list))  # each person's latest passage, by trip and day
+    for one in days:
+        ends[one.trip][one.epoch].append(max((row.passed for row in one.rows), key=lambda passed: passed.late_ms))
+    wanted: dict[int, SiteRow] = {}
+    for one in days:
+        if any(_is_stray(row) for row in one.rows) or _may_go_on(one, ends[one.trip], near, rule):
+            wanted |= {row.passed.row_id: row for row in distinct(one.rows)}
+    return list(wanted.values())
+
+
+def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
+    found: dict[str | None, list[SiteRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.passed.early_ms):
+        found[row.passed.trip].append(row)
+    return [_DayOfOne(rows[0].epoch, trip, of_trip) for trip, of_trip in found.items()]
+
+
+def _is_stray(row: SiteRow) -> bool:
+    """Whether a passage is kept under another day than it was: its neighbours in time have other tokens."""
+    passed = row.passed
+    return passed.early_ms != passed.late_ms or day_of(passed.early_ms).isoformat() != row.epoch
+
+
+def _may_go_on(one: _DayOfOne, ends: dict[str, list[Passed]], near: Sequence[Stay], rule: Rule) -> bool:
+    """Whether somebody seen last on another day could be this person, and a stay near the case's be another then."""
+    first_ms, is_out = one.first.early_ms, one.first.direction is Direction.OUT
+    assumed_ms = rule.assumed_ms if one.trip is None else rule.longest_ms  # to the trip's end
+    low = first_ms - (rule.longest_ms if is_out else assumed_ms)
+    high = first_ms + (0 if is_out else assumed_ms)
+    if not any(stay.trip == one.trip and stay.begin_ms < high and stay.end_ms > low for stay in near):
+        return False
+    return any(
+        low <= last.late_ms <= first_ms and (last.direction is Direction.IN or (is_out and last.late_ms > first_ms - assumed_ms))
+        for epoch, of_day in ends.items()
+        if epoch != one.epoch
+        for last in of_day
+    )
