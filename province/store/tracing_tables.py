@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
+from sqlalchemy import Column, LargeBinary, Table
 
+from province.store.columns import Number, name
 from province.store.schema import metadata
-
-_Number = BigInteger().with_variant(Integer(), "sqlite")
 
 # state: waiting (for a second officer) | open | closed. body: nonce and AES-256-GCM of deterministic CBOR.
 tracing_case = Table(
     "tracing_case", metadata,
-    Column("id", _Number, primary_key=True), Column("epoch", Text, nullable=False), Column("state", Text, nullable=False),
-    Column("opened_ms", _Number, nullable=False), Column("approved_ms", _Number), Column("closed_ms", _Number),
+    Column("id", Number, primary_key=True), name("epoch"), name("state"), Column("opened_ms", Number, nullable=False),
+    Column("approved_ms", Number), Column("closed_ms", Number),
     Column("body", LargeBinary),
 )  # fmt: skip

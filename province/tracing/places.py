@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, or_, select
 
-from province.store import schema
+from province.registry import units
+from province.registry.units import Level
+from province.store import registry_tables as tables
 from province.store.opened import Connection
 from province.tracing.finding import Place
 
-_SITES = select(schema.site).where(
-    schema.site.c.org.in_(bindparam("orgs", expanding=True)),
-    or_(schema.site.c.name.in_(bindparam("names", expanding=True)), schema.site.c.id.in_(bindparam("names", expanding=True))),
+_SITES = select(tables.site).where(
+    tables.site.c.org.in_(bindparam("orgs", expanding=True)),
+    or_(tables.site.c.name.in_(bindparam("names", expanding=True)), tables.site.c.id.in_(bindparam("names", expanding=True))),
 )
 
 
@@ -40,7 +42,10 @@ def about(connection: Connection, places: Iterable[Place]) -> dict[Place, About]
     known: dict[Place, About] = {}
     if wanted:
         values = {"orgs": sorted({place.org for place in wanted}), "names": sorted({place.site for place in wanted})}
+        known_units = units.every(connection)
         for row in connection.rows(_SITES, values):
-            found = About(row["name"], row["category"], row["address"])
+            named = {unit.level: unit.name for unit in units.path_of(known_units, row["unit"])}
+            where = named.get(Level.DISTRICT, ""), named.get(Level.COMMUNE, "")
+            found = About(row["name"], row["category"], row["address"], *where)
             known |= {Place(row["org"], row["id"]): found, Place(row["org"], row["name"]): found}
     return {place: known.get(place, About(place.site)) for place in wanted}

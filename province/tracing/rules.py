@@ -17,9 +17,13 @@ MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _ELSEWHERE = (60, 14)
 # minutes assumed and hours at most, where it is neither an hour nor a working day
 _KINDS: Mapping[str, tuple[int, int]] = MappingProxyType({
-    "shop": (30, 14), "supermarket": (60, 14), "restaurant": (90, 14), "office": (120, 14), "factory": (480, 24), "leisure": (120, 14),
-    "bar": (180, 14), "hospital": (180, 72), "housing": (480, 72), "dormitory": (480, 72), "lodging": (480, 72), "quarantine": (480, 72),
-    "school": (240, 24), "vehicle": (60, 24), "checkpoint": (15, 4), "worship": (90, 14), "event": (180, 24), "meeting": (120, 14),
+    Category.COMMUNE_OFFICE: (60, 14), Category.AGENCY: (120, 14), Category.OFFICE: (120, 14), Category.FACTORY: (480, 24),
+    Category.DORMITORY: (480, 72), Category.BUILDING_SITE: (480, 24), Category.SHOP: (30, 14), Category.RESTAURANT: (90, 14),
+    Category.BAR: (180, 14), Category.BEAUTY: (90, 14), Category.SPORT: (90, 14), Category.LEISURE: (120, 14), Category.LODGING: (480, 72),
+    Category.TOURISM: (120, 14), Category.CULTURE: (90, 14), Category.WORSHIP: (90, 14), Category.HOSPITAL: (180, 72),
+    Category.HOUSING: (480, 72), Category.SCHOOL: (240, 24), Category.VEHICLE: (60, 24), Category.WEDDING: (180, 24),
+    Category.FUNERAL: (180, 24), Category.MEETING: (120, 14), Category.EVENT: (180, 24), Category.CHECKPOINT: (15, 4),
+    Category.QUARANTINE: (480, 72), Category.LOCKDOWN: (480, 72), Category.GREEN_ZONE: (480, 72),
 })  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from province.keys import wrapping
 from province.keys.day_keys import DayKeys
 from province.keys.identifiers import tokens
 from province.keys.keystore import Keystore
-from province.store import database, schema
+from province.store import database, registry_tables, schema
 from province.store.opened import Connection
 
 MINUTE_MS = 60_000
@@ -76,9 +76,12 @@ class Hand:
                 self.connection.execute(insert(schema.token), marks)
         return row_id
 
-    def site(self, id_: str, category: str, name: str | None = None, org: str = "huyen-a") -> None:
-        row = {"id": id_, "org": org, "name": name or id_, "category": category, "address": f"1 đường {id_}"}
-        self.connection.execute(insert(schema.site), row)
+    def site(self, id_: str, category: str, name: str | None = None, org: str = "huyen-a", unit: str | None = None) -> None:
+        row = {"id": id_, "org": org, "name": name or id_, "category": category, "address": f"1 đường {id_}", "code": id_, "unit": unit}
+        self.connection.execute(insert(registry_tables.site), row)
+
+    def unit(self, id_: str, level: str, name: str, parent: str | None = None) -> None:
+        self.connection.execute(insert(registry_tables.unit), {"id": id_, "level": level, "name": name, "parent": parent})
 
 
 def passed(
