@@ -110,7 +110,12 @@ class _Met:
 
 
 def contacts(
-    connection: Connection, finder: Finder, own: frozenset[int], visits: Mapping[Place, Sequence[Stay]], rules: Mapping[Place, Rule], most: Rules
+    connection: Connection,
+    finder: Finder,
+    own: frozenset[int],
+    visits: Mapping[Place, Sequence[Stay]],
+    rules: Mapping[Place, Rule],
+    most: Rules,
 ) -> Contacts:
     """Finds the contacts.
 
@@ -184,9 +189,7 @@ class _AtOnePlace:
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
         bodies = {
-            one.row["id"]: one.body
-            for one in opened(self._connection, self._finder.keys, _by_day(wanted))
-            if isinstance(one.body, Passage)
+            one.row["id"]: one.body for one in opened(self._connection, self._finder.keys, _by_day(wanted)) if isinstance(one.body, Passage)
         }
         for together, theirs, rows in shared:
             said = [(row.passed, bodies[row.passed.row_id]) for row in rows if row.passed.row_id in bodies]
@@ -204,9 +207,7 @@ class _AtOnePlace:
             yield _Met(ids or nameless(body.person), body.person, newest.early_ms, encounters, together)
 
 
-def around(
-    connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH
-) -> AtPlace:
+def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:
     """All of a place that a stay near some stays could follow from."""
     low = min(stay.begin_ms for stay in mine) - rule.longest_ms
     high = max(stay.end_ms for stay in mine) + rule.longest_ms

@@ -86,7 +86,9 @@ def _over_midnight(found: Sequence[Sequence[SiteRow]], near: Sequence[Stay], rul
     if len({rows[0].epoch for rows in found}) < 2:
         return []
     days = [one for rows in found if rows[0].tokens for one in _by_trip(rows)]
-    ends: dict[str | None, dict[str, list[Passed]]] = defaultdict(lambda: defaultdict(list))  # each person's latest passage, by trip and day
+    ends: dict[str | None, dict[str, list[Passed]]] = defaultdict(
+        lambda: defaultdict(list)
+    )  # each person's latest passage, by trip and day
     for one in days:
         ends[one.trip][one.epoch].append(max((row.passed for row in one.rows), key=lambda passed: passed.late_ms))
     wanted: dict[int, SiteRow] = {}

@@ -79,9 +79,7 @@ class AtPlace:
     events: list[Event]
 
 
-def read(
-    connection: Connection, place: Place, span_ms: tuple[int, int], earliest_ms: int, kinds: Sequence[Kind] = BOTH
-) -> AtPlace:
+def read(connection: Connection, place: Place, span_ms: tuple[int, int], earliest_ms: int, kinds: Sequence[Kind] = BOTH) -> AtPlace:
     """All passages and events at a place that were, or may have been, within a span of time, both ends included.
 
     Args:

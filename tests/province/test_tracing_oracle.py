@@ -57,7 +57,13 @@ class Pass:
 def code(person: int, which: int) -> RecordedPerson:
     """All codes of one person have the id number; one phone is a family's."""
     number, name = f"00109900000{person}", f"Trần Thị {person}"
-    more = {"old_id": f"01234567{person}", "phone": "0912345678"} if which == 1 else {"card_number": f"010000000{person}"} if which == 2 else {}
+    more = (
+        {"old_id": f"01234567{person}", "phone": "0912345678"}
+        if which == 1
+        else {"card_number": f"010000000{person}"}
+        if which == 2
+        else {}
+    )
     return RecordedPerson("cccd", number, name, **more)
 
 
@@ -115,7 +121,9 @@ def register(old_layout: Layout) -> Iterator[tuple[Connection, Keystore]]:
 
 
 @given(passes=provinces)
-@example(passes=[Pass(1430, 0, 0, "cho", "in"), Pass(1450, 0, 1, "cho", "out"), Pass(1435, 1, 2, "cho", "in"), Pass(1445, 1, 0, "cho", "out")])
+@example(
+    passes=[Pass(1430, 0, 0, "cho", "in"), Pass(1450, 0, 1, "cho", "out"), Pass(1435, 1, 2, "cho", "in"), Pass(1445, 1, 0, "cho", "out")]
+)
 @settings(max_examples=MOST, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_same_places_contacts_and_minutes(register: tuple[Connection, Keystore], passes: list[Pass]) -> None:
     connection, keystore = register
@@ -126,7 +134,9 @@ def test_the_same_places_contacts_and_minutes(register: tuple[Connection, Keysto
             write.site(site, category)
         for one in sorted(passes, key=lambda one: one.minute):
             epoch = day_of(base_ms + one.minute * MINUTE_MS) + timedelta(days=one.kept)
-            write.put(one.site, base_ms + one.minute * MINUTE_MS, passed(code(one.person, one.code), one.way, one.trip), epoch=epoch.isoformat())
+            write.put(
+                one.site, base_ms + one.minute * MINUTE_MS, passed(code(one.person, one.code), one.way, one.trip), epoch=epoch.isoformat()
+            )
         for trip, (begins, ends) in TRIPS.items():
             for what, minute in (("begin", begins), ("end", ends)):
                 if trip is not None and minute is not None:
@@ -147,5 +157,3 @@ def test_the_same_places_contacts_and_minutes(register: tuple[Connection, Keysto
     assert {each.person.id_number: each.minutes for each in met.found} == expected
     assert {place for each in met.found for place in each.places} <= {Place("huyen-a", site) for site in SITES}
     assert not met.unnamed
-
-

@@ -70,7 +70,8 @@ class Hand:
         self.connection.execute(insert(schema.entry), row)
         if passage is not None and not erased:
             marks = [
-                {"token": mark, "kind": str(kind), "entry_id": row_id, "epoch": day} for kind, mark in tokens(passage.person, keys.token_key)
+                {"token": mark, "kind": str(kind), "entry_id": row_id, "epoch": day}
+                for kind, mark in tokens(passage.person, keys.token_key)
             ]
             if marks:
                 self.connection.execute(insert(schema.token), marks)
@@ -117,6 +118,4 @@ def for_once(connection: Connection, keystore: Keystore) -> Iterator[Hand]:
 
 def minutes(spans: Iterable[tuple[int, int]], base_ms: int) -> set[int]:
     """The minutes since `base_ms` that spans of milliseconds cover."""
-    return {
-        minute for begin, end in spans for minute in range((begin - base_ms) // MINUTE_MS, (end - base_ms) // MINUTE_MS)
-    }
+    return {minute for begin, end in spans for minute in range((begin - base_ms) // MINUTE_MS, (end - base_ms) // MINUTE_MS)}
