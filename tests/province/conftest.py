@@ -62,6 +62,7 @@ IN_BOTH = {
     "test_registry",
     "test_registry_commands",
     "test_tracing_oracle",
+    "test_accounts",
 }
 
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 _DOUBTFUL = "((corrected_ms IS NULL AND clock = 'unknown') OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000)"
 _INDEXES = (
