@@ -19,7 +19,7 @@ from province.paper.card_text import Card
 _PAGE_MM = (210.0, 297.0)
 _CUT_MM = 4.0
 _MARGIN_MM = 3.0
-_FONT = "CardSans"
+FONT = "CardSans"
 _FONTS = (
     Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
     Path("/usr/share/fonts/TTF/DejaVuSans.ttf"),
@@ -72,9 +72,9 @@ def draw(cards: Sequence[Card], layout: Layout, font: Path | None = None) -> byt
         from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ProvinceError(f"printing needs {error.name}: install gate-scanner[province].") from None
-    _register(font)
+    register_font(font)
     buffer = io.BytesIO()
-    canvas = Canvas(buffer, pagesize=tuple(map(_pt, _PAGE_MM)), invariant=1, initialFontName=_FONT)
+    canvas = Canvas(buffer, pagesize=tuple(map(_pt, _PAGE_MM)), invariant=1, initialFontName=FONT)
     canvas.setTitle("QR")  # no name: titles end up in printers' job lists
     canvas.setAuthor("")
     columns, rows = layout.grid
@@ -101,7 +101,12 @@ def _corner_mm(layout: Layout, place: int) -> tuple[float, float]:
     return (_PAGE_MM[0] - columns * width) / 2 + column * width, (_PAGE_MM[1] + rows * height) / 2 - (row + 1) * height
 
 
-def _register(font: Path | None) -> None:
+def register_font(font: Path | None = None) -> None:
+    """Makes the letters of `FONT` known to reportlab.
+
+    Raises:
+        NoFont: there is no font with Vietnamese letters, or it cannot be used.
+    """
     from reportlab.pdfbase import pdfmetrics  # noqa: PLC0415 - as above
     from reportlab.pdfbase.ttfonts import TTFError, TTFont  # noqa: PLC0415
 
@@ -109,7 +114,7 @@ def _register(font: Path | None) -> None:
     if path is None:
         raise NoFont("no font with Vietnamese letters was found: install fonts-dejavu-core, or name one with --font FILE.ttf.")
     try:
-        made = TTFont(_FONT, str(path))
+        made = TTFont(FONT, str(path))
     except (TTFError, OSError):
         raise NoFont(f"{path}: not a TrueType font that can be embedded.") from None
     if missing := [char for char in "ẠỆỮỲỡắĐđ" if ord(char) not in made.face.charToGlyph]:
@@ -189,11 +194,11 @@ def _draw_text(canvas: Any, card: Card, layout: Layout, place: tuple[float, floa
     down_pt = _pt(top)
     for text, factor in _lines(card):
         size = layout.font_pt * factor
-        parts = simpleSplit(text, _FONT, size, _pt(width)) if text else [""]
-        while len(parts) > 3 or any(canvas.stringWidth(part, _FONT, size) > _pt(width) for part in parts):
+        parts = simpleSplit(text, FONT, size, _pt(width)) if text else [""]
+        while len(parts) > 3 or any(canvas.stringWidth(part, FONT, size) > _pt(width) for part in parts):
             size *= 0.9
-            parts = simpleSplit(text, _FONT, size, _pt(width))
+            parts = simpleSplit(text, FONT, size, _pt(width))
         for part in parts:
             down_pt -= size * (1.25 if text else 0.5)
-            canvas.setFont(_FONT, size)
+            canvas.setFont(FONT, size)
             canvas.drawString(_pt(left), down_pt, part)

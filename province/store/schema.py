@@ -56,8 +56,8 @@ Index("entry_held", entry.c.id, sqlite_where=text("status = 'held'"), postgresql
 IS_HELD = entry.c.status == literal_column("'held'")  # in these words, or the index is of no use
 # what `clock_truth.when` can only bound, again in the index's own words
 DOUBTFUL = "((corrected_ms IS NULL AND clock = 'unknown') OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000)"
-Index("entry_by_site", entry.c.org, entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
-Index("entry_doubtful", entry.c.org, entry.c.site, entry.c.registered_ms, sqlite_where=text(DOUBTFUL), postgresql_where=text(DOUBTFUL))
+Index("entry_by_site", entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
+Index("entry_doubtful", entry.c.site, entry.c.registered_ms, sqlite_where=text(DOUBTFUL), postgresql_where=text(DOUBTFUL))
 
 token = Table(
     "token", metadata,

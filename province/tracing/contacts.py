@@ -172,24 +172,35 @@ class _AtOnePlace:
         for rows in found:
             if any(row.passed.row_id in own for row in rows):
                 continue
+            if not self._may_touch(rows):
+                continue
             theirs = stays((row.passed for row in rows), self._rule, self._trips)
             if together := together_ms(self._mine, theirs):
                 shared.append((together, theirs, rows))
         shared.sort(key=lambda one: -one[0])
         return list(self._named(shared[:most])), max(0, len(shared) - most)
 
+    def _may_touch(self, rows: Sequence[SiteRow]) -> bool:
+        """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
+        passed = [row.passed for row in rows]
+        first, last = min(passed, key=lambda one: one.early_ms), max(passed, key=lambda one: one.late_ms)
+        if first.early_ms != first.late_ms or last.early_ms != last.late_ms or first.trip is not None or last.trip is not None:
+            return True
+        low, high = first.early_ms - self._rule.assumed_ms, last.late_ms + self._rule.assumed_ms
+        return any(low < stay.end_ms and stay.begin_ms < high for stay in self._mine)
+
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}
         for one in opened(self._connection, self._finder.keys, _by_day(rows)):
             if isinstance(one.body, Passage):
-                others = [keys for epoch in epochs - {one.row["epoch"]} if (keys := self._finder.keys.get(epoch)) is not None]
+                others = [keys for epoch in epochs - {one.epoch} if (keys := self._finder.keys.get(epoch)) is not None]
                 marks = [tokens(one.body.person, keys.token_key) for keys in others]
-                yield one.row["id"], [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
+                yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
 
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
         bodies = {
-            one.row["id"]: one.body for one in opened(self._connection, self._finder.keys, _by_day(wanted)) if isinstance(one.body, Passage)
+            one.row_id: one.body for one in opened(self._connection, self._finder.keys, _by_day(wanted)) if isinstance(one.body, Passage)
         }
         for together, theirs, rows in shared:
             said = [(row.passed, bodies[row.passed.row_id]) for row in rows if row.passed.row_id in bodies]
@@ -220,7 +231,7 @@ def told_trips(connection: Connection, finder: Finder, events: Sequence[Event]) 
     wanted: dict[str, list[int]] = defaultdict(list)
     for event in events:
         wanted[event.epoch].append(event.row_id)
-    notes = ((at[one.row["id"]], one.body) for one in opened(connection, finder.keys, wanted) if isinstance(one.body, Note))
+    notes = ((at[one.row_id], one.body) for one in opened(connection, finder.keys, wanted) if isinstance(one.body, Note))
     told = [trips.Told(event.early_ms, event.late_ms, note.facts) for event, note in notes]
     return trips.spans(sorted(told, key=lambda one: one.early_ms))
 

@@ -15,13 +15,16 @@ from province.looks.subjects import SeveralPeople, ids_of, people
 from province.records.clock_truth import Whens
 from province.records.views import Keys
 from province.store import schema
-from province.store.opened import Connection
+from province.store.opened import Connection, Row
 from province.tracing.opening import Opened, opened
 from province.tracing.stays import Passed
 
 OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
 _MARKED = select(schema.token.c.entry_id, schema.token.c.epoch).where(
     schema.token.c.epoch.in_(bindparam("days", expanding=True)), schema.token.c.token.in_(bindparam("marks", expanding=True))
+)
+_CLEAR = select(*(column for column in schema.entry.c if column.name not in {"body", "prev", "boot"})).where(
+    schema.entry.c.epoch == bindparam("of_day"), schema.entry.c.id.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -95,10 +98,11 @@ class Finder:
             raise SeveralPeople(f"--id: leads to {len(known)} people, as a family's phone does. Give the id number of one of them.")
         ids, asked = (known[0] if known else frozenset[str]()), {canonical(Identifier.ID_NUMBER, value)}
         while todo := {each for each in ids if not each.startswith("name ")} - asked:
-            found += self._open(self._marked(todo, OF_THE_PERSON), {each.row["id"] for each in found})
+            found += self._open(self._marked(todo, OF_THE_PERSON), {each.row_id for each in found})
             asked |= todo
             ids = ids.union(*(ids_of(each.body.person) for each in found if isinstance(each.body, Passage)))
-        seen = tuple(self._seen(each) for each in sorted(found, key=lambda each: each.row["id"]) if isinstance(each.body, Passage))
+        bodies = {each.row_id: each.body for each in found if isinstance(each.body, Passage)}
+        seen = tuple(self._seen(row, bodies[row["id"]]) for row in self._rows(found) if row["id"] in bodies)
         newest = max(seen, key=lambda one: one.passed.early_ms, default=None)
         return Person(ids, None if newest is None else newest.body.person, seen)
 
@@ -120,13 +124,18 @@ class Finder:
         new = {epoch: sorted({*row_ids} - {*known}) for epoch, row_ids in rows.items()}
         return list(opened(self._connection, self.keys, new))
 
-    def _seen(self, one: Opened) -> Seen:
-        row = one.row
+    def _rows(self, found: Iterable[Opened]) -> list[Row]:
+        """The rows of what was opened, in their order."""
+        by_day: dict[str, list[int]] = defaultdict(list)
+        for one in found:
+            by_day[one.epoch].append(one.row_id)
+        rows = [row for epoch, ids in by_day.items() for row in self._connection.rows(_CLEAR, {"of_day": epoch, "ids": ids})]
+        return sorted(rows, key=lambda row: int(row["id"]))
+
+    def _seen(self, row: Row, body: Passage) -> Seen:
         at = self._whens.of(row)
         early_ms = at.not_before_ms if at.not_before_ms is not None else self.earliest_ms
         late_ms = at.not_after_ms if at.not_after_ms is not None else row["registered_ms"]
-        body = one.body
-        assert isinstance(body, Passage)  # noqa: S101 - the caller has looked
         passed = Passed(
             row["id"], min(early_ms, late_ms), late_ms, body.direction, row["log"], row["seq"], row["trip"], bool(row["forked"])
         )

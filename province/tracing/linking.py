@@ -6,6 +6,7 @@ opened, and its person's tokens of the earlier day are looked for among those th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -86,16 +87,33 @@ def _over_midnight(found: Sequence[Sequence[SiteRow]], near: Sequence[Stay], rul
     if len({rows[0].epoch for rows in found}) < 2:
         return []
     days = [one for rows in found if rows[0].tokens for one in _by_trip(rows)]
-    ends: dict[str | None, dict[str, list[Passed]]] = defaultdict(
-        lambda: defaultdict(list)
-    )  # each person's latest passage, by trip and day
-    for one in days:
-        ends[one.trip][one.epoch].append(max((row.passed for row in one.rows), key=lambda passed: passed.late_ms))
+    ends = _Ends(days)
+    spans: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
+    for stay in near:
+        spans[stay.trip].append((stay.begin_ms, stay.end_ms))
     wanted: dict[int, SiteRow] = {}
     for one in days:
-        if any(_is_stray(row) for row in one.rows) or _may_go_on(one, ends[one.trip], near, rule):
+        if any(_is_stray(row) for row in one.rows) or _may_go_on(one, ends, spans[one.trip], rule):
             wanted |= {row.passed.row_id: row for row in distinct(one.rows)}
     return list(wanted.values())
+
+
+class _Ends:
+    """When each person's last passage of a day was, and which way."""
+
+    def __init__(self, days: Iterable[_DayOfOne]) -> None:
+        self._times: dict[tuple[str | None, Direction], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for one in days:
+            last = max((row.passed for row in one.rows), key=lambda passed: passed.late_ms)
+            self._times[one.trip, last.direction][one.epoch].append(last.late_ms)
+        for of_day in self._times.values():
+            for times in of_day.values():
+                times.sort()
+
+    def between(self, trip: str | None, way: Direction, low: int, high: int, *, but: str) -> bool:
+        """Whether somebody's last passage was within these times, both included, on a day other than `but`."""
+        of_day = self._times.get((trip, way), {})
+        return any(epoch != but and (at := bisect_left(times, low)) < len(times) and times[at] <= high for epoch, times in of_day.items())
 
 
 def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
@@ -111,17 +129,14 @@ def _is_stray(row: SiteRow) -> bool:
     return passed.early_ms != passed.late_ms or day_of(passed.early_ms).isoformat() != row.epoch
 
 
-def _may_go_on(one: _DayOfOne, ends: dict[str, list[Passed]], near: Sequence[Stay], rule: Rule) -> bool:
+def _may_go_on(one: _DayOfOne, ends: _Ends, near: Sequence[tuple[int, int]], rule: Rule) -> bool:
     """Whether somebody seen last on another day could be this person, and a stay near the case's be another then."""
     first_ms, is_out = one.first.early_ms, one.first.direction is Direction.OUT
     assumed_ms = rule.assumed_ms if one.trip is None else rule.longest_ms  # to the trip's end
     low = first_ms - (rule.longest_ms if is_out else assumed_ms)
     high = first_ms + (0 if is_out else assumed_ms)
-    if not any(stay.trip == one.trip and stay.begin_ms < high and stay.end_ms > low for stay in near):
+    if not any(begin_ms < high and end_ms > low for begin_ms, end_ms in near):
         return False
-    return any(
-        low <= last.late_ms <= first_ms and (last.direction is Direction.IN or (is_out and last.late_ms > first_ms - assumed_ms))
-        for epoch, of_day in ends.items()
-        if epoch != one.epoch
-        for last in of_day
-    )
+    if ends.between(one.trip, Direction.IN, low, first_ms, but=one.epoch):
+        return True
+    return is_out and ends.between(one.trip, Direction.OUT, first_ms - assumed_ms + 1, first_ms, but=one.epoch)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import text
 
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.entry import Body, Kind, decode_body
@@ -15,19 +16,25 @@ from edge_agent.wire.sealing import CannotOpen
 from edge_agent.wire.topics import DeviceName
 from province.keys import wrapping
 from province.records.views import Keys
-from province.store.opened import Connection, Row
-from province.store.schema import entry
+from province.store.opened import Connection
 
-_AT_ONCE = 500
+_AT_ONCE = 2000
 _Item = TypeVar("_Item")
-_ROWS = select(entry).where(entry.c.epoch == bindparam("of_day"), entry.c.id.in_(bindparam("ids", expanding=True)))
+_ROWS = "SELECT id, org, device, log, seq, hash, kind, body FROM entry WHERE body IS NOT NULL AND kind IS NOT NULL"
+_IN_FILE = text(f"{_ROWS} AND id IN (SELECT value FROM json_each(:ids))")
+_ON_SERVER = text(f"{_ROWS} AND epoch = :of_day AND id = ANY(CAST(:ids AS bigint[]))")
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A row with its body."""
+    """A row with its body.
 
-    row: Row
+    Attributes:
+        epoch: its day, YYYY-MM-DD.
+    """
+
+    row_id: int
+    epoch: str
     body: Body = field(repr=False)
 
 
@@ -50,19 +57,18 @@ def opened(connection: Connection, keys: Keys, wanted: Mapping[str, Sequence[int
         KeystoreAway: the keystore cannot be read.
     """
     for epoch, row_ids in wanted.items():
+        of_day = keys.get(epoch)
+        if of_day is None:
+            continue
         for some in batched(row_ids, _AT_ONCE):
-            for row in connection.rows(_ROWS, {"of_day": epoch, "ids": some}):
-                if (body := body_of(row, keys)) is not None:
-                    yield Opened(row, body)
-
-
-def body_of(row: Row, keys: Keys) -> Body | None:
-    """What a row says, None when nobody can say."""
-    of_day = keys.get(row["epoch"])
-    if of_day is None or row["body"] is None or row["kind"] is None:
-        return None
-    about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
-    try:
-        return decode_body(Kind(row["kind"]), wrapping.unwrap(row["body"], about, of_day.data_key))
-    except (CannotOpen, Malformed, ValueError):
-        return None
+            if connection.is_file:
+                found = connection.execute(_IN_FILE, {"ids": json.dumps(some)})
+            else:
+                found = connection.execute(_ON_SERVER, {"ids": some, "of_day": epoch})
+            for row_id, org, device, log, seq, digest, kind, closed in found.all():
+                about = wrapping.identity(DeviceName(org, device), bytes(log), seq, bytes(digest))
+                try:
+                    body = decode_body(Kind(kind), wrapping.unwrap(bytes(closed), about, of_day.data_key))
+                except (CannotOpen, Malformed, ValueError):
+                    continue
+                yield Opened(row_id, epoch, body)

@@ -106,7 +106,7 @@ def read(connection: Connection, place: Place, span_ms: tuple[int, int], earlies
 def _found(
     connection: Connection, where: dict[str, Any], low: int, high: int, earliest_ms: int
 ) -> Iterator[tuple[int, str, str, int, int, tuple[Any, ...]]]:
-    for row_id, epoch, kind, direction, log, seq, trip, forked, at_ms in connection.execute(_SURE, where | {"high": high}):
+    for row_id, epoch, kind, direction, log, seq, trip, forked, at_ms in connection.execute(_SURE, where | {"high": high}).all():
         yield row_id, epoch, kind, at_ms, at_ms, (direction, log, seq, trip, forked)
     whens = Whens(connection)
     for row in connection.rows(_UNSURE, where):
@@ -128,5 +128,5 @@ def _put_tokens(connection: Connection, rows: Sequence[SiteRow]) -> None:
                 found = connection.execute(_TOKENS_IN_FILE, {"ids": json.dumps(some)})
             else:
                 found = connection.execute(_TOKENS_ON_SERVER, {"ids": some, "of_day": epoch})
-            for row_id, mark in found:
+            for row_id, mark in found.all():
                 of_day[row_id].tokens += (mark,)

@@ -86,7 +86,8 @@ class Stay:
     @property
     def trip(self) -> str | None:
         """The vehicle's trip, or None."""
-        return self.passages[0].trip
+        passed = self.entered or self.left
+        return None if passed is None else passed.trip
 
     @property
     def is_assumed(self) -> bool:
@@ -162,13 +163,13 @@ def _assumed_begin(one: Passed, rule: Rule, trip: TripSpan, over_ms: int | None)
     return begin_ms if over_ms is None else max(begin_ms, min(over_ms, one.early_ms))
 
 
-def together_ms(mine: Iterable[Stay], theirs: Sequence[Stay]) -> int:
+def together_ms(mine: Sequence[Stay], theirs: Iterable[Stay]) -> int:
     """How long two people were at one place at once, milliseconds; time counted once however stays overlap."""
     shared = sorted(
         (max(one.begin_ms, other.begin_ms), min(one.end_ms, other.end_ms))
-        for one in mine
         for other in theirs
-        if one.trip == other.trip and overlap(one, other)
+        for one in mine
+        if one.begin_ms < other.end_ms and other.begin_ms < one.end_ms and one.trip == other.trip and overlap(one, other)
     )
     total, reached = 0, 0
     for begin_ms, end_ms in shared:

@@ -57,18 +57,19 @@ class Trace:
         connection: the register.
         keystore: the day keys.
         rules: what counts.
-        now_ms: the time, milliseconds since 1970 UTC.
+        from_ms: the days before this are looked at, milliseconds since 1970 UTC, and those since.
+        now_ms: the time; None: the same.
 
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
 
-    def __init__(self, connection: Connection, keystore: Keystore, rules: Rules, now_ms: int) -> None:
+    def __init__(self, connection: Connection, keystore: Keystore, rules: Rules, from_ms: int, now_ms: int | None = None) -> None:
         self._connection = connection
         self._rules = rules
-        self._now_ms = now_ms
+        self._from_ms, self._now_ms = from_ms, from_ms if now_ms is None else now_ms
         days = keystore.epochs()
-        oldest = min([*map(date.fromisoformat, days[:1]), day_of(now_ms)])
+        oldest = min([*map(date.fromisoformat, days[:1]), day_of(from_ms)])
         self._finder = Finder(connection, keystore, day_bounds_ms(oldest)[0])
 
     def movements(self, number: str, days: int | None = None) -> Movements:
@@ -76,14 +77,14 @@ class Trace:
 
         Args:
             number: an id number, old id, passport, phone or card number.
-            days: so many full days before today; None: as the rules say.
+            days: so many full days before it is counted from; None: as the rules say.
 
         Raises:
             SeveralPeople: the number is shared; give the id number.
             KeystoreAway: the keystore cannot be read.
         """
         person = self._finder.person(number)
-        first_day = day_of(self._now_ms) - timedelta(days=self._rules.window_days if days is None else days)
+        first_day = day_of(self._from_ms) - timedelta(days=self._rules.window_days if days is None else days)
         window_ms = day_bounds_ms(first_day)[0], day_bounds_ms(day_of(self._now_ms))[1]
         by_place: dict[Place, list[Seen]] = defaultdict(list)
         for one in person.seen:

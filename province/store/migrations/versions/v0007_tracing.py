@@ -7,8 +7,8 @@ down_revision = "0006"
 
 _DOUBTFUL = "((corrected_ms IS NULL AND clock = 'unknown') OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000)"
 _INDEXES = (
-    "CREATE INDEX entry_by_site ON entry (org, site, coalesce(corrected_ms, wall_ms))",
-    f"CREATE INDEX entry_doubtful ON entry (org, site, registered_ms) WHERE {_DOUBTFUL}",
+    "CREATE INDEX entry_by_site ON entry (site, coalesce(corrected_ms, wall_ms))",
+    f"CREATE INDEX entry_doubtful ON entry (site, registered_ms) WHERE {_DOUBTFUL}",
 )
 _CASES = {
     "sqlite": """CREATE TABLE tracing_case (id INTEGER PRIMARY KEY, epoch TEXT NOT NULL, state TEXT NOT NULL,
