@@ -57,7 +57,7 @@ Shape: TypeAlias = Box | Dot | Way | Label
 _COLOURS: dict[str, tuple[str | None, str | None]] = {
     "seen": ("#0b5a7a", None), "assumed": ("#cfe2ec", "#0b5a7a"), "grid": (None, "#c3ccd3"), "frame": ("#f5f8fa", "#8a97a1"),
     "way": (None, "#8a3d00"), "place": ("#0b5a7a", "#ffffff"), "text": ("#16212b", None), "soft": ("#4d5b67", None),
-    "on": ("#ffffff", None), "paper": ("#ffffff", None),
+    "on": ("#ffffff", None), "halo": ("#f5f8fa", None), "paper": ("#ffffff", None),
 }  # fmt: skip
 
 

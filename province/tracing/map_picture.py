@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from province.registry.categories import Category
 from province.tracing.drawing import Box, Dot, Label, Picture, Shape, Way
 from province.tracing.timeline import numbered
 from province.tracing.trace import Visit
@@ -37,7 +38,8 @@ def draw(visits: Sequence[Visit], said: Mapping[str, str]) -> Picture:
         x, y = points[key]
         shapes.append(Dot(x, y, 11, "place", names[key]))
         shapes.append(Label(x, y + 4, str(number), 11, "middle", "on"))
-        shapes.append(Label(x + 16, y + 4, _short(names[key]), 11))
+        name = _short(names[key])
+        shapes += [Box(x + 14, y - 8, 6.2 * len(name) + 4, 15, "halo"), Label(x + 16, y + 4, name, 11)]  # the way runs behind it
     shapes.append(Label(_GAP, height + 14, caption, 11, "start", "soft"))
     return Picture(_WIDTH, height + 22, said["map"], shapes)
 
@@ -76,7 +78,8 @@ def _by_district(
     within: dict[str, list[_Key]] = defaultdict(list)
     for key in numbers:
         about = next(visit.about for visit in visits if (visit.place.org, visit.place.site) == key)
-        within[about.district or said["elsewhere"]].append(key)
+        road = said["road"] if about.category == Category.VEHICLE else said["elsewhere"]
+        within[about.district or road].append(key)
     columns = max(1, min(_COLUMNS, len(within)))
     width = (_WIDTH - _GAP * (columns + 1)) / columns
     points: dict[_Key, _Point] = {}

@@ -72,6 +72,8 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "first": ("Lần đầu", "First"),
     "last": ("Lần cuối", "Last"),
     "notes": ("Ghi chú", "Notes"),
+    "seen": ("có lượt vào và ra", "entry and exit seen"),
+    "road": ("Trên đường", "On the road"),
     "assumed": ("ước tính", "assumed"),
     "assumed.end": ("không có lượt ra", "no exit seen"),
     "assumed.begin": ("không có lượt vào", "no entry seen"),

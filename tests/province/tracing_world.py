@@ -119,3 +119,56 @@ def for_once(connection: Connection, keystore: Keystore) -> Iterator[Hand]:
 def minutes(spans: Iterable[tuple[int, int]], base_ms: int) -> set[int]:
     """The minutes since `base_ms` that spans of milliseconds cover."""
     return {minute for begin, end in spans for minute in range((begin - base_ms) // MINUTE_MS, (end - base_ms) // MINUTE_MS)}
+
+
+def a_busy_week(write: Hand, base: int) -> None:
+    """A case's week: a market and an office in town, a temple and a bus elsewhere, a night at a dormitory, a hundred others about.
+
+    Args:
+        write: an empty register.
+        base: midnight of the first day, milliseconds since 1970 UTC.
+    """
+    write.unit("46", "province", "Tỉnh Thừa Thiên Huế")
+    for id_, name in (("474", "Thành phố Huế"), ("476", "Huyện Phong Điền"), ("479", "Thị xã Hương Thủy")):
+        write.unit(id_, "district", name, "46")
+    for id_, name, above in (
+        ("19789", "Phường Đông Ba", "474"), ("19819", "Thị trấn Phong Điền", "476"), ("19960", "Phường Phú Bài", "479"),
+    ):  # fmt: skip
+        write.unit(id_, "commune", name, above)
+    for id_, category, name, unit in (
+        ("cho", "market", "Chợ Đông Ba", "19789"), ("vp", "office", "Công ty Dệt may Hương Giang", "19789"),
+        ("chua", "worship", "Chùa Từ Lâm", "19819"), ("xe", "vehicle", "Xe buýt tuyến 08", None),
+        ("ktx", "dormitory", "Ký túc xá Khu công nghiệp Phú Bài", "19960"),
+    ):  # fmt: skip
+        write.site(id_, category, name, unit=unit)
+    case = CASE
+    walks: list[tuple[int, RecordedPerson, str, str, str | None]] = []
+    for day in range(5):
+        start = day * 1440
+        walks += [
+            (start + 470, case, "in", "Công ty Dệt may Hương Giang", None),
+            (start + 1020, case, "out", "Công ty Dệt may Hương Giang", None),
+        ]
+        for other in range(20):
+            person = someone(100 + other, phone=f"09140000{other:02}")
+            walks.append((start + 450 + 3 * other, person, "in", "Công ty Dệt may Hương Giang", None))
+            walks.append((start + 700 + 20 * other, person, "out", "Công ty Dệt may Hương Giang", None))
+    walks += [(1100, case, "in", "Xe buýt tuyến 08", "T1"), (1130, case, "out", "Xe buýt tuyến 08", "T1")]
+    walks += [(1090 + other, someone(200 + other), "in", "Xe buýt tuyến 08", "T1") for other in range(12)]
+    walks += [(1160, case, "in", "Chợ Đông Ba", None), (2 * 1440 + 1080, case, "in", "Chùa Từ Lâm", None)]
+    walks += [(1110 + 2 * other, someone(300 + other), "in" if other % 3 else "out", "Chợ Đông Ba", None) for other in range(60)]
+    walks += [
+        (3 * 1440 + 1200, case, "in", "Ký túc xá Khu công nghiệp Phú Bài", None),
+        (4 * 1440 + 400, case, "out", "Ký túc xá Khu công nghiệp Phú Bài", None),
+    ]
+    walks += [
+        (3 * 1440 + 1250, someone(400), "in", "Ký túc xá Khu công nghiệp Phú Bài", None),
+        (4 * 1440 + 380, someone(400), "out", "Ký túc xá Khu công nghiệp Phú Bài", None),
+    ]
+    for minute, person, way, site, trip in sorted(walks, key=lambda walk: walk[0]):
+        write.put(site, base + minute * MINUTE_MS, passed(person, way, trip), device="may-1")
+    write.put("Xe buýt tuyến 08", base + 1080 * MINUTE_MS, trip_told("begin", "T1"))
+    write.put("Xe buýt tuyến 08", base + 1150 * MINUTE_MS, trip_told("end", "T1"))
+
+
+CASE = someone(1, phone="0912345671")
