@@ -124,13 +124,18 @@ class LogState:
 
 
 class Keys:
-    """Day keys for one look at the register."""
+    """Day keys for one look at the register.
+
+    Args:
+        keystore: read once for each day that is asked for.
+    """
 
     def __init__(self, keystore: Keystore) -> None:
         self._keystore = keystore
         self._loaded: dict[str, DayKeys | None] = {}
 
     def get(self, epoch: str | None) -> DayKeys | None:
+        """Those of a day, None when there are none that can be read."""
         if epoch is None:
             return None
         if epoch not in self._loaded:

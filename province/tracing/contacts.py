@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edge_agent.wire.entry import Kind, Method, Note, Passage, RecordedPerson
+from edge_agent.wire.entry import Kind, Method, Note, RecordedPerson
 from province.keys.identifiers import Identifier, canonical, tokens
 from province.looks.subjects import ids_of
 from province.store.opened import Connection
 from province.tracing import linking, site_rows, trips
 from province.tracing.finding import Finder, Place
-from province.tracing.opening import opened
+from province.tracing.opening import named, opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
 from province.tracing.stays import Rule, Stay, TripSpan, overlap, stays, together_ms
@@ -191,23 +191,20 @@ class _AtOnePlace:
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}
-        for one in opened(self._connection, self._finder.keys, _by_day(rows)):
-            if isinstance(one.body, Passage):
-                others = [keys for epoch in epochs - {one.epoch} if (keys := self._finder.keys.get(epoch)) is not None]
-                marks = [tokens(one.body.person, keys.token_key) for keys in others]
-                yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
+        for one in named(self._connection, self._finder.keys, _by_day(rows)):
+            others = [keys for epoch in epochs - {one.epoch} if (keys := self._finder.keys.get(epoch)) is not None]
+            marks = [tokens(one.person, keys.token_key) for keys in others]
+            yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
 
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
-        bodies = {
-            one.row_id: one.body for one in opened(self._connection, self._finder.keys, _by_day(wanted)) if isinstance(one.body, Passage)
-        }
+        opened_of = {one.row_id: one for one in named(self._connection, self._finder.keys, _by_day(wanted))}
         for together, theirs, rows in shared:
-            said = [(row.passed, bodies[row.passed.row_id]) for row in rows if row.passed.row_id in bodies]
+            said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
-            newest, body = max(said, key=lambda one: one[0].early_ms)
-            on_paper = any(each.method is Method.PAPER for _passed, each in said)
+            newest, latest = max(said, key=lambda one: one[0].early_ms)
+            on_paper = any(each.method == Method.PAPER for _passed, each in said)
             encounters = [
                 Encounter(self._place, one, other, on_paper)
                 for one in self._mine
@@ -215,7 +212,7 @@ class _AtOnePlace:
                 if one.trip == other.trip and overlap(one, other)
             ]
             ids = frozenset[str]().union(*(ids_of(each.person) for _passed, each in said))
-            yield _Met(ids or nameless(body.person), body.person, newest.early_ms, encounters, together)
+            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters, together)
 
 
 def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:

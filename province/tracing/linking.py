@@ -10,9 +10,11 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 
 from edge_agent.wire.entry import Direction
-from edge_agent.wire.keyring import day_of
+from province.records.views import day_bounds_ms
 from province.tracing.site_rows import SiteRow
 from province.tracing.stays import Passed, Rule, Stay
 
@@ -125,8 +127,13 @@ def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
 
 def _is_stray(row: SiteRow) -> bool:
     """Whether a passage is kept under another day than it was: its neighbours in time have other tokens."""
-    passed = row.passed
-    return passed.early_ms != passed.late_ms or day_of(passed.early_ms).isoformat() != row.epoch
+    first_ms, after_ms = _bounds_ms(row.epoch)
+    return row.passed.early_ms != row.passed.late_ms or not first_ms <= row.passed.early_ms < after_ms
+
+
+@lru_cache(maxsize=100)
+def _bounds_ms(epoch: str) -> tuple[int, int]:
+    return day_bounds_ms(date.fromisoformat(epoch))
 
 
 def _may_go_on(one: _DayOfOne, ends: _Ends, near: Sequence[tuple[int, int]], rule: Rule) -> bool:

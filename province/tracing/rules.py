@@ -105,8 +105,8 @@ def _kinds(file: Path, problems: list[str], tables: Any) -> dict[str, Rule]:
         if name not in list(Category) or not isinstance(table, dict):
             problems.append(f"{file}: {where}: no such category; allowed: tables called {', '.join(Category)}")
             continue
-        for key in table.keys() - {"assumed_min", "longest_h"}:
-            problems.append(f"{file}: {where}.{key}: no such key; allowed: assumed_min, longest_h")
+        strange = sorted(table.keys() - {"assumed_min", "longest_h"})
+        problems += [f"{file}: {where}.{key}: no such key; allowed: assumed_min, longest_h" for key in strange]
         usual = _KINDS.get(name, _ELSEWHERE)
         assumed_min = _number(file, problems, f"{where}.assumed_min", table.get("assumed_min", usual[0]), 1, 1440)
         longest_h = _number(file, problems, f"{where}.longest_h", table.get("longest_h", usual[1]), 1, 336)

@@ -122,7 +122,6 @@ def _title(district: str, taken: set[str]) -> str:
 
 def _fill(sheet: Worksheet, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415 - as above
-
     from openpyxl.worksheet.properties import PageSetupProperties  # noqa: PLC0415 - the same
 
     widths = [len(each) for each in headings]

@@ -21,6 +21,7 @@ from province.tracing.opening import batched
 from province.tracing.stays import Passed
 
 _AT_ONCE = 2000
+_WAYS = {way.value: way for way in Direction}  # a third of the time of asking the enumeration
 _DOUBTFUL = text(DOUBTFUL)
 _COLUMNS = (
     entry.c.id, entry.c.epoch, entry.c.kind, entry.c.direction, entry.c.log, entry.c.seq, entry.c.trip, entry.c.forked,
@@ -98,7 +99,7 @@ def read(connection: Connection, place: Place, span_ms: tuple[int, int], earlies
             events.append(Event(epoch, row_id, early_ms, late_ms))
         else:
             direction, log, seq, trip, forked = passage
-            rows.append(SiteRow(epoch, Passed(row_id, early_ms, late_ms, Direction(direction), log, seq, trip, bool(forked))))
+            rows.append(SiteRow(epoch, Passed(row_id, early_ms, late_ms, _WAYS[direction], log, seq, trip, bool(forked))))
     _put_tokens(connection, rows)
     return AtPlace(rows, events)
 

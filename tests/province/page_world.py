@@ -148,7 +148,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            answered = Answered(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode(errors="replace"))
+            answered = Answered(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode(errors="replace")
+            )
         if (cookie := answered.headers.get("set-cookie")) is not None:
             self.cookie = cookie.partition(";")[0]
         return answered

@@ -58,8 +58,7 @@ def checked(page: Page, where: str) -> list[str]:
 @pytest.mark.parametrize("language,size", [("vi", PHONE), ("en", DESKTOP), ("vi", DESKTOP)], ids=["phone", "desktop-en", "desktop"])
 def test_a_case_is_opened_by_hand_and_read(browser: Browser, site: Site, language: str, size: tuple[int, int]) -> None:
     home = f"https://127.0.0.1:{site.served.port}/{language}"
-    options = {"ignore_https_errors": True, "viewport": {"width": size[0], "height": size[1]}, "bypass_csp": True}
-    context = browser.new_context(**options)
+    context = browser.new_context(ignore_https_errors=True, viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
     try:
         page = context.new_page()
         page.goto(f"{home}/login")

@@ -47,7 +47,7 @@ class Hand:
             self._keys[epoch] = found
         return self._keys[epoch]
 
-    def put(
+    def put(  # noqa: PLR0913 - a row says much
         self, site: str, at_ms: int, body: Body, *, org: str = "huyen-a", device: str = "cong-1", epoch: str | None = None,
         clock: Clock = Clock.SYNCHRONISED, registered_ms: int | None = None, forked: bool = False, erased: bool = False,
         corrected_ms: int | None = None,
