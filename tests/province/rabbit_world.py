@@ -81,6 +81,9 @@ class Node:
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
                 raise AssertionError(f"RabbitMQ ended with {self._process.wait(0.1)}: {(self.home / 'out').read_text()[-2000:]}")
 
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """As a power cut would: the virtual machine itself, not the script that started it."""
         assert self._process is not None
@@ -88,7 +91,7 @@ class Node:
         self._process.wait(WAIT_S)
 
     def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.is_running():
             self._process.terminate()
             try:
                 self._process.wait(WAIT_S)
