@@ -1,4 +1,4 @@
-"""A province's far end on loopback: RabbitMQ of one node or three, PostgreSQL, collectors, HAProxy, configured as province/deploy has it."""
+"""A province's far end on loopback: RabbitMQ, PostgreSQL, collectors and HAProxy, configured as province/deploy has it."""
 
 from __future__ import annotations
 
