@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from pika import BasicProperties
@@ -30,7 +30,7 @@ from province.collecting.retained_round import RetainedRound
 _log = logging.getLogger(__name__)
 _PREFETCH = 1000  # a batch in work, those that wait for their receipts to be confirmed, and some to go on with
 _CONFIRM_S = 10.0  # after that the entry is let go: it is in the register, and its device asks again
-_LOOK_S = 1.0
+_ANSWER_S, _LOOK_S = 30.0, 1.0
 _SWAPPED = str.maketrans("./", "/.")
 _KEPT = BasicProperties(delivery_mode=2)  # type: ignore[no-untyped-call]
 
@@ -52,7 +52,8 @@ class _Settlement:
     batch: Sequence[Parcel]
     receipts: Sequence[Message]
     unconfirmed: int = 0
-    until_s: float = field(default=0.0)
+    was_refused: bool = False
+    until_s: float | None = None
 
 
 class AmqpInlet:
@@ -79,11 +80,13 @@ class AmqpInlet:
         # of the reading line's thread
         self._source: Channel | None = None
         self._connection = 0
+        self._is_reading = False
         # of the writing line's thread, but for `append`
         self._outgoing: deque[_Settlement] = deque()
         self._sink: Channel | None = None
         self._published = 0
         self._unconfirmed: OrderedDict[int, _Settlement] = OrderedDict()
+        self._refused: list[_Settlement] = []
         self._is_halted = False
 
     def start(self) -> None:
@@ -113,8 +116,16 @@ class AmqpInlet:
         self._connection += 1
         channel.basic_qos(prefetch_count=_PREFETCH)
         channel.basic_consume(ENTRIES_QUEUE, self._arrived, callback=self._reads)
+        self._is_reading = False
+        channel.connection.ioloop.call_later(_ANSWER_S, partial(self._expect_reading, self._connection))
+
+    def _expect_reading(self, connection: int) -> None:
+        if not self._is_reading and connection == self._connection:
+            _log.error("%s gives no answer: most of its nodes are away, or it has no leader (hw_docs/deployment.md)", ENTRIES_QUEUE)
+            self._reader.end()
 
     def _reads(self, _answer: Method[Basic.ConsumeOk]) -> None:
+        self._is_reading = True
         _log.info("reading from %s", ENTRIES_QUEUE)
         self.wake()
 
@@ -147,9 +158,11 @@ class AmqpInlet:
 
     def _writing_ended(self, why: str) -> None:
         self._sink = None
-        for settlement in reversed(list(dict.fromkeys(self._unconfirmed.values()))):  # each once, the oldest first again
+        for settlement in reversed(list(dict.fromkeys([*self._refused, *self._unconfirmed.values()]))):  # each once, in their order
+            settlement.until_s = None
             self._outgoing.appendleft(settlement)
         self._unconfirmed.clear()
+        self._refused.clear()
         _log.warning("receipts wait: %s; trying the next node", why)
 
     def _send(self) -> None:
@@ -158,43 +171,51 @@ class AmqpInlet:
             if self._is_halted:
                 self._let_go(settlement.batch)
                 continue
-            settlement.unconfirmed, settlement.until_s = len(settlement.receipts), time.monotonic() + _CONFIRM_S
+            settlement.unconfirmed, settlement.was_refused = len(settlement.receipts), False
+            settlement.until_s = settlement.until_s or time.monotonic() + _CONFIRM_S
             for message in settlement.receipts:
                 self._published += 1
                 self._unconfirmed[self._published] = settlement
                 self._sink.basic_publish(EXCHANGE, swapped(message.topic), message.payload, _KEPT)
 
     def _confirmed(self, frame: Method[Basic.Ack | Basic.Nack]) -> None:
-        tag, several = frame.method.delivery_tag or 0, frame.method.multiple
-        if isinstance(frame.method, Basic.Nack) and (count := self._seldom.worth_a_line("refused")):
-            _log.warning("the broker did not take %d receipts; their devices will ask again", count)
-        for number in [one for one in self._unconfirmed if one <= tag] if several else [tag]:
+        tag, refused = frame.method.delivery_tag or 0, isinstance(frame.method, Basic.Nack)
+        for number in [one for one in self._unconfirmed if one <= tag] if frame.method.multiple else [tag]:
             settlement = self._unconfirmed.pop(number, None)
-            if settlement is not None:
-                settlement.unconfirmed -= 1
-                if settlement.unconfirmed == 0:
+            if settlement is None:
+                continue
+            settlement.unconfirmed -= 1
+            settlement.was_refused |= refused
+            if settlement.unconfirmed == 0:
+                if settlement.was_refused:  # a device's queue has no leader while a node goes: in a second it has
+                    self._refused.append(settlement)
+                else:
                     self._let_go(settlement.batch)
 
     def _look(self, channel: Channel) -> None:
-        """Each second of a connection: lets go of what no confirmation came for."""
+        """Each second of a connection: lets go of what was not confirmed in its time, and sends again what was refused."""
         if channel is not self._sink or not channel.is_open:
             return
-        if late := {one for one in self._unconfirmed.values() if one.until_s < time.monotonic()}:
+        if late := {one for one in (*self._unconfirmed.values(), *self._refused) if (one.until_s or 0.0) < time.monotonic()}:
             self._give_up(late)
             if count := self._seldom.worth_a_line("late"):
-                _log.warning("no word from the broker about the receipts of %d batches; their devices will ask again", count)
+                _log.warning("the broker has not taken the receipts of %d batches; their devices will ask again", count)
+        self._outgoing.extend(self._refused)
+        self._refused.clear()
+        self._send()
         channel.connection.ioloop.call_later(_LOOK_S, partial(self._look, channel))
 
     def _give_up(self, settlements: AbstractSet[_Settlement]) -> None:
         for number in [number for number, one in self._unconfirmed.items() if one in settlements]:
             del self._unconfirmed[number]
+        self._refused = [one for one in self._refused if one not in settlements]
         for one in settlements:
             self._let_go(one.batch)
 
     def _halt(self) -> None:
         _log.warning("the broker takes no receipts, it is short of memory or disk; entries are taken on, their devices will ask again")
         self._is_halted = True
-        self._give_up(set(self._unconfirmed.values()))
+        self._give_up({*self._unconfirmed.values(), *self._refused})
         self._send()
 
     def _go_on(self) -> None:

@@ -158,13 +158,9 @@ def config(authority: str, certificate: str, key: str, port: int, *, amqp_port: 
         certificate: the broker's, file.
         key: the broker's, file.
         port: for MQTT.
-        amqp_port: for collectors by AMQP, with plug-in rabbitmq_auth_mechanism_ssl; what waits for a device is then on several nodes, too.
+        amqp_port: for collectors by AMQP, with plug-in rabbitmq_auth_mechanism_ssl.
     """
-    by_amqp = (
-        ""
-        if amqp_port is None
-        else f"listeners.ssl.default = {amqp_port}\nauth_mechanisms.1 = EXTERNAL\nmqtt.durable_queue_type = quorum\n"
-    )
+    by_amqp = "" if amqp_port is None else f"listeners.ssl.default = {amqp_port}\nauth_mechanisms.1 = EXTERNAL\n"
     return (
         by_amqp
         + f"""\

@@ -112,7 +112,7 @@ class ClusterWorld:
         }
         text = (DEPLOY / "rabbitmq.conf").read_text()
         if len(members) == 1:
-            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("cluster_"))
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("cluster_", "mqtt.durable_queue_type")))
         ports = {
             "listeners.ssl.default = 5671": f"listeners.ssl.default = {self.amqp_ports[number - 1]}",
             "mqtt.listeners.ssl.default = 8883": f"mqtt.listeners.ssl.default = {self.mqtt_ports[number - 1]}",
