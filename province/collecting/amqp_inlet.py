@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from pika import BasicProperties
@@ -52,7 +52,7 @@ class _Settlement:
     batch: Sequence[Parcel]
     receipts: Sequence[Message]
     unconfirmed: int = 0
-    was_refused: bool = False
+    refused: list[Message] = field(default_factory=list)
     until_s: float | None = None
 
 
@@ -85,7 +85,7 @@ class AmqpInlet:
         self._outgoing: deque[_Settlement] = deque()
         self._sink: Channel | None = None
         self._published = 0
-        self._unconfirmed: OrderedDict[int, _Settlement] = OrderedDict()
+        self._unconfirmed: OrderedDict[int, tuple[_Settlement, Message]] = OrderedDict()
         self._refused: list[_Settlement] = []
         self._is_halted = False
 
@@ -158,7 +158,7 @@ class AmqpInlet:
 
     def _writing_ended(self, why: str) -> None:
         self._sink = None
-        for settlement in reversed(list(dict.fromkeys([*self._refused, *self._unconfirmed.values()]))):  # each once, in their order
+        for settlement in reversed(list(dict.fromkeys([*self._refused, *self._published_of()]))):  # each once, in their order
             settlement.until_s = None
             self._outgoing.appendleft(settlement)
         self._unconfirmed.clear()
@@ -171,32 +171,37 @@ class AmqpInlet:
             if self._is_halted:
                 self._let_go(settlement.batch)
                 continue
-            settlement.unconfirmed, settlement.was_refused = len(settlement.receipts), False
+            settlement.unconfirmed, settlement.refused = len(settlement.receipts), []
             settlement.until_s = settlement.until_s or time.monotonic() + _CONFIRM_S
             for message in settlement.receipts:
                 self._published += 1
-                self._unconfirmed[self._published] = settlement
+                self._unconfirmed[self._published] = settlement, message
                 self._sink.basic_publish(EXCHANGE, swapped(message.topic), message.payload, _KEPT)
 
     def _confirmed(self, frame: Method[Basic.Ack | Basic.Nack]) -> None:
         tag, refused = frame.method.delivery_tag or 0, isinstance(frame.method, Basic.Nack)
         for number in [one for one in self._unconfirmed if one <= tag] if frame.method.multiple else [tag]:
-            settlement = self._unconfirmed.pop(number, None)
-            if settlement is None:
+            if number not in self._unconfirmed:
                 continue
+            settlement, message = self._unconfirmed.pop(number)
             settlement.unconfirmed -= 1
-            settlement.was_refused |= refused
+            if refused:
+                settlement.refused.append(message)
             if settlement.unconfirmed == 0:
-                if settlement.was_refused:  # a device's queue has no leader while a node goes: in a second it has
+                if settlement.refused:  # a device's queue has no leader while a node goes: in a second it has
+                    settlement.receipts = settlement.refused
                     self._refused.append(settlement)
                 else:
                     self._let_go(settlement.batch)
+
+    def _published_of(self) -> list[_Settlement]:
+        return [settlement for settlement, _message in self._unconfirmed.values()]
 
     def _look(self, channel: Channel) -> None:
         """Each second of a connection: lets go of what was not confirmed in its time, and sends again what was refused."""
         if channel is not self._sink or not channel.is_open:
             return
-        if late := {one for one in (*self._unconfirmed.values(), *self._refused) if (one.until_s or 0.0) < time.monotonic()}:
+        if late := {one for one in (*self._published_of(), *self._refused) if (one.until_s or 0.0) < time.monotonic()}:
             self._give_up(late)
             if count := self._seldom.worth_a_line("late"):
                 _log.warning("the broker has not taken the receipts of %d batches; their devices will ask again", count)
@@ -206,7 +211,7 @@ class AmqpInlet:
         channel.connection.ioloop.call_later(_LOOK_S, partial(self._look, channel))
 
     def _give_up(self, settlements: AbstractSet[_Settlement]) -> None:
-        for number in [number for number, one in self._unconfirmed.items() if one in settlements]:
+        for number in [number for number, (one, _message) in self._unconfirmed.items() if one in settlements]:
             del self._unconfirmed[number]
         self._refused = [one for one in self._refused if one not in settlements]
         for one in settlements:
@@ -215,7 +220,7 @@ class AmqpInlet:
     def _halt(self) -> None:
         _log.warning("the broker takes no receipts, it is short of memory or disk; entries are taken on, their devices will ask again")
         self._is_halted = True
-        self._give_up({*self._unconfirmed.values(), *self._refused})
+        self._give_up({*self._published_of(), *self._refused})
         self._send()
 
     def _go_on(self) -> None:

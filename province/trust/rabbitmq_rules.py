@@ -22,7 +22,6 @@ from province.base.layout import COLLECTOR, COLLECTORS, COMMANDER, FLEET, REGIST
 from province.trust.operator_records import Operator
 
 _MOST_DELIVERIES = 2**31 - 1  # RabbitMQ 4 throws away what was delivered 20 times, unless told another number; 3.10 knows no "never"
-_QUEUE_BYTES = 4 * 1024**3  # beyond it entries wait at the devices, where they are kept anyhow
 _NOTHING = "^$"
 _ANY_NAME = r"[^.]+"
 
@@ -85,8 +84,6 @@ def _queue() -> dict[str, Any]:
         "x-queue-type": "quorum",
         "x-quorum-initial-group-size": 3,
         "x-delivery-limit": _MOST_DELIVERIES,
-        "x-max-length-bytes": _QUEUE_BYTES,
-        "x-overflow": "reject-publish",  # not the oldest is dropped, the newest is not taken
     }
     return {
         "queues": [{"name": ENTRIES_QUEUE, "vhost": "/", "durable": True, "auto_delete": False, "arguments": arguments}],

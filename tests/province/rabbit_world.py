@@ -73,7 +73,9 @@ class Node:
 
     def launch(self) -> None:
         with (self.home / "out").open("wb") as out:
-            self._process = subprocess.Popen([str(PROGRAMS / "rabbitmq-server")], env=self._environment, stdout=out, stderr=out)
+            self._process = subprocess.Popen(
+                [str(PROGRAMS / "rabbitmq-server")], env=self._environment, stdout=out, stderr=out, cwd=self.home
+            )
 
     def wait(self) -> None:
         assert self._process is not None
