@@ -59,6 +59,9 @@ IN_BOTH = {
     "test_flooded_log",
     "test_admission",
     "test_backup",
+    "test_registry",
+    "test_registry_commands",
+    "test_accounts",
 }
 
 
