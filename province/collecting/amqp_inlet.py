@@ -114,6 +114,7 @@ class AmqpInlet:
     def _may_read(self, channel: Channel) -> None:
         self._source = channel
         self._connection += 1
+        self._inbox.clear()  # what the connection before has left comes again by this one or to another collector
         channel.basic_qos(prefetch_count=_PREFETCH)
         channel.basic_consume(ENTRIES_QUEUE, self._arrived, callback=self._reads)
         self._is_reading = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,12 @@ class Inbox:
     def put(self, parcel: Parcel) -> None:
         """Takes a message in; bounded by what the broker sends unacknowledged."""
         self._queue.put(parcel)
+
+    def clear(self) -> None:
+        """Forgets what will come again."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
 
     def waiting(self) -> int:
         """How many."""

@@ -95,6 +95,22 @@ def test_one_that_is_killed_takes_nothing_with_it_and_the_device_need_not_send_a
     assert registered(world, log) == (_MANY, _MANY)
 
 
+def test_a_connection_that_is_ended_while_entries_come_costs_nothing(world: AmqpWorld, new_scanner: Callable[[], Scanner]) -> None:
+    device = new_scanner()
+    log = Log.new(device)
+    with session(device) as connected, world.collecting() as collecting:
+        collecting.wait_until_logged(f"reading from {ENTRIES_QUEUE}")
+        connected.send(*(log.append() for _ in range(_MANY // 2)))
+        world.rabbit.controlled("close_all_user_connections", "province/collector", "maintenance")
+        connected.send(*(log.append() for _ in range(_MANY // 2)))
+        covered: set[int] = set()
+        while len(covered) < _MANY:
+            covered |= {seq for part in connected.next_receipt().ranges for seq in range(part.first, part.last + 1)}
+        assert emptied(world, collecting)
+    assert "ended the connection (320" in collecting.log()
+    assert registered(world, log) == (_MANY, _MANY)
+
+
 def test_what_nobody_can_believe_goes_to_quarantine_and_out_of_the_queue(world: AmqpWorld, new_scanner: Callable[[], Scanner]) -> None:
     device = new_scanner()
     log = Log.new(device)
