@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,9 +12,10 @@ from itertools import count
 import pytest
 from amqp_world import DEVICES, AmqpWorld
 from pika.adapters.blocking_connection import BlockingChannel
-from province_world import WAIT_S, Collecting, Log, Scanner, Session, cli, free_port, scanner, session, wait_for_keyring
-from rabbit_world import MISSING, is_installed
+from province_world import ROOT, WAIT_S, Collecting, Log, Scanner, Session, cli, free_port, scanner, session, wait_for_keyring
+from rabbit_world import MISSING, Client, is_installed
 
+from edge_agent.wire import topics
 from edge_agent.wire.receipt import Status
 from province.base.amqp_names import ENTRIES_QUEUE, EXCHANGE
 from province.base.broker_address import amqp_addresses
@@ -183,6 +185,14 @@ def test_by_amqp_nobody_may_more_than_they_need(world: AmqpWorld, role: str, dee
     assert world.tries(role, deed) == 403
 
 
+def test_by_mqtt_a_collector_leaves_the_keyring_and_can_do_nothing_else(world: AmqpWorld) -> None:
+    with closing(Client(world.rabbit, "province/collector-2")) as client:
+        assert client.writes(topics.KEYRING)
+        assert not client.reads(topics.ALL_ENTRIES)
+        assert not client.reads(topics.KEYRING)
+        assert not client.writes("gate/v1/bus-co/scanner-1/commands")
+
+
 def test_a_collector_without_its_queue_says_what_to_import_and_reads_once_it_is_there(
     world: AmqpWorld, new_scanner: Callable[[], Scanner]
 ) -> None:
@@ -194,6 +204,13 @@ def test_a_collector_without_its_queue_says_what_to_import_and_reads_once_it_is_
         world.rabbit.controlled("import_definitions", str(world.rabbit.home / "definitions" / "2-definitions.json"))
         collecting.wait_until_logged(f"reading from {ENTRIES_QUEUE}")
         assert connected.deliver(log.append())[0].status is Status.REGISTERED
+
+
+def test_what_the_guide_says_for_after_a_power_cut_is_a_command_that_finds_nothing_to_mend(world: AmqpWorld) -> None:
+    guide = (ROOT / "hw_docs/deployment.md").read_text()
+    found = re.search(r"rabbitmqctl eval '([^']+)'", guide)
+    assert found
+    assert world.rabbit.controlled("eval", found[1]).strip() == "[]"
 
 
 @pytest.mark.parametrize(
