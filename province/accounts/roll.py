@@ -57,10 +57,7 @@ class Roll:
     def find(self, connection: Connection, id_: str) -> Member | None:
         """By id; None where there is none."""
         row = connection.row(select(table).where(table.c.id == id_))
-        if row is None:
-            return None
-        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
-        return self._member(row, frozenset(each["site"] for each in found))
+        return None if row is None else self._member(row, self._sites(connection, id_))
 
     def by_phone(self, connection: Connection, phone: str) -> Member | None:
         """By one of their numbers; None where it is nobody's."""
@@ -75,6 +72,19 @@ class Roll:
         rows = connection.rows(select(table).order_by(table.c.made_ms, table.c.id))
         return [self._member(row, frozenset(sites.get(row["id"], ()))) for row in rows]
 
+    def some(
+        self, connection: Connection, *, role: Role | None = None, site: str | None = None, skip: int = 0, most: int = 50
+    ) -> tuple[list[Member], int]:
+        """Some of them, oldest first, and how many there are in all: of a role, of a site, or of both."""
+        wanted = select(table)
+        if role is not None:
+            wanted = wanted.where(table.c.role == str(role))
+        if site is not None:
+            wanted = wanted.where(table.c.id.in_(select(account_site.c.account).where(account_site.c.site == site)))
+        count = int(connection.value(select(func.count()).select_from(wanted.subquery())))
+        rows = connection.rows(wanted.order_by(table.c.made_ms, table.c.id).offset(skip).limit(most))
+        return [self._member(row, self._sites(connection, row["id"])) for row in rows], count
+
     def all_phones(self, connection: Connection) -> dict[str, list[str]]:
         """Everybody's numbers, by account, in order."""
         found: dict[str, list[str]] = {}
@@ -86,6 +96,10 @@ class Roll:
         """Their numbers, in order."""
         rows = connection.rows(select(account_phone.c.phone).where(account_phone.c.account == id_))
         return sorted(self.keys.open(row["phone"], "phone", id_) for row in rows)
+
+    @staticmethod
+    def _sites(connection: Connection, id_: str) -> frozenset[str]:
+        return frozenset(each["site"] for each in connection.rows(select(account_site.c.site).where(account_site.c.account == id_)))
 
     def _member(self, row: Row, sites: frozenset[str]) -> Member:
         id_ = row["id"]

@@ -14,6 +14,7 @@ from province.accounts.account import Role
 from province.web.door import TWO_STEPS
 
 ALL: Final = frozenset(Role)
+ADMIN: Final = frozenset({Role.ADMIN})
 PUBLIC: Final = frozenset({*Role, None})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
@@ -35,9 +36,15 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/account/second"): ALL,
     ("GET", "/{language}/account/second/again"): ALL,
     ("POST", "/{language}/account/second/again"): ALL,
+    ("GET", "/{language}/people"): ADMIN,
+    ("GET", "/{language}/people/add"): ADMIN,
+    ("POST", "/{language}/people/add"): ADMIN,
+    ("GET", "/{language}/people/{id}"): ADMIN,
+    ("GET", "/{language}/people/{id}/{change}"): ADMIN,
+    ("POST", "/{language}/people/{id}/{change}"): ADMIN,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
-_VALUES = {"language": "vi", "section": "web", "file": "web.css"}
+_VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password"}
 
 
 @pytest.fixture(scope="module", params=["one-step", "two-steps"])

@@ -1,0 +1,50 @@
+"""The words of the administrator's page of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from province.web.languages import LANGUAGES, Language
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "title": ("Tài khoản", "Accounts"),
+    "count": ("{count} tài khoản", "{count} accounts"),
+    "add": ("Thêm tài khoản", "Add an account"),
+    "all": ("Mọi vai trò", "All roles"),
+    "filter": ("Lọc", "Filter"),
+    "name": ("Họ và tên", "Name"),
+    "phone": ("Số điện thoại", "Phone number"),
+    "phones": ("Số điện thoại, cách nhau bằng dấu phẩy", "Phone numbers, with commas between them"),
+    "role": ("Vai trò", "Role"),
+    "reach": ("Phạm vi", "Reach"),
+    "sites": ("Mã địa điểm (người giữ cổng, điểm đặc biệt)", "Site ids (keeper, special site)"),
+    "site": ("Mã địa điểm", "Site id"),
+    "unit": ("Mã địa bàn (truy vết, báo cáo)", "Unit id (tracer, reporter)"),
+    "org": ("Mã cơ quan", "Organisation id"),
+    "commands": ("Được gửi lệnh đến máy quét (người vận hành)", "May send commands to scanners (operator)"),
+    "second": ("Bước thứ hai", "Second step"),
+    "yes": ("đã thiết lập", "set up"),
+    "no": ("chưa", "not yet"),
+    "whole": ("toàn tỉnh", "whole province"),
+    "made": ("Tài khoản {id} đã được tạo", "Account {id} is made"),
+    "password": ("Mật khẩu: hiện một lần, hãy trao tận tay.", "The password: shown this once, hand it over yourself."),
+    "back": ("Về danh sách", "To the list"),
+    "change.role": ("Đổi vai trò hoặc phạm vi", "Another role or reach"),
+    "change.password": ("Cấp mật khẩu mới", "Give a new password"),
+    "change.second": ("Đặt lại bước thứ hai (mất điện thoại)", "Set the second step up anew (phone lost)"),
+    "change.phone": ("Thêm hoặc bớt số điện thoại", "Add or take a phone number"),
+    "change.remove": ("Xóa tài khoản", "Remove the account"),
+    "phone.add": ("Thêm số này", "Add this number"),
+    "phone.remove": ("Bớt số này", "Take this number"),
+    "sure": ("Nhập mã tài khoản {id} để xác nhận", "Type the account's id {id} to confirm"),
+    "own": ("Đây là tài khoản của bạn; quản trị khác sẽ đổi.", "This is your own account; another administrator changes it."),
+    "out": ("Mỗi thay đổi được ghi vào nhật ký và có hiệu lực ngay.", "Each change is noted, and counts at once."),
+    "save": ("Lưu", "Save"),
+    "before": ("Trước", "Before"),
+    "next": ("Sau", "Next"),
+    "page": ("Trang {page} / {pages}", "Page {page} of {pages}"),
+}
+
+WORDS: Mapping[Language, Mapping[str, str]] = {
+    language: {key: both[place] for key, both in _WORDS.items()} for place, language in enumerate(LANGUAGES)
+}
