@@ -11,8 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from edge_agent.wire.cbor import encode
 from province.accounts import passwords, second
-from province.accounts.account import Account, Role
-from province.base.errors import AlreadyThere, NotAProvince
+from province.accounts.account import Account, Role, Taken, Unfit
 from province.keys.people_keys import PeopleKeys
 from province.store.accounts_tables import account as table
 from province.store.accounts_tables import account_phone, account_recovery, account_site
@@ -123,8 +122,8 @@ class Roll:
             now_ms: milliseconds since 1970 UTC.
 
         Raises:
-            AlreadyThere: a number is another's, or the unit has a tracing officer.
-            NotAProvince: no number.
+            Taken: a number is another's, or the unit has a tracing officer.
+            Unfit: no number.
             RegisterBusy: not now.
         """
         self.add_hashed(connection, one, phones, passwords.hashed(password), now_ms)
@@ -132,7 +131,7 @@ class Roll:
     def add_hashed(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
         """As `add`, for a password of which only what is kept is known."""
         if not phones:
-            raise NotAProvince("--phone: at least one, by which they come in.")
+            raise Unfit("phone", "--phone: at least one, by which they come in.")
         with transaction(connection, self.path):
             self._check_unit(connection, one)
             row = {
@@ -148,7 +147,7 @@ class Roll:
         """Gives an account another name, role or reach; whoever is in with the one before is out.
 
         Raises:
-            AlreadyThere: the unit has a tracing officer.
+            Taken: the unit has a tracing officer.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
@@ -219,7 +218,7 @@ class Roll:
         """Gives them one more number.
 
         Raises:
-            AlreadyThere: it is another's, or theirs.
+            Taken: it is another's, or theirs.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
@@ -229,7 +228,7 @@ class Roll:
         """Takes a number from them.
 
         Raises:
-            NotAProvince: it is not theirs, or their last.
+            Unfit: it is not theirs, or their last.
             RegisterBusy: not now.
         """
         own = account_phone.c.account == id_
@@ -237,9 +236,9 @@ class Roll:
             kept = {bytes(row["token"]) for row in connection.rows(select(account_phone.c.token).where(own))}
             token = self.keys.token(phone)
             if token not in kept:
-                raise NotAProvince("--phone: not a number of this account.")
+                raise Unfit("not-theirs", "--phone: not a number of this account.")
             if len(kept) == 1:
-                raise NotAProvince("--phone: their last number. Add another first, or remove the account.")
+                raise Unfit("last-phone", "--phone: their last number. Add another first, or remove the account.")
             connection.execute(delete(account_phone).where(own, account_phone.c.token == token))
 
     def remove(self, connection: Connection, id_: str) -> None:
@@ -260,7 +259,7 @@ class Roll:
     def _add_phone(self, connection: Connection, id_: str, phone: str) -> None:
         token = self.keys.token(phone)
         if connection.has(select(account_phone.c.account).where(account_phone.c.token == token)):
-            raise AlreadyThere("--phone: the number is an account's already. `gate-province account list` shows them, masked.")
+            raise Taken("phone-taken", "--phone: the number is an account's already. `gate-province account list` shows them, masked.")
         row = {"token": token, "account": id_, "phone": self.keys.close(phone, "phone", id_)}
         connection.execute(insert(account_phone), row)
 
@@ -270,7 +269,7 @@ class Roll:
             return
         others = select(table.c.id).where(table.c.role == str(Role.TRACER), table.c.unit == one.unit, table.c.id != one.id)
         if (other := connection.value(others)) is not None:
-            raise AlreadyThere(f"--unit {one.unit}: has its tracing officer, account {other}. Give that one another role first.")
+            raise Taken("unit-taken", f"--unit {one.unit}: has its tracing officer, account {other}. Give that one another role first.")
 
 
 def new_id() -> str:

@@ -13,9 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from firmware.person_codes.masking import mask_name, mask_number
 from province.accounts import account as accounts
 from province.accounts import noting, passwords, reach
-from province.accounts.account import Account, Role
+from province.accounts.account import Account, Role, Taken, Unfit
 from province.accounts.roll import Member, new_id
-from province.base.errors import AlreadyThere, NotAProvince
 from province.store.opened import Connection
 from province.web.forms import form_of
 from province.web.guard import Refused
@@ -124,8 +123,8 @@ class _People:
 
         try:
             id_ = await self._world.ask(entered)
-        except (NotAProvince, AlreadyThere) as error:
-            return self._world.render(request, visit, "people/add.html", 400, roles=list(Role), given={**_FIELDS, **form}, wrong=str(error))
+        except (Unfit, Taken) as error:
+            return self._world.render(request, visit, "people/add.html", 400, roles=list(Role), given={**_FIELDS, **form}, wrong=error.key)
         return self._world.render(request, visit, "people/made.html", id=id_, password=password)
 
     # ── changing ──
@@ -142,8 +141,8 @@ class _People:
         password = passwords.made() if change == "password" else ""
         try:
             await run_in_threadpool(self._change, visit, id_, change, form, password)
-        except (NotAProvince, AlreadyThere) as error:
-            return await self._page(request, visit, 400, wrong=str(error))
+        except (Unfit, Taken) as error:
+            return await self._page(request, visit, 400, wrong=error.key)
         if password:
             return await self._page(request, visit, password=password)
         return RedirectResponse(f"/{visit.language}/people" if change == "remove" else f"/{visit.language}/people/{id_}", 303)
@@ -158,7 +157,7 @@ class _People:
             number = accounts.phone(form.get("phone", "")) if change == "phone" else ""
             reach.check(connection, one) if change == "role" else None
             if change == "remove" and form.get("sure") != id_:
-                raise NotAProvince(f"{id_}: type the account's id to remove it.")
+                raise Unfit("sure", f"{id_}: type the account's id to remove it.")
             self._note(connection, visit, f"account-{'removed' if change == 'remove' else change}", one)
             match change:
                 case "role":
@@ -180,13 +179,13 @@ def _wanted(form: Mapping[str, str], id_: str, name: str) -> Account:
     """The account that a form says.
 
     Raises:
-        NotAProvince: it cannot be.
+        Unfit: it cannot be.
     """
     role = None
     with suppress(ValueError):
         role = Role(form.get("role", ""))
     if role is None:
-        raise NotAProvince("--role: choose one.")
+        raise Unfit("role", "--role: choose one.")
     sites = frozenset(re.split(r"[\s,]+", form.get("sites", "").strip())) - {""}
     org, unit = form.get("org", "").strip() or None, form.get("unit", "").strip() or None
     return accounts.account(id_, name, role, org=org, unit=unit, sites=sites, commands=form.get("commands") == "1")

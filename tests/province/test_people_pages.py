@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from old_province import here
@@ -14,6 +15,8 @@ from web_world import PASSWORD, Site, enlist, roll_of, served_pages
 from province.accounts import second
 from province.accounts.account import Account, Role
 from province.store import database
+from province.web import people
+from province.web.people_words import WORDS
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,14 @@ def found(site: Site, phone: str) -> Account | None:
 def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> None:
     admin = site.browser(Role.ADMIN)
     form = {"token": admin.token(), "name": "Trần Văn Minh", "phone": "0944000001, 0944000002", "role": "operator", "org": "xe-buyt"}
-    for wrong, said in (({"org": "nowhere"}, "not an organisation"), ({"phone": "113"}, "Vietnamese number"), ({"role": "king"}, "--role")):
+    for wrong, said in (
+        ({"org": "nowhere"}, "Không có cơ quan này"),
+        ({"phone": "113"}, "số điện thoại Việt Nam"),
+        ({"role": "king"}, "Hãy chọn vai trò"),
+        ({"role": "keeper"}, "ít nhất một địa điểm"),
+        ({"phone": site.phones[Role.ADMIN]}, "thuộc về một tài khoản"),
+        ({"name": " "}, "Họ và tên"),
+    ):
         refused = admin.post("/vi/people/add", {**form, **wrong})
         assert (refused.status, said in refused.text) == (400, True)
     made = admin.post("/vi/people/add", form)
@@ -95,3 +105,13 @@ def test_more_than_fifty_stand_on_pages(site: Site) -> None:
     assert "site=ben-xe&amp;page=2" in pages[0]
     for odd in ("page=0", "page=-1", "page=99999999", "page=x", "role=king", "site=%27%20OR%201=1"):
         assert admin.get(f"/vi/people?{odd}").status == 200
+
+
+def test_whatever_can_be_wrong_is_said_in_both_languages() -> None:
+    root = Path(people.__file__).parents[1]
+    said = {
+        key
+        for file in (*(root / "accounts").glob("*.py"), root / "web" / "people.py")
+        for key in re.findall(r'(?:Unfit|Taken)\(\s*"([a-z-]+)"', file.read_text("utf-8"))
+    }
+    assert said | {"org", "site"} == {key.removeprefix("wrong.") for key in WORDS["vi"] if key.startswith("wrong.")}
