@@ -8,7 +8,6 @@ Cookies"; OWASP "Authentication" and "Session Management" cheat sheets; NIST SP 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from province.accounts.account import Role
 from province.accounts.passwords import Check
 from province.accounts.roll import Member
 from province.accounts.second import digits
+from province.web.asking import address_of
 from province.web.codes import CodeSender, NotSent, new_code
 from province.web.forms import TOKEN, form_of, is_token, language_of, read_form
 from province.web.guard import Refused
@@ -142,7 +142,7 @@ class Door:
         member = await run_in_threadpool(self._by_phone, phone)
         known = None if member is None else self._known(request, member.account.id)
         tried = [(self._by_name, known)] if known is not None else [
-            (self._by_address, self.address(request)), (self._by_name, self._world.roll.keys.token(phone).hex())
+            (self._by_address, address_of(request, proxied=self._proxied)), (self._by_name, self._world.roll.keys.token(phone).hex())
         ]  # fmt: skip
         now_s = self._now_s()
         wait_s = max(tries.wait_s(who, now_s) for tries, who in tried)
@@ -291,18 +291,6 @@ class Door:
         response = RedirectResponse(f"/{language}/login", 303)
         _unset(response, COOKIE)
         return response
-
-    def address(self, request: Request) -> str:
-        """Who asks: an IPv4 address, or the network of an IPv6 one, which is one subscriber's. Source: RFC 6177."""
-        if self._proxied:
-            given = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:60]
-        else:
-            given = "" if request.client is None else request.client.host
-        try:
-            address = ipaddress.ip_address(given)
-        except ValueError:
-            return "unknown"
-        return str(address) if address.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
 def _hash_of(session: Session, code: str) -> bytes:

@@ -61,6 +61,7 @@ IN_BOTH = {
     "test_backup",
     "test_registry",
     "test_registry_commands",
+    "test_registry_import",
     "test_accounts",
 }
 
