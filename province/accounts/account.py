@@ -44,7 +44,7 @@ class Role(StrEnum):
     TRACER = "tracer"  # sees all within a case
     REPORTER = "reporter"  # sees sums alone
     OPERATOR = "operator"  # looks after their organisation's scanners
-    ADMIN = "admin"  # registers sites and accounts; sees nobody's passages
+    ADMIN = "admin"  # registers sites and accounts; sees masked boards
 
 
 HAS_SITES = frozenset({Role.KEEPER, Role.SPECIAL})
