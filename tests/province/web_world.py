@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 
-from page_world import Answered, Browser
+from page_world import WAIT_S, Answered, Browser
 
 from province.accounts import account as accounts
 from province.accounts.account import HAS_SITES, Account, Role
@@ -52,6 +53,12 @@ class Visitor(Browser):
 
     def login(self, name: str, password: str = PASSWORD) -> Answered:
         return self.post("/vi/login", {"phone": name, "password": password})
+
+    def stream_status(self, path: str) -> int:
+        """What a stream answers; it is hung up on at once."""
+        with closing(http.client.HTTPSConnection("127.0.0.1", self.port, timeout=WAIT_S, context=self._context)) as connection:
+            connection.request("GET", path, headers={"Cookie": self.cookie})
+            return connection.getresponse().status
 
     def token(self, path: str = "/vi/account") -> str:
         """What a form of this browser must carry."""
