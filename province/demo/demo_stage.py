@@ -17,6 +17,7 @@ from typing import Self
 from edge_agent.device.control import ControlClient
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import DeviceName
+from province.accounts.account import Role
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout, Settings
@@ -135,7 +136,8 @@ class Stage:
 
     def _serve_pages(self) -> None:
         port = free_port()
-        self._start("web", *self.python("province", "web", str(self.layout.root), "--listen", f"127.0.0.1:{port}"))
+        one_step = [word for role in Role for word in ("--password-only", str(role))]  # nobody sets up an app for two minutes
+        self._start("web", *self.python("province", "web", str(self.layout.root), "--listen", f"127.0.0.1:{port}", *one_step))
         self._await("web", lambda: _listens(port))
         self.address = f"https://127.0.0.1:{port}/"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from page_world import Browser
 from province_world import founded, free_port
+from web_world import PASSWORD_ONLY
 
 from edge_agent.wire.entry import Clock, Direction, Kind, Known, Method, Passage, RecordedPerson
 from edge_agent.wire.keyring import day_of
@@ -69,7 +70,7 @@ def shown(layout: Layout, living: Living) -> Iterator[Shown]:
     """Serves the pages of a living province."""
     logins = add_accounts(layout, now_ms())
     place = Place("127.0.0.1", 0, ("127.0.0.1", "localhost"))
-    served = Served("web", layout, place, layout.web, lambda: opened(layout, place))
+    served = Served("web", layout, place, layout.web, lambda: opened(layout, place, PASSWORD_ONLY))
     served.start()
     try:
         yield Shown(layout, living, logins, served.port)
