@@ -18,6 +18,7 @@ ALL: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
+BOARDS: Final = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
@@ -30,6 +31,8 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
+    ("GET", "/{language}/board/{site}"): BOARDS,
+    ("GET", "/{language}/stream/board/{site}"): BOARDS,
     ("GET", "/{language}/account"): ALL,
     ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
@@ -81,10 +84,10 @@ def is_right(role: Role | None, who: frozenset[Role | None], path: str, *, half_
     """Whether an answer is what the table says."""
     if who == PUBLIC:
         return status in {200, 303, 403, 404, 429}  # a form without its fields is told so
-    if role not in who:
-        return location.endswith("/login") or status == 204 if role is None else status == 403
     if half_in and "second" not in path:
         return location.endswith("/account/second") or status == 204
+    if role not in who:
+        return location.endswith("/login") or status == 204 if role is None else status == 403
     return status in {200, 303, 400, 404} and not location.endswith("/login")
 
 
