@@ -60,6 +60,7 @@ IN_BOTH = {
     "test_admission",
     "test_backup",
     "test_registry",
+    "test_boards",
     "test_registry_commands",
     "test_registry_import",
     "test_accounts",
