@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 APPLICATION_ID = 0x67505256  # "gPRV"
 FIRST_VERSION = 3  # of the registers made before there were migrations
-SCHEMA_VERSION = 4  # what the newest file in migrations/ makes
+SCHEMA_VERSION = 8  # what the newest file in migrations/ makes
 
 metadata = MetaData()
 _Number = BigInteger().with_variant(Integer(), "sqlite")  # milliseconds and counts: eight bytes everywhere
@@ -56,7 +56,7 @@ device = Table(
 )  # fmt: skip
 Index("device_by_key", device.c.public_key)
 
-# hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
+# hash: of the envelope. direction, trip, method: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
 # epoch: the day whose keys close the body. body: registered: nonce and AES-256-GCM under the day's data key; held: the whole
 # envelope; expired or erased (erased_ms): NULL.
 entry = Table(
@@ -67,7 +67,7 @@ entry = Table(
     Column("wall_ms", _Number), Column("corrected_ms", _Number), Column("boot", LargeBinary), Column("boottime_ms", _Number),
     Column("clock", Text),
     Column("key_id", Text), Column("epoch", Text), _name("status"), Column("reason", Text), _number("forked"), _number("registered_ms"),
-    Column("body", LargeBinary), Column("erased_ms", _Number),
+    Column("body", LargeBinary), Column("erased_ms", _Number), Column("method", Text),
     UniqueConstraint("org", "device", "log", "seq", "hash"),
 )  # fmt: skip
 Index("entry_by_time", func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))

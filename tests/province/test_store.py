@@ -15,7 +15,7 @@ from old_province import here
 
 from province.base.layout import Layout
 from province.records import views
-from province.store import database, migrating
+from province.store import database, migrating, report_tables  # noqa: F401 - tables of the schema
 from province.store.opened import Connection
 from province.store.schema import SCHEMA_VERSION, metadata
 
@@ -69,6 +69,9 @@ def test_a_register_of_version_3_is_named_and_then_upgraded_in_place(old: Layout
     after = everything(old.register)
     assert after.pop("alembic_version") == [(f"{SCHEMA_VERSION:04}",)]
     assert after.pop("token") == sorted((*row, "2021-10-05") for row in before.pop("token"))
+    assert after.pop("day_count") == register_of_version_3.DAY_COUNTS
+    assert [after.pop(table) for table in ("report", "report_figure", "report_post")] == [[], [], []]
+    assert after.pop("entry") == [(*row, None) for row in before.pop("entry")]
     assert after == before
     fresh = tmp_path / "fresh.sqlite"
     database.create(fresh)
