@@ -29,7 +29,7 @@ day_count = Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
-# about: unit | organisation. day: the figure counts from reports up to this day on. value: NULL takes it back. by_whom: an account or a user.
+# about: unit | organisation | site. day: the figure counts from reports up to this day on. value: NULL takes it back. by_whom: an account or a user.
 report_figure = Table(
     "report_figure", metadata,
     Column("id", _Number, primary_key=True), _name("about"), _name("subject"), _name("figure"), _name("day"), Column("value", _Number),

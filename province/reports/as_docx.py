@@ -1,0 +1,121 @@
+"""Writes a report as a document, on A4, as offices write: Decree 30/2020/NĐ-CP, Appendix I (Times New Roman, margins 2, 2, 3, 1.5 cm)."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import docx
+from docx.document import Document as File
+from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Cm, Pt
+from docx.table import _Cell, _Row
+from docx.text.paragraph import Paragraph as Words
+
+from province.reports.form import NOBODY, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
+
+_FACE = "Times New Roman"
+_WIDTH_CM = 16.5
+_MIDDLE = {Style.APPENDIX, Style.SCOPE, Style.TITLE, Style.MOMENT, Style.ADDRESSEE}
+_BOLD = {Style.APPENDIX, Style.TITLE, Style.HEADING}
+_ITALIC = {Style.SCOPE, Style.MOMENT, Style.NOTES, Style.STATE}
+_SPACED = {Style.MOMENT, Style.ADDRESSEE, Style.HEADING, Style.STATE}
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def write(document: Document, made_ms: int, preparer: Preparer = NOBODY) -> bytes:
+    """The file.
+
+    Args:
+        document: what it says.
+        made_ms: milliseconds since 1970 UTC, for the file's own date.
+        preparer: who signs.
+    """
+    file = _page(made_ms)
+    for block in document.blocks:
+        if isinstance(block, Table):
+            _table(file, block)
+        else:
+            _text(file.add_paragraph(), filled(block, preparer))
+    made = io.BytesIO()
+    file.save(made)
+    return made.getvalue()
+
+
+def _page(made_ms: int) -> File:
+    file = docx.Document()
+    page = file.sections[0]
+    page.page_width, page.page_height = Cm(21), Cm(29.7)
+    page.top_margin, page.bottom_margin, page.left_margin, page.right_margin = Cm(2), Cm(2), Cm(3), Cm(1.5)
+    normal = file.styles["Normal"]
+    normal.font.name, normal.font.size = _FACE, Pt(13)  # type: ignore[attr-defined]  # a paragraph style's
+    normal.element.rPr.rFonts.set(qn("w:eastAsia"), _FACE)
+    normal.paragraph_format.space_after = Pt(3)  # type: ignore[attr-defined]  # the same
+    about = file.core_properties
+    about.author, about.comments, about.title = "gate-scanner", "", ""
+    about.created = about.modified = datetime.fromtimestamp(made_ms / 1000, UTC).replace(tzinfo=None)
+    return file
+
+
+def _text(words: Words, paragraph: Paragraph) -> None:
+    if paragraph.style in _MIDDLE:
+        words.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    if paragraph.style in _SPACED:
+        words.paragraph_format.space_before = Pt(10 if paragraph.style is Style.STATE else 4)
+    if paragraph.style is Style.NOTE:
+        words.paragraph_format.left_indent = Cm(0.6)
+    bold, italic = paragraph.style in _BOLD, paragraph.style in _ITALIC
+    if paragraph.lead:
+        lead = words.add_run(paragraph.lead)
+        lead.bold, lead.italic = True, italic
+    run = words.add_run(paragraph.words)
+    run.bold, run.italic = bold, italic
+    if paragraph.style is Style.STATE:
+        run.font.size = Pt(10)
+
+
+def _table(file: File, table: Table) -> None:
+    made = file.add_table(rows=1, cols=len(table.columns), style="Table Grid")
+    made.alignment, made.autofit = WD_TABLE_ALIGNMENT.CENTER, False
+    widths = [Cm(_WIDTH_CM * share / sum(table.shares)) for share in table.shares]
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
+    _line(made.rows[0], Line(Kind.SECTION, table.columns), widths, heading=True)
+    again = OxmlElement("w:tblHeader")  # the heads of the columns stand on every page
+    made.rows[0]._tr.get_or_add_trPr().append(again)  # noqa: SLF001 - python-docx has no word for it
+    for line in table.lines:
+        _line(made.add_row(), line, widths)
+    file.add_paragraph().paragraph_format.space_after = Pt(0)
+
+
+def _line(row: _Row, line: Line, widths: list[Cm], *, heading: bool = False) -> None:
+    whole = OxmlElement("w:cantSplit")
+    row._tr.get_or_add_trPr().append(whole)  # noqa: SLF001 - the same
+    for number, (cell, width, value) in enumerate(zip(row.cells, widths, line.cells, strict=True)):
+        cell.width = width
+        _cell(cell, value, bold=line.kind is not Kind.ROW, middle=heading or number == 0 or value == "X")
+
+
+def _cell(cell: _Cell, value: Cell, *, bold: bool, middle: bool) -> None:
+    words = cell.paragraphs[0]
+    words.paragraph_format.space_after = Pt(0)
+    if middle:
+        words.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    elif isinstance(value, int):
+        words.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    run = words.add_run(shown(value))
+    run.bold = bold
+    run.font.size = Pt(12)
+
+
+def shown(value: Cell) -> str:
+    """A cell as people in Vietnam write it.
+
+    Example:
+        >>> shown(1234567), shown("X"), shown(None)
+        ('1.234.567', 'X', '')
+    """
+    return f"{value:,}".replace(",", ".") if isinstance(value, int) else value or ""
