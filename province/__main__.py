@@ -13,7 +13,9 @@ from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 _COMMANDS = {
     "demo": "the whole chain on this machine, with invented people",
     "init": "make a province: keys, register and broker configuration",
-    "site": "add places, list them",
+    "unit": "the province's districts and communes",
+    "org": "the organisations: who has sites, who watches over them",
+    "site": "the places: add, list, show, close",
     "ticket": "a QR that lets one new scanner join",
     "admit": "let scanners join, renew their certificates",
     "approve": "let in a scanner after comparing its fingerprint",

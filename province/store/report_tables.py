@@ -5,43 +5,33 @@ What stands here outlives the entries: a total goes back to the first day, long 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import Column, Index, Table
 
+from province.store.columns import Number, name, number, octets
 from province.store.schema import metadata
-
-_Number = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _name(column: str, *, key: bool = False) -> Column[str]:
-    return Column(column, Text, primary_key=key, nullable=False)
-
-
-def _number(column: str) -> Column[int]:
-    return Column(column, _Number, nullable=False)
-
 
 # day: YYYY-MM-DD in Vietnam, or YYYY-MM: all days of a month long past, folded. site: as in entries. read_in: people who came in and were
 # read by a scanner; paper_in: declared on paper; self_in: by the code of the place with a phone of their own; outs: went out, in any way.
 day_count = Table(
     "day_count", metadata,
-    _name("day", key=True), _name("org", key=True), _name("site", key=True),
-    _number("read_in"), _number("paper_in"), _number("self_in"), _number("outs"),
+    name("day", key=True), name("org", key=True), name("site", key=True),
+    number("read_in"), number("paper_in"), number("self_in"), number("outs"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
 # about: unit | organisation | site. day: the figure counts from reports up to this day on. value: NULL takes it back. by_whom: an account or a user.
 report_figure = Table(
     "report_figure", metadata,
-    Column("id", _Number, primary_key=True), _name("about"), _name("subject"), _name("figure"), _name("day"), Column("value", _Number),
-    _number("at_ms"), _name("by_whom"),
+    Column("id", Number, primary_key=True), name("about"), name("subject"), name("figure"), name("day"), Column("value", Number),
+    number("at_ms"), name("by_whom"),
 )  # fmt: skip
 Index("report_figure_of", report_figure.c.about, report_figure.c.subject, report_figure.c.figure)
 
 # day: the last day counted. subject: the organisation that reports, or empty. content: the report, deflated JSON.
 report = Table(
     "report", metadata,
-    _name("kind", key=True), _name("subject", key=True), _name("day", key=True), _number("made_ms"), _number("due_ms"),
-    Column("content", LargeBinary, nullable=False),
+    name("kind", key=True), name("subject", key=True), name("day", key=True), number("made_ms"), number("due_ms"),
+    octets("content"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 Index("report_by_day", report.c.day)
@@ -49,7 +39,7 @@ Index("report_by_day", report.c.day)
 # trying_ms: handed to a mail server that had not answered yet. sent_ms: it took it.
 report_post = Table(
     "report_post", metadata,
-    _name("kind", key=True), _name("subject", key=True), _name("day", key=True), _name("addressee", key=True),
-    _number("tries"), _number("next_ms"), Column("trying_ms", _Number), Column("sent_ms", _Number),
+    name("kind", key=True), name("subject", key=True), name("day", key=True), name("addressee", key=True),
+    number("tries"), number("next_ms"), Column("trying_ms", Number), Column("sent_ms", Number),
     sqlite_with_rowid=False,
 )  # fmt: skip

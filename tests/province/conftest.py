@@ -60,6 +60,8 @@ IN_BOTH = {
     "test_admission",
     "test_backup",
     "test_day_counts",
+    "test_registry",
+    "test_registry_commands",
 }
 
 

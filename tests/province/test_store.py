@@ -15,9 +15,11 @@ from old_province import here
 
 from province.base.layout import Layout
 from province.records import views
-from province.store import database, migrating, report_tables  # noqa: F401 - tables of the schema
+from province.store import database, migrating, registry_tables, report_tables, schema
 from province.store.opened import Connection
-from province.store.schema import SCHEMA_VERSION, metadata
+from province.store.schema import SCHEMA_VERSION
+
+TABLES = (schema, registry_tables, report_tables)  # whose import puts them all into schema.metadata
 
 
 def told(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
@@ -46,7 +48,7 @@ def old(layout: Layout) -> Layout:
 def test_the_migrations_make_what_the_schema_says(layout: Layout) -> None:
     with closing(database.connect(layout.register)) as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy cannot read indexes of expressions back from SQLite
-        found = compare_metadata(MigrationContext.configure(connection.sqlalchemy), metadata)
+        found = compare_metadata(MigrationContext.configure(connection.sqlalchemy), schema.metadata)
     # SQLite's INTEGER PRIMARY KEY is never NULL though it does not say so, and what a foreign key does is not read back
     kinds = {one[0][0] if isinstance(one, list) else one[0] for one in found}
     assert kinds <= {"modify_nullable", "add_fk", "remove_fk"}, found
@@ -70,9 +72,9 @@ def test_a_register_of_version_3_is_named_and_then_upgraded_in_place(old: Layout
     assert after.pop("alembic_version") == [(f"{SCHEMA_VERSION:04}",)]
     assert after.pop("token") == sorted((*row, "2021-10-05") for row in before.pop("token"))
     assert after.pop("day_count") == register_of_version_3.DAY_COUNTS
-    assert [after.pop(table) for table in ("report", "report_figure", "report_post")] == [[], [], []]
     assert after.pop("entry") == [(*row, None) for row in before.pop("entry")]
-    assert after == before
+    assert [site[:5] for site in after.pop("site")] == before.pop("site")  # test_registry.py looks at the rest
+    assert {table: rows for table, rows in after.items() if table in before} == before
     fresh = tmp_path / "fresh.sqlite"
     database.create(fresh)
     assert form(old.register) == form(fresh)
