@@ -212,7 +212,7 @@ class Storing:
         row_id, self._next_id = self._next_id, self._next_id + 1
         row = {"id": row_id, **_row(one, self._at_ms, forked=forked)}
         self._rows.append(row)
-        self._counts.add({**row, "corrected_ms": None})
+        self._counts.add(row, corrected_ms=None)
         if one.fate.opened is not None:
             self._tokens += token_rows(row_id, one.fate.opened)
         header = one.header

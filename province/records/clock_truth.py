@@ -108,7 +108,7 @@ def _correct_row(connection: Connection, row: Row, at_ms: int | None, counts: Co
         return
     connection.execute(update(entry).where(entry.c.id == row["id"]).values(corrected_ms=at_ms))
     counts.add(row, -1)
-    counts.add({**row, "corrected_ms": at_ms})
+    counts.add(row, corrected_ms=at_ms)
     before = days.own_day(row["epoch"], row["clock"], row["wall_ms"], row["corrected_ms"])
     if before is None:
         day = days.own_day(None, row["clock"], row["wall_ms"], at_ms)

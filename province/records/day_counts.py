@@ -8,10 +8,9 @@ destroys stays counted. `recounted` counts the entries that are there anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, case, func, insert, literal_column, select
 from sqlalchemy.dialects.sqlite import Insert
@@ -48,18 +47,22 @@ class Counts:
     def __init__(self) -> None:
         self._changes: Counter[tuple[Place, str]] = Counter()
 
-    def add(self, row: Mapping[str, object] | Row, by: int = 1) -> None:
+    def add(self, row: Row, by: int = 1, **changed: Any) -> None:
         """Counts an entry, given by its row; one that is no registered passage counts nothing.
 
         Args:
-            row: its columns as they stand, or will.
+            row: its columns.
             by: 1, or -1 to take it back.
+            changed: columns that are not as in `row`.
         """
-        if row["kind"] != Kind.PASSAGE or row["status"] != Status.REGISTERED or row["direction"] is None:
+        status, direction, method, corrected_ms = (
+            changed[name] if name in changed else row[name] for name in ("status", "direction", "method", "corrected_ms")
+        )
+        if row["kind"] != Kind.PASSAGE or status != Status.REGISTERED or direction is None:
             return
-        at_ms = row["corrected_ms"] if row["corrected_ms"] is not None else row["wall_ms"]
+        at_ms = row["wall_ms"] if corrected_ms is None else corrected_ms
         place = Place(_day(min(at_ms, row["registered_ms"])), row["org"], row["site"])
-        self._changes[place, _column(row["direction"], row["method"])] += by
+        self._changes[place, _column(direction, method)] += by
 
     def write(self, connection: Connection) -> None:
         """Writes the changes, in the open transaction, and forgets them."""

@@ -1,6 +1,6 @@
 """The three forms of 2021, heading for heading and note for note: Phụ lục 1, 2, 3. Pure: what a survey says, set as the form wants it.
 
-Source: the forms as issued with the plan (Phụ lục 1 for departments, 2 for those that watch over places, 3 with Biểu 1 and 2 for districts);
+Source: the forms as issued with the plan (Phụ lục 1 for departments, 2 for those that watch over places, 3 with Biểu 1, 2 for districts);
 decision 0107 says what each cell counts. Cells that nobody knows stay empty.
 """
 
@@ -22,7 +22,13 @@ from province.reports.wording import committee, moment, order, shown
 
 _TITLE = "Báo cáo nhanh tiến độ triển khai khai báo y tế điện tử bằng QR code"
 _TO = "Sở Thông tin và Truyền thông"
-_OF_AGENCIES = ("STT", "Tên cơ quan và các đơn vị trực thuộc", "Đã đăng ký điểm kiểm dịch", "Số người đã cài đặt Bluezone", "Tổng số đã khai báo")
+_OF_AGENCIES = (
+    "STT",
+    "Tên cơ quan và các đơn vị trực thuộc",
+    "Đã đăng ký điểm kiểm dịch",
+    "Số người đã cài đặt Bluezone",
+    "Tổng số đã khai báo",
+)
 _OF_DISTRICTS = ("STT", "Tên cơ quan", "Đã đăng ký điểm kiểm dịch", "Số người đã cài đặt Bluezone", "Tổng số đã khai báo bằng QR code")
 _OF_COMMUNES = ("STT", "Xã, phường, thị trấn", "Dân số", "Số người cài đặt Bluezone", "Tổng số đã khai báo y tế")
 _SHARES = (8, 40, 18, 17, 17)
@@ -51,7 +57,9 @@ _NOTES_OF_COMMUNES = (
 _NAMES = {Sector.DEPARTMENT: "PHỤ LỤC 1", Sector.MONITORING: "PHỤ LỤC 2", Sector.DISTRICT: "PHỤ LỤC 3"}
 _SCOPES = {
     Sector.DEPARTMENT: "(Áp dụng cho các sở, ban, ngành)",
-    Sector.MONITORING: "(Áp dụng cho các sở, ban, ngành: Y tế; Giáo dục và Đào tạo; Giao thông, Vận tải, Xây dựng; Ban quản lý khu kinh tế)",
+    Sector.MONITORING: (
+        "(Áp dụng cho các sở, ban, ngành: Y tế; Giáo dục và Đào tạo; Giao thông, Vận tải, Xây dựng; Ban quản lý khu kinh tế)"
+    ),
     Sector.DISTRICT: "(Áp dụng cho UBND các huyện, thành phố, thị xã)",
 }
 
@@ -81,7 +89,7 @@ def form_of(survey: Survey, organisation: Organisation) -> Document:
     sector = organisation.sector
     return Document(
         f"phu-luc-{_NAMES[sector][-1]}-{organisation.id}-{survey.day.isoformat()}", _NAMES[sector].title(),
-        (*_head(survey, sector), *make(survey, organisation), _state(survey)),
+        (*_head(survey, sector), *make(survey, organisation), state(survey)),
     )  # fmt: skip
 
 
@@ -104,11 +112,11 @@ def _notes(notes: Sequence[tuple[str, str]]) -> tuple[Paragraph, ...]:
     return Paragraph(Style.NOTES, "", "Ghi chú:"), *(Paragraph(Style.NOTE, words, f"- {lead} ") for lead, words in notes)
 
 
-def _state(survey: Survey) -> Paragraph:
+def state(survey: Survey) -> Paragraph:
     """As of when the counts are: what the form does not ask, and whoever compares two of them must know."""
     words = (
-        f"Số liệu tính đến 24h00 ngày {shown(survey.day)}, lấy lúc {moment(survey.asked_ms)}. Lượt gửi về sau lúc đó được tính trong báo cáo"
-        " lập sau."
+        f"Số liệu tính đến 24h00 ngày {shown(survey.day)}, lấy lúc {moment(survey.asked_ms)}. Lượt gửi về sau lúc đó được tính trong"
+        " báo cáo lập sau."
     )
     if survey.held:
         words += f" Còn {survey.held} bản ghi chưa mở được, chưa tính."
@@ -122,7 +130,7 @@ def _first(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Tabl
 
 def _second(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Table, ...]:
     own = [_agency(survey, one) for one in _tree(survey, organisation)]
-    watched = [_place(survey, one) for one in _ordered(survey.open_sites) if one.monitored_by == organisation.id]
+    watched = [_place(survey, one) for one in _ordered(one for one in survey.open_sites if one.monitored_by == organisation.id)]
     lines = [
         _section("I", "Trụ sở và các đơn vị trực thuộc"), *_numbered(own),
         _section("II", "Các cơ sở được phân công theo dõi"), *_numbered(watched),
@@ -170,7 +178,12 @@ def _of_communes(survey: Survey, communes: Sequence[Unit], here: Iterable[Site])
         if (unit := survey.unit_of(site)) in declared:
             declared[unit] += survey.ever.get(site.id, NOTHING).declared
     known = [
-        (one.name, survey.told(About.UNIT, one.id, Figure.POPULATION), survey.told(About.UNIT, one.id, Figure.APP_INSTALLS), declared[one.id])
+        (
+            one.name,
+            survey.told(About.UNIT, one.id, Figure.POPULATION),
+            survey.told(About.UNIT, one.id, Figure.APP_INSTALLS),
+            declared[one.id],
+        )
         for one in communes
     ]
     lines = [Line(Kind.ROW, (number, *cells)) for number, cells in enumerate(known, 1)]

@@ -51,9 +51,9 @@ def _page(made_ms: int) -> File:
     page.page_width, page.page_height = Cm(21), Cm(29.7)
     page.top_margin, page.bottom_margin, page.left_margin, page.right_margin = Cm(2), Cm(2), Cm(3), Cm(1.5)
     normal = file.styles["Normal"]
-    normal.font.name, normal.font.size = _FACE, Pt(13)  # type: ignore[attr-defined]  # a paragraph style's
+    normal.font.name, normal.font.size = _FACE, Pt(13)
     normal.element.rPr.rFonts.set(qn("w:eastAsia"), _FACE)
-    normal.paragraph_format.space_after = Pt(3)  # type: ignore[attr-defined]  # the same
+    normal.paragraph_format.space_after = Pt(3)
     about = file.core_properties
     about.author, about.comments, about.title = "gate-scanner", "", ""
     about.created = about.modified = datetime.fromtimestamp(made_ms / 1000, UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Figures that no scanner knows, as somebody typed or imported them: kept with who said it and when; an earlier one is never written over."""
+"""Figures that no scanner knows, as somebody typed or imported them: kept with who said it and when, and never written over."""
 
 from __future__ import annotations
 

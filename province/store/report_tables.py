@@ -19,7 +19,8 @@ day_count = Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
-# about: unit | organisation | site. day: the figure counts from reports up to this day on. value: NULL takes it back. by_whom: an account or a user.
+# about: unit | organisation | site. day: from when on it counts. value: NULL takes back what was told. by_whom: an account, or a user of
+# the province's machine.
 report_figure = Table(
     "report_figure", metadata,
     Column("id", Number, primary_key=True), name("about"), name("subject"), name("figure"), name("day"), Column("value", Number),
