@@ -168,7 +168,7 @@ class Reopening:
             "status": str(fate.status), "reason": None, "epoch": epoch, "body": body, "direction": direction, "trip": trip, "method": method
         }  # fmt: skip
         self._connection.execute(update(entry).where(entry.c.id == row["id"]).values(settled))
-        self._counts.add(row, **settled)
+        self._counts.add(row, status=str(fate.status), direction=direction, method=method)
 
 
 def held_counts(connection: Connection) -> list[tuple[str, int, int]]:
