@@ -104,12 +104,12 @@ def _head(survey: Survey, sector: Sector) -> Iterable[Paragraph]:
     )
 
 
-def _foot(notes: Sequence[tuple[str, str]]) -> tuple[Paragraph, ...]:
-    return Paragraph(Style.PREPARER, "", "Người lập biểu:"), Paragraph(Style.PHONE, "", "Số điện thoại:"), *_notes(notes)
+def _foot(notes: Sequence[tuple[str, str]], style: Style = Style.FAINT_NOTE) -> tuple[Paragraph, ...]:
+    return Paragraph(Style.PREPARER, "", "Người lập biểu:"), Paragraph(Style.PHONE, "", "Số điện thoại:"), *_notes(notes, style)
 
 
-def _notes(notes: Sequence[tuple[str, str]]) -> tuple[Paragraph, ...]:
-    return Paragraph(Style.NOTES, "", "Ghi chú:"), *(Paragraph(Style.NOTE, words, f"- {lead} ") for lead, words in notes)
+def _notes(notes: Sequence[tuple[str, str]], style: Style = Style.NOTE) -> tuple[Paragraph, ...]:
+    return Paragraph(Style.NOTES, "", "Ghi chú:"), *(Paragraph(style, words, f"- {lead} ") for lead, words in notes)
 
 
 def state(survey: Survey) -> Paragraph:
@@ -135,7 +135,7 @@ def _second(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Tab
         _section("I", "Trụ sở và các đơn vị trực thuộc"), *_numbered(own),
         _section("II", "Các cơ sở được phân công theo dõi"), *_numbered(watched),
     ]  # fmt: skip
-    return _table(_OF_AGENCIES, lines, [*own, *watched]), *_foot(_NOTES_OF_AGENCIES)
+    return _table(_OF_AGENCIES, lines, [*own, *watched]), *_foot(_NOTES_OF_AGENCIES, Style.NOTE)
 
 
 def _third(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Table, ...]:

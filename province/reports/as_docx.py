@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import docx
 from docx.document import Document as File
+from docx.enum.section import WD_ORIENT
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
@@ -15,13 +16,14 @@ from docx.shared import Cm, Pt
 from docx.table import _Cell, _Row
 from docx.text.paragraph import Paragraph as Words
 
-from province.reports.form import NOBODY, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
+from province.reports.form import NOBODY, NUMBER, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
 
 _FACE = "Times New Roman"
-_WIDTH_CM = 16.5
+_WIDTH_CM, _WIDER_CM = 16.5, 8.7
 _MIDDLE = {Style.APPENDIX, Style.SCOPE, Style.TITLE, Style.MOMENT, Style.ADDRESSEE}
 _BOLD = {Style.APPENDIX, Style.TITLE, Style.HEADING}
 _ITALIC = {Style.SCOPE, Style.MOMENT, Style.NOTES, Style.STATE}
+_NOTES = {Style.NOTE, Style.FAINT_NOTE}
 _SPACED = {Style.MOMENT, Style.ADDRESSEE, Style.HEADING, Style.STATE}
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -34,10 +36,11 @@ def write(document: Document, made_ms: int, preparer: Preparer = NOBODY) -> byte
         made_ms: milliseconds since 1970 UTC, for the file's own date.
         preparer: who signs.
     """
-    file = _page(made_ms)
+    file = _page(made_ms, wide=document.wide)
+    width_cm = _WIDTH_CM + _WIDER_CM * document.wide
     for block in document.blocks:
         if isinstance(block, Table):
-            _table(file, block)
+            _table(file, block, width_cm)
         else:
             _text(file.add_paragraph(), filled(block, preparer))
     made = io.BytesIO()
@@ -45,10 +48,11 @@ def write(document: Document, made_ms: int, preparer: Preparer = NOBODY) -> byte
     return made.getvalue()
 
 
-def _page(made_ms: int) -> File:
+def _page(made_ms: int, *, wide: bool) -> File:
     file = docx.Document()
     page = file.sections[0]
-    page.page_width, page.page_height = Cm(21), Cm(29.7)
+    page.page_width, page.page_height = (Cm(29.7), Cm(21)) if wide else (Cm(21), Cm(29.7))
+    page.orientation = WD_ORIENT.LANDSCAPE if wide else WD_ORIENT.PORTRAIT
     page.top_margin, page.bottom_margin, page.left_margin, page.right_margin = Cm(2), Cm(2), Cm(3), Cm(1.5)
     normal = file.styles["Normal"]
     normal.font.name, normal.font.size = _FACE, Pt(13)
@@ -65,38 +69,40 @@ def _text(words: Words, paragraph: Paragraph) -> None:
         words.alignment = WD_ALIGN_PARAGRAPH.CENTER
     if paragraph.style in _SPACED:
         words.paragraph_format.space_before = Pt(10 if paragraph.style is Style.STATE else 4)
-    if paragraph.style is Style.NOTE:
+    if paragraph.style is Style.HEADING:
+        words.paragraph_format.keep_with_next = True
+    if paragraph.style in _NOTES:
         words.paragraph_format.left_indent = Cm(0.6)
     bold, italic = paragraph.style in _BOLD, paragraph.style in _ITALIC
     if paragraph.lead:
         lead = words.add_run(paragraph.lead)
-        lead.bold, lead.italic = True, italic
+        lead.bold, lead.italic = paragraph.style is not Style.FAINT_NOTE, italic or paragraph.style is Style.FAINT_NOTE
     run = words.add_run(paragraph.words)
     run.bold, run.italic = bold, italic
     if paragraph.style is Style.STATE:
         run.font.size = Pt(10)
 
 
-def _table(file: File, table: Table) -> None:
+def _table(file: File, table: Table, width_cm: float) -> None:
     made = file.add_table(rows=1, cols=len(table.columns), style="Table Grid")
     made.alignment, made.autofit = WD_TABLE_ALIGNMENT.CENTER, False
-    widths = [Cm(_WIDTH_CM * share / sum(table.shares)) for share in table.shares]
+    widths = [Cm(width_cm * share / sum(table.shares)) for share in table.shares]
     for column, width in zip(made.columns, widths, strict=True):
         column.width = width
     _line(made.rows[0], Line(Kind.SECTION, table.columns), widths, heading=True)
     again = OxmlElement("w:tblHeader")  # the heads of the columns stand on every page
     made.rows[0]._tr.get_or_add_trPr().append(again)  # noqa: SLF001 - python-docx has no word for it
     for line in table.lines:
-        _line(made.add_row(), line, widths)
+        _line(made.add_row(), line, widths, numbered=table.columns[0] == NUMBER)
     file.add_paragraph().paragraph_format.space_after = Pt(0)
 
 
-def _line(row: _Row, line: Line, widths: list[Cm], *, heading: bool = False) -> None:
+def _line(row: _Row, line: Line, widths: list[Cm], *, heading: bool = False, numbered: bool = True) -> None:
     whole = OxmlElement("w:cantSplit")
     row._tr.get_or_add_trPr().append(whole)  # noqa: SLF001 - the same
     for number, (cell, width, value) in enumerate(zip(row.cells, widths, line.cells, strict=True)):
         cell.width = width
-        _cell(cell, value, bold=line.kind is not Kind.ROW, middle=heading or number == 0 or value == "X")
+        _cell(cell, value, bold=line.kind is not Kind.ROW, middle=heading or (number == 0 and numbered) or value == "X")
 
 
 def _cell(cell: _Cell, value: Cell, *, bold: bool, middle: bool) -> None:

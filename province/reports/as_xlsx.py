@@ -13,7 +13,7 @@ from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from province.reports.form import NOBODY, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
+from province.reports.form import NOBODY, NUMBER, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
 
 _FACE = "Times New Roman"
 _WIDTH = 92  # characters of the whole page
@@ -45,6 +45,7 @@ def write(document: Document, made_ms: int, preparer: Preparer = NOBODY) -> byte
     row = 1
     for block in document.blocks:
         row = _table(sheet, row, block) if isinstance(block, Table) else _text(sheet, row, filled(block, preparer), len(shares))
+    sheet.page_setup.orientation = "landscape" if document.wide else "portrait"
     sheet.page_setup.paperSize, sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 9, 1, 0
     if sheet.sheet_properties.pageSetUpPr is not None:
         sheet.sheet_properties.pageSetUpPr.fitToPage = True
@@ -78,18 +79,18 @@ def _table(sheet: Worksheet, row: int, table: Table) -> int:
     _line(sheet, row, Line(Kind.SECTION, table.columns), table.shares, heading=True)
     for line in table.lines:
         row += 1
-        _line(sheet, row, line, table.shares)
+        _line(sheet, row, line, table.shares, numbered=table.columns[0] == NUMBER)
     return row + 2
 
 
-def _line(sheet: Worksheet, row: int, line: Line, shares: Sequence[int], *, heading: bool = False) -> None:
+def _line(sheet: Worksheet, row: int, line: Line, shares: Sequence[int], *, heading: bool = False, numbered: bool = True) -> None:
     lines = 1
     for number, (share, value) in enumerate(zip_longest(shares, line.cells), 1):
         cell = sheet.cell(row, number)
         assert isinstance(cell, SheetCell)  # noqa: S101 - nothing is merged here
         _put(cell, value, bold=line.kind is not Kind.ROW)
         cell.border = _FRAME
-        across = "center" if heading or number == 1 or value == "X" else "right" if isinstance(value, int) else "left"
+        across = "center" if heading or (number == 1 and numbered) or value == "X" else "right" if isinstance(value, int) else "left"
         cell.alignment = Alignment(horizontal=across, vertical="center", wrap_text=True)
         lines = max(lines, _lines(str(value or ""), _WIDTH * share / sum(shares)))
     sheet.row_dimensions[row].height = _LINE_POINTS * lines

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from province.records import day_counts
 from province.records.views import day_bounds_ms
@@ -183,23 +183,28 @@ class Names:
         return found, elsewhere
 
 
-def counts(connection: Connection, first: date | None, last: date) -> dict[Named, Tally]:
-    """How many passed between two days, both counted; with None from the beginning on."""
+def counts(connection: Connection, first: date, last: date) -> dict[Named, Tally]:
+    """How many passed between two days, both counted."""
     columns = [func.sum(day_count.c[name]) for name in day_counts.COLUMNS]
-    query = select(day_count.c.org, day_count.c.site, *columns).where(day_count.c.day <= last.isoformat())
-    if first is not None:
-        query = query.where(day_count.c.day >= first.isoformat())
+    between = day_count.c.day.between(first.isoformat(), last.isoformat())
+    query = select(day_count.c.org, day_count.c.site, *columns).where(between)
     rows = connection.execute(query.group_by(day_count.c.org, day_count.c.site))
     return {(org, site): Tally(*map(int, summed)) for org, site, *summed in rows}
 
 
-def last_days(connection: Connection, until: date) -> dict[Named, date]:
-    """When somebody last passed at each site; of months that are folded, their last day."""
-    query = select(day_count.c.org, day_count.c.site, func.max(day_count.c.day)).where(
-        day_count.c.day <= until.isoformat(), day_count.c.read_in + day_count.c.paper_in + day_count.c.self_in + day_count.c.outs > 0
-    )
-    rows = connection.execute(query.group_by(day_count.c.org, day_count.c.site))
-    return {(org, site): _as_day(day) for org, site, day in rows}
+def ever(connection: Connection, last: date) -> tuple[dict[Named, Tally], dict[Named, date]]:
+    """How many passed until the end of a day, and when somebody last did; of months that are folded, their last day."""
+    columns = [func.sum(day_count.c[name]) for name in day_counts.COLUMNS]
+    somebody = day_count.c.read_in + day_count.c.paper_in + day_count.c.self_in + day_count.c.outs > 0
+    query = select(day_count.c.org, day_count.c.site, func.max(case((somebody, day_count.c.day))), *columns)
+    rows = connection.execute(query.where(day_count.c.day <= last.isoformat()).group_by(day_count.c.org, day_count.c.site))
+    tallies: dict[Named, Tally] = {}
+    days: dict[Named, date] = {}
+    for org, site, day, *summed in rows:
+        if day is not None:
+            tallies[org, site] = Tally(*map(int, summed))
+            days[org, site] = _as_day(day)
+    return tallies, days
 
 
 def _as_day(day: str) -> date:
@@ -226,14 +231,15 @@ def look(connection: Connection, day: date, asked_ms: int, first: date | None = 
     known = sites.every(connection)
     names = Names(known)
     today, elsewhere = names.gather(counts(connection, first or day, day))
-    ever, _ = names.gather(counts(connection, None, day))
+    tallies, days = ever(connection, day)
+    ever_there, _ = names.gather(tallies)
     last: dict[str, date] = {}
-    for (org, name), passed in last_days(connection, day).items():
+    for (org, name), passed in days.items():
         if (site := names.site(org, name)) is not None:
             last[site] = max(passed, last.get(site, date.min))
     return Survey(
         day, asked_ms, {one.id: one for one in units.every(connection)}, {one.id: one for one in organisations.every(connection)},
-        {one.id: one for one in known}, today, ever, last, elsewhere, _held(connection), figures.known_on(connection, day),
+        {one.id: one for one in known}, today, ever_there, last, elsewhere, _held(connection), figures.known_on(connection, day),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ class Style(StrEnum):
     PHONE = "phone"
     NOTES = "notes"  # the word before the notes
     NOTE = "note"
+    FAINT_NOTE = "faint-note"  # what it explains is italic, not bold
     STATE = "state"  # how the counts stood; not of the form, and set apart
 
 
@@ -71,11 +72,13 @@ class Document(msgspec.Struct, frozen=True):
         name: of its files, without what would need quoting.
         sheet: of its spreadsheet's page.
         blocks: from top to bottom.
+        wide: the paper lies.
     """
 
     name: str
     sheet: str
     blocks: tuple[Paragraph | Table, ...]
+    wide: bool = False
 
 
 class Preparer(msgspec.Struct, frozen=True):
@@ -90,6 +93,7 @@ class Preparer(msgspec.Struct, frozen=True):
 
 
 NOBODY = Preparer()
+NUMBER = "STT"  # a column of numbers from 1 on
 _MOST_BYTES = 64 * 1024 * 1024
 
 

@@ -33,7 +33,9 @@ def daily(survey: Survey) -> Document:
         Paragraph(Style.MOMENT, f"Thời điểm báo cáo 16h00 ngày {shown(made_on)}"),
         Paragraph(Style.ADDRESSEE, "Ủy ban nhân dân tỉnh", "Kính gửi: "),
     )
-    return Document(f"bao-cao-tong-hop-{survey.day.isoformat()}", "Tổng hợp", (*head, *_body(survey, "trong ngày"), *_foot(survey)))
+    return Document(
+        f"bao-cao-tong-hop-{survey.day.isoformat()}", "Tổng hợp", (*head, *_body(survey, "trong ngày"), *_foot(survey)), wide=True
+    )
 
 
 def weekly(survey: Survey, days: Mapping[date, Tally]) -> Document:
@@ -58,7 +60,7 @@ def weekly(survey: Survey, days: Mapping[date, Tally]) -> Document:
     columns = ("STT", "Ngày", "Lượt vào bằng QR code", "Khai báo bằng giấy", "Đã khai báo", "Lượt ra")
     by_day = Table(columns, (8, 24, 17, 17, 17, 17), tuple(lines))
     body = (Paragraph(Style.HEADING, "Theo ngày"), by_day, *_body(survey, "trong tuần"))
-    return Document(f"bao-cao-tuan-{survey.day.isoformat()}", "Báo cáo tuần", (*head, *body, *_foot(survey)))
+    return Document(f"bao-cao-tuan-{survey.day.isoformat()}", "Báo cáo tuần", (*head, *body, *_foot(survey)), wide=True)
 
 
 def _foot(survey: Survey) -> tuple[Paragraph, ...]:
