@@ -29,6 +29,8 @@ _COMMANDS = {
     "fleet": "see how the scanners are, in this terminal",
     "fleet-page": "the same as a page for operators' browsers",
     "login": "who may look at that page",
+    "web": "the province's pages for keepers, tracers, reporters and administrators",
+    "account": "who works with those pages: roles, phones, passwords",
     "alerts": "what is wrong in the fleet, and who has taken it on",
     "operator": "give somebody a desk for one organisation's scanners",
     "viewer": "let an organisation's own tools read its scanners' health",
