@@ -211,6 +211,16 @@ class Layout:
         return self.root / "web.lock"
 
     @property
+    def reports_mail(self) -> Path:
+        """To whom reports go by e-mail, TOML."""
+        return self.root / "reports.toml"
+
+    @property
+    def reports_lock(self) -> Path:
+        """Held by whoever makes and sends reports."""
+        return self.root / "reports.lock"
+
+    @property
     def fleet_notices(self) -> Path:
         """Where alerts are told on to, TOML; beside it what was told."""
         return self.root / "fleet-notices.toml"

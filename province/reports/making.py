@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from province.base.errors import NotAProvince
+from province.registry import organisations, sites, units
 from province.registry.organisations import Organisation, Sector
+from province.registry.sites import Site
+from province.registry.units import Unit
 from province.reports import rollup
 from province.reports.appendices import form_of
 from province.reports.counting import Names, Survey, Tally, added, counts, look
@@ -15,9 +19,35 @@ from province.reports.wording import order
 from province.store.opened import Connection
 
 
-def reporting(survey: Survey) -> list[Organisation]:
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What is registered, by id."""
+
+    units: Mapping[str, Unit]
+    organisations: Mapping[str, Organisation]
+    sites: Mapping[str, Site]
+
+
+def registry(connection: Connection) -> Registry:
+    """All of it."""
+    return Registry(
+        {one.id: one for one in units.every(connection)}, {one.id: one for one in organisations.every(connection)},
+        {one.id: one for one in sites.every(connection)},
+    )  # fmt: skip
+
+
+def reporting(known: Survey) -> list[Organisation]:
     """The organisations that report on a form, by name."""
-    found = [one for one in survey.organisations.values() if one.sector is not Sector.OTHER and one.closed_ms is None]
+    return _reporting(known.organisations.values())
+
+
+def reporters(connection: Connection) -> list[Organisation]:
+    """The same, of a register."""
+    return _reporting(organisations.every(connection))
+
+
+def _reporting(every: Iterable[Organisation]) -> list[Organisation]:
+    found = [one for one in every if one.sector is not Sector.OTHER and one.closed_ms is None]
     return sorted(found, key=lambda one: (order(one.name), one.id))
 
 
