@@ -88,7 +88,7 @@ def form_of(survey: Survey, organisation: Organisation) -> Document:
         raise ValueError(f"{organisation.id}: reports on no form")
     sector = organisation.sector
     return Document(
-        f"phu-luc-{_NAMES[sector][-1]}-{organisation.id}-{survey.day.isoformat()}", _NAMES[sector].title(),
+        f"phu-luc-{_NAMES[sector][-1]}-{organisation.id}-{survey.day.isoformat()}", _NAMES[sector].capitalize(),
         (*_head(survey, sector), *make(survey, organisation), state(survey)),
     )  # fmt: skip
 

@@ -131,7 +131,7 @@ def _of_workbook(path: Path, data: bytes) -> Iterator[list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             if sum(part.file_size for part in packed.infolist()) > _MOST_UNPACKED:
-                raise NotAProvince(f"{path}: unpacks to more than {_MOST_UNPACKED >> 20} MB. Divide it.")
+                raise NotAProvince(f"{path}: unpacks to more than {_MOST_UNPACKED >> 20} MB. Divide it.")  # noqa: TRY301 - told below
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()

@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from random import Random
 
 from sqlalchemy import insert
@@ -163,16 +162,3 @@ def some_passages(known: Sequence[Site], many: int, chance: Random, days: int = 
             )
         )  # fmt: skip
     return made
-
-
-def write_documents(folder: Path, layout: Layout) -> None:
-    """Every form of a province, to look at."""
-    from province.reports import as_docx, as_xlsx, counting, rollup
-    from province.reports.appendices import form_of
-
-    with closing(database.connect(layout.register)) as connection:
-        survey = counting.look(connection, DAY, MADE_MS)
-    made = [form_of(survey, one) for one in survey.organisations.values() if one.sector is not Sector.OTHER] + [rollup.daily(survey)]
-    for document in made:
-        (folder / f"{document.name}.docx").write_bytes(as_docx.write(document, MADE_MS))
-        (folder / f"{document.name}.xlsx").write_bytes(as_xlsx.write(document, MADE_MS))
