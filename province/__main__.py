@@ -31,6 +31,8 @@ _COMMANDS = {
     "login": "who may look at that page",
     "web": "the province's pages for keepers, tracers, reporters and administrators",
     "account": "who works with those pages: roles, phones, passwords",
+    "api": "the registry, figures and the fleet for other programs",
+    "client": "which programs may ask it, and their tokens",
     "alerts": "what is wrong in the fleet, and who has taken it on",
     "operator": "give somebody a desk for one organisation's scanners",
     "viewer": "let an organisation's own tools read its scanners' health",

@@ -206,6 +206,16 @@ class Layout:
         return self.root / "web"
 
     @property
+    def api(self) -> Path:
+        """The TLS key and certificate of the province's API."""
+        return self.root / "api"
+
+    @property
+    def api_lock(self) -> Path:
+        """Held by whoever serves the province's API."""
+        return self.root / "api.lock"
+
+    @property
     def web_lock(self) -> Path:
         """Held by whoever serves the province's pages."""
         return self.root / "web.lock"

@@ -288,6 +288,13 @@ def every(
     return found if within is None else [one for one in found if one.unit in within]
 
 
+def page(connection: Connection, wanted: Iterable[ColumnElement[bool]], most: int) -> list[Site]:
+    """The first sites, by id, of which all this holds."""
+    rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id).limit(most))
+    doors = _doors(connection, [row["id"] for row in rows])
+    return [_site(row, doors[row["id"]]) for row in rows]
+
+
 def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
     rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id))
     doors = _doors(connection, [row["id"] for row in rows])
