@@ -7,6 +7,7 @@ from collections import OrderedDict
 from datetime import date, timedelta
 
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -93,7 +94,7 @@ class _Desk:
             wrong = "wrong.old" if asked and day < yesterday else "wrong.day"
             day = yesterday
             survey = await self._survey(visit, day)
-        return await self._world.ask(lambda _connection: self._progress(request, visit, survey, wrong))
+        return await run_in_threadpool(self._progress, request, visit, survey, wrong)
 
     def _progress(self, request: Request, visit: Visit, survey: Survey, wrong: str) -> Response:
         silent = survey.silent
@@ -169,7 +170,7 @@ class _Desk:
             return kept
 
         document, made_ms = await self._world.ask(found)
-        return await self._world.ask(lambda _connection: _download(document, made_ms, suffix, NOBODY))
+        return await run_in_threadpool(_download, document, made_ms, suffix, NOBODY)
 
     def _may_read(self, connection: Connection, visit: Visit, subject: str) -> bool:
         return subject in self._readable(connection, visit) if subject else reach.is_whole(visit.account)

@@ -126,6 +126,7 @@ class Answered:
     status: int
     headers: Mapping[str, str]
     text: str
+    body: bytes = b""
 
 
 class Browser:
@@ -148,7 +149,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            answered = Answered(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode())
+            body = response.read()
+            headings = {name.lower(): value for name, value in response.getheaders()}
+            answered = Answered(response.status, headings, body.decode(errors="replace"), body)
         if (cookie := answered.headers.get("set-cookie")) is not None:
             self.cookie = cookie.partition(";")[0]
         return answered
