@@ -21,7 +21,6 @@ from sqlalchemy import ColumnElement, and_, select, update
 
 from province.fleet.notice_settings import Mail
 from province.fleet.senders import NotDelivered, connected
-from province.reports import as_docx, as_xlsx
 from province.reports.form import Document
 from province.reports.shelf import Kind, Which
 from province.reports.wording import shown
@@ -109,6 +108,9 @@ def _is(post: Post) -> tuple[ColumnElement[bool], ...]:
 
 def letter(mail: Mail, post: Post, document: Document, now_ms: int) -> EmailMessage:
     """The e-mail with the report as a document and as a spreadsheet; the same report to the same addressee has the same number."""
+    # openpyxl loads numpy, whose threads must not begin before the service has said who hears its signals
+    from province.reports import as_docx, as_xlsx  # noqa: PLC0415
+
     made = EmailMessage()
     made["From"], made["To"] = mail.sender, ", ".join(mail.to)
     late = " (gửi muộn)" if now_ms > post.due_ms else ""

@@ -22,7 +22,7 @@ from province.reports.figures import About, Figure, Told
 from province.reports.form import NOBODY, Document, Preparer
 from province.reports.rollup import percent
 from province.reports.shelf import Kind, Made, Which
-from province.reports.wording import moment, order, shown
+from province.reports.wording import clock, order, shown
 from province.reports.words import WORDS
 from province.store import database
 from province.store.opened import Connection
@@ -103,7 +103,7 @@ class _Desk:
         words = WORDS[visit.language]
         return self._world.render(
             request, visit, "reports/progress.html", day=survey.day.isoformat(), wrong=wrong, whole=whole, count=_count,
-            state=words["state"].format(day=shown(survey.day), time=moment(survey.asked_ms)), held=survey.held,
+            state=words["state"].format(day=shown(survey.day), time=clock(survey.asked_ms)), held=survey.held,
             elsewhere=survey.elsewhere.passages, last_day=(day_of(self._world.now_ms()) - timedelta(days=1)).isoformat(),
             never=sum(one.id not in survey.last_day for one in silent), silent_count=len(silent), silent_first=first,
             silent_step=_SILENT_A_PAGE,
@@ -143,7 +143,7 @@ class _Desk:
         yesterday = day_of(self._world.now_ms()) - timedelta(days=1)
         return self._world.render(
             request, visit, "reports/files.html", names=names, is_whole=reach.is_whole(visit.account), last_day=yesterday.isoformat(),
-            made=[(one, shown(one.which.day), moment(one.made_ms)) for one in made], suffixes=tuple(_WRITING), most=_SIGN_CHARACTERS,
+            made=[(one, shown(one.which.day), clock(one.made_ms)) for one in made], suffixes=tuple(_WRITING), most=_SIGN_CHARACTERS,
         )  # fmt: skip
 
     def _readable(self, connection: Connection, visit: Visit) -> dict[str, str]:

@@ -45,6 +45,16 @@ def moment(at_ms: int) -> str:
     return f"{at:%H}h{at:%M} ngày {shown(at.date())}"
 
 
+def clock(at_ms: int) -> str:
+    """A moment, in any language.
+
+    Example:
+        >>> clock(1_633_400_100_000)
+        '05/10/2021 09:15'
+    """
+    return f"{(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)).astimezone(VIETNAM):%d/%m/%Y %H:%M}"
+
+
 def committee(commune: str) -> str:
     """The people's committee of a commune.
 
