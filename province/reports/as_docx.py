@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from xml.sax.saxutils import escape
 
 import docx
 from docx.document import Document as File
 from docx.enum.section import WD_ORIENT
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
-from docx.oxml import OxmlElement
-from docx.oxml.ns import qn
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls, qn
+from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.shared import Cm, Pt
-from docx.table import _Cell, _Row
 from docx.text.paragraph import Paragraph as Words
 
 from province.reports.form import NOBODY, NUMBER, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
@@ -84,37 +86,39 @@ def _text(words: Words, paragraph: Paragraph) -> None:
 
 
 def _table(file: File, table: Table, width_cm: float) -> None:
-    made = file.add_table(rows=1, cols=len(table.columns), style="Table Grid")
+    made = file.add_table(rows=0, cols=len(table.columns), style="Table Grid")
     made.alignment, made.autofit = WD_TABLE_ALIGNMENT.CENTER, False
     widths = [Cm(width_cm * share / sum(table.shares)) for share in table.shares]
     for column, width in zip(made.columns, widths, strict=True):
         column.width = width
-    _line(made.rows[0], Line(Kind.SECTION, table.columns), widths, heading=True)
-    again = OxmlElement("w:tblHeader")  # the heads of the columns stand on every page
-    made.rows[0]._tr.get_or_add_trPr().append(again)  # noqa: SLF001 - python-docx has no word for it
+    numbered = table.columns[0] == NUMBER
+    rows = made._tbl  # noqa: SLF001 - python-docx looks through the whole table for each row that is added in its own words
+    rows.append(_row(Line(Kind.SECTION, table.columns), widths, numbered=numbered, heading=True))
     for line in table.lines:
-        _line(made.add_row(), line, widths, numbered=table.columns[0] == NUMBER)
+        rows.append(_row(line, widths, numbered=numbered))
     file.add_paragraph().paragraph_format.space_after = Pt(0)
 
 
-def _line(row: _Row, line: Line, widths: list[Cm], *, heading: bool = False, numbered: bool = True) -> None:
-    whole = OxmlElement("w:cantSplit")
-    row._tr.get_or_add_trPr().append(whole)  # noqa: SLF001 - the same
-    for number, (cell, width, value) in enumerate(zip(row.cells, widths, line.cells, strict=True)):
-        cell.width = width
-        _cell(cell, value, bold=line.kind is not Kind.ROW, middle=heading or (number == 0 and numbered) or value == "X")
+def _row(line: Line, widths: Sequence[Cm], *, numbered: bool, heading: bool = False) -> BaseOxmlElement:
+    """A row in WordprocessingML (ECMA-376 part 1, section 17.4); the head stands on every page, no row is parted between two."""
+    cells = [
+        _cell(value, width, bold=line.kind is not Kind.ROW, middle=heading or (number == 0 and numbered) or value == "X")
+        for number, (width, value) in enumerate(zip(widths, line.cells, strict=True))
+    ]
+    again = "<w:tblHeader/>" if heading else ""
+    made = parse_xml(f"<w:tr {nsdecls('w')}><w:trPr><w:cantSplit/>{again}</w:trPr>{''.join(cells)}</w:tr>")
+    assert isinstance(made, BaseOxmlElement)  # noqa: S101 - for the type checker
+    return made
 
 
-def _cell(cell: _Cell, value: Cell, *, bold: bool, middle: bool) -> None:
-    words = cell.paragraphs[0]
-    words.paragraph_format.space_after = Pt(0)
-    if middle:
-        words.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    elif isinstance(value, int):
-        words.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    run = words.add_run(shown(value))
-    run.bold = bold
-    run.font.size = Pt(12)
+def _cell(value: Cell, width: Cm, *, bold: bool, middle: bool) -> str:
+    across = "center" if middle else "right" if isinstance(value, int) else "left"
+    words = escape(shown(value))
+    return (
+        f'<w:tc><w:tcPr><w:tcW w:w="{width.twips}" w:type="dxa"/></w:tcPr>'
+        f'<w:p><w:pPr><w:spacing w:after="0"/><w:jc w:val="{across}"/></w:pPr>'
+        f'<w:r><w:rPr>{"<w:b/>" if bold else ""}<w:sz w:val="24"/></w:rPr><w:t xml:space="preserve">{words}</w:t></w:r></w:p></w:tc>'
+    )
 
 
 def shown(value: Cell) -> str:

@@ -149,9 +149,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            body = response.read()
+            content = response.read()
             headings = {name.lower(): value for name, value in response.getheaders()}
-            answered = Answered(response.status, headings, body.decode(errors="replace"), body)
+            answered = Answered(response.status, headings, content.decode(errors="replace"), content)
         if (cookie := answered.headers.get("set-cookie")) is not None:
             self.cookie = cookie.partition(";")[0]
         return answered

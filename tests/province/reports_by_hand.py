@@ -122,12 +122,12 @@ class ByHand:
             if self.open(one) and one not in alone and one.monitored_by is None and self.answers_to(one.org) in {None, head.id}
             and not any(one.org == member.id for member in family)
         ]  # fmt: skip
-        second = [
+        second: list[tuple[int, str, int | None, int | None, int]] = [
             (number, one.name, self.told(one.id, "population"), self.told(one.id, "app-installs"),
              self.declared([site for site in here if self.where(site) == one.id], paper=True))
             for number, one in enumerate(communes, 1)
         ]  # fmt: skip
-        sums = [sum_of(row[column] for row in second) for column in (2, 3)]
+        sums = [sum_of([row[2] for row in second]), sum_of([row[3] for row in second])]
         return totalled(rows), len(others), [*second, ("", "Tổng", *sums, sum(row[4] for row in second))]
 
     def answers_to(self, organisation: str) -> str | None:

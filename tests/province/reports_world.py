@@ -20,7 +20,7 @@ from province.registry.sites import Site
 from province.registry.units import Level, Unit
 from province.reports import figures
 from province.reports.figures import About, Figure, Told
-from province.store import database, registry_tables
+from province.store import database, registry_tables, report_tables
 from province.store.schema import entry
 
 DAY = date(2021, 10, 4)
@@ -66,7 +66,7 @@ class Province:
     def put(self, layout: Layout) -> None:
         """Into the register, which is empty but for what an earlier call put."""
         with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
-            tables = registry_tables.gate, registry_tables.site, entry, day_counts.day_count, figures.table
+            tables = registry_tables.gate, registry_tables.site, entry, report_tables.day_count, report_tables.report_figure
             for table in tables:
                 connection.execute(table.delete())
             connection.execute(registry_tables.organisation.update().values(parent=None))

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from old_province import arrive, days_ago, here, made_ago, rows
 from province_world import ANYONE, Log, Scanner, founded, scanner
+from sqlalchemy import insert
 
 from edge_agent.wire.entry import Clock, Direction, Header, Kind, Known, Method, Passage
 from edge_agent.wire.keyring import UNDATED
@@ -24,6 +25,7 @@ from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.records import day_counts
 from province.store import database
+from province.store.report_tables import day_count
 
 HOUR_MS = 3_600_000
 
@@ -136,9 +138,9 @@ def test_counts_that_are_wrong_are_put_right_and_only_since_the_day(layout: Layo
     right = kept(layout)
     today = date.fromisoformat(next(iter(right))[0])
     with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
-        connection.execute(day_counts.day_count.update().values(read_in=77))
+        connection.execute(day_count.update().values(read_in=77))
         spoilt = {"day": today.isoformat(), "org": "x", "site": "y", "read_in": 1, "paper_in": 0, "self_in": 0, "outs": 0}
-        connection.execute(day_counts.insert(day_counts.day_count), [spoilt, {**spoilt, "day": "2021-10-04"}])
+        connection.execute(insert(day_count), [spoilt, {**spoilt, "day": "2021-10-04"}])
         assert day_counts.repair(connection, today) == 2
         assert day_counts.repair(connection, today) == 0
         there = {tuple(place): counts for place, counts in day_counts.kept(connection).items()}
@@ -150,7 +152,7 @@ def test_counts_that_are_wrong_are_put_right_and_only_since_the_day(layout: Layo
 def test_folding_months_changes_no_total(world: tuple[Layout, Scanner], counted: list[tuple[int, int]], before: int) -> None:
     layout, first = world[0], date(2021, 6, 17)
     with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
-        connection.execute(day_counts.day_count.delete())
+        connection.execute(day_count.delete())
         merged: Counter[int] = Counter()
         for day, count in counted:
             merged[day] += count
@@ -158,15 +160,15 @@ def test_folding_months_changes_no_total(world: tuple[Layout, Scanner], counted:
             {"day": (first + timedelta(days=day)).isoformat(), "org": "a", "site": "b", "read_in": count, "paper_in": 0, "self_in": 0,
              "outs": count} for day, count in merged.items()
         ]  # fmt: skip
-        connection.many(day_counts.insert(day_counts.day_count), table)
+        connection.many(insert(day_count), table)
         limit = first + timedelta(days=before)
         day_counts.fold(connection, limit)
-        there = connection.rows(day_counts.day_count.select())
+        there = connection.rows(day_count.select())
         single = {row["day"]: row["read_in"] for row in there if len(row["day"]) == 10}
         folded = [row["day"] for row in there if len(row["day"]) == 7]
         boundary = day_counts.first_single_day(connection)
         assert sum(row["read_in"] for row in there) == sum(row["outs"] for row in there) == sum(merged.values())
         assert single == {row["day"]: row["read_in"] for row in table if str(row["day"])[:7] >= limit.isoformat()[:7]}
         assert all(month < boundary.isoformat() for month in folded)
-        connection.execute(day_counts.day_count.delete())
+        connection.execute(day_count.delete())
         day_counts.repair(connection, date(1970, 1, 1))

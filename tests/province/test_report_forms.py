@@ -16,7 +16,6 @@ import docx
 import openpyxl
 import pytest
 from docx.table import Table
-from docx.text.paragraph import Paragraph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from province_world import founded
@@ -92,7 +91,7 @@ def of_docx(data: bytes) -> list[Any]:
     for block in docx.Document(io.BytesIO(data)).iter_inner_content():
         if isinstance(block, Table):
             found.append([[cell.text for cell in row.cells] for row in block.rows])
-        elif isinstance(block, Paragraph) and block.text:
+        elif block.text:
             found.append(block.text)
     return found
 

@@ -31,6 +31,7 @@ from province.reports.office import Office
 from province.reports.plan import BACK_DAYS, Task
 from province.reports.shelf import Kind, Which
 from province.store import database
+from province.store.report_tables import report_post
 
 REPORTING = {one.id for one in lao_cai().organisations if one.sector is not Sector.OTHER}
 
@@ -169,7 +170,7 @@ def test_what_may_have_arrived_is_not_sent_again_until_somebody_says_so(
     asked = here("report", "send", layout.root, "--day", "2021-10-04", "--org", "so-tttt")
     assert (asked.returncode, "again to 1" in asked.stdout) == (0, True), asked.stderr
     with closing(database.connect(layout.register)) as connection:  # it is by today's clock that it was asked for
-        connection.execute(posting.report_post.update().where(posting.report_post.c.trying_ms.is_(None)).values(next_ms=0))
+        connection.execute(report_post.update().where(report_post.c.trying_ms.is_(None)).values(next_ms=0))
     work(layout, "2021-10-05 12:01")
     assert len(letters.came) == 5
     assert here("report", "send", layout.root, "--day", "2021-10-04", "--org", "so-tttt").returncode == 2

@@ -19,7 +19,7 @@ from web_world import Visitor, enlist, served_pages
 from province.accounts.account import Role
 from province.base.layout import Layout
 from province.registry.categories import Category
-from province.reports import making, plan, shelf
+from province.reports import making, plan, rollup, shelf
 from province.reports.shelf import Kind, Which
 from province.shell.web_command import sections
 from province.store import database
@@ -48,7 +48,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for organisation in ("so-tttt", "so-gddt", "ubnd-tp"):
             which = Which(Kind.UNIT, organisation, DAY)
             shelf.put(connection, which, making.of_organisation(known, organisation), MADE_MS, plan.due_ms_of(Kind.UNIT, DAY), ["tỉnh"])
-        shelf.put(connection, Which(Kind.PROVINCE, "", DAY), making.rollup.daily(known), MADE_MS, MADE_MS - 1)
+        shelf.put(connection, Which(Kind.PROVINCE, "", DAY), rollup.daily(known), MADE_MS, MADE_MS - 1)
     with served_pages(layout, sections=sections) as served:
         for number, reach in enumerate(({"unit": "bat-xat"}, {"org": "so-gddt"}, {"unit": "tp"}), 50):
             enlist(layout, Role.REPORTER, f"09120000{number}", **reach)
