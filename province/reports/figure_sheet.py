@@ -1,7 +1,6 @@
 """Reads figures from a table that somebody filled in, CSV or XLSX: a line for each unit, organisation or site, a column for each figure.
 
-The headings of Biểu 2 of Phụ lục 3 are understood too, so that a commune's figures can be read from the form itself. All or nothing: every
-wrong cell is told.
+The forms' own headings are understood too, so that a form that was filled in can be read back. All or nothing: every wrong cell is told.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ _HEADINGS: Mapping[str, About | Figure | None] = {
     **{str(one): one for one in (*About, *Figure)},
     "xã, phường, thị trấn": About.UNIT, "tên cơ quan": About.ORGANISATION, "dân số": Figure.POPULATION,
     "số người cài đặt bluezone": Figure.APP_INSTALLS, "số người đã cài đặt bluezone": Figure.APP_INSTALLS,
-    "stt": None, "name": None, "tổng số đã khai báo y tế": None,
+    "tên cơ quan và các đơn vị trực thuộc": About.ORGANISATION,
 }  # fmt: skip
+_OR_ALSO = {About.ORGANISATION: (About.ORGANISATION, About.SITE)}
 Read = tuple[About, str, Figure, int]
 
 
@@ -32,61 +32,66 @@ def read(path: Path, known: Mapping[About, Mapping[str, str]]) -> list[Read]:
     """The figures of a file; empty cells say nothing.
 
     Args:
-        path: .csv (UTF-8) or .xlsx.
+        path: .csv (UTF-8) or .xlsx, with one table or several, each after its line of headings.
         known: names by id of what there may be figures of; a line may name it by either.
 
     Raises:
         NotAProvince: it cannot be read, or something in it is wrong: row, column, and what is allowed, of all at once.
     """
-    rows = _rows(path)
-    found = next(((number, row) for number, row in rows if _is_heading(row)), None)
-    if found is None:
-        allowed = ", ".join(key for key, value in _HEADINGS.items() if value is not None)
-        raise NotAProvince(f"{path}: has no line of headings: one of {', '.join(About)}, and figures. Headings: {allowed}.")
-    columns = [_HEADINGS.get(_plain(cell)) for cell in found[1]]
-    about = next(one for one in columns if isinstance(one, About))
-    reading = _Reading(path, about, columns, known[about])
-    for number, row in rows:
+    reading = _Reading(path, known)
+    for number, row in _rows(path):
         reading.row(number, row)
     reading.finish()
     return reading.found
 
 
 class _Reading:
-    """A table on its way."""
+    """A file on its way, with the headings of the table that is being read."""
 
-    def __init__(self, path: Path, about: About, columns: Sequence[About | Figure | None], known: Mapping[str, str]) -> None:
-        self._path, self._about, self._columns = path, about, columns
-        self._ids = {**{_plain(name): id_ for id_, name in known.items()}, **{id_: id_ for id_ in known}}
-        names = [_plain(name) for name in known.values()]
-        self._twice = {name for name in names if names.count(name) > 1} if len(names) < _MOST_ROWS else set[str]()
+    def __init__(self, path: Path, known: Mapping[About, Mapping[str, str]]) -> None:
+        self._path = path
+        self._ids = {about: set(names) for about, names in known.items()}
+        self._named: dict[About, dict[str, list[str]]] = {about: {} for about in known}
+        for about, names in known.items():
+            for id_, name in names.items():
+                self._named[about].setdefault(_plain(name), []).append(id_)
+        self._columns: Sequence[About | Figure | None] = ()
         self.found: list[Read] = []
         self._wrong: list[str] = []
 
     def row(self, number: int, row: Sequence[str]) -> None:
-        cells = list(zip(self._columns, row, strict=False))
-        who = next((cell for column, cell in cells if isinstance(column, About)), "").strip()
-        told = [(column, cell) for column, cell in cells if isinstance(column, Figure) and cell.strip()]
-        if not who or _plain(who) == "tổng" or not told:
+        if _is_heading(row):
+            self._columns = [_HEADINGS.get(_plain(cell)) for cell in row]
             return
-        id_ = self._ids.get(who) or self._ids.get(_plain(who))
-        if id_ is None or (id_ != who and _plain(who) in self._twice):
-            why = "no such" if id_ is None else "more than one"
-            self._wrong.append(f"row {number}: {self._about} {who[:60]!r}: {why}; give its id")
+        cells = list(zip(self._columns, row, strict=False))
+        about, who = next(((column, cell.strip()) for column, cell in cells if isinstance(column, About)), (None, ""))
+        told = [(column, cell) for column, cell in cells if isinstance(column, Figure) and cell.strip()]
+        if about is None or not who or _plain(who) == "tổng" or not told:
+            return
+        # the forms have places among organisations
+        found = [(one, id_) for one in _OR_ALSO.get(about, (about,)) for id_ in self._meant(one, who)]
+        if len(found) != 1:
+            self._wrong.append(f"row {number}: {about} {who[:60]!r}: {'more than one' if found else 'no such'}; give its id")
             return
         for figure, cell in told:
-            self._cell(number, id_, figure, cell)
+            self._cell(number, *found[0], figure, cell)
 
-    def _cell(self, number: int, id_: str, figure: Figure, cell: str) -> None:
+    def _meant(self, about: About, who: str) -> Sequence[str]:
+        return [who] if who in self._ids[about] else self._named[about].get(_plain(who), [])
+
+    def _cell(self, number: int, about: About, id_: str, figure: Figure, cell: str) -> None:
         digits = cell.strip().replace(".", "").replace(",", "").replace(" ", "")
-        if figure not in OF[self._about]:
-            self._wrong.append(f"row {number}: {figure}: is not told of a {self._about}; allowed: {', '.join(OF[self._about])}")
+        if figure not in OF[about]:
+            self._wrong.append(f"row {number}: {figure}: is not told of a {about}; allowed: {', '.join(OF[about])}")
         elif not (digits.isascii() and digits.isdecimal() and int(digits[:12]) <= MOST and len(digits) <= len(str(MOST))):
             self._wrong.append(f"row {number}: {figure} {cell[:30]!r}: must be a whole number from 0 to {MOST}")
         else:
-            self.found.append((self._about, id_, figure, int(digits)))
+            self.found.append((about, id_, figure, int(digits)))
 
     def finish(self) -> None:
+        if not self._columns:
+            allowed = ", ".join(key for key, value in _HEADINGS.items() if value is not None)
+            raise NotAProvince(f"{self._path}: has no line of headings: one of {', '.join(About)}, and figures. Headings: {allowed}.")
         if self._wrong:
             more = f"\n… and {len(self._wrong) - _TOLD_MOST} more" if len(self._wrong) > _TOLD_MOST else ""
             raise NotAProvince(f"{self._path}: nothing was kept:\n" + "\n".join(self._wrong[:_TOLD_MOST]) + more)
