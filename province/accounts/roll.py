@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from edge_agent.wire.cbor import encode
-from province.accounts import passwords
+from province.accounts import passwords, second
 from province.accounts.account import Account, Role
 from province.base.errors import AlreadyThere, NotAProvince
 from province.keys.people_keys import PeopleKeys
@@ -29,12 +29,14 @@ class Member:
     Attributes:
         hashed: of the password.
         totp: the secret of the second step, None where it is not set up.
+        totp_step: of the last code that was taken.
         mark: another one when role, reach, password or second step have changed: whoever is in with the one before is out.
     """
 
     account: Account
     hashed: str = field(repr=False)
     totp: bytes | None = field(repr=False)
+    totp_step: int
     mark: str = field(repr=False)
 
 
@@ -55,7 +57,10 @@ class Roll:
     def find(self, connection: Connection, id_: str) -> Member | None:
         """By id; None where there is none."""
         row = connection.row(select(table).where(table.c.id == id_))
-        return None if row is None else self._member(connection, row)
+        if row is None:
+            return None
+        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
+        return self._member(row, frozenset(each["site"] for each in found))
 
     def by_phone(self, connection: Connection, phone: str) -> Member | None:
         """By one of their numbers; None where it is nobody's."""
@@ -64,23 +69,32 @@ class Roll:
 
     def every(self, connection: Connection) -> list[Member]:
         """All, oldest first."""
-        return [self._member(connection, row) for row in connection.rows(select(table).order_by(table.c.made_ms, table.c.id))]
+        sites: dict[str, set[str]] = {}
+        for row in connection.rows(select(account_site)):
+            sites.setdefault(row["account"], set()).add(row["site"])
+        rows = connection.rows(select(table).order_by(table.c.made_ms, table.c.id))
+        return [self._member(row, frozenset(sites.get(row["id"], ()))) for row in rows]
+
+    def all_phones(self, connection: Connection) -> dict[str, list[str]]:
+        """Everybody's numbers, by account, in order."""
+        found: dict[str, list[str]] = {}
+        for row in connection.rows(select(account_phone)):
+            found.setdefault(row["account"], []).append(self.keys.open(row["phone"], "phone", row["account"]))
+        return {id_: sorted(numbers) for id_, numbers in found.items()}
 
     def phones(self, connection: Connection, id_: str) -> list[str]:
         """Their numbers, in order."""
         rows = connection.rows(select(account_phone.c.phone).where(account_phone.c.account == id_))
         return sorted(self.keys.open(row["phone"], "phone", id_) for row in rows)
 
-    def _member(self, connection: Connection, row: Row) -> Member:
+    def _member(self, row: Row, sites: frozenset[str]) -> Member:
         id_ = row["id"]
-        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
-        sites = frozenset(each["site"] for each in found)
         one = Account(
             id_, self.keys.open(row["name"], "name", id_), Role(row["role"]), row["org"], row["unit"], sites, bool(row["commands"])
         )
         totp = None if row["totp"] is None else bytes.fromhex(self.keys.open(row["totp"], "totp", id_))
         parts = [one.role, one.org, one.unit, sorted(sites), one.commands, row["hashed"], row["totp"]]
-        return Member(one, row["hashed"], totp, sha256(encode(parts)).hexdigest())
+        return Member(one, row["hashed"], totp, row["totp_step"], sha256(encode(parts)).hexdigest())
 
     # ── changing ──
 
@@ -99,9 +113,12 @@ class Roll:
             NotAProvince: no number.
             RegisterBusy: not now.
         """
+        self.add_hashed(connection, one, phones, passwords.hashed(password), now_ms)
+
+    def add_hashed(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
+        """As `add`, for a password of which only what is kept is known."""
         if not phones:
             raise NotAProvince("--phone: at least one, by which they come in.")
-        hashed = passwords.hashed(password)
         with transaction(connection, self.path):
             self._check_unit(connection, one)
             row = {
@@ -139,6 +156,50 @@ class Roll:
         hashed = passwords.hashed(password)
         with transaction(connection, self.path):
             connection.execute(update(table).where(table.c.id == id_).values(hashed=hashed))
+
+    def set_second(self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
+        """Sets up the second step anew, or takes it away; whoever is in with the one before is out.
+
+        Args:
+            connection: the register.
+            id_: whose.
+            secret: what the phone makes its codes from, None for none.
+            step: of the code that showed that the phone has it.
+            codes: recovery codes, in clear; what is kept are their hashes.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        closed = None if secret is None else self.keys.close(secret.hex(), "totp", id_)
+        with transaction(connection, self.path):
+            connection.execute(update(table).where(table.c.id == id_).values(totp=closed, totp_step=step))
+            connection.execute(delete(account_recovery).where(account_recovery.c.account == id_))
+            if codes:
+                connection.execute(insert(account_recovery), [{"account": id_, "hash": second.recovery_hash(code)} for code in codes])
+
+    def take_code(self, connection: Connection, id_: str, code: str, now_ms: int) -> bool:
+        """Whether a code of the phone, or one from paper, lets them in now; it does so once, whoever else asks meanwhile.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        with transaction(connection, self.path):
+            member = self.find(connection, id_)
+            if member is None or member.totp is None:
+                return False
+            step = second.step_of(member.totp, code, now_ms, member.totp_step)
+            if step is not None:
+                connection.execute(update(table).where(table.c.id == id_).values(totp_step=step))
+                return True
+            its = (account_recovery.c.account == id_, account_recovery.c.hash == second.recovery_hash(code))
+            if not connection.has(select(account_recovery.c.account).where(*its)):
+                return False
+            connection.execute(delete(account_recovery).where(*its))
+            return True
+
+    def codes_left(self, connection: Connection, id_: str) -> int:
+        """How many codes on paper they have left."""
+        return int(connection.value(select(func.count()).select_from(account_recovery).where(account_recovery.c.account == id_)))
 
     def add_phone(self, connection: Connection, id_: str, phone: str) -> None:
         """Gives them one more number.

@@ -231,6 +231,11 @@ class Layout:
         return self.root / "reports.lock"
 
     @property
+    def checkin(self) -> Path:
+        """The check-in page's TLS key and certificate."""
+        return self.root / "checkin"
+
+    @property
     def fleet_notices(self) -> Path:
         """Where alerts are told on to, TOML; beside it what was told."""
         return self.root / "fleet-notices.toml"

@@ -30,7 +30,7 @@ _best_ms = func.coalesce(entry.c.corrected_ms, entry.c.wall_ms)
 _counted_ms = case((_best_ms > entry.c.registered_ms, entry.c.registered_ms), else_=_best_ms)
 _day_number = (_counted_ms + _AHEAD_OF_UTC_MS) // _DAY_MS
 _IS_COUNTED = (entry.c.kind == Kind.PASSAGE.value) & (entry.c.status == Status.REGISTERED.value)
-_WHICH = {Method.PAPER.value: "paper_in"}
+_WHICH = {Method.PAPER.value: "paper_in", Method.SELF.value: "self_in"}
 
 
 class Place(NamedTuple):

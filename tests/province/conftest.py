@@ -62,6 +62,7 @@ IN_BOTH = {
     "test_day_counts",
     "test_registry",
     "test_registry_commands",
+    "test_registry_import",
     "test_accounts",
 }
 

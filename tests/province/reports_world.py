@@ -157,7 +157,8 @@ def some_passages(known: Sequence[Site], many: int, chance: Random, days: int = 
         made.append(
             Passed(
                 site.org, name, at_ms if corrected_ms is None else chance.randrange(10**9), "in" if chance.random() < 0.6 else "out",
-                chance.choice(("camera", "serial", "hid", "paper", None)), corrected_ms, at_ms + chance.choice((-3_600_000, 500, DAY_MS)),
+                chance.choice(("camera", "serial", "hid", "paper", "self", None)), corrected_ms,
+                at_ms + chance.choice((-3_600_000, 500, DAY_MS)),
                 "expired" if chance.random() < 0.03 else "registered",
             )
         )  # fmt: skip

@@ -39,9 +39,9 @@ def by_hand(layout: Layout) -> dict[tuple[str, str, str], tuple[int, ...]]:
         found.setdefault(key_of_row(row), Counter())[f"{row['method']} {row['direction']}"] += 1
     return {
         key: (
-            sum(count for what, count in counts.items() if what.endswith(" in") and not what.startswith("paper")),
+            sum(count for what, count in counts.items() if what.endswith(" in") and not what.startswith(("paper", "self"))),
             counts["paper in"],
-            0,
+            counts["self in"],
             sum(count for what, count in counts.items() if what.endswith(" out")),
         )
         for key, counts in found.items()

@@ -20,11 +20,13 @@ from province.keys.keystore import Keystore
 from province.shell import web_command
 from province.store import database
 from province.web.app import Pages
+from province.web.door import Policy
 from province.web.section import Section
 from province.web.serving import App, Place, Served
 from province.web.world import World
 
 PASSWORD = "ba cây xoài sau nhà"
+PASSWORD_ONLY = Policy(frozenset(Role))
 
 
 def roll_of(layout: Layout) -> Roll:
@@ -57,6 +59,23 @@ class Visitor(Browser):
 
 
 @dataclass
+class Clock:
+    """A time that stands still until a test moves it."""
+
+    at_s: float = 1_000_000.0
+    from_ms: int = 1_633_395_600_000  # 8:00 on 5 October 2021 in Vietnam
+
+    def now_s(self) -> float:
+        return self.at_s
+
+    def now_ms(self) -> int:
+        return self.from_ms + int(self.at_s * 1000)
+
+    def later(self, seconds: float) -> None:
+        self.at_s += seconds
+
+
+@dataclass
 class Site:
     """Pages that are served, with an account of each role."""
 
@@ -80,7 +99,9 @@ def served_pages(
     *,
     sections: Callable[[World], tuple[Section, ...]] = web_command.sections,
     now_s: Callable[[], float] = time.monotonic,
+    at_ms: Callable[[], int] = now_ms,
     roles: tuple[Role, ...] = tuple(Role),
+    policy: Policy = PASSWORD_ONLY,
 ) -> Iterator[Site]:
     """The pages of a province, over TLS on a free port.
 
@@ -88,14 +109,16 @@ def served_pages(
         layout: a founded province.
         sections: the rooms; all of them.
         now_s: monotonic seconds for sessions and waits.
+        at_ms: the time.
         roles: an account is made of each.
+        policy: how they come in; by password alone.
     """
     made: list[Pages] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[App]:
-        world = World(layout)
-        made.append(Pages(world, sections(world), now_s=now_s))
+        world = World(layout, at_ms)
+        made.append(Pages(world, sections(world), policy, now_s=now_s))
         try:
             yield made[0].app
         finally:
