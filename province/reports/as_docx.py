@@ -94,15 +94,20 @@ def _table(file: File, table: Table, width_cm: float) -> None:
     numbered = table.columns[0] == NUMBER
     rows = made._tbl  # noqa: SLF001 - python-docx looks through the whole table for each row that is added in its own words
     rows.append(_row(Line(Kind.SECTION, table.columns), widths, numbered=numbered, heading=True))
-    for line in table.lines:
-        rows.append(_row(line, widths, numbered=numbered))
+    for number, line in enumerate(table.lines, 1):
+        rows.append(_row(line, widths, numbered=numbered, with_next=number == len(table.lines) - 1))
     file.add_paragraph().paragraph_format.space_after = Pt(0)
 
 
-def _row(line: Line, widths: Sequence[Cm], *, numbered: bool, heading: bool = False) -> BaseOxmlElement:
-    """A row in WordprocessingML (ECMA-376 part 1, section 17.4); the head stands on every page, no row is parted between two."""
+def _row(line: Line, widths: Sequence[Cm], *, numbered: bool, heading: bool = False, with_next: bool = False) -> BaseOxmlElement:
+    """A row in WordprocessingML (ECMA-376 part 1, section 17.4); the head stands on every page, no row is parted between two.
+
+    `with_next`: on the same page as the next one, which is the total.
+    """
     cells = [
-        _cell(value, width, bold=line.kind is not Kind.ROW, middle=heading or (number == 0 and numbered) or value == "X")
+        _cell(
+            value, width, bold=line.kind is not Kind.ROW, middle=heading or (number == 0 and numbered) or value == "X", with_next=with_next
+        )
         for number, (width, value) in enumerate(zip(widths, line.cells, strict=True))
     ]
     again = "<w:tblHeader/>" if heading else ""
@@ -111,12 +116,12 @@ def _row(line: Line, widths: Sequence[Cm], *, numbered: bool, heading: bool = Fa
     return made
 
 
-def _cell(value: Cell, width: Cm, *, bold: bool, middle: bool) -> str:
-    across = "center" if middle else "right" if isinstance(value, int) else "left"
+def _cell(value: Cell, width: Cm, *, bold: bool, middle: bool, with_next: bool) -> str:
+    across = "center" if middle else "right" if isinstance(value, int) or (value or "").endswith(" %") else "left"
     words = escape(shown(value))
     return (
         f'<w:tc><w:tcPr><w:tcW w:w="{width.twips}" w:type="dxa"/></w:tcPr>'
-        f'<w:p><w:pPr><w:spacing w:after="0"/><w:jc w:val="{across}"/></w:pPr>'
+        f'<w:p><w:pPr>{"<w:keepNext/>" if with_next else ""}<w:spacing w:after="0"/><w:jc w:val="{across}"/></w:pPr>'
         f'<w:r><w:rPr>{"<w:b/>" if bold else ""}<w:sz w:val="24"/></w:rPr><w:t xml:space="preserve">{words}</w:t></w:r></w:p></w:tc>'
     )
 
