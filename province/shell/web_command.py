@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from province.web.world import World
 
 # The rooms that have pages, in the order of the menu: `province.<room>.section` gives each.
-ROOMS: tuple[str, ...] = ("reports",)
+ROOMS: tuple[str, ...] = ("boards", "tracing", "reports")
 
 _log = logging.getLogger(__name__)
 _EPILOG = """\

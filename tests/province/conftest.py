@@ -61,8 +61,10 @@ IN_BOTH = {
     "test_backup",
     "test_day_counts",
     "test_registry",
+    "test_boards",
     "test_registry_commands",
     "test_registry_import",
+    "test_tracing_oracle",
     "test_accounts",
 }
 

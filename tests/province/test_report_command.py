@@ -94,7 +94,7 @@ def test_a_form_that_was_filled_in_is_read_by_its_own_headings(layout: Layout, t
     assert here("report", "daily", layout.root, "--day", DAY, "--org", "ubnd-tp", "--out", out, "--format", "xlsx").returncode == 0
     [file] = out.iterdir()
     book = openpyxl.load_workbook(file)
-    sheet = book.active
+    sheet = book.worksheets[0]
     for row in sheet.iter_rows():
         if row[1].value == "Xã Tả Phời":
             row[2].value, row[3].value = 6120, 2999
@@ -102,7 +102,7 @@ def test_a_form_that_was_filled_in_is_read_by_its_own_headings(layout: Layout, t
     ran = here("report", "figures", layout.root, "--import", file, "--since", DAY)
     assert (ran.returncode, "Kept 5 figures" in ran.stdout) == (0, True), ran.stderr
     assert here("report", "daily", layout.root, "--day", DAY, "--org", "ubnd-tp", "--out", out, "--format", "xlsx").returncode == 0
-    rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(file).active.iter_rows()]
+    rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(file).worksheets[0].iter_rows()]
     assert [3, "Xã Tả Phời", 6120, 2999, 0] in rows
     assert [None, "Tổng", 40170, 9839] in [row[:4] for row in rows]
 

@@ -16,7 +16,7 @@ from province.web.guard import HEADERS
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with served_pages(founded(tmp_path_factory.mktemp("web") / "province")) as site:
+    with served_pages(founded(tmp_path_factory.mktemp("web") / "province"), sections=lambda _world: ()) as site:
         yield site
 
 
