@@ -28,7 +28,7 @@ from province.store.opened import Connection, Row
 from province.store.schema import entry
 
 _DAY_MS = 86_400_000
-_WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
+WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
 _MARKED = (
     select(entry, dated_ahead.label("dated_ahead"))
     .join(schema.token, schema.token.c.entry_id == entry.c.id)
@@ -123,7 +123,7 @@ class LogState:
     alerts: tuple[Alert, ...]
 
 
-class _Keys:
+class Keys:
     """Day keys for one look at the register."""
 
     def __init__(self, keystore: Keystore) -> None:
@@ -156,15 +156,15 @@ def entries(
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    query = _WITH_AHEAD.where(or_(entry.c.kind == Kind.PASSAGE.value, entry.c.kind.is_(None)), *_of(entry, device))
+    query = WITH_AHEAD.where(or_(entry.c.kind == Kind.PASSAGE.value, entry.c.kind.is_(None)), *_of(entry, device))
     if day is not None:
         first_ms, after_ms = day_bounds_ms(day)
         query = query.where(best_ms >= first_ms, best_ms < after_ms)
-    keys = _Keys(keystore)
-    return [_shown(row, keys) for row in connection.rows(query.order_by(entry.c.id.desc()).limit(limit))[::-1]]
+    keys = Keys(keystore)
+    return [shown(row, keys) for row in connection.rows(query.order_by(entry.c.id.desc()).limit(limit))[::-1]]
 
 
-def _shown(row: Row, keys: _Keys) -> ShownEntry:
+def shown(row: Row, keys: Keys) -> ShownEntry:
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
         person = _masked(row, keys.get(row["epoch"]))
@@ -198,7 +198,7 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    keys = [found for found in (_Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
+    keys = [found for found in (Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
     marks = [(day.epoch, str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds]
     rows: dict[int, Row] = {}
     for epoch, kind, mark in marks:
