@@ -14,9 +14,7 @@ from province.store.opened import Connection
 from province.store.schema import entry
 
 
-def latest(
-    connection: Connection, keystore: Keystore, org: str, site: str, limit: int, before_ms: int | None = None
-) -> list[ShownEntry]:
+def latest(connection: Connection, keystore: Keystore, org: str, site: str, limit: int, before_ms: int | None = None) -> list[ShownEntry]:
     """The site's latest passages, newest first, masked; only the rows shown are opened.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Table, bindparam, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, case, distinct, func, or_, select
 
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.entry import Kind, Passage, decode_body
@@ -29,21 +29,20 @@ from province.store.schema import entry
 
 _DAY_MS = 86_400_000
 WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
+# A token is of one kind, one day and one person. That the entry's day is said, too, spares a server the parts of all others.
 _MARKED = (
     select(entry, dated_ahead.label("dated_ahead"))
-    .join(schema.token, schema.token.c.entry_id == entry.c.id)
-    .where(
-        schema.token.c.token == bindparam("mark"), schema.token.c.kind == bindparam("of_kind"),
-        schema.token.c.epoch == bindparam("of_day"),
-    )
-)  # fmt: skip
+    .join(schema.token, and_(schema.token.c.entry_id == entry.c.id, schema.token.c.epoch == entry.c.epoch))
+    .where(schema.token.c.token.in_(bindparam("marks", expanding=True)), schema.token.c.epoch == bindparam("of_day"))
+    .where(entry.c.epoch == bindparam("of_day"))
+)
 _ANNOUNCED = select(
     schema.announced.c.org, schema.announced.c.device, schema.announced.c.log, func.max(schema.announced.c.seq).label("most")
 ).group_by(schema.announced.c.org, schema.announced.c.device, schema.announced.c.log)
-_COUNTS = select(
-    entry.c.org, entry.c.device, entry.c.log, func.count().label("entries"),
+_ODD = select(
+    entry.c.org, entry.c.device, entry.c.log, func.count(case((entry.c.forked == 1, 1))).label("forked"),
     func.count(distinct(case((entry.c.forked == 1, entry.c.seq)))).label("forks"), func.count(case((dated_ahead, 1))).label("ahead"),
-).group_by(entry.c.org, entry.c.device, entry.c.log)  # fmt: skip
+).where(schema.IS_ODD).group_by(entry.c.org, entry.c.device, entry.c.log)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class LogState:
     """What has come of one log.
 
     Attributes:
-        count: envelopes kept, forks counted apart.
+        count: envelopes that came, forks counted apart, as long as those are kept.
         first: lowest number that came.
         last: highest number that came.
         gaps: first and last of each hole, as far as the log is known to reach.
@@ -131,6 +130,7 @@ class Keys:
         self._loaded: dict[str, DayKeys | None] = {}
 
     def get(self, epoch: str | None) -> DayKeys | None:
+        """Those of a day, None when there are none that can be read."""
         if epoch is None:
             return None
         if epoch not in self._loaded:
@@ -165,6 +165,7 @@ def entries(
 
 
 def shown(row: Row, keys: Keys) -> ShownEntry:
+    """A row of `WITH_AHEAD`, opened and masked."""
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
         person = _masked(row, keys.get(row["epoch"]))
@@ -199,10 +200,11 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
         KeystoreAway: the keystore cannot be read.
     """
     keys = [found for found in (Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
-    marks = [(day.epoch, str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds]
+    wanted = tuple(kinds)
     rows: dict[int, Row] = {}
-    for epoch, kind, mark in marks:
-        rows |= {row["id"]: row for row in connection.rows(_MARKED, {"of_day": epoch, "of_kind": kind, "mark": mark})}
+    for day in keys:
+        marks = [token(kind, value, day.token_key) for kind in wanted]
+        rows |= {row["id"]: row for row in connection.rows(_MARKED, {"of_day": day.epoch, "marks": marks})}
     found = [
         Found(
             row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],
@@ -251,23 +253,25 @@ def logs(connection: Connection) -> list[LogState]:
     announced: dict[tuple[DeviceName, bytes], int] = {
         (DeviceName(row["org"], row["device"]), row["log"]): row["most"] for row in connection.rows(_ANNOUNCED)
     }
-    counts: dict[tuple[DeviceName, bytes], tuple[int, int, int]] = {
-        (DeviceName(row["org"], row["device"]), row["log"]): (row["entries"], row["forks"], row["ahead"])
-        for row in connection.rows(_COUNTS)
+    odd = {
+        (DeviceName(row["org"], row["device"]), row["log"]): (row["forked"] - row["forks"], row["forks"], row["ahead"])
+        for row in connection.rows(_ODD)
     }
     told = alerts(connection)
     return [
-        _log_state(key, ledger.get(key, []), announced.get(key, 0), counts.get(key, (0, 0, 0)), told)
+        _log_state(key, ledger.get(key, []), announced.get(key, 0), odd.get(key, (0, 0, 0)), told)
         for key in sorted({*ledger, *announced}, key=lambda key: (str(key[0]), key[1]))
     ]
 
 
 def _log_state(
-    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, counts: tuple[int, int, int], told: Sequence[Alert]
+    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, odd: tuple[int, int, int], told: Sequence[Alert]
 ) -> LogState:
+    more, forks, ahead = odd
+    count = sum(span.last - span.first + 1 for span in found) + more
     first, last = (found[0].first, max(span.last for span in found)) if found else (0, 0)
     about = tuple(alert for alert in told if (alert.name, alert.log) == key)
-    return LogState(key[0], key[1], counts[0], first, last, tuple(gaps(found, announced)), counts[1], counts[2], about)
+    return LogState(key[0], key[1], count, first, last, tuple(gaps(found, announced)), forks, ahead, about)
 
 
 def check_registered(connection: Connection, name: DeviceName) -> None:

@@ -1,12 +1,11 @@
 """Fills the register in its own form, by all processors: rows without an envelope, a day at a time.
 
-On PostgreSQL a day's two parts are filled by COPY, get their indexes, and only then become parts: two processes do two days at once. A file has
-one writer: the others make rows for it. What belongs to an entry elsewhere (ledger, days of each log) is written from the plan.
+On PostgreSQL a day's two parts are filled by COPY, get their indexes, and only then become parts: two processes do two days at once. A
+file has one writer: the others make rows for it. What belongs to an entry elsewhere (ledger, days of each log) is written from the plan.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import re
 import sqlite3
 import time
@@ -20,7 +19,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from size_rows import EntryRow, Rows, TokenRow, invented_hash
-from size_world import World, cores
+from size_world import World, children
 
 from edge_agent.wire.entry import NO_PREVIOUS
 from province.keys.day_keys import DayKeys
@@ -54,9 +53,8 @@ def load(world: World, count: int) -> float:
     days = _days(world.rows, count)
     _now[:] = [world]
     world.passages, world.people  # noqa: B018 - made before there are children
-    context = multiprocessing.get_context("fork")
     done = 0
-    with context.Pool(cores()) as pool:
+    with children() as pool:
         for rows in _filled(world, days, pool.imap_unordered if world.url else pool.imap):
             done += rows
             rate = done / (time.monotonic() - began_s)
@@ -68,6 +66,7 @@ def load(world: World, count: int) -> float:
     return count / (time.monotonic() - began_s)
 
 
+_Spread = Callable[[Callable[..., object], Iterable[object]], Iterator[object]]
 _Span = tuple[int, int, int]  # which day, and from and up to which passage
 
 
@@ -82,7 +81,9 @@ def _keys(world: World, number: int) -> DayKeys:
     return keys
 
 
-def _filled(world: World, days: list[_Span], spread: Callable[[Callable[..., object], Iterable[object]], Iterator[object]]) -> Iterator[int]:
+def _filled(
+    world: World, days: list[_Span], spread: Callable[[Callable[..., object], Iterable[object]], Iterator[object]]
+) -> Iterator[int]:
     if world.url is not None:
         with world.register() as connection, database.transaction(connection, world.layout.register):
             for number, _first, _after in days:  # to be made anew, full
@@ -92,15 +93,15 @@ def _filled(world: World, days: list[_Span], spread: Callable[[Callable[..., obj
             assert isinstance(rows, int)
             yield rows
         return
-    with closing(sqlite3.connect(world.layout.register, isolation_level=None)) as connection, _hasty(connection):
+    with closing(sqlite3.connect(world.layout.register, isolation_level=None)) as file, _hasty(file):
         chunks = [(number, at, min(at + _CHUNK, after)) for number, first, after in days for at in range(first, after, _CHUNK)]
         for made in spread(_make_rows, chunks):
             assert isinstance(made, tuple)
             entries, tokens = made
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_insert("entry", EntryRow), entries)
-            connection.executemany(_insert("token", TokenRow), tokens)
-            connection.execute("COMMIT")
+            file.execute("BEGIN IMMEDIATE")
+            file.executemany(_insert("entry", EntryRow), entries)
+            file.executemany(_insert("token", TokenRow), tokens)
+            file.execute("COMMIT")
             yield len(entries)
 
 

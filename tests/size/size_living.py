@@ -1,7 +1,7 @@
 """Invents how a province lives for three weeks: who is where when, so that the same spec gives the same passages on every machine.
 
-People have a home district, most have a place of work and some a bus to it; they go to the same market, now and then to a shop, a temple or a
-hospital. Arrays of NumPy, one row a passage, in the order of time: ten million are made in seconds. Times count from the first day's midnight.
+Most people have a place of work and some a bus to it; they go to the same market, now and then to a shop, a temple or a hospital. Arrays of
+NumPy, one row a passage, in the order of time: ten million are made in seconds. Times count from the first day's midnight.
 """
 
 from __future__ import annotations

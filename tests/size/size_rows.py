@@ -135,7 +135,8 @@ class Rows:
         of, key_id, epoch = self.passages, keys.public.key_id, self.days[day].isoformat()
         closed: dict[tuple[int, int], bytes] = {}
         marks: dict[int, list[tuple[bytes, str]]] = {}
-        chunk = zip(*(column[first:after].tolist() for column in (of.at_ms, of.person, of.gate, of.direction, of.trip, of.seq)), strict=True)
+        columns = of.at_ms, of.person, of.gate, of.direction, of.trip, of.seq
+        chunk = zip(*(column[first:after].tolist() for column in columns), strict=True)
         for row_id, (at_ms, person, gate, direction, trip, seq) in enumerate(chunk, first + 1):
             scanner, wall_ms = self.scanners[gate], self.starts_ms + at_ms
             if trip >= 0 or (text := closed.get((person, direction))) is None:

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import psycopg
@@ -146,7 +149,8 @@ def open_world(folder: Path, spec: Spec, kind: str, say: Say, load: Callable[[Wo
     """
     before = None if fresh(folder) else Note(**json.loads((folder / _NOTE).read_text("utf-8")))
     if before is not None and (before.entries, before.seed, before.database) != (spec.entries, spec.seed, kind):
-        raise WrongWorld(f"{folder} holds {before.entries} entries, seed {before.seed}, {before.database}: ask for these, or another folder")
+        there = f"{before.entries} entries, seed {before.seed}, {before.database}"
+        raise WrongWorld(f"{folder} holds {there}: ask for these, or choose another folder")
     if kind == SQLITE:
         with _opened(folder, spec, None, before, say, load) as world:
             yield world
@@ -195,6 +199,13 @@ def _founded(root: Path, first_day: date, url: str | None) -> Layout:
     return layout
 
 
-def cores() -> int:
-    """How many processes are worth starting."""
-    return len(os.sched_getaffinity(0))
+@contextmanager
+def children() -> Iterator[Pool]:
+    """As many processes as there are processors, with all that this one has in its memory."""
+    context = multiprocessing.get_context("fork")
+    with context.Pool(len(os.sched_getaffinity(0)), initializer=_as_a_child) as pool:
+        yield pool
+
+
+def _as_a_child() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how a pool ends them

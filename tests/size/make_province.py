@@ -1,12 +1,12 @@
 """A province at its size: `make province ENTRIES=10000000 DB=postgresql`.
 
-Founds a province of as many sites as have so many entries in three weeks, lets invented people live in it, loads their passages (100 000 of
-them sealed, signed, verified, opened and stored as from scanners, the others in the form that the register keeps them in), and measures what is asked of
-such a register every day. With `--keep DIR` the loaded province stays, and is measured again in seconds. With `--growth` the figures are noted
-beside those of other sizes, and hw_docs/pictures/province.svg is drawn from them.
+Founds a province of as many sites as have so many entries in three weeks, lets invented people live in it, loads their passages (100 000
+of them sealed, signed, verified, opened and stored as from scanners, the others in the form in which the register keeps them), and measures
+what is asked of such a register every day. With `--keep DIR` the loaded province stays, and is measured again in seconds. With `--growth`
+the figures are noted beside those of other sizes, and hw_docs/pictures/province.svg is drawn from them.
 
-A measure is a file in tests/size/measures with a function `measure(world: World) -> list[Measure]`; `DESTROYS = True` in it says that it runs last,
-and not on a kept province unless named. What it may use of the world is in size_world.py.
+A measure is a file in tests/size/measures with a function `measure(world: World) -> list[Measure]`; `DESTROYS = True` in it says that it
+runs last, and not on a kept province unless named. What it may use of the world is in size_world.py.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -34,7 +33,7 @@ import size_real  # noqa: E402 - the same
 from measures import Measure, table, told  # noqa: E402 - the same
 from size_chart import draw, noted  # noqa: E402 - the same
 from size_living import Spec  # noqa: E402 - the same
-from size_world import POSTGRESQL, SQLITE, World, WrongWorld, fresh, open_world  # noqa: E402 - the same
+from size_world import POSTGRESQL, SQLITE, World, WrongWorld, open_world  # noqa: E402 - the same
 
 _REAL = 100_000
 _SMALL = 20_000
@@ -59,6 +58,7 @@ def parts() -> list[Part]:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where dataclasses look for it
         spec.loader.exec_module(module)
         found.append(Part(file.stem, module.measure, getattr(module, "DESTROYS", False)))
     return sorted(found, key=lambda part: part.destroys)
@@ -75,12 +75,13 @@ def load(world: World) -> dict[str, float]:
 
 
 def _arguments() -> argparse.Namespace:
+    names = ", ".join(part.name for part in parts())
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=_SMALL, help="how many (default: %(default)s)")
     parser.add_argument("--database", choices=(SQLITE, POSTGRESQL), default=SQLITE, help="where the register is (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other people (default: %(default)s)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the province stays; loaded already, it is only measured")
-    parser.add_argument("--measures", metavar="NAME", nargs="*", help=f"only these: {', '.join(part.name for part in parts())}; none: only load")
+    parser.add_argument("--measures", metavar="NAME", nargs="*", help=f"only these of {names}; none: only load")
     parser.add_argument("--growth", action="store_true", help="note the figures, and draw the picture of growth")
     return parser.parse_args()
 
@@ -92,7 +93,7 @@ def _chosen(given: argparse.Namespace) -> list[Part]:
 
 
 @contextmanager
-def _folder(keep: Path | None):
+def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.absolute()
