@@ -94,6 +94,12 @@ class Server:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
+    def drop(self, url: str) -> None:
+        """As its disk would take it."""
+        name = url.partition("///")[2].partition("?")[0]
+        with closing(psycopg.connect(self.url("postgres"), autocommit=True)) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
     def moved_here(self, layout: Layout, today: date | None = None) -> Layout:
         """A province's register, still empty, on this server instead of in its file."""
         for file in layout.root.glob("register.sqlite*"):
