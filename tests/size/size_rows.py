@@ -1,7 +1,7 @@
 """Rows as the collector leaves them in the register, made without an envelope: real tokens, real bodies closed under the day's keys.
 
-What is not as from a device: the hash of the envelope, which there is none of, is a hash of log and number. `tests/province/test_size.py` holds these rows
-beside those that came the real way.
+What is not as from a device: the hash of the envelope, which there is none of, is a hash of log and number.
+`tests/province/test_size.py` holds these rows beside those that came the real way.
 """
 
 from __future__ import annotations
