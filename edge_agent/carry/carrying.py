@@ -93,7 +93,7 @@ def carry(settings: Settings, identity: Identity, work: Intake[Work], status: St
     show()
     with ExitStack() as last_first:
         _begin(last_first, link)
-        last_first.callback(_take_leave, identity, link, uplink)
+        last_first.callback(_take_leave, identity, link)
         _begin(last_first, desk, _scraped(settings, OwnHealth(identity, settings, around)), config, reporter)
         last_first.callback(keeper.stop)
         over = threading.Event()
@@ -116,9 +116,10 @@ def _begin(last_first: ExitStack, *parts: _Part | None) -> None:
             last_first.callback(part.stop)
 
 
-def _take_leave(identity: Identity, link: BrokerLink, uplink: Uplink) -> None:
-    if uplink.connected:
-        link.publish_and_wait(farewell(identity, "stopped"), _GOODBYE_S)
+def _take_leave(identity: Identity, link: BrokerLink) -> None:
+    word = farewell(identity, "stopped")
+    if link.connected and not link.publish_and_wait(word, _GOODBYE_S):  # asked of the link: the uplink may have ended before it was told
+        link.publish(replace(word, qos=0))  # which does not wait behind entries on a slow line; after it the broker forgets our last will
 
 
 def _config_keeper(settings: Settings, identity: Identity, link: BrokerLink, uplink: Uplink, work: Intake[Work]) -> ConfigKeeper:

@@ -187,8 +187,8 @@ def enrolled_as(state: Path) -> DeviceName | None:
     return None
 
 
-def root_of(state: Path) -> Ed25519PublicKey:
-    """The province's root key, for a process that is given no key of the device.
+def province_of(state: Path) -> tuple[Ed25519PublicKey, DeviceName]:
+    """The province's root key and the device's name, for a process that is given no key of the device.
 
     Raises:
         NotEnrolled: there is none.
@@ -197,7 +197,8 @@ def root_of(state: Path) -> Ed25519PublicKey:
     try:
         enrolment = _enrolment(state)
         if enrolment is not None:
-            return Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"]))
+            name = DeviceName(enrolment["org"], enrolment["device"])
+            return Ed25519PublicKey.from_public_bytes(base64.b64decode(enrolment["root"])), name
     except (DocumentsDamaged, KeyError, TypeError, ValueError) as error:
         raise OSError(f"{state}: the enrolment is damaged ({type(error).__name__})") from None
     raise NotEnrolled(f"{state}: this device is not enrolled")

@@ -226,12 +226,23 @@ class BrokerLink:
         client.on_message = self._arrived
         return client
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us; whoever is told by `on_event` may learn it later."""
+        return self._client.is_connected()
+
     def start(self) -> None:
         """Begins to connect; returns at once."""
         self._thread.start()
 
     def renew(self) -> None:
-        """Connects anew, with the certificate files as they are now; returns at once."""
+        """Connects anew, with the certificate files as they are now; returns at once.
+
+        Nobody knows yet whether we shall come back, and a DISCONNECT makes the broker forget our last will (MQTT 3.1.1, section 3.14.4).
+        So we say it first, with QoS 0, which does not wait behind what is not acknowledged yet.
+        """
+        if self._will is not None:
+            self._client.publish(self._will.topic, self._will.payload, 0, self._will.retain)
         self._client.disconnect()
         self._pause.set()
 

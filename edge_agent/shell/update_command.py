@@ -37,10 +37,11 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "install":
         return installing.run(args.attempt, args.config)
     slots = Slots.here()
-    trial, back = slots.trial(), slots.back()
+    trial, back, given_up = slots.trial(), slots.back(), slots.given_up()
     said = {
         "software": software(), "slot": slots.current(), "trial": None if trial is None else trial.slot,
         "back": None if back is None else f"{back.reason}: {back.detail}", "floor": slots.floor(),
+        "given_up": None if given_up is None else f"{given_up[0]}: no start of {given_up[1]} lived",
     }  # fmt: skip
     if args.json:
         print_json(said)
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     print_line(f"software {said['software']}, {'the package' if said['slot'] is None else 'slot ' + str(said['slot'])}")
     if trial is not None:
         print_line(f"on trial: {trial.slot}")
+    if given_up is not None:
+        print_line(f"given up while in use: {said['given_up']}")
     if back is not None:
         print_line(f"the last update came to nothing: {said['back']}")
     return 0

@@ -1,7 +1,7 @@
 """Makes a slot out of a fetched release and puts it on trial: what root does for the agent, and the only thing it does.
 
-It believes nothing that the agent's user can write: the signature is checked again, against the root key that root itself noted the first
-time; each wheel is copied first and hashed as copied. Then a virtual environment is made, tried, marked complete, put on trial. Whatever is
+It believes nothing that the agent's user can write: the signature is checked again, by what root itself knows of the province (`trust`);
+each wheel is copied first and hashed as copied. Then a virtual environment is made, tried, marked complete, put on trial. Whatever is
 cut short leaves the version in use as it is. Source: decision 0091; debian/slots goes on from there.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,13 +17,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from edge_agent.base.disk import sync_file, sync_folder
 from edge_agent.device import identity
 from edge_agent.device import settings as settings_of
 from edge_agent.update.release_check import Unsuitable, check
 from edge_agent.update.slots import SHARE, Slots, slot_of
+from edge_agent.update.trust import NotBelieved, look, read_stranger
 from edge_agent.wire import release
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.cose import Forged
@@ -33,7 +31,7 @@ from edge_agent.wire.release import MAX_RELEASE_BYTES, Part, Release
 log = logging.getLogger(__name__)
 FETCHED = "update"  # in the state folder: what the agent has fetched
 SIGNED = "release.cose"
-_PINNED, _COMPLETE, _FLOOR = "root.pub", "complete", "floor"
+_COMPLETE, _FLOOR = "complete", "floor"
 _RESERVE_BYTES = 64 * 1_000_000  # for entries, while nobody comes
 _COPY_BYTES = 1 << 20
 _PIP_FOLDER = Path("/usr/share/python-wheels")
@@ -90,7 +88,7 @@ class Installer:
             self._install(attempt)
         except (Malformed, Forged) as error:
             problem = NotInstalled("bad-signature", str(error))
-        except Unsuitable as error:
+        except (Unsuitable, NotBelieved) as error:
             problem = NotInstalled(error.reason, str(error))
         except identity.NotEnrolled as error:
             problem = NotInstalled("not-enrolled", str(error))
@@ -112,7 +110,8 @@ class Installer:
 
     def _install(self, attempt: str) -> None:
         message = _read(self.state / FETCHED / SIGNED, MAX_RELEASE_BYTES)
-        wanted = release.verify(message, self._root())
+        trust = look(self.state, self.slots.folder, self._noted)
+        wanted = release.verify(message, trust.root, trust.name, None, trust.not_before_ms, trust.revoked)
         check(wanted, self.slots.floor())
         name = slot_of(release.identity_of(message))
         slot = self.slots.folder / name
@@ -123,17 +122,6 @@ class Installer:
             (self.slots.folder / old).unlink(missing_ok=True)
         self._keep("trial", f"{name} {attempt}")
         log.info("release %s is on trial as %s", wanted.software, name)
-
-    def _root(self) -> Ed25519PublicKey:
-        """The province's root, as root noted it the first time: the agent's user could put another one into the state folder."""
-        pinned = self.slots.folder / _PINNED
-        enrolled = identity.root_of(self.state)
-        if not pinned.exists():
-            self.step("pin")
-            self._keep(_PINNED, enrolled.public_bytes_raw().hex())
-        if pinned.read_text("ascii").strip() != enrolled.public_bytes_raw().hex():
-            raise NotInstalled("other-root", f"this device has another province than its software; if that is right: sudo rm {pinned}")
-        return enrolled
 
     def _make(self, wanted: Release, slot: Path) -> None:
         if (slot / _COMPLETE).exists() and self._works(slot):
@@ -205,6 +193,10 @@ class Installer:
         if free < needed:
             raise NotInstalled("no-room", f"{needed // 1_000_000} MB are needed, {free // 1_000_000} MB are free")
 
+    def _noted(self, name: str, words: str) -> None:
+        self.step(f"note {name}")
+        self._keep(name, words)
+
     def _keep(self, name: str, words: str) -> None:
         """Replaces one of the small files, on the disk when it returns."""
         new = self.slots.folder / f".{name}"
@@ -215,19 +207,18 @@ class Installer:
 
 
 def _read(file: Path, most: int) -> bytes:
-    """A small file of another user's folder: no link, no device, not more than so many bytes.
+    """As `read_stranger`, for what must be there.
 
     Raises:
-        NotInstalled: it is not there.
+        NotInstalled: it is not.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data = read_stranger(file, most)
     except OSError as error:
         raise NotInstalled("incomplete", f"{file.name}: cannot be read ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotInstalled("incomplete", f"{file.name}: not a file")
-        return opened.read(most + 1)
+    if data is None:
+        raise NotInstalled("incomplete", f"{file.name}: is not there")
+    return data
 
 
 def _copied(place: Path, to: Path, size: int) -> bytes:

@@ -1,6 +1,6 @@
 """Which version of the software runs, as `debian/slots` keeps it: read by the agent, written by root alone.
 
-The folder holds small files, each replaced whole: `current`, `trial`, `back`, `floor`. Source: decision 0091, debian/slots.
+The folder holds small files, each replaced whole: `current`, `trial`, `back`, `given-up`, `floor`. Source: decision 0091, debian/slots.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class Slots:
         if len(words) < 2:
             return None
         return Back(words[0], words[1].rstrip(":"), words[2].strip() if len(words) > 2 else words[1])
+
+    def given_up(self) -> tuple[str, str] | None:
+        """The slot that was given up last while it was in use, and the service that did not live in it."""
+        words = self._words("given-up")
+        return (words[0], words[1]) if len(words) > 1 else None
 
     def floor(self) -> int:
         """No release below it; a floor that cannot be read is 0, as root's own check would say."""

@@ -201,6 +201,16 @@ class Layout:
         return self.root / "fleet-page.lock"
 
     @property
+    def web(self) -> Path:
+        """The TLS key and certificate of the province's pages."""
+        return self.root / "web"
+
+    @property
+    def web_lock(self) -> Path:
+        """Held by whoever serves the province's pages."""
+        return self.root / "web.lock"
+
+    @property
     def fleet_notices(self) -> Path:
         """Where alerts are told on to, TOML; beside it what was told."""
         return self.root / "fleet-notices.toml"

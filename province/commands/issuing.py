@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_agent.base.process_lock import alone
-from edge_agent.wire import command
+from edge_agent.wire import command, cose
 from edge_agent.wire.command import POWER_OF, Action, Command
 from edge_agent.wire.topics import DeviceName
 from province.base.errors import ProvinceError
@@ -17,6 +18,20 @@ from province.base.files import write_atomically
 from province.base.layout import Layout
 from province.commands.scanners import Scanners
 from province.keys import officers
+
+
+class Sent(NamedTuple):
+    """A command as it goes out.
+
+    Attributes:
+        issuer: id of the key that signed it, hex: whose counter it is.
+        counter: its own.
+        message: its bytes.
+    """
+
+    issuer: str
+    counter: int
+    message: bytes
 
 
 def next_counter(layout: Layout, now_ms: int) -> int:
@@ -45,32 +60,36 @@ def _last(file: Path) -> int:
 def sign(
     layout: Layout, scanners: Scanners, name: DeviceName, action: Action, arguments: tuple[str, ...], times: tuple[int, int],
     nonce: bytes | None = None,
-) -> tuple[int, bytes]:  # fmt: skip
-    """A new command for one scanner, issued and ending at `times`, milliseconds since 1970 UTC.
-
-    Returns:
-        Its counter, and its bytes, which are kept for `last_sent`.
+) -> Sent:  # fmt: skip
+    """A new command for one scanner, issued and ending at `times`, milliseconds since 1970 UTC; its bytes are kept for `last_sent`.
 
     Raises:
-        ProvinceError: a key is missing, or nothing is known of the scanner's log.
+        ProvinceError: a key is missing, nothing is known of the scanner's log, or the disk takes nothing.
     """
     officer, log = officers.load_officer(layout, POWER_OF[action]), scanners.log(name)
     counter = next_counter(layout, times[0])
     message = command.issue(Command(name, log, action, counter, *times, arguments, nonce), officer)
-    write_atomically(_sent_file(layout, name), message)
-    return counter, message
+    file = _sent_file(layout, name)
+    try:
+        write_atomically(file, message)
+    except OSError as error:
+        raise ProvinceError(f"{file}: cannot be written ({error.strerror}); nothing was sent. Check the disk and the rights.") from None
+    return Sent(cose.key_id(officer.key.public_key()).hex(), counter, message)
 
 
 def last_sent(layout: Layout, name: DeviceName) -> bytes:
     """The last command for a scanner, as it was sent.
 
     Raises:
-        ProvinceError: there is none.
+        ProvinceError: there is none, or it cannot be read.
     """
+    file = _sent_file(layout, name)
     try:
-        return _sent_file(layout, name).read_bytes()
-    except OSError:
+        return file.read_bytes()
+    except FileNotFoundError:
         raise ProvinceError(f"{name}: no command was sent to it from here.") from None
+    except OSError as error:
+        raise ProvinceError(f"{file}: cannot be read ({error.strerror}). Check the disk and the rights.") from None
 
 
 def _sent_file(layout: Layout, name: DeviceName) -> Path:

@@ -15,6 +15,7 @@ from edge_agent.wire.results import Refusal, Result, State
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.layout import Layout
 from province.commands import issuing
+from province.commands.issuing import Sent
 from province.commands.operating import Desk
 from province.commands.scanners import Scanners
 
@@ -46,7 +47,7 @@ class Order:
     now_ms: Callable[[], int]
     tell: Tell
     ends: dict[DeviceName, Result] = field(default_factory=dict)
-    _waiting: dict[DeviceName, int] = field(default_factory=dict)
+    _waiting: dict[DeviceName, tuple[str, int]] = field(default_factory=dict)  # whose number, and which
     _pieces: dict[DeviceName, tuple[int, dict[int, bytes]]] = field(default_factory=dict)
     _answered: set[DeviceName] = field(default_factory=set)
     _told: set[tuple[DeviceName, int, State]] = field(default_factory=set)
@@ -59,22 +60,20 @@ class Order:
         """
         issued_ms = self.now_ms()
         times = issued_ms, issued_ms + self.life_ms
-        counter, message = issuing.sign(self.layout, self.scanners, name, self.action, self.arguments, times, nonce)
-        self._waiting[name] = counter
-        desk.send(Message(name.topic(Leaf.COMMANDS), message))
+        self.send_again(desk, name, issuing.sign(self.layout, self.scanners, name, self.action, self.arguments, times, nonce))
 
     def counter_of(self, name: DeviceName) -> int:
         """Of what was sent to a scanner last, 0 when nothing was or it has ended."""
-        return self._waiting.get(name, 0)
+        return self._waiting.get(name, ("", 0))[1]
 
-    def send_again(self, desk: Desk, name: DeviceName, counter: int, message: bytes) -> None:
+    def send_again(self, desk: Desk, name: DeviceName, sent: Sent) -> None:
         """Sends the same bytes once more: a scanner that has them says how far it is, and never does it twice.
 
         Raises:
             ProvinceError: it was not sent.
         """
-        self._waiting[name] = counter
-        desk.send(Message(name.topic(Leaf.COMMANDS), message))
+        self._waiting[name] = sent.issuer, sent.counter
+        desk.send(Message(name.topic(Leaf.COMMANDS), sent.message))
 
     def follow(self, desk: Desk, within_s: float) -> None:
         """Hears what becomes of all that was sent, until each has ended or the time is over."""
@@ -112,7 +111,7 @@ class Order:
             result = results.decode(arrived.payload)
         except Malformed:
             return
-        if whose is None or self._waiting.get(whose[0]) != result.counter:
+        if whose is None or self._waiting.get(whose[0]) != (result.issuer, result.counter):
             return
         name = whose[0]
         if result.parts:

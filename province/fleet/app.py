@@ -2,71 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
 from province.base.errors import ProvinceError
 from province.fleet.accounts import Accounts, Operator
-from province.fleet.guard import Guard, Refused
 from province.fleet.orders import Ordered, Orders, new_ref
 from province.fleet.picking import Wanted, pick
-from province.fleet.sessions import Sessions, Tries, is_of
 from province.fleet.sight import Row, Sight, is_quiet
-from province.fleet.views import DeviceSight, Drawn, View, Views, offered, path_of
-from province.fleet.words import LANGUAGES, WORDS
+from province.fleet.views import DeviceSight, View, Views, offered, path_of
+from province.fleet.words import WORDS
 from province.watch.fleet_store import FleetAlert
+from province.web.forms import TOKEN, here, is_token, language_of, read_form
+from province.web.frame import SHARED
+from province.web.guard import Guard, Refused
+from province.web.languages import LANGUAGES
+from province.web.live import Changes, Drawn, Streams
+from province.web.sessions import Sessions, Tries
 
 COOKIE = "__Host-fleet"
-_STATIC = Path(__file__).parent / "static"
-_STATIC_FILES = {"fleet.css": "text/css; charset=utf-8", "fleet.js": "text/javascript; charset=utf-8"}
-_MOST_STREAMS, _MOST_STREAMS_OF_ONE = 200, 20
+_STATIC_FILES = {"web.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
 _MOST_FIELDS = 16
-_EACH_S = 0.4  # between two pictures of a region to one browser
-_IDLE_S = 10.0  # then a stream says that it lives
 _MOST_LOGGING_IN = 8
 _Answer = Callable[[Request, View, Operator], Awaitable[Response]]
-_Draw = Callable[[], Drawn]
-
-
-class Changes:
-    """Counts what has changed, and wakes the pages' streams; belongs to the page's event loop."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._loop = asyncio.get_running_loop()
-        self._happened = asyncio.Event()
-
-    def tell(self) -> None:
-        """Something has changed; from any thread, and after the loop's end too."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._wake)
-
-    async def after(self, number: int, timeout_s: float) -> None:
-        """Waits until `self.number` is another one, or the time is over."""
-        if self.number == number:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._happened.wait(), timeout_s)
-
-    def _wake(self) -> None:
-        self.number += 1
-        happened, self._happened = self._happened, asyncio.Event()
-        happened.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +68,7 @@ class Pages:
         self._world = world
         self._views = Views()
         self._sessions, self._tries = Sessions(), Tries()
-        self._streams: dict[str, int] = {}
+        self._streams = Streams(world.changes)
         self._logging_in = 0
 
     def app(self, hosts: set[str]) -> Guard:
@@ -127,14 +98,14 @@ class Pages:
 
     def _who(self, request: Request, *, seen: bool = True) -> tuple[View, Operator | None]:
         """Who asks, as the accounts say now."""
-        words, here = WORDS[_language(request)], _here(request)
+        words, at = WORDS[language_of(request)], here(request)
         session = self._sessions.find(request.cookies.get(COOKIE, ""), self._world.now_s(), seen=seen)
-        operator = None if session is None else self._world.accounts.find(session.name)
-        if session is None or operator is None or operator.hashed != session.hashed:  # removed, or of another password
-            return View(words, here), None
+        operator = None if session is None else self._world.accounts.find(session.who)
+        if session is None or operator is None or operator.hashed != session.mark:  # removed, or of another password
+            return View(words, at), None
         if self._world.orders is None:
             operator = _only_looking(operator)
-        return View(words, here, operator, session), operator
+        return View(words, at, operator, session), operator
 
     def _for(self, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
         """A route for those who are in; others are sent to the login, streams are told not to come again."""
@@ -149,11 +120,11 @@ class Pages:
         return asked
 
     async def _login(self, request: Request) -> Response:
-        language = _language(request)
+        language = language_of(request)
         view = View(WORDS[language], "/login")
         if request.method != "POST":
             return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=False))
-        form = await _form(request)
+        form = await read_form(request, _MOST_FIELDS)
         name, now_s = form.get("name", "").strip()[:40], self._world.now_s()
         tried = (f"address {self._address(request)}", f"name {name}")
         wait_s = max(self._tries.wait_s(each, now_s) for each in tried)
@@ -337,37 +308,19 @@ class Pages:
 
     # ── streams ──
 
-    def _streamed(self, request: Request, operator: Operator, draw: _Draw) -> Response:
-        of_one = self._streams.get(operator.name, 0)
-        if of_one >= _MOST_STREAMS_OF_ONE or sum(self._streams.values()) >= _MOST_STREAMS:
-            raise Refused(429)
-        return StreamingResponse(self._pictures(request, operator, draw), media_type="text/event-stream")
+    def _streamed(self, request: Request, operator: Operator, draw: Callable[[], Drawn]) -> Response:
+        """Ends when its operator is out, or may see less."""
 
-    async def _pictures(self, request: Request, operator: Operator, draw: _Draw) -> AsyncIterator[str]:
-        """Pictures of a region, each as it is then; a browser that is slow gets fewer. Ends when its operator is out, or may see less."""
-        self._streams[operator.name] = self._streams.get(operator.name, 0) + 1
-        shown: Mapping[str, str] = {}
-        try:
-            while self._who(request, seen=False)[1] == operator:
-                number = self._world.changes.number
-                try:
-                    drawn = await run_in_threadpool(draw)
-                except (Refused, ProvinceError):  # it is registered no more, or the store is busy: the browser comes again
-                    return
-                yield _told(shown, drawn)
-                shown = drawn.parts
-                await asyncio.sleep(_EACH_S)
-                await self._world.changes.after(number, _IDLE_S)
-        finally:
-            self._streams[operator.name] -= 1
-            if not self._streams[operator.name]:
-                del self._streams[operator.name]
+        async def still() -> bool:
+            return self._who(request, seen=False)[1] == operator
+
+        return self._streams.open(operator.name, draw, still)
 
     async def _static(self, request: Request) -> Response:
         file = request.path_params["file"]
         if file not in _STATIC_FILES:
             raise Refused(404)
-        return FileResponse(_STATIC / file, media_type=_STATIC_FILES[file], headers={"cache-control": "no-cache"})
+        return FileResponse(SHARED / file, media_type=_STATIC_FILES[file], headers={"cache-control": "no-cache"})
 
     # ── what went wrong ──
 
@@ -394,55 +347,16 @@ def _untaken_first(alert: FleetAlert) -> tuple[bool, int]:
     return alert.acknowledged_ms is not None, -alert.number
 
 
-def _told(shown: Mapping[str, str], drawn: Drawn) -> str:
-    """What of a region is new, as an event: some of its parts, or all of it where other parts are there than before."""
-    if shown.keys() != drawn.parts.keys() or list(shown) != list(drawn.parts):
-        return _event("whole", drawn.html)
-    changed = [part for name, part in drawn.parts.items() if part != shown[name]]
-    return _event("parts", "".join(changed)) if changed else ":\n\n"
-
-
-def _event(name: str, html: str) -> str:
-    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in html.splitlines() if line) + "\n"
-
-
-def _language(request: Request) -> str:
-    language: str = request.path_params["language"]
-    if language not in LANGUAGES:
-        raise Refused(404)
-    return language
-
-
-def _here(request: Request) -> str:
-    path = request.url.path.removeprefix(f"/{request.path_params['language']}")
-    return f"{path}?{request.url.query}" if request.url.query else path
-
-
 async def _agreed(request: Request, view: View) -> dict[str, str]:
     """What a form of this browser says.
 
     Raises:
         Refused: it is no form of ours, or another browser's.
     """
-    form = await _form(request)
-    if view.session is None or not is_of(view.session, form.get("token", "")):
+    form = await read_form(request, _MOST_FIELDS)
+    if view.session is None or not is_token(view.session.form_token, form.get(TOKEN, "")):
         raise Refused(403)
     return form
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """What a form says; the body is bounded, and nothing of it goes through a file.
-
-    Raises:
-        Refused: it is no form of ours.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise Refused(400)
-    try:
-        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
-        raise Refused(400) from None
-    return dict(pairs)
 
 
 def _table(rows: list[Row]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-LANGUAGES = ("vi", "en")
+from province.web.languages import LANGUAGES
+
 _WORDS: Mapping[str, tuple[str, str]] = {
     "language": ("Tiếng Việt", "English"),
     "title": ("Đội máy quét", "Scanner fleet"),

@@ -141,6 +141,7 @@ def append(
     keystore: Keystore,
     make: Callable[[int, bytes], Line],
     second: Ed25519PrivateKey | None = None,
+    also: Callable[[], object] = lambda: None,
 ) -> Line:
     """Writes a line, on the disk when this returns.
 
@@ -150,13 +151,14 @@ def append(
         keystore: keeps the head.
         make: makes the line, given its number and the hash of the line before.
         second: the key of the officer who looks along.
+        also: what is written with it or not at all, in the same transaction.
 
     Raises:
         RegisterBusy, KeystoreAway, OSError: not written; show nothing.
         HeadNotNoted: written, but cutting it off would not show; show nothing.
     """
     with alone(Layout(keystore.folder.parent).audit_lock):  # else the older of two heads could be noted last
-        line, digest = _append(connection, path, _told_head(keystore), make, second)
+        line, digest = _append(connection, path, _told_head(keystore), make, second, also)
         try:
             _write_head(keystore, line.number, digest)
         except OSError as error:
@@ -173,6 +175,7 @@ def _append(
     told: tuple[int, bytes] | str,
     make: Callable[[int, bytes], Line],
     second: Ed25519PrivateKey | None,
+    also: Callable[[], object],
 ) -> tuple[Line, bytes]:
     with database.transaction(connection, path):
         last = connection.row(select(table.c.number, table.c.hash).order_by(table.c.number.desc()).limit(1))
@@ -182,6 +185,7 @@ def _append(
             at_ms = make(number + 1, before).at_ms
             number, before = number + 1, _insert(connection, Line(number + 1, before, at_ms, CUT, "-", "-", cut), None)
         line = make(number + 1, before)
+        also()
         return line, _insert(connection, line, second)
 
 

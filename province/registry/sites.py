@@ -1,40 +1,29 @@
-"""The places that have scanners, and their gates. The smallest registry that works; boards and reports will want more of it."""
+"""The places that people enter and leave, and their gates. One place has one registration, one code."""
 
 from __future__ import annotations
 
-import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
 from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
+from province.base.clock import now_ms
 from province.base.errors import AlreadyThere, NotAProvince
-from province.store import schema
+from province.registry import categories, organisations, places, site_codes, units
+from province.registry.texts import readable, tidy
+from province.registry.units import Level, Unit
+from province.store import registry_tables as tables
 from province.store.database import transaction
 from province.store.opened import Connection, Row
 
 ADDRESS_CHARACTERS = 200
-
-
-class Category(StrEnum):
-    """What kind of place it is, after the province's plan of 2021 (places of business, work and leisure; places of service; vehicles)."""
-
-    MARKET = "market"
-    SHOP = "shop"
-    OFFICE = "office"
-    FACTORY = "factory"
-    LEISURE = "leisure"
-    HOSPITAL = "hospital"
-    HOUSING = "housing"
-    SCHOOL = "school"
-    STATION = "station"
-    VEHICLE = "vehicle"
-    WORSHIP = "worship"
-    EVENT = "event"
-    CHECKPOINT = "checkpoint"
+PLATE_CHARACTERS = 20
+Category = categories.Category
+_AT_ONCE = 500  # values of one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +33,17 @@ class Site:
     Attributes:
         id: its short name, unique in the province; like an organisation's.
         org: whose it is.
-        name: for people.
+        name: for people; the same stands in entries and in scanners.
         gates: its doors, by name.
+        unit: the commune it is in; None when that is not known.
+        plate: a vehicle's number plate, as it is written on it.
+        route: a vehicle's, for people.
+        begins_ms: of what happens once, milliseconds since 1970 UTC; None of what stays.
+        ends_ms: the same.
+        registered_ms: when it was registered, milliseconds since 1970 UTC; 0 when that was not noted.
+        closed_ms: since when it is no more.
+        monitored_by: the organisation that watches over it.
+        code: the letters of its site code.
 
     Raises:
         ValueError: a part cannot be.
@@ -57,6 +55,15 @@ class Site:
     category: Category
     address: str
     gates: tuple[str, ...]
+    unit: str | None = None
+    plate: str | None = None
+    route: str | None = None
+    begins_ms: int | None = None
+    ends_ms: int | None = None
+    registered_ms: int = 0
+    closed_ms: int | None = None
+    monitored_by: str | None = None
+    code: str = ""
 
     def __post_init__(self) -> None:
         for option, text in (("--id", self.id), ("--org", self.org)):
@@ -69,64 +76,285 @@ class Site:
             ("--address", self.address, ADDRESS_CHARACTERS),
             *(("--gate", gate, NAME_CHARACTERS) for gate in self.gates),
         ):
-            if not 1 <= len(text) <= most or not text.isprintable():
-                raise ValueError(f"{option}: must be 1 to {most} printable characters")
+            readable(option, text, most)
+        for option, optional, most in (("--plate", self.plate, PLATE_CHARACTERS), ("--route", self.route, NAME_CHARACTERS)):
+            if optional is not None:
+                readable(option, optional, most)
+
+    def is_past(self, at_ms: int) -> bool:
+        """Whether it is closed or over by then."""
+        return any(end is not None and end <= at_ms for end in (self.closed_ms, self.ends_ms))
 
 
-def site(id_: str, org: str, name: str, category: Category, address: str, gates: tuple[str, ...]) -> Site:
-    """A site, its texts in one Unicode form (NFC).
+def _check_kind(one: Site) -> None:
+    """What a site newly registered says of itself fits its category; those of earlier releases say less."""
+    if one.category is Category.VEHICLE and one.plate is None:
+        raise ValueError("--plate: a vehicle has a number plate; name it, such as --plate 75B-012.34")
+    if one.category is not Category.VEHICLE and (one.plate or one.route):
+        raise ValueError(f"--plate, --route: are a vehicle's; this is of category {one.category}")
+    if one.plate is not None:
+        try:
+            places.plate_key(one.plate)
+        except ValueError as error:
+            raise ValueError(f"--plate {error}") from None
+    one_off = one.category in categories.ONE_OFF
+    if one_off and (one.begins_ms is None or one.ends_ms is None):
+        raise ValueError(f"--begins, --ends: a {one.category} is once; say from when to when")
+    if not one_off and (one.begins_ms is not None or one.ends_ms is not None):
+        raise ValueError(f"--begins, --ends: are of what is once; this is of category {one.category}")
+    if one.begins_ms is not None and one.ends_ms is not None and one.begins_ms >= one.ends_ms:
+        raise ValueError("--ends: must be after --begins")
+
+
+def site(  # noqa: PLR0913 - a site says much of itself
+    id_: str,
+    org: str,
+    name: str,
+    category: Category,
+    address: str,
+    gates: Sequence[str],
+    *,
+    unit: str | None = None,
+    plate: str | None = None,
+    route: str | None = None,
+    begins_ms: int | None = None,
+    ends_ms: int | None = None,
+    monitored_by: str | None = None,
+    registered_ms: int | None = None,
+) -> Site:
+    """A site to register, its texts in one Unicode form (NFC), with a new site code; registered now, if no other time is given.
 
     Raises:
         NotAProvince: a part cannot be.
     """
-    name, address, *doors = (unicodedata.normalize("NFC", text) for text in (name, address, *gates))
+    name, address, *doors = (tidy(text) for text in (name, address, *gates))
+    at_ms = now_ms() if registered_ms is None else registered_ms
     try:
-        return Site(id_, org, name, category, address, tuple(doors))
+        one = Site(
+            id_, org, name, category, address, tuple(doors), unit, plate and tidy(plate), route and tidy(route), begins_ms, ends_ms, at_ms,
+            monitored_by=monitored_by, code=site_codes.new(),
+        )  # fmt: skip
+        _check_kind(one)
     except ValueError as error:
         raise NotAProvince(f"{error}.") from None
+    return one
 
 
-def add(connection: Connection, path: Path, one: Site) -> None:
-    """Adds a site.
+def check_unit(unit: str | None, found: Unit | None) -> None:
+    """Makes sure that a site may be in a unit.
+
+    Args:
+        unit: as the site names it.
+        found: the unit of this id, None when there is none.
 
     Raises:
-        AlreadyThere: its id is taken.
+        ValueError: it may not.
+    """
+    if unit is None:
+        return
+    if found is None:
+        raise ValueError(f"unit {unit!r}: not a unit")
+    if found.level is not Level.COMMUNE:
+        raise ValueError(f"unit {unit!r}: is a {found.level}; a site is in a commune")
+
+
+def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) -> None:
+    """Adds a site, and its organisation if that is not registered yet.
+
+    Args:
+        connection: the register.
+        path: its file, for messages.
+        one: the site.
+        anyway: also if the same place seems to be registered already.
+
+    Raises:
+        AlreadyThere: its id is taken, or it is a place that is registered.
+        NotAProvince: its unit, or who watches over it, is not registered.
         RegisterBusy: the database cannot take it now.
     """
     with transaction(connection, path):
         if find(connection, one.id) is not None:
             raise AlreadyThere(f"site {one.id} is there already. Choose another --id, or see `gate-province site list`.")
-        row = {"id": one.id, "org": one.org, "name": one.name, "category": str(one.category), "address": one.address}
-        connection.execute(insert(schema.site), row)
-        connection.execute(insert(schema.gate), [{"site": one.id, "name": gate} for gate in one.gates])
+        try:
+            check_unit(one.unit, None if one.unit is None else units.find(connection, one.unit))
+        except ValueError as error:
+            raise NotAProvince(f"--{error}. See `gate-province unit list --level commune`.") from None
+        if one.monitored_by is not None and organisations.find(connection, one.monitored_by) is None:
+            raise NotAProvince(f"--monitored-by {one.monitored_by!r}: not an organisation. See `gate-province org list`.")
+        namesake = named(connection, one.org, one.name)
+        if namesake is not None and namesake.closed_ms is None:
+            raise AlreadyThere(
+                f"organisation {one.org} has a site of this name: {namesake.id}, {namesake.address}. Entries name a site by organisation "
+                "and name, so choose another --name, or use that site."
+            )
+        if not anyway and (same := same_place(connection, one)):
+            raise AlreadyThere(_standing(same[0]))
+        organisations.ensure(connection, one.org)
+        connection.execute(insert(tables.site), row_of(one))
+        connection.execute(insert(tables.gate), gates_of(one))
+
+
+def _standing(there: Site) -> str:
+    by = f", {there.plate}" if there.plate else ""
+    return (
+        f"this place is registered already: site {there.id} of {there.org}, {there.name}{by}, {there.address}. One place has one code: "
+        f"use it (gate-province site show DIR {there.id}). If it is another place, add it with --anyway."
+    )
+
+
+def row_of(one: Site) -> dict[str, object]:
+    """A site as its table has it."""
+    return {
+        "id": one.id, "org": one.org, "name": one.name, "category": str(one.category), "address": one.address, "unit": one.unit,
+        "plate": one.plate, "route": one.route, "begins_ms": one.begins_ms, "ends_ms": one.ends_ms, "registered_ms": one.registered_ms,
+        "closed_ms": one.closed_ms, "monitored_by": one.monitored_by, "code": one.code or site_codes.new(),
+        "place_key": places.place_key(one.name, one.address), "plate_key": one.plate and places.plate_key(one.plate),
+    }  # fmt: skip
+
+
+def gates_of(one: Site) -> list[dict[str, str]]:
+    """Its gates as their table has them."""
+    return [{"site": one.id, "name": gate} for gate in one.gates]
+
+
+def same_place(connection: Connection, one: Site) -> list[Site]:
+    """Open sites that seem to be the same place as one that is to be registered, by id."""
+    alike = tables.site.c.place_key == places.place_key(one.name, one.address)
+    if one.plate is not None:
+        alike = or_(alike, tables.site.c.plate_key == places.plate_key(one.plate))
+    found = _sites(connection, and_(alike, tables.site.c.closed_ms.is_(None), tables.site.c.id != one.id))
+    return [there for there in found if is_same_place(one, there)]
+
+
+def is_same_place(one: Site, other: Site) -> bool:
+    """Whether two sites seem to be one place: the same vehicle; or the same name, address and commune and, of what is once, time.
+
+    A commune that is not known may be any.
+    """
+    if one.plate and other.plate:
+        return places.plate_key(one.plate) == places.plate_key(other.plate)
+    if places.place_key(one.name, one.address) != places.place_key(other.name, other.address):
+        return False
+    if None not in (one.unit, other.unit) and one.unit != other.unit:
+        return False
+    times = (one.begins_ms, one.ends_ms, other.begins_ms, other.ends_ms)
+    match times:
+        case int(begins), int(ends), int(others_begin), int(others_end):
+            return begins < others_end and others_begin < ends
+    return True
 
 
 def find(connection: Connection, id_: str) -> Site | None:
     """A site by its id, or None."""
-    row = connection.row(select(schema.site).where(schema.site.c.id == id_))
-    return None if row is None else _site(connection, row)
+    return next(iter(_sites(connection, tables.site.c.id == id_)), None)
 
 
-def every(connection: Connection) -> list[Site]:
-    """All sites, by id."""
-    return [_site(connection, row) for row in connection.rows(select(schema.site).order_by(schema.site.c.id))]
+def named(connection: Connection, org: str, name: str) -> Site | None:
+    """The site that entries and scanners of an organisation mean by a name; of several, one that is open."""
+    found = _sites(connection, tables.site.c.org == org, tables.site.c.name == name)
+    return min(found, key=lambda one: one.closed_ms is not None, default=None)
 
 
-def _site(connection: Connection, row: Row) -> Site:
-    gates = connection.rows(select(schema.gate.c.name).where(schema.gate.c.site == row["id"]).order_by(schema.gate.c.name))
-    return Site(row["id"], row["org"], row["name"], Category(row["category"]), row["address"], tuple(gate["name"] for gate in gates))
+def with_code(connection: Connection, code: str) -> Site | None:
+    """The site of a site code, or None."""
+    return next(iter(_sites(connection, tables.site.c.code == code)), None)
+
+
+def every(
+    connection: Connection,
+    *,
+    within: Collection[str] | None = None,
+    org: str | None = None,
+    category: Category | None = None,
+    closed: bool = True,
+) -> list[Site]:
+    """Sites, by id.
+
+    Args:
+        connection: the register.
+        within: only those in these units.
+        org: only this organisation's.
+        category: only of this kind.
+        closed: those too that are no more.
+    """
+    wanted: list[ColumnElement[bool]] = []
+    if org is not None:
+        wanted.append(tables.site.c.org == org)
+    if category is not None:
+        wanted.append(tables.site.c.category == str(category))
+    if not closed:
+        wanted.append(tables.site.c.closed_ms.is_(None))
+    found = _sites(connection, *wanted)
+    return found if within is None else [one for one in found if one.unit in within]
+
+
+def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
+    rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id))
+    doors = _doors(connection, [row["id"] for row in rows])
+    return [_site(row, doors[row["id"]]) for row in rows]
+
+
+def _doors(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """The gates of each site."""
+    found: dict[str, list[str]] = defaultdict(list)
+    ordered = select(tables.gate).order_by(tables.gate.c.site, tables.gate.c.name)
+    questions: Iterable[ColumnElement[bool]] = (tables.gate.c.site.in_(ids[at : at + _AT_ONCE]) for at in range(0, len(ids), _AT_ONCE))
+    for question in questions:
+        for row in connection.rows(ordered.where(question)):
+            found[row["site"]].append(row["name"])
+    return found
+
+
+def _site(row: Row, doors: Sequence[str]) -> Site:
+    return Site(
+        id=row["id"],
+        org=row["org"],
+        name=row["name"],
+        category=Category(row["category"]),
+        address=row["address"],
+        gates=tuple(doors),
+        unit=row["unit"],
+        plate=row["plate"],
+        route=row["route"],
+        begins_ms=row["begins_ms"],
+        ends_ms=row["ends_ms"],
+        registered_ms=row["registered_ms"],
+        closed_ms=row["closed_ms"],
+        monitored_by=row["monitored_by"],
+        code=row["code"],
+    )
+
+
+def close(connection: Connection, path: Path, id_: str, at_ms: int | None) -> Site:
+    """Notes since when a place is no more, or with None that it is; returns it as it was.
+
+    Raises:
+        NotAProvince: there is no such site.
+        AlreadyThere: it cannot be opened again, for another is registered at that place.
+        RegisterBusy: not now.
+    """
+    with transaction(connection, path):
+        one = find(connection, id_)
+        if one is None:
+            raise NotAProvince(f"site {id_!r}: is not there. See `gate-province site list`.")
+        if at_ms is None and one.closed_ms is not None and (same := same_place(connection, one)):
+            raise AlreadyThere(f"site {id_}: {_standing(same[0])}")
+        connection.execute(update(tables.site).where(tables.site.c.id == id_).values(closed_ms=at_ms))
+    return one
 
 
 def gate_of(connection: Connection, id_: str, gate: str) -> tuple[Site, str]:
-    """A site and one of its gates.
+    """A site and one of its gates, for a scanner to stand at.
 
     Raises:
-        NotAProvince: there is no such site, or it has no such gate.
+        NotAProvince: there is no such site, it is closed, or it has no such gate.
     """
     one = find(connection, id_)
     if one is None:
         raise NotAProvince(f"--site {id_!r}: not a site. Add it: gate-province site add, or see `gate-province site list`.")
-    wanted = unicodedata.normalize("NFC", gate)
+    if one.closed_ms is not None:
+        raise NotAProvince(f"--site {id_!r}: is closed. Open it again: gate-province site close DIR {id_} --undo.")
+    wanted = tidy(gate)
     if wanted not in one.gates:
         raise NotAProvince(f"--gate {gate!r}: site {id_} has no such gate. It has: {', '.join(one.gates)}.")
     return one, wanted

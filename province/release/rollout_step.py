@@ -19,6 +19,7 @@ from province.base.clock import now_ms
 from province.base.errors import NotAProvince, ProvinceError
 from province.base.layout import Layout
 from province.commands import issuing
+from province.commands.issuing import Sent
 from province.commands.operating import Desk, at_the_broker
 from province.commands.ordering import Order
 from province.commands.scanners import Registered
@@ -128,7 +129,7 @@ class Step:
         ordered = known.command
         anew = (ordered.action, ordered.arguments) == (Action.UPDATE, arguments)  # with its nonce, and then we were killed
         if ordered.counter == counter or anew:  # else somebody ordered it something else since: its end is not known any more
-            order.send_again(desk, name, ordered.counter, message)
+            order.send_again(desk, name, Sent(known.issuer, ordered.counter, message))
 
     def _told(self, name: DeviceName, result: Result) -> None:
         one = self.going.ones[str(name)]

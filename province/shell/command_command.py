@@ -20,6 +20,7 @@ from province.base.errors import NotAProvince, ProvinceError
 from province.base.files import write_atomically
 from province.base.layout import Layout
 from province.commands import issuing, operators, seat
+from province.commands.issuing import Sent
 from province.commands.operating import Desk, at_the_broker
 from province.commands.ordering import Order
 from province.keys.day_keys import KeyDamaged
@@ -160,7 +161,7 @@ def _again(layout: Layout, order: Order, desk: Desk, name: DeviceName) -> None:
         known = command.verify(message, read_root_public(layout))
     except (Malformed, Forged) as error:
         raise ProvinceError(f"{name}: the last command cannot be read ({error}). Order it anew.") from None
-    order.send_again(desk, name, known.command.counter, message)
+    order.send_again(desk, name, Sent(known.issuer, known.command.counter, message))
 
 
 def _line(name: DeviceName, result: Result) -> None:

@@ -7,6 +7,7 @@ sent. Each order is a line once, also after a restart: the register keeps each k
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
@@ -23,7 +24,6 @@ from province.keys.keystore import Keystore
 from province.looks.looking import user
 from province.records import audit
 from province.records.audit import Line
-from province.store import database
 from province.store.opened import Connection
 from province.store.schema import counter as table
 from province.trust import operator_records
@@ -67,10 +67,9 @@ class Overhearing:
         known = connection.value(select(table.c.value).where(table.c.name == place))
         if known is not None and counter <= known:
             return False
-        self._enter(connection, issuer, f"{name}: {said}")
-        with database.transaction(connection, self._layout.register):
-            noting = connection.insert(table).values(name=place, value=counter)
-            connection.execute(noting.on_conflict_do_update(index_elements=[table.c.name], set_={"value": counter}))
+        noting = connection.insert(table).values(name=place, value=counter)
+        noted = noting.on_conflict_do_update(index_elements=[table.c.name], set_={"value": counter})
+        self._enter(connection, issuer, f"{name}: {said}", lambda: connection.execute(noted))
         return True
 
     def _read(self, name: DeviceName, leaf: Leaf, payload: bytes) -> tuple[int, str]:
@@ -85,11 +84,11 @@ class Overhearing:
             raise Forged("for another scanner than its topic's")
         return counter, words if words.isprintable() else "with words that cannot be printed"
 
-    def _enter(self, connection: Connection, issuer: str, said: str) -> None:
+    def _enter(self, connection: Connection, issuer: str, said: str, note: Callable[[], object]) -> None:
         who = next((one.name for one in operator_records.every(self._layout) if any(key.id == issuer for key in one.keys)), None)
 
         def make(place: int, previous: bytes) -> Line:
             return Line(place, previous, now_ms(), "command", who or f"key {issuer}", user(), f"{said} (from a desk)"[:200])
 
-        audit.append(connection, self._layout.register, Keystore(self._layout.keystore), make)
+        audit.append(connection, self._layout.register, Keystore(self._layout.keystore), make, also=note)
         _log.info("ordered from a desk: operator=%s %s", who or issuer, said)

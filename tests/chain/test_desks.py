@@ -117,7 +117,7 @@ def test_a_revoked_desk_is_put_out_and_its_keys_are_refused_by_broker_and_scanne
     world.gate.agent.wait_until_logged("keyring 2 in use")
     with seat.taken(folder, None) as here:  # somebody at the broker helps it along
         times = now_ms(), now_ms() + 60_000
-        _counter, message = issuing.sign(here.layout, here.scanners, DeviceName("bus-co", "gate-1"), Action.IDENTIFY, (), times)
+        message = issuing.sign(here.layout, here.scanners, DeviceName("bus-co", "gate-1"), Action.IDENTIFY, (), times).message
     with seat.taken(world.layout.root, None) as here, at_the_broker(here.layout, here.address, [], user=here.user) as at:
         at.send(Message(DeviceName("bus-co", "gate-1").topic(Leaf.COMMANDS), message))
     world.gate.agent.wait_until_logged("refused, number 1 as revoked")

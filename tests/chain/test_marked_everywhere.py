@@ -19,6 +19,7 @@ from small_disk import small_disk
 
 from edge_agent.device.control import ControlClient
 from edge_agent.link.broker_link import Arrived
+from edge_agent.wire.telemetry import decode_status
 from edge_agent.wire.topics import KEYRING, Leaf
 
 FAILED = "ValueError (crashing.py:"
@@ -40,20 +41,35 @@ def gate(tmp_path: Path, people: Marked) -> Iterator[MarkedGate]:
 
 
 class Tapped(Listener):
-    """Hears all that the broker carries, and keeps it in a file."""
+    """Hears all that the broker carries, and keeps it, at last in a file.
+
+    Attributes:
+        heard: all of it so far, also what came before something that was waited for.
+    """
 
     def __init__(self, broker: Broker, file: Path) -> None:
-        super().__init__(broker, ("gate/v1/#",))
+        self.heard: list[Arrived] = []
         self._file = file
+        super().__init__(broker, ("gate/v1/#",))
 
-    def keep(self) -> list[Arrived]:
-        heard = []
-        while not self.events.queue.empty():
-            event = self.events.queue.get()
-            if isinstance(event, Arrived):
-                heard.append(event)
-        self._file.write_bytes(b"\n".join(event.topic.encode() + b" " + event.payload for event in heard))
-        return heard
+    def next(self, topic: str) -> Arrived:
+        self.heard.append(self.events.next(Arrived))
+        while self.heard[-1].topic != topic:
+            self.heard.append(self.events.next(Arrived))
+        return self.heard[-1]
+
+    def payloads(self, leaf: Leaf) -> list[bytes]:
+        return [event.payload for event in self.heard if event.topic == NAME.topic(leaf)]
+
+    def states(self) -> list[str]:
+        return [decode_status(payload).state for payload in self.payloads(Leaf.STATUS)]
+
+    def keep(self) -> None:
+        """Hears the rest, to the word that the device is away: in its own words, or in its last will."""
+        self.catch_up()
+        while self.states()[-1] != "offline":
+            self.next(NAME.topic(Leaf.STATUS))
+        self._file.write_bytes(b"\n".join(event.topic.encode() + b" " + event.payload for event in self.heard))
 
 
 def ask_everything(gate: MarkedGate, people: Marked) -> None:
@@ -92,6 +108,8 @@ def test_nothing_the_device_writes_tells_of_anybody(gate: MarkedGate, people: Ma
             for code in people.codes[1::6]:
                 gate.hold_up(firmware, code)
             ask_everything(gate, people)
+            while len(set(tap.payloads(Leaf.ENTRIES))) < len({code for code in people.codes if "|" in code}) // 2:
+                tap.next(NAME.topic(Leaf.ENTRIES))  # they were recorded, and are carried, sealed
             attack(tap, people, agent)
             for command in (
                 ("status",),
@@ -101,13 +119,12 @@ def test_nothing_the_device_writes_tells_of_anybody(gate: MarkedGate, people: Ma
             ):
                 gate.run("edge_agent", *command)
             outside = firmware.seen_from_outside() + agent.seen_from_outside()
-            tap.next(NAME.topic(Leaf.ENTRIES))
-        heard = tap.keep()
-    recorded = sum(event.topic == NAME.topic(Leaf.ENTRIES) for event in heard)
-    assert recorded >= len({code for code in people.codes if "|" in code}) // 2, "they were recorded and carried, sealed"
-    assert any(event.topic == NAME.topic(Leaf.STATUS) for event in heard)
+        tap.keep()
+    assert tap.states()[0] == "online"
     assert firmware.answers() > len(people.codes)
-    sent_by_us = [event for event in heard if not event.topic.endswith((Leaf.RECEIPTS, Leaf.CERTIFICATE_ISSUED)) and event.topic != KEYRING]
+    sent_by_us = [
+        event for event in tap.heard if not event.topic.endswith((Leaf.RECEIPTS, Leaf.CERTIFICATE_ISSUED)) and event.topic != KEYRING
+    ]
     assert people.traces(b"\n".join(event.payload + event.topic.encode() for event in sent_by_us)) == []
     assert people.traces(outside) == []
     assert traces_in(gate.folder, people) == []
@@ -183,11 +200,12 @@ def test_nor_when_the_agent_ends_by_a_fault(gate: MarkedGate, people: Marked, he
     with gate.running("firmware") as firmware, closing(Listener(gate.broker)) as listener:
         firmware.out.wait_for("ready")
         gate.show(firmware, people.codes[0].encode())
-        for stage in ("uplink", "receipts"):
-            with gate.running("edge_agent", CRASHING, stage, str(held), form="json") as agent:
-                agent.err.wait_for("carrying entries")
-                listener.publish(NAME.topic(Leaf.RECEIPTS), people.codes[0].encode())
-                agent.err.wait_for(FAILED)
+        with gate.running("edge_agent", CRASHING, "uplink", str(held), form="json") as agent:
+            agent.err.wait_for(FAILED)
+        with gate.running("edge_agent", CRASHING, "receipts", str(held), form="json") as agent:
+            listener.next(NAME.topic(Leaf.ENTRIES))  # it follows the subscriptions: they are in force
+            listener.publish(NAME.topic(Leaf.RECEIPTS), people.codes[0].encode())
+            agent.err.wait_for(FAILED)
     assert traces_in(gate.folder, people) == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +10,11 @@ from unittest import mock
 from aftermath import Broken, Outcome, Promised
 from crash_device import STATE
 from document_scenarios import put_and_say
-from sealed_examples import ROOT_PUBLIC, officer
+from enrolled_device import enrolled, kept
+from sealed_examples import KEYRING_7, ROOT, officer
 
 from edge_agent.base import disk
-from edge_agent.device import identity
+from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
 from edge_agent.update import release_check, stored_formats
 from edge_agent.update.installing import FETCHED, SIGNED, Installer
@@ -42,7 +42,8 @@ def trials(folder: Path) -> None:
         each.mkdir()
         disk.sync_folder(each.parent)
     with closing(Documents(folder / STATE)) as documents:
-        documents.put(identity.ENROLMENT, {"root": base64.b64encode(ROOT_PUBLIC.public_bytes_raw()).decode()})
+        documents.put(identity.ENROLMENT, enrolled(ROOT))
+        documents.put(stored_keyring.DOCUMENT, kept(KEYRING_7))
     installer = Installer(slots, folder / STATE)
     put_and_say(SLOTS, "current", {"is": CURRENT}, lambda: installer._keep("current", CURRENT))
     with mock.patch.object(Installer, "_make"), mock.patch("platform.machine", return_value=next(iter(release_check.ARCHITECTURES))):

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from paho.mqtt.client import topic_matches_sub
 from sealed_examples import DEVICE, KEYRING_7, KEYRING_OFFICER, NAME, ROOT_PUBLIC, WAIT_S
 
 from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Event, Message
@@ -31,6 +32,7 @@ from edge_agent.wire.topics import ALL_ENTRIES, DeviceName, Leaf
 
 Found = TypeVar("Found")
 COLLECTOR = "collector"
+_MARK = "gate/v1/no/body/entries"
 
 
 def pem(key: Any) -> str:
@@ -191,9 +193,13 @@ class Listener:
         self.link = BrokerLink(broker.endpoint(COLLECTOR), COLLECTOR, topics, self.events.put, clean_session=True)
         self.link.start()
         self.events.next(Connected)
-        if ALL_ENTRIES in topics:  # connected means that the subscriptions were sent; this comes back when they are in force
-            self.publish("gate/v1/no/body/entries", b"")
-            self.next("gate/v1/no/body/entries")
+        if any(topic_matches_sub(topic, _MARK) for topic in topics):
+            self.catch_up()  # connected means that the subscriptions were sent; the mark comes back when they are in force
+
+    def catch_up(self) -> None:
+        """Waits until everything has come that the broker has taken so far: it hands on in the order in which it takes."""
+        self.publish(_MARK, b"")
+        self.next(_MARK)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         assert self.link.publish_and_wait(Message(topic, payload, retain=retain), WAIT_S)

@@ -77,9 +77,9 @@ LOG = seed("log")[:16]
 BOOT = seed("boot")[:16]
 
 
-def officer(power: Power, root: Ed25519PrivateKey = ROOT, from_ms: int = FROM_MS, to_ms: int = TO_MS) -> Officer:
+def officer(power: Power, root: Ed25519PrivateKey = ROOT, from_ms: int = FROM_MS, to_ms: int = TO_MS, org: str | None = None) -> Officer:
     key = signing_key(f"officer {power}")
-    return Officer(key, certify(Certificate(power, key.public_key(), from_ms, to_ms), root))
+    return Officer(key, certify(Certificate(power, key.public_key(), from_ms, to_ms, org), root))
 
 
 RECEIPTS_OFFICER, KEYRING_OFFICER = officer(Power.RECEIPTS), officer(Power.KEYRING)

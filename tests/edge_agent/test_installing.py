@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import base64
+import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sealed_examples import ROOT, officer
+from enrolled_device import enrolled, kept
+from sealed_examples import KEYRING_7, NAME, ROOT, officer
 from test_release import PART, made
 
-from edge_agent.device import identity
+from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
 from edge_agent.update import release_check
 from edge_agent.update.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
 from edge_agent.update.slots import Slots, slot_of
 from edge_agent.wire import release
-from edge_agent.wire.authority import Power
+from edge_agent.wire.authority import Officer, Power
+from edge_agent.wire.cose import key_id
+from edge_agent.wire.keyring import Keyring
 from edge_agent.wire.release import Part, Release
+from edge_agent.wire.topics import DeviceName
 
 ATTEMPT = "ab" * 8
 
@@ -31,16 +36,21 @@ class Device:
         self.slots.folder.mkdir()
         (self.state / FETCHED / "parts").mkdir(parents=True)
         self.belongs_to(ROOT)
+        self.has(KEYRING_7)
         self.steps: list[str] = []
         (self.slots.folder / "current").write_text("before\n")
         (self.slots.folder / "before").mkdir()
 
-    def belongs_to(self, root: Ed25519PrivateKey) -> None:
+    def belongs_to(self, root: Ed25519PrivateKey, name: DeviceName = NAME) -> None:
         with closing(Documents(self.state)) as documents:
-            documents.put(identity.ENROLMENT, {"root": base64.b64encode(root.public_key().public_bytes_raw()).decode()})
+            documents.put(identity.ENROLMENT, enrolled(root, name))
 
-    def fetched(self, wanted: Release, data: bytes = b"", power: Power = Power.UPDATE) -> str:
-        message = release.issue(wanted, officer(power))
+    def has(self, ring: Keyring) -> None:
+        with closing(Documents(self.state)) as documents:
+            documents.put(stored_keyring.DOCUMENT, kept(ring))
+
+    def fetched(self, wanted: Release, data: bytes = b"", power: Power = Power.UPDATE, signer: Officer | None = None) -> str:
+        message = release.issue(wanted, signer or officer(power))
         (self.state / FETCHED / SIGNED).write_bytes(message)
         for part in wanted.parts:
             (self.state / FETCHED / "parts" / f"{part.digest.hex()}.whl").write_bytes(data)
@@ -122,6 +132,54 @@ def test_a_province_that_the_agents_user_made_up_is_not_obeyed(device: Device) -
     device.refuses("other-root")
 
 
+def test_root_asks_for_whose_devices_its_signer_is(device: Device) -> None:
+    """Also when the state folder now says that the device is theirs."""
+    device.fetched(made(), power=Power.CONFIGURE)
+    device.refuses("bad-signature")  # root has seen whose device it is
+    device.belongs_to(ROOT, DeviceName("other-co", NAME.device))
+    device.fetched(made(), signer=officer(Power.UPDATE, org="other-co"))
+    device.refuses("bad-signature")
+    device.fetched(made(), signer=officer(Power.UPDATE, org=NAME.org))
+    device.refuses("incomplete")  # its parts are not here: the list was believed
+
+
+def test_root_knows_which_keys_count_no_more(device: Device) -> None:
+    signer = officer(Power.UPDATE)
+    device.fetched(made(), signer=signer)
+    device.has(replace(KEYRING_7, counter=8, revoked=(key_id(signer.key.public_key()),)))
+    device.refuses("bad-signature")
+    device.has(KEYRING_7)  # the agent's user puts the one before back, which revokes nobody
+    device.refuses("old-keyring")
+    with closing(Documents(device.state)) as documents:
+        documents.remove(stored_keyring.DOCUMENT)
+    device.refuses("no-keyring")
+
+
+def test_root_knows_that_a_release_has_expired(device: Device) -> None:
+    device.fetched(made(expires_ms=KEYRING_7.issued_ms + 1))
+    device.refuses("incomplete")
+    device.has(replace(KEYRING_7, counter=8, issued_ms=KEYRING_7.issued_ms + 2))
+    device.refuses("bad-signature")
+
+
+@pytest.mark.parametrize("lay", ["link", "fifo", "folder", "large"])
+def test_documents_that_are_no_such_file_do_not_hold_root_up(device: Device, tmp_path: Path, lay: str) -> None:
+    device.fetched(made())
+    file = device.state / "documents.json"
+    whole = file.rename(tmp_path / "elsewhere.json")
+    (device.state / "documents.json.previous").unlink(missing_ok=True)
+    if lay == "link":
+        file.symlink_to(whole)
+    elif lay == "fifo":
+        os.mkfifo(file)
+    elif lay == "folder":
+        file.mkdir()
+    else:
+        with file.open("wb") as holes:
+            holes.truncate(2**40)
+    device.refuses("disk")
+
+
 def test_one_below_the_floor_is_refused_by_root_too(device: Device) -> None:
     (device.slots.folder / "floor").write_text("8\n")
     device.fetched(made(counter=7, floor=0))
@@ -142,5 +200,6 @@ def test_what_pip_cannot_unpack_is_refused(device: Device) -> None:
 
 def test_a_device_that_is_nobodys_installs_nothing(device: Device) -> None:
     device.fetched(made())
-    (device.state / "documents.json").unlink()
+    for file in device.state.glob("documents.json*"):
+        file.unlink()
     device.refuses("not-enrolled")

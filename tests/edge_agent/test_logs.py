@@ -268,7 +268,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_no_end_of_a_program_prints_what_was_at_hand(end: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
-    program.write_text(f"import sys\nfrom edge_agent import logs\nlogs.configure()\nheld = sys.stdin.read()\n{ENDS[end]}\n", "utf-8")
+    program.write_text(f"import sys\nfrom edge_agent.base import logs\nlogs.configure()\nheld = sys.stdin.read()\n{ENDS[end]}\n", "utf-8")
     done = subprocess.run(
         [sys.executable, "-X", "dev", str(program)], input=HELD, cwd=ROOT, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "GATE_LOG": "journal"},

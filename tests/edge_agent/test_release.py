@@ -10,7 +10,7 @@ import pytest
 from command_world import NOW_MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealed_examples import ROOT_PUBLIC, officer
+from sealed_examples import NAME, ROOT_PUBLIC, officer
 
 from edge_agent.store import outbox
 from edge_agent.update import release_check, stored_formats
@@ -20,6 +20,7 @@ from edge_agent.wire.authority import Power
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.cose import Forged, key_id
 from edge_agent.wire.release import PIECE_BYTES, Part, Release
+from edge_agent.wire.topics import DeviceName
 
 PART = Part.of("gate_scanner-1.2.0-py3-none-any.whl", b"x" * (PIECE_BYTES + 1))
 
@@ -51,6 +52,14 @@ def test_a_revoked_key_signs_no_more() -> None:
     message = release.issue(made(), signer)
     with pytest.raises(Forged, match="revoked"):
         release.verify(message, ROOT_PUBLIC, now_ms=NOW_MS, revoked={key_id(signer.key.public_key()).hex()})
+
+
+def test_a_signer_of_one_organisation_signs_for_its_devices_alone() -> None:
+    message = release.issue(made(), officer(Power.UPDATE, org=NAME.org))
+    assert release.verify(message, ROOT_PUBLIC, NAME) == made()
+    with pytest.raises(Forged, match="another organisation"):
+        release.verify(message, ROOT_PUBLIC, DeviceName("other-co", NAME.device))
+    assert release.verify(release.issue(made(), officer(Power.UPDATE)), ROOT_PUBLIC, DeviceName("other-co", NAME.device)) == made()
 
 
 def test_it_expires_by_the_clock_or_by_what_has_surely_come() -> None:

@@ -60,6 +60,9 @@ IN_BOTH = {
     "test_admission",
     "test_backup",
     "test_disaster",
+    "test_registry",
+    "test_registry_commands",
+    "test_accounts",
 }
 
 

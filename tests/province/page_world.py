@@ -19,10 +19,11 @@ from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.fleet.accounts import AccountsFile
-from province.fleet.service import FleetPage, Place
+from province.fleet.service import fleet_page
 from province.watch.fleet_rules import Facts, Seen, troubles
 from province.watch.fleet_sample import SLOT_MS
 from province.watch.fleet_store import FleetStore
+from province.web.serving import Place, Served
 
 WAIT_S = 20.0
 ONLINE, LOST = Status(v=1, state="online"), Status(v=1, state="offline", reason="lost")
@@ -203,7 +204,7 @@ class Desk:
     """A page with its store and its operators."""
 
     layout: Layout
-    page: FleetPage
+    page: Served
     store: FleetStore
     devices: Sequence[DeviceName]
     passwords: Mapping[str, str]
@@ -239,7 +240,7 @@ def open_desk(
             fill_day(store, devices[1], at_ms)
         accounts = AccountsFile(layout)
         passwords = {name: accounts.add(name, org, commands=commands) for name, org, commands in OPERATORS}
-        page = FleetPage(layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), broker)
+        page = fleet_page(layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), broker)
         page.start()
         last_first.callback(page.wait)
         last_first.callback(page.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -119,6 +120,21 @@ def test_the_scanners_own_list_grows_by_another_file(layout: Layout, tmp_path: P
     assert known.public_key(known.named("bus-co/scanner-1")) == device.signing_key.public_key()
     assert known.learn(Arrived(NAME.topic(Leaf.TELEMETRY), b"{}", retained=False, handle=(0, 1))) is None
     assert known.unknown([NAME]) == {NAME}
+
+
+def test_an_order_whose_number_cannot_be_noted_is_not_entered_either(layout: Layout, tmp_path: Path) -> None:
+    its, log = added(layout, tmp_path), bytes(16)
+    heard = overhearing.Overhearing(layout, officers.read_root_public(layout))
+    order = command.Command(NAME, log, command.Action.OPEN, 7, now_ms(), now_ms() + 1000)
+    message = command.issue(order, officers.load_officer(its, Power.CONFIGURE))
+    with closing(database.connect(layout.register)) as connection:
+        connection.execute("CREATE TRIGGER away BEFORE INSERT ON counter BEGIN SELECT RAISE(ABORT, 'disk'); END")
+        with pytest.raises(sqlite3.Error):
+            heard.take(connection, NAME, Leaf.COMMANDS, message)
+        assert list(audit.lines(connection)) == []
+        connection.execute("DROP TRIGGER away")
+        assert heard.take(connection, NAME, Leaf.COMMANDS, message)
+        assert len(list(audit.lines(connection))) == 1
 
 
 def test_an_order_is_entered_once_and_only_a_desks(layout: Layout, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
 from province.base.errors import NotAProvince, ProvinceError
 from province.base.layout import Layout
-from province.commands import operators
+from province.commands import issuing, operators
 from province.commands.operating import Desk
 from province.commands.ordering import Order
 from province.commands.scanners import Registered
@@ -97,8 +97,9 @@ def test_a_nonce_is_answered_once(order: Order, layout: Layout, broker: Broker) 
     assert order.ends[NAME].reason == "no-clock"
 
 
-def test_what_is_none_of_ours_is_passed_over(order: Order, broker: Broker) -> None:
+def test_what_is_none_of_ours_is_passed_over(order: Order, layout: Layout, broker: Broker) -> None:
     order.send(cast(Desk, broker), NAME)
+    broker.say(Result("k", newest(broker, layout).command.counter, "open", State.SUCCESSFUL))  # our number, of another key
     broker.say(Result("k", 1, "open", State.SUCCESSFUL))  # another command's
     broker.say(Result("k", 1, "open", State.SUCCESSFUL), DeviceName("bus-co", "another"))
     broker.said += [("elsewhere", b"{}"), (NAME.topic(Leaf.RESULTS), b"no JSON")]
@@ -128,13 +129,24 @@ def test_what_the_scanner_has_not_signed_or_says_otherwise_is_passed_over(order:
 
 def test_pieces_are_put_together_in_their_order(order: Order, layout: Layout, broker: Broker) -> None:
     order.send(cast(Desk, broker), NAME)
-    counter = newest(broker, layout).command.counter
+    sent = newest(broker, layout)
+    issuer, counter = sent.issuer, sent.command.counter
     for part, data in ((2, b"two"), (1, b"one"), (2, b"two"), (9, b"nine")):
-        broker.say(Result("k", counter, "open", State.RUNNING, part=part, parts=2, data=base64.b64encode(data).decode()))
-    broker.say(Result("k", counter, "open", State.SUCCESSFUL))
+        broker.say(Result(issuer, counter, "open", State.RUNNING, part=part, parts=2, data=base64.b64encode(data).decode()))
+    broker.say(Result(issuer, counter, "open", State.SUCCESSFUL))
     order.follow(cast(Desk, broker), 1.0)
     assert order.received(NAME) == b"onetwo"
     assert order.received(DeviceName("bus-co", "another")) is None
+
+
+def test_a_disk_that_takes_nothing_is_told_and_nothing_is_sent(order: Order, layout: Layout, broker: Broker) -> None:
+    with pytest.raises(ProvinceError, match="no command was sent to it from here"):
+        issuing.last_sent(layout, NAME)
+    (layout.commands / f"{NAME.org}.{NAME.device}.command").mkdir()
+    for doing in (lambda: order.send(cast(Desk, broker), NAME), lambda: issuing.last_sent(layout, NAME)):
+        with pytest.raises(ProvinceError, match=r"scanner-1\.command: cannot be (written|read)"):
+            doing()
+    assert broker.sent == []
 
 
 def test_without_a_log_nothing_is_sent(layout: Layout) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import size_bulk
 import size_real
+import size_registry
 import sqlalchemy as sa
 from postgres_world import Server
 from size_living import DAYS, NOW_MS, Spec, live, places
@@ -44,7 +45,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     """A province with its sites and scanners, and nobody has passed."""
 
     def load(world: World) -> dict[str, float]:
-        size_bulk.register_places(world)
+        size_registry.register(world)
         return {}
 
     with open_world(tmp_path, SPEC, SQLITE, nothing, load) as made:
@@ -124,7 +125,7 @@ def test_a_kept_province_is_opened_again_and_no_other_in_its_place(world: World,
 def test_on_a_server_a_day_is_a_part_with_every_index(postgres: Server, tmp_path: Path) -> None:
     url, first_day = postgres.database(), day_of(now_ms()) - timedelta(days=DAYS)
     world = World(_founded(tmp_path / "province", first_day, url), SPEC, first_day, {}, url, nothing)
-    size_bulk.register_places(world)
+    size_registry.register(world)
     size_bulk.load(world, SPEC.entries)
     with world.register() as connection:
         lie_in = connection.rows(sa.text("SELECT epoch, tableoid::regclass::text AS part, count(*) AS many FROM entry GROUP BY 1, 2"))

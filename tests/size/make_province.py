@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tests/bench"), str(ROOT / "tes
 
 import size_bulk  # noqa: E402 - the path above comes first
 import size_real  # noqa: E402 - the same
+import size_registry  # noqa: E402 - the same
 from measures import Measure, table, told  # noqa: E402 - the same
 from size_chart import draw, noted  # noqa: E402 - the same
 from size_living import Spec  # noqa: E402 - the same
@@ -66,7 +67,7 @@ def parts() -> list[Part]:
 
 def load(world: World) -> dict[str, float]:
     """Fills a new province, and says at which rates."""
-    size_bulk.register_places(world)
+    size_registry.register(world)
     bulk = max(0, world.spec.entries - _REAL)
     people, sites = len(world.people), len(world.places)
     world.say(f"{world.spec.entries:,} passages of {people:,} people at {sites:,} sites, {len(world.rows.scanners):,} scanners")

@@ -23,28 +23,13 @@ from size_world import World, children
 
 from edge_agent.wire.entry import NO_PREVIOUS
 from province.keys.day_keys import DayKeys
-from province.registry.devices import ACTIVE, Device, put
 from province.store import database, partitions
-from province.store.schema import day, entry, gate, ledger, site, sure_day, token
+from province.store.schema import day, entry, ledger, sure_day, token
 
 _CHUNK = 10_000
 _MANY = 50_000
 _TYPES = {"BIGINT": "int8", "TEXT": "text", "BLOB": "bytea"}
 _now: list[World] = []  # for child processes: what they need is not copied to them
-
-
-def register_places(world: World) -> None:
-    """Enters sites, gates and scanners; the scanners' keys are the synthetic ones."""
-    with world.register() as connection, database.transaction(connection, world.layout.register):
-        rows = [
-            {"id": f"site-{one.number + 1}", "org": one.org, "name": one.name, "category": str(one.category), "address": "Đường Số 1"}
-            for one in world.places
-        ]
-        connection.execute(sa.insert(site), rows)
-        doors = [{"site": f"site-{one.number + 1}", "name": name} for one in world.places for name in one.gates]
-        connection.execute(sa.insert(gate), doors)
-        for number, one in enumerate(world.rows.scanners, 1):
-            put(connection, Device(one.name, one.site, one.gate, one.key.public_key(), str(number), ACTIVE, world.rows.starts_ms))
 
 
 def load(world: World, count: int) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from province.registry.sites import Category
+from province.registry.categories import Category
 
 DAYS = 21
 DAY_MS = 86_400_000

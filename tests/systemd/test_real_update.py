@@ -76,6 +76,16 @@ def test_a_version_that_does_not_start_is_given_up_and_the_other_service_goes_ba
     assert machine.run("stat", "--format=%a", f"{SLOTS}/back").strip() == "644"  # the agent tells what is in it
 
 
+def test_the_starts_of_a_version_in_use_are_counted_in_the_sandboxes_too(machine: Machine) -> None:
+    make(machine, "counted")
+    machine.run("sh", "-c", f"rm -f {SLOTS}/trial; echo counted > {SLOTS}/current")
+    for service in (AGENT, FIRMWARE):
+        counted = f"/run/gate-scanner-slots/{service.removesuffix('.service')}"
+        before = machine.run("sh", "-c", f"cat {counted} 2>/dev/null || true").split()
+        machine.run("systemctl", "restart", service)
+        assert len(machine.run("cat", counted).split()) == len(before) + 1
+
+
 def test_a_trial_that_nobody_ends_is_ended(machine: Machine) -> None:
     make(machine, "lost")
     try_it(machine, "lost", "c3")

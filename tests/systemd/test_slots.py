@@ -29,6 +29,7 @@ class Slots:
             (folder / name).chmod(0o755)
         self.environment = os.environ | {
             "GATE_SLOTS": str(self.folder), "GATE_RUNTIME": str(self.runtime), "GATE_BASE": str(folder / "base"),
+            "GATE_STARTS": str(folder / "starts"), "GATE_UPTIME": str(folder / "uptime"),
             "PATH": f"{folder / 'tools'}:{os.environ['PATH']}",
         }  # fmt: skip
 
@@ -39,6 +40,10 @@ class Slots:
     def run(self, *words: str, under: tuple[str, ...] = ()) -> str:
         done = subprocess.run([*under, str(SCRIPT), *words], env=self.environment, capture_output=True, text=True, check=False, timeout=60)
         return done.stdout.strip()
+
+    def start_at(self, uptime_s: int, service: str = "gate-agent") -> None:
+        (self.folder.parent / "uptime").write_text(f"{uptime_s}.25 12.00\n")
+        self.run("start", service)
 
     def ask(self, line: str) -> None:
         (self.runtime / "update-request").write_text(f"{line}\n")
@@ -95,8 +100,50 @@ def test_too_many_starts_of_either_end_a_trial(slots: Slots, service: str, other
 
 def test_without_a_trial_nothing_is_counted_and_nothing_written(slots: Slots) -> None:
     before = sorted(slots.folder.rglob("*"))
-    slots.run("start", "gate-agent")
+    slots.start_at(10)
     assert sorted(slots.folder.rglob("*")) == before
+
+
+def hopeless(slots: Slots, from_s: int, service: str = "gate-agent") -> None:
+    """Starts once a minute, as a service does that crashes after most of one."""
+    for minute in range(31):
+        slots.start_at(from_s + 60 * minute, service)
+
+
+@pytest.mark.parametrize("service, other", [("gate-firmware", "gate-agent"), ("gate-agent", "gate-firmware")])
+def test_a_version_that_no_start_survives_is_given_up_for_the_one_before_and_then_for_the_packages(
+    slots: Slots, service: str, other: str
+) -> None:
+    on_trial(slots).ask("good a1")
+    slots.told.write_text("")
+    hopeless(slots, 100, service)
+    assert (slots.in_use, slots.get("given-up")) == ("old", f"new {service}")
+    assert slots.told.read_text() == f"--no-block try-restart {other}.service\n"
+    hopeless(slots, 10_000, service)
+    assert (slots.in_use, slots.get("given-up")) == ("base", f"old {service}")
+    hopeless(slots, 20_000, service)
+    assert slots.in_use == "base"
+
+
+def test_the_one_before_is_not_gone_back_to_when_it_is_not_whole(slots: Slots) -> None:
+    on_trial(slots).ask("good a1")
+    (slots.folder / "old" / "complete").unlink()
+    hopeless(slots, 100)
+    assert slots.in_use == "base"
+
+
+def test_many_starts_are_not_hopeless_when_they_are_quick_or_when_one_of_them_lived(slots: Slots) -> None:
+    for second in range(0, 1790, 10):  # the half hour is not over: somebody may be pulling a cable
+        slots.start_at(100 + second)
+    assert slots.in_use == "old"
+    slots.start_at(100 + 1789 + 301)  # lived for five minutes
+    for minute in range(29):
+        slots.start_at(2200 + 60 * minute)
+        slots.start_at(2200 + 60 * minute, "gate-firmware")
+    assert slots.in_use == "old"
+    slots.start_at(20)  # a new boot, whose folder in memory was not emptied
+    hopeless(slots, 40)
+    assert slots.in_use == "base"
 
 
 def test_a_disk_that_takes_nothing_any_more_ends_a_trial(slots: Slots) -> None:

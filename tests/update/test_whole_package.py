@@ -14,11 +14,12 @@ from gate_world import Enrolled, Reader
 from province_world import ROOT, founded
 from real_systemd import Machine, booted
 
-from edge_agent.device import identity
+from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
 from edge_agent.update.installing import FETCHED, SIGNED
 from edge_agent.update.release_check import ARCHITECTURES
 from edge_agent.update.slots import slot_of
+from edge_agent.wire import keyring
 from province.base.clock import now_ms
 from province.keys import officers
 from province.release import releases
@@ -54,7 +55,10 @@ def lay_out(machine: Machine, folder: Path) -> Known:
     (state / FETCHED / "parts").mkdir(parents=True)
     root = base64.b64encode(officers.read_root_public(layout).public_bytes_raw()).decode()
     with closing(Documents(state)) as documents:
-        documents.put(identity.ENROLMENT, {"root": root})
+        documents.put(identity.ENROLMENT, {"root": root, "org": "bus-co", "device": "scanner-1"})
+        ring = layout.keyring.read_bytes()
+        counter = keyring.verify(ring, officers.read_root_public(layout)).counter
+        documents.put(stored_keyring.DOCUMENT, {"counter": counter, "message": base64.b64encode(ring).decode()})
     (state / FETCHED / SIGNED).write_bytes((layout.releases / f"{known.release_id}.release").read_bytes())
     there = machine.file("/var/lib/gate-scanner")
     for file in (path for path in state.rglob("*") if path.is_file()):

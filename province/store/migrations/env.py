@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from province.store import accounts_tables  # noqa: F401 - its tables are among them
 from province.store.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

@@ -48,10 +48,14 @@ class Guard:
         app: the pages.
         hosts: the values of Host that are ours, in lower case, with their port where it is not HTTPS's own.
         on_error: makes the answer to a request that is refused or has failed: path, status, why.
+        most_bytes: the longest body.
     """
 
-    def __init__(self, app: _App, hosts: Collection[str], on_error: Callable[[str, int, str], Any]) -> None:
+    def __init__(
+        self, app: _App, hosts: Collection[str], on_error: Callable[[str, int, str], Any], most_bytes: int = _MAX_BODY_BYTES
+    ) -> None:
         self._app, self._hosts, self._on_error = app, frozenset(hosts), on_error
+        self._most_bytes = most_bytes
         self._told_s = -_TOLD_EVERY_S
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
@@ -71,7 +75,7 @@ class Guard:
 
         try:
             self._check(scope)
-            await self._app(scope, _bounded(receive), dressed)
+            await self._app(scope, _bounded(receive, self._most_bytes), dressed)
         except Refused as refused:
             status, why = refused.status, refused.why
         except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold what a form said
@@ -83,7 +87,7 @@ class Guard:
             await self._on_error(scope["path"], status, why)(scope, receive, dressed)
 
     def _check(self, scope: _Message) -> None:
-        """Refuses what no browser of an operator sends.
+        """Refuses what no browser sends that shows our pages.
 
         Raises:
             Refused: another host, another site's form, a method of no page, a body too large.
@@ -99,17 +103,17 @@ class Guard:
         if scope["method"] == "POST" and headers.get(b"origin", b"").decode("latin-1").lower() != f"https://{host}":
             raise Refused(403)
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:12]) > _MAX_BODY_BYTES:
+        if not length.isdigit() or int(length[:12]) > self._most_bytes:
             raise Refused(413)
 
     def _tell(self, error: Exception) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s >= _TOLD_EVERY_S:
             self._told_s = now_s
-            _log.error("fleet page: unexpected %s; please report it", where(error, 3))
+            _log.error("page: unexpected %s; please report it", where(error, 3))
 
 
-def _bounded(receive: _Receive) -> _Receive:
+def _bounded(receive: _Receive, most_bytes: int) -> _Receive:
     """A body that is sent without its length is counted as it comes."""
     taken = 0
 
@@ -117,7 +121,7 @@ def _bounded(receive: _Receive) -> _Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > _MAX_BODY_BYTES:
+        if taken > most_bytes:
             raise Refused(413)
         return message
 

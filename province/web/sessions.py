@@ -1,12 +1,11 @@
 """Which browsers are in, and how often one may try a password: in memory only, bounded. Pure: time is passed in.
 
-A session ends by idleness, by age, by leaving, and when its operator gets another password or is removed.
+A session ends by idleness, by age, by leaving, and when whoever has it gets another password or role or is removed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -21,20 +20,25 @@ class Session:
     """One browser.
 
     Attributes:
-        name: the operator's.
-        hashed: of the password they came in with.
+        who: whose it is: an operator's name, an account's id.
+        mark: of what they came in with; where theirs is another one by now, this is over.
         form_token: what their forms must carry.
+        began_ms: when they came in, for people; 0 where nobody asks.
     """
 
-    name: str
-    hashed: str
+    who: str
+    mark: str
     form_token: str
     began_s: float
     seen_s: float
+    began_ms: int = 0
 
 
 class Sessions:
     """The browsers that are in. What is kept of a cookie is its hash.
+
+    Args:
+        most: so many; beyond them the longest idle is out.
 
     Example:
         >>> sessions = Sessions()
@@ -43,14 +47,15 @@ class Sessions:
         [True, True, False]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
         self._of: OrderedDict[bytes, Session] = OrderedDict()  # the longest idle first
 
-    def begin(self, name: str, hashed: str, now_s: float) -> str:
+    def begin(self, who: str, mark: str, now_s: float, now_ms: int = 0) -> str:
         """Lets a browser in and returns its cookie."""
         cookie = secrets.token_urlsafe(32)
-        self._of[_key(cookie)] = Session(name, hashed, secrets.token_urlsafe(32), now_s, now_s)
-        while len(self._of) > _MOST:
+        self._of[_key(cookie)] = Session(who, mark, secrets.token_urlsafe(32), now_s, now_s, now_ms)
+        while len(self._of) > self._most:
             self._of.popitem(last=False)
         return cookie
 
@@ -78,10 +83,14 @@ class Sessions:
         """Lets a browser out."""
         self._of.pop(_key(cookie), None)
 
+    def of(self, who: str) -> list[Session]:
+        """Somebody's, the longest idle first."""
+        return [session for session in self._of.values() if session.who == who]
 
-def is_of(session: Session, form_token: str) -> bool:
-    """Whether a form was made for this browser."""
-    return hmac.compare_digest(session.form_token.encode(), form_token.encode(errors="replace"))
+    def end_all(self, who: str, but: Session | None = None) -> None:
+        """Lets all browsers of somebody out, but one."""
+        for key in [key for key, session in self._of.items() if session.who == who and session is not but]:
+            del self._of[key]
 
 
 def _key(cookie: str) -> bytes:
