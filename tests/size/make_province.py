@@ -6,7 +6,7 @@ what is asked of such a register every day. With `--keep DIR` the loaded provinc
 the figures are noted beside those of other sizes, and hw_docs/pictures/province.svg is drawn from them.
 
 A measure is a file in tests/size/measures with a function `measure(world: World) -> list[Measure]`; `DESTROYS = True` in it says that it
-runs last, and not on a kept province unless named. What it may use of the world is in size_world.py.
+runs last, and not on a kept province unless named; `ONLY_NAMED = True` that it runs only then. What it may use is in size_world.py.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Part:
     name: str
     measure: Callable[[World], list[Measure]]
     destroys: bool
+    only_named: bool
 
 
 def parts() -> list[Part]:
@@ -61,7 +62,7 @@ def parts() -> list[Part]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # where dataclasses look for it
         spec.loader.exec_module(module)
-        found.append(Part(file.stem, module.measure, getattr(module, "DESTROYS", False)))
+        found.append(Part(file.stem, module.measure, getattr(module, "DESTROYS", False), getattr(module, "ONLY_NAMED", False)))
     return sorted(found, key=lambda part: part.destroys)
 
 
@@ -89,7 +90,7 @@ def _arguments() -> argparse.Namespace:
 
 def _chosen(given: argparse.Namespace) -> list[Part]:
     if given.measures is None:
-        return [part for part in parts() if not (part.destroys and given.keep)]
+        return [part for part in parts() if not part.only_named and not (part.destroys and given.keep)]
     return [part for part in parts() if part.name in given.measures]
 
 

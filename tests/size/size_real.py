@@ -56,8 +56,8 @@ def _batches(numbers: list[int]) -> Iterator[list[int]]:
     return (numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH))
 
 
-def store(world: World, register: Register, batch: list[tuple[int, bytes]], arrived_ms: int) -> None:
-    """Does with a batch (number of the gate, envelope) what the collector does.
+def store(world: World, register: Register, batch: list[tuple[int, bytes]], arrived_ms: int) -> float:
+    """Does with a batch (number of the gate, envelope) what the collector does; says how long the transaction was, in seconds.
 
     Raises:
         NotStored: one was refused, or was there already.
@@ -66,9 +66,13 @@ def store(world: World, register: Register, batch: list[tuple[int, bytes]], arri
     known = register.devices(set(names))
     intake = Intake(lru_cache(lambda name: _unless_revoked(world, known.get(name))), lru_cache(world.keystore.load), arrived_ms)
     examined = [intake.examine(name.topic(Leaf.ENTRIES), sealed) for name, (_gate, sealed) in zip(names, batch, strict=True)]
-    for result in register.store(examined, lambda: arrived_ms):
+    began_s = time.perf_counter()
+    results = register.store(examined, lambda: arrived_ms)
+    took_s = time.perf_counter() - began_s
+    for result in results:
         if not isinstance(result, Stored) or result.repeated or result.outcome.status != "registered":
             raise NotStored(f"{result}")
+    return took_s
 
 
 def _unless_revoked(world: World, device: Device | None) -> Device | None:

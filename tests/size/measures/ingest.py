@@ -35,11 +35,13 @@ _FOREIGN_SEED = 4711
 
 @dataclass(frozen=True, slots=True)
 class _Took:
-    """Of some batches: seconds, CPU-seconds of this process, and of the server's for it."""
+    """Of some batches: seconds, of this process's and the server's CPU, and in transactions; bytes of the server's write-ahead log."""
 
     wall_s: float
     own_s: float
     server_s: float
+    locked_s: float
+    logged_bytes: float
 
 
 def measure(world: World) -> list[Measure]:
@@ -54,9 +56,19 @@ def measure(world: World) -> list[Measure]:
         told("ingest alone", count / alone.wall_s, "entries a second"),
         told("ingest while people are looked up", count / beside.wall_s, "entries a second"),
         told("CPU an entry, collector: verify, open, store", alone.own_s / count * 1000, "ms"),
-        *([told("CPU an entry, server", alone.server_s / count * 1000, "ms")] if world.url else []),
+        told("alone among all writers, an entry", alone.locked_s / count * 1000, "ms"),
+        *_of_server(world, alone, count),
         told("look-ups meanwhile, 95 of 100", float(np.percentile(looks, 95)), "ms"),
         told("look-ups meanwhile", len(looks) / (looks.sum() / 1000), "a second"),
+    ]
+
+
+def _of_server(world: World, took: _Took, count: int) -> list[Measure]:
+    if world.url is None:
+        return []
+    return [
+        told("CPU an entry, server", took.server_s / count * 1000, "ms"),
+        told("write-ahead log, an entry", took.logged_bytes / count, "bytes"),
     ]
 
 
@@ -79,17 +91,25 @@ def _stored(world: World, sealed: list[tuple[int, bytes]]) -> _Took:
     with Register(world.layout.register) as register:
         size_real.store(world, register, batches.pop(), arrived_ms)  # what is made ready once is made ready
         server = None if world.url is None else _server_of(register)
-        before_s, own_s, server_s = time.perf_counter(), time.process_time(), _cpu_s(server)
-        for batch in batches:
-            size_real.store(world, register, batch, arrived_ms)
+        logged, before_s, own_s, server_s = _logged(world, register), time.perf_counter(), time.process_time(), _cpu_s(server)
+        locked_s = sum(size_real.store(world, register, batch, arrived_ms) for batch in batches)
+        wall_s, cpu_s = time.perf_counter() - before_s, time.process_time() - own_s
+        took = wall_s, cpu_s, _cpu_s(server) - server_s, locked_s, _logged(world, register) - logged
         share = (len(batches) + 1) / len(batches)
-        took = time.perf_counter() - before_s, time.process_time() - own_s, _cpu_s(server) - server_s
     return _Took(*(each * share for each in took))
 
 
 def _server_of(register: Register) -> int:
     [row] = register._connection.execute("SELECT pg_backend_pid() AS pid")
     return int(row["pid"])
+
+
+def _logged(world: World, register: Register) -> float:
+    """How far the server's write-ahead log has come, bytes."""
+    if world.url is None:
+        return 0.0
+    [row] = register._connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes")
+    return float(row["bytes"])
 
 
 def _cpu_s(pid: int | None) -> float:
