@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Table, and_, bindparam, case, distinct, func, or_, select, union_all
 
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.entry import Kind, Passage, decode_body
@@ -29,13 +31,25 @@ from province.store.schema import entry
 
 _DAY_MS = 86_400_000
 WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
-# A token is of one kind, one day and one person. That the entry's day is said, too, spares a server the parts of all others.
-_MARKED = (
-    select(entry, dated_ahead.label("dated_ahead"))
-    .join(schema.token, and_(schema.token.c.entry_id == entry.c.id, schema.token.c.epoch == entry.c.epoch))
-    .where(schema.token.c.token.in_(bindparam("marks", expanding=True)), schema.token.c.epoch == bindparam("of_day"))
-    .where(entry.c.epoch == bindparam("of_day"))
-)
+_LAST_DAY = select(func.max(entry.c.epoch))
+_DAYS_AT_ONCE = 64
+
+
+@lru_cache(maxsize=8)
+def _marked(days: int, kinds: int) -> CompoundSelect[*tuple[Any, ...]]:
+    """The entries that have one of some tokens on each of some days, asked at once: a question each costs a busy server much more.
+
+    A token is of one kind, one day and one person. That the entry's day is said too spares a server the parts of all others.
+    """
+    of_days = []
+    for day in range(days):
+        marks = [bindparam(f"mark_{day}_{kind}") for kind in range(kinds)]
+        of_day = bindparam(f"day_{day}")
+        joined = entry.join(schema.token, and_(schema.token.c.entry_id == entry.c.id, schema.token.c.epoch == of_day))
+        of_days.append(WITH_AHEAD.select_from(joined).where(schema.token.c.token.in_(marks), entry.c.epoch == of_day))
+    return union_all(*of_days)
+
+
 _ANNOUNCED = select(
     schema.announced.c.org, schema.announced.c.device, schema.announced.c.log, func.max(schema.announced.c.seq).label("most")
 ).group_by(schema.announced.c.org, schema.announced.c.device, schema.announced.c.log)
@@ -199,12 +213,15 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    keys = [found for found in (Keys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
-    wanted = tuple(kinds)
+    last, wanted = connection.value(_LAST_DAY) or "", tuple(kinds)  # keys are made weeks ahead
+    keys = [found for found in (Keys(keystore).get(epoch) for epoch in keystore.epochs() if epoch <= last) if found is not None]
     rows: dict[int, Row] = {}
-    for day in keys:
-        marks = [token(kind, value, day.token_key) for kind in wanted]
-        rows |= {row["id"]: row for row in connection.rows(_MARKED, {"of_day": day.epoch, "marks": marks})}
+    for at in range(0, len(keys), _DAYS_AT_ONCE):
+        asked: dict[str, object] = {}
+        for number, day in enumerate(keys[at : at + _DAYS_AT_ONCE]):
+            asked |= {f"mark_{number}_{place}": token(kind, value, day.token_key) for place, kind in enumerate(wanted)}
+            asked[f"day_{number}"] = day.epoch
+        rows |= {row["id"]: row for row in connection.rows(_marked(min(len(keys) - at, _DAYS_AT_ONCE), len(wanted)), asked)}
     found = [
         Found(
             row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],

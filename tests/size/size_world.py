@@ -188,7 +188,7 @@ def _opened(
 
 def _founded(root: Path, first_day: date, url: str | None) -> Layout:
     """A province founded on the first day, its keyring extended on each day since as the collector would have."""
-    settings = Settings("Tỉnh tổng hợp", ("127.0.0.1",), 8883, "127.0.0.1", Suite.XWING, 2)
+    settings = Settings("Tỉnh tổng hợp", ("127.0.0.1",), 8883, "127.0.0.1", Suite.XWING, 45)
     at_ms = day_bounds_ms(first_day)[0] + _DAY_MS // 2
     layout = founding.found(root, settings, at_ms, url)
     office = KeyringOffice(layout, layout.read_settings(), load_officer(layout, Power.KEYRING))
@@ -197,6 +197,22 @@ def _founded(root: Path, first_day: date, url: str | None) -> Layout:
             office.extend(at_ms + day * _DAY_MS)
             database.look_ahead(connection, layout.register, first_day + timedelta(days=day))
     return layout
+
+
+def backend_of(connection: Connection) -> int | None:
+    """The server's process that works for a connection; None for a file."""
+    if connection.is_file:
+        return None
+    [row] = connection.execute("SELECT pg_backend_pid() AS pid")
+    return int(row["pid"])
+
+
+def cpu_s(pid: int | None) -> float:
+    """User and system time of a process so far: proc(5), fields 14 and 15 of stat; 0 for none."""
+    if pid is None:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -7,27 +7,24 @@ minute. They are passages of people of no plan, on the day after it.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 import size_real
 from measures import Measure, told
 from size_living import DAY_MS, DAYS
 from size_rows import person_of
-from size_world import World
+from size_world import World, backend_of, cpu_s
 
 from edge_agent.wire.entry import Direction, Known, Method, Passage
 from province.collecting.register import Register
 from province.records import views
 
 _BATCHES = 15
-_TICKS_A_S = os.sysconf("SC_CLK_TCK")
 _VISITORS = 500
 _APART = 7919  # a prime: one gate after another, all of them
 _FOREIGN_SEED = 4711
@@ -90,18 +87,13 @@ def _stored(world: World, sealed: list[tuple[int, bytes]]) -> _Took:
     arrived_ms = world.rows.starts_ms + DAYS * DAY_MS + 60_000
     with Register(world.layout.register) as register:
         size_real.store(world, register, batches.pop(), arrived_ms)  # what is made ready once is made ready
-        server = None if world.url is None else _server_of(register)
-        logged, before_s, own_s, server_s = _logged(world, register), time.perf_counter(), time.process_time(), _cpu_s(server)
+        server = backend_of(register._connection)
+        logged, before_s, own_s, server_s = _logged(world, register), time.perf_counter(), time.process_time(), cpu_s(server)
         locked_s = sum(size_real.store(world, register, batch, arrived_ms) for batch in batches)
-        wall_s, cpu_s = time.perf_counter() - before_s, time.process_time() - own_s
-        took = wall_s, cpu_s, _cpu_s(server) - server_s, locked_s, _logged(world, register) - logged
+        wall_s, spent_s = time.perf_counter() - before_s, time.process_time() - own_s
+        took = wall_s, spent_s, cpu_s(server) - server_s, locked_s, _logged(world, register) - logged
         share = (len(batches) + 1) / len(batches)
     return _Took(*(each * share for each in took))
-
-
-def _server_of(register: Register) -> int:
-    [row] = register._connection.execute("SELECT pg_backend_pid() AS pid")
-    return int(row["pid"])
 
 
 def _logged(world: World, register: Register) -> float:
@@ -110,13 +102,6 @@ def _logged(world: World, register: Register) -> float:
         return 0.0
     [row] = register._connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes")
     return float(row["bytes"])
-
-
-def _cpu_s(pid: int | None) -> float:
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_S
 
 
 def _read(world: World, ending: Connection) -> None:
