@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -66,10 +67,10 @@ def parts() -> list[Part]:
     return sorted(found, key=lambda part: part.destroys)
 
 
-def load(world: World) -> dict[str, float]:
-    """Fills a new province, and says at which rates."""
+def load(world: World, real: int) -> dict[str, float]:
+    """Fills a new province, so many of its entries the real way, and says at which rates."""
     size_registry.register(world)
-    bulk = max(0, world.spec.entries - _REAL)
+    bulk = max(0, world.spec.entries - real)
     people, sites = len(world.people), len(world.places)
     world.say(f"{world.spec.entries:,} passages of {people:,} people at {sites:,} sites, {len(world.rows.scanners):,} scanners")
     rates = {"in the register's form": size_bulk.load(world, bulk)} if bulk else {}
@@ -81,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=_SMALL, help="how many (default: %(default)s)")
     parser.add_argument("--database", choices=(SQLITE, POSTGRESQL), default=SQLITE, help="where the register is (default: %(default)s)")
+    parser.add_argument("--real", type=int, default=_REAL, help="so many of them the real way (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other people (default: %(default)s)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the province stays; loaded already, it is only measured")
     parser.add_argument("--measures", metavar="NAME", nargs="*", help=f"only these of {names}; none: only load")
@@ -120,7 +122,7 @@ def main() -> int:
     found: list[Measure] = []
     with _folder(given.keep) as folder:
         try:
-            with open_world(folder, Spec(given.entries, given.seed), given.database, say, load) as world:
+            with open_world(folder, Spec(given.entries, given.seed), given.database, say, partial(load, real=given.real)) as world:
                 found += [told(f"loaded {name}", rate, "entries a second") for name, rate in world.rates.items()]
                 for part in _chosen(given):
                     say(f"measuring: {part.name}")
