@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Table, and_, bindparam, case, distinct, func, or_, select, union_all
+from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, Table, and_, bindparam, case, distinct, func, or_, select, union_all
 
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.entry import Kind, Passage, decode_body
@@ -43,8 +43,8 @@ def _marked(days: int, kinds: int) -> CompoundSelect[*tuple[Any, ...]]:
     """
     of_days = []
     for day in range(days):
-        marks = [bindparam(f"mark_{day}_{kind}") for kind in range(kinds)]
-        of_day = bindparam(f"day_{day}")
+        marks: list[BindParameter[bytes]] = [bindparam(f"mark_{day}_{kind}") for kind in range(kinds)]
+        of_day: BindParameter[str] = bindparam(f"day_{day}")
         joined = entry.join(schema.token, and_(schema.token.c.entry_id == entry.c.id, schema.token.c.epoch == of_day))
         of_days.append(WITH_AHEAD.select_from(joined).where(schema.token.c.token.in_(marks), entry.c.epoch == of_day))
     return union_all(*of_days)
