@@ -55,7 +55,10 @@ Index("entry_by_site", entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c
 # For few of many: in these very words where they are asked, or the indexes are of no use.
 IS_CLOCK = entry.c.kind == literal_column("'clock'")
 IS_BLIND = entry.c.clock != literal_column("'synchronised'")
-IS_ODD = text("(forked = 1 OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000 OR substr(key_id, 1, 10) > epoch)")
+IS_ODD = text(
+    """CASE WHEN forked = 1 OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000 OR substr(key_id, 1, 10) > epoch
+    THEN 1 ELSE 0 END = 1"""
+)
 for _index, _columns, _few in (
     ("entry_clock", [entry.c.boot], IS_CLOCK),
     ("entry_blind", [entry.c.boot], IS_BLIND),
