@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from edge_agent.wire.command import Action
@@ -24,49 +23,21 @@ from edge_agent.wire.topics import DeviceName
 from province.base.errors import ProvinceError
 from province.fleet.accounts import Accounts, Operator
 from province.fleet.guard import Guard, Refused
+from province.fleet.live import Changes, Drawn, Streams
 from province.fleet.orders import Ordered, Orders, new_ref
 from province.fleet.picking import Wanted, pick
 from province.fleet.sessions import Sessions, Tries, is_of
 from province.fleet.sight import Row, Sight, is_quiet
-from province.fleet.views import DeviceSight, Drawn, View, Views, offered, path_of
+from province.fleet.views import DeviceSight, View, Views, offered, path_of
 from province.fleet.words import LANGUAGES, WORDS
 from province.watch.fleet_store import FleetAlert
 
 COOKIE = "__Host-fleet"
 _STATIC = Path(__file__).parent / "static"
 _STATIC_FILES = {"fleet.css": "text/css; charset=utf-8", "fleet.js": "text/javascript; charset=utf-8"}
-_MOST_STREAMS, _MOST_STREAMS_OF_ONE = 200, 20
 _MOST_FIELDS = 16
-_EACH_S = 0.4  # between two pictures of a region to one browser
-_IDLE_S = 10.0  # then a stream says that it lives
 _MOST_LOGGING_IN = 8
 _Answer = Callable[[Request, View, Operator], Awaitable[Response]]
-_Draw = Callable[[], Drawn]
-
-
-class Changes:
-    """Counts what has changed, and wakes the pages' streams; belongs to the page's event loop."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._loop = asyncio.get_running_loop()
-        self._happened = asyncio.Event()
-
-    def tell(self) -> None:
-        """Something has changed; from any thread, and after the loop's end too."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._wake)
-
-    async def after(self, number: int, timeout_s: float) -> None:
-        """Waits until `self.number` is another one, or the time is over."""
-        if self.number == number:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._happened.wait(), timeout_s)
-
-    def _wake(self) -> None:
-        self.number += 1
-        happened, self._happened = self._happened, asyncio.Event()
-        happened.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +68,7 @@ class Pages:
         self._world = world
         self._views = Views()
         self._sessions, self._tries = Sessions(), Tries()
-        self._streams: dict[str, int] = {}
+        self._streams = Streams(world.changes)
         self._logging_in = 0
 
     def app(self, hosts: set[str]) -> Guard:
@@ -337,31 +308,13 @@ class Pages:
 
     # ── streams ──
 
-    def _streamed(self, request: Request, operator: Operator, draw: _Draw) -> Response:
-        of_one = self._streams.get(operator.name, 0)
-        if of_one >= _MOST_STREAMS_OF_ONE or sum(self._streams.values()) >= _MOST_STREAMS:
-            raise Refused(429)
-        return StreamingResponse(self._pictures(request, operator, draw), media_type="text/event-stream")
+    def _streamed(self, request: Request, operator: Operator, draw: Callable[[], Drawn]) -> Response:
+        """Ends when its operator is out, or may see less."""
 
-    async def _pictures(self, request: Request, operator: Operator, draw: _Draw) -> AsyncIterator[str]:
-        """Pictures of a region, each as it is then; a browser that is slow gets fewer. Ends when its operator is out, or may see less."""
-        self._streams[operator.name] = self._streams.get(operator.name, 0) + 1
-        shown: Mapping[str, str] = {}
-        try:
-            while self._who(request, seen=False)[1] == operator:
-                number = self._world.changes.number
-                try:
-                    drawn = await run_in_threadpool(draw)
-                except (Refused, ProvinceError):  # it is registered no more, or the store is busy: the browser comes again
-                    return
-                yield _told(shown, drawn)
-                shown = drawn.parts
-                await asyncio.sleep(_EACH_S)
-                await self._world.changes.after(number, _IDLE_S)
-        finally:
-            self._streams[operator.name] -= 1
-            if not self._streams[operator.name]:
-                del self._streams[operator.name]
+        async def still() -> bool:
+            return self._who(request, seen=False)[1] == operator
+
+        return self._streams.open(operator.name, draw, still)
 
     async def _static(self, request: Request) -> Response:
         file = request.path_params["file"]
@@ -392,18 +345,6 @@ def _only_looking(operator: Operator) -> Operator:
 
 def _untaken_first(alert: FleetAlert) -> tuple[bool, int]:
     return alert.acknowledged_ms is not None, -alert.number
-
-
-def _told(shown: Mapping[str, str], drawn: Drawn) -> str:
-    """What of a region is new, as an event: some of its parts, or all of it where other parts are there than before."""
-    if shown.keys() != drawn.parts.keys() or list(shown) != list(drawn.parts):
-        return _event("whole", drawn.html)
-    changed = [part for name, part in drawn.parts.items() if part != shown[name]]
-    return _event("parts", "".join(changed)) if changed else ":\n\n"
-
-
-def _event(name: str, html: str) -> str:
-    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in html.splitlines() if line) + "\n"
 
 
 def _language(request: Request) -> str:

@@ -23,7 +23,8 @@ from province.base.files import PUBLIC, keep_folder, write_atomically
 from province.base.layout import Layout
 from province.fleet import notice_settings
 from province.fleet.accounts import AccountsFile
-from province.fleet.app import Changes, Pages, World
+from province.fleet.app import Pages, World
+from province.fleet.live import Changes
 from province.fleet.orders import Orders
 from province.fleet.senders import Teller
 from province.fleet.sight import Sight

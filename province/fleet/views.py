@@ -17,6 +17,7 @@ from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.fleet import charts
 from province.fleet.accounts import Operator
+from province.fleet.live import Drawn
 from province.fleet.orders import OFFERED, Ordered
 from province.fleet.picking import ORDERS, Picked, Wanted
 from province.fleet.sessions import Session
@@ -43,14 +44,6 @@ class View:
     here: str
     operator: Operator | None = None
     session: Session | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A region of a page: its whole, and its parts, each an element with the part's name as its id."""
-
-    html: str
-    parts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
