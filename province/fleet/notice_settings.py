@@ -17,6 +17,7 @@ from province.base.errors import NotAProvince
 from province.watch.fleet_rules import Trouble
 
 _LEAST_SECRET = 24
+_MOST_SINKS = 32
 _COMMON = {"name", "org", "troubles", "after_s", "tell_end"}
 _WEBHOOK = _COMMON | {"url", "secret_file", "ca_file", "plain_http"}
 _MAIL = _COMMON | {"server", "port", "security", "user", "password_file", "sender", "to", "ca_file", "language"}
@@ -90,6 +91,8 @@ def read(file: Path) -> list[Sink]:
     for key in fields.keys() - {"webhook", "mail"}:
         reading.unknown(key, "[[webhook]] and [[mail]] alone")
     names = [sink.name for sink in sinks]
+    if len(sinks) > _MOST_SINKS:  # each has a thread
+        reading.problems.append(f"{file}: {len(sinks)} places; allowed: {_MOST_SINKS}; one webhook or address may hand on to many")
     for name in {name for name in names if names.count(name) > 1}:
         reading.wrong("name", name, "one of its own for each")
     if reading.problems:
