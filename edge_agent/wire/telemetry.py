@@ -29,11 +29,16 @@ Clock = Literal["synchronised", "rtc", "unknown"]
 
 
 class Versions(Struct, frozen=True, omit_defaults=True):
-    """What runs on the device."""
+    """What runs on the device.
+
+    architecture: as Debian names it; with `python`, its minor version, it says which releases are for the device.
+    """
 
     software: Text
     system: Text = ""
     board: Text = ""
+    architecture: Text = ""
+    python: Text = ""
 
 
 class Cpu(Struct, frozen=True, omit_defaults=True):

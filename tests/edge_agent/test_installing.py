@@ -13,9 +13,9 @@ from enrolled_device import enrolled, kept
 from sealed_examples import KEYRING_7, NAME, ROOT, officer
 from test_release import PART, made
 
+from edge_agent.base import machine
 from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
-from edge_agent.update import release_check
 from edge_agent.update.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
 from edge_agent.update.slots import Slots, slot_of
 from edge_agent.wire import release
@@ -72,7 +72,7 @@ class Device:
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setitem(release_check.ARCHITECTURES, "x86_64", "amd64")
+    monkeypatch.setitem(machine.ARCHITECTURES, "x86_64", "amd64")
     return Device(tmp_path)
 
 

@@ -14,11 +14,13 @@ from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
 from province_world import Log, cli, json_lines, session
 
 from edge_agent.base.process_lock import ProcessLock
-from edge_agent.link.broker_link import Arrived, BrokerLink
+from edge_agent.link.broker_link import Arrived, BrokerLink, Message
 from edge_agent.wire import telemetry
 from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Versions
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
+from province.base.errors import ProvinceError
 from province.watch import fleet_discovery, fleet_watch
 from province.watch.fleet_rules import Seen, Trouble
 from province.watch.fleet_store import FleetStore
@@ -124,6 +126,24 @@ def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None
         assert revoked.returncode == 0, revoked.stderr
     with watching(world.layout) as watch:
         assert watch.published.get(timeout=20) == fleet_discovery.gone(device.name)
+
+
+def test_home_assistant_is_told_anew_when_another_release_is_offered_and_not_while_releases_cannot_be_read(tmp_path: Path) -> None:
+    told, published = well(versions=Versions("0.1.0", architecture="arm64", python="3.11")), list[Message]()
+    answers: list[dict[tuple[str, str], str] | None] = [{}, {("arm64", "3.11"): "0.2.0"}, None]
+
+    def offers() -> dict[tuple[str, str], str]:
+        answer = answers.pop(0)
+        if answer is None:
+            raise ProvinceError("root.pub cannot be read")
+        return answer
+
+    with FleetStore(tmp_path / "fleet.sqlite") as store:
+        watch = fleet_watch.FleetWatch(store, tmp_path / "register.sqlite", offers=offers)
+        for _ in range(3):
+            watch._look_for_releases()
+            watch._let_discover(seen(telemetry=told), published.append)
+    assert [b'"0.2.0' in message.payload or b'\\"0.2.0' in message.payload for message in published] == [False, True]
 
 
 def test_a_flood_of_births_and_wills_is_taken_whole(tmp_path: Path) -> None:
