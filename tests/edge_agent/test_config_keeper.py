@@ -18,8 +18,9 @@ from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, si
 from edge_agent.commands import config_keeper, executors
 from edge_agent.commands.config_keeper import ConfigKeeper, NotGood
 from edge_agent.commands.executors import Failed, Job
-from edge_agent.device import overlay
+from edge_agent.device import overlay, taken
 from edge_agent.device import settings as settings_of
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
 from edge_agent.device.overlay import MAY
 from edge_agent.device.settings import ConfigError
 from edge_agent.wire import desired_config
@@ -166,6 +167,32 @@ def test_an_older_one_changes_nothing(device: Device) -> None:
     keeper._take(Desired(NAME, 7, "not TOML"))
     assert held_s(device) == 2.0
     assert (device.said[-1]["state"], device.said[-1]["counter"]) == ("refused", 7)
+
+
+@pytest.mark.parametrize("how", ["gone", "torn"])
+def test_without_its_file_the_last_one_is_taken_again_and_none_before_it(device: Device, how: str) -> None:
+    keeper, last = device.keeper(), Desired(NAME, 6, "[gate]\nheld_s = 2.0\n")
+    keeper._take(Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"))
+    keeper._take(last)
+    for file in device.state.glob(f"{overlay.FILE_NAME}*"):
+        file.write_bytes(b"torn") if how == "torn" else file.unlink()
+    keeper = device.keeper()
+    keeper._go_on()
+    keeper._take(Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"))
+    assert held_s(device) == 1.5
+    keeper._take(last)
+    assert held_s(device) == 2.0
+    keeper._take(Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"))
+    keeper._take(last)
+    assert (held_s(device), len([said for said in device.said if said["state"] == "applied"])) == (2.0, 3)
+
+
+def test_what_a_release_before_has_taken_is_noted_at_the_start(device: Device) -> None:
+    keeper = device.keeper()
+    keeper._take(Desired(NAME, 6, "[gate]\nheld_s = 2.0\n"))
+    (device.state / DOCUMENTS).unlink()
+    device.keeper()._go_on()
+    assert taken.config_counter(device.state) == 6
 
 
 def test_without_firmware_nothing_is_decided_and_it_is_looked_at_again(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
