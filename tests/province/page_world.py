@@ -135,7 +135,7 @@ class Browser:
         self._context = ssl.create_default_context(cafile=str(authority))
 
     def ask(self, method: str, path: str, body: str | None = None, /, **headers: str) -> Answered:
-        """One request on a connection of its own."""
+        """One request on a connection of its own; of a stream, which has no end, the text is not read."""
         host = f"127.0.0.1:{self.port}"
         with closing(http.client.HTTPSConnection("127.0.0.1", self.port, timeout=WAIT_S, context=self._context)) as connection:
             own = {"Host": host, "Cookie": self.cookie}
@@ -147,7 +147,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            answered = Answered(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode())
+            came = {name.lower(): value for name, value in response.getheaders()}
+            endless = came.get("content-type", "").startswith("text/event-stream")
+            answered = Answered(response.status, came, "" if endless else response.read().decode())
         if (cookie := answered.headers.get("set-cookie")) is not None:
             self.cookie = cookie.partition(";")[0]
         return answered
@@ -175,8 +177,9 @@ class Browser:
             assert response.status == 200, response.status
 
             def following() -> tuple[str, str]:
-                name, data = "", list[str]()
+                name, data, over_s = "", list[str](), time.monotonic() + WAIT_S
                 while line := response.readline().decode():
+                    assert time.monotonic() < over_s, "only signs of life"
                     if line == "\n":
                         if name:
                             return name, "\n".join(data)
