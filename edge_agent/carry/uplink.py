@@ -63,9 +63,9 @@ def birth(identity: Identity) -> Message:
     return _status(identity, Status(v=telemetry.VERSION, state="online", since_ms=max(0, system_clock.wall_ms()), software=software()))
 
 
-def farewell(identity: Identity, reason: Literal["stopped", "lost"]) -> Message:
-    """What we say when we stop, or as our last will the broker for us when it misses us; retained."""
-    return _status(identity, Status(v=telemetry.VERSION, state="offline", reason=reason))
+def farewell(identity: Identity, reason: Literal["stopped", "lost"], *, returning: bool = False) -> Message:
+    """What we say when we stop or connect anew, or as our last will the broker for us when it misses us; retained."""
+    return _status(identity, Status(v=telemetry.VERSION, state="offline", reason=reason, returning=returning))
 
 
 def _status(identity: Identity, status: Status) -> Message:
@@ -383,7 +383,7 @@ def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], kno
     Raises:
         OSError: the TLS files cannot be read.
     """
-    return BrokerLink(
+    link = BrokerLink(
         replace(identity.endpoint, known_ms=known_ms),
         str(identity.name),
         [topics.KEYRING, *(identity.name.topic(leaf) for leaf in topics.DEVICE_READS)],
@@ -391,3 +391,5 @@ def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], kno
         will=farewell(identity, "lost"),
         keepalive_s=settings.keepalive_s,
     )
+    link.leave = farewell(identity, "lost", returning=True)
+    return link

@@ -21,6 +21,8 @@ _SUPPORT = "https://www.home-assistant.io/integrations/mqtt/#device-discovery-pa
 _LATE_PERIODS = 4
 Offered: TypeAlias = Mapping[tuple[str, str], str]
 _NOTHING: Offered = MappingProxyType({})
+# who connects anew is back in a moment; who is not shows by values that expire
+_AVAILABILITY = "{{ 'online' if value_json.returning | default(false) else value_json.state }}"
 _INSTALLED = "value_json.versions.software"
 
 # key, name, where in telemetry, unit, device class, state class
@@ -103,7 +105,7 @@ def payload(seen: Seen, offered: Offered = _NOTHING) -> dict[str, Any] | None:
         "components": {each["unique_id"].removeprefix(f"{unique}_"): each for each in _components(seen, unique, offered)},
         "state_topic": seen.name.topic(Leaf.TELEMETRY),
         "availability_topic": seen.name.topic(Leaf.STATUS),
-        "availability_template": "{{ value_json.state }}",
+        "availability_template": _AVAILABILITY,
         "payload_available": "online",
         "payload_not_available": "offline",
         "qos": 0,

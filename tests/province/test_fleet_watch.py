@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 from conftest import World
 from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
+from page_world import until
 from province_world import Log, cli, json_lines, session
 
 from edge_agent.base.process_lock import ProcessLock
 from edge_agent.link.broker_link import Arrived, BrokerLink, Message
 from edge_agent.wire import telemetry
 from edge_agent.wire.entry import LogHead
-from edge_agent.wire.telemetry import Versions
+from edge_agent.wire.telemetry import Status, Versions
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
+from province.fleet.sight import State, picture_of
 from province.watch import fleet_discovery, fleet_watch
 from province.watch.fleet_rules import Seen, Trouble
 from province.watch.fleet_store import FleetStore
@@ -48,6 +50,34 @@ def test_a_last_will_is_an_alert_and_a_birth_its_end(world: World) -> None:
             tell(link, device, well(at_ms=now_ms()))
             watch.until(device.name, lambda found: not found)
         assert [alert for alert in watch.look.alerts("bus-co") if alert.name == device.name] == []
+
+
+def test_a_connection_made_anew_is_no_alert_and_no_trouble_on_the_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a scanner does whose entries are not receipted: it says that it leaves, and is back."""
+    device, heard, shown = world.new_scanner(), list[str](), set[State]()
+    note = FleetStore.status
+
+    def noted(store: FleetStore, name: DeviceName, status: Status, at_ms: int) -> None:
+        note(store, name, status, at_ms)
+        if name == device.name:
+            heard.append(status.state)
+            shown.update(row.state for row in picture_of(store).values() if row.seen.name == name)
+
+    monkeypatch.setattr(FleetStore, "status", noted)
+    with watching(world.layout) as watch, speaking(device) as link:
+        tell(link, device, well(at_ms=now_ms()))
+        watch.until(device.name, lambda found: not found)
+        before = watch.look.alerts("bus-co", also_ended=True)
+        shown.clear()
+        for times in range(1, 4):
+            link.renew()
+            until(lambda times=times: heard.count("offline") >= times and link.connected)  # type: ignore[misc]
+            tell(link, device, telemetry.encode(ONLINE), Leaf.STATUS)
+        until(lambda: heard[-1] == "online")
+        watch.until(device.name, lambda found: not found)
+        assert heard.count("online") >= 4
+        assert shown == {State.WELL}
+        assert watch.look.alerts("bus-co", also_ended=True) == before
 
 
 def test_a_tail_that_was_cut_off_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

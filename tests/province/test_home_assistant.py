@@ -11,6 +11,7 @@ import pytest
 from fleet_world import seen, well
 from health_world import COUNTERS, Device
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from msgspec import structs
 
 from edge_agent.base import machine
 from edge_agent.wire import telemetry
@@ -169,9 +170,9 @@ def test_what_a_device_does_not_tell_is_unknown_and_no_error() -> None:
 
 def test_availability_follows_birth_and_will() -> None:
     payload = made(well())
-    for status in (telemetry.Status(v=1, state="online"), telemetry.Status(v=1, state="offline", reason="lost")):
-        told = rendered(payload["availability_template"], telemetry.encode(status))
-        assert told == {"online": payload["payload_available"], "offline": payload["payload_not_available"]}[status.state]
+    online, lost = telemetry.Status(v=1, state="online"), telemetry.Status(v=1, state="offline", reason="lost")
+    for status, shown in ((online, "available"), (lost, "not_available"), (structs.replace(lost, returning=True), "available")):
+        assert rendered(payload["availability_template"], telemetry.encode(status)) == payload[f"payload_{shown}"]
 
 
 @pytest.mark.parametrize("lane", ['say "hi"', "a}}b{{c", "{% raw %}", "back\\slash", "làn vào số 1", "it's"])
