@@ -52,7 +52,7 @@ class Makers:
 
     Attributes:
         python: the system's, of which the environment is made.
-        trial: run by the new environment's Python; its exit code says whether it works here.
+        trial: run by the new environment's Python with the device's state folder; its exit code says whether it works here.
     """
 
     python: Path = Path("/usr/bin/python3")
@@ -170,7 +170,7 @@ class Installer:
         raise NotInstalled("incomplete", f"{part.name}: not here, or not as it was signed")
 
     def _works(self, slot: Path) -> bool:
-        words = [str(slot / "bin" / "python"), "-I", str(self.makers.trial)]
+        words = [str(slot / "bin" / "python"), "-I", str(self.makers.trial), str(self.state)]
         tried = subprocess.run(words, check=False, stdout=subprocess.DEVNULL, timeout=_TRIAL_S)  # noqa: S603 - files of root's
         return tried.returncode == 0
 

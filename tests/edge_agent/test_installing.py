@@ -203,3 +203,14 @@ def test_a_device_that_is_nobodys_installs_nothing(device: Device) -> None:
     for file in device.state.glob("documents.json*"):
         file.unlink()
     device.refuses("not-enrolled")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_versions_own_trial_is_told_which_state_folder_is_this_devices(device: Device, tmp_path: Path, works: bool) -> None:
+    slot = tmp_path / "slot"
+    (slot / "bin").mkdir(parents=True)
+    python = slot / "bin" / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\nexit {0 if works else 1}\n')
+    python.chmod(0o755)
+    assert Installer(device.slots, device.state, Makers(trial=tmp_path / "trial.py"))._works(slot) is works
+    assert (tmp_path / "words").read_text() == f"-I {tmp_path}/trial.py {device.state}\n"
