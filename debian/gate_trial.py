@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from edge_agent.device.settings import DEFAULT_PATH, device_of
+from edge_agent.device.settings import DEFAULT_PATH
+from edge_agent.device.settings_file import device_of
 from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, OutboxError
 from edge_agent.store.outbox_view import look_into
 from firmware.__main__ import main as firmware

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.base.trouble import where
-from edge_agent.device import overlay, taken
-from edge_agent.device import settings as settings_of
+from edge_agent.device import overlay, settings_file, taken
 from edge_agent.device.control import ask, ask_counters
 from edge_agent.device.documents import Documents, DocumentsDamaged
 from edge_agent.device.overlay import DOCUMENT, FILE_NAME, Tables
@@ -211,7 +210,7 @@ class ConfigKeeper:
         if desired.counter <= self._seen(self._stored()):
             return  # the retained one, once more; an older one is a replay
         try:
-            self.apply(settings_of.parse_overlay(desired.text), desired.counter)
+            self.apply(settings_file.parse_overlay(desired.text), desired.counter)
         except ConfigError as error:
             self._refuse(desired.counter, str(error).splitlines())
         except NotYet:
@@ -276,7 +275,7 @@ class ConfigKeeper:
         if answer is not None and (problems := answer.get("problems")):
             raise NotGood("refused", [str(problem) for problem in problems])
         try:
-            settings_of.try_overlay(self._source, tables)
+            settings_file.try_overlay(self._source, tables)
         except ConfigError as error:
             raise NotGood("refused", str(error).splitlines()) from None
         if answer is None or answer["type"] == "refused":

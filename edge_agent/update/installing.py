@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from edge_agent.base.disk import sync_file, sync_folder
-from edge_agent.device import identity
+from edge_agent.device import identity, settings_file
 from edge_agent.device import settings as settings_of
 from edge_agent.update.release_check import Unsuitable, check
 from edge_agent.update.slots import SHARE, Slots, slot_of
@@ -245,7 +245,7 @@ def run(attempt: str, config: Path) -> int:
     python = Path(os.environ.get("GATE_PYTHON", "/usr/bin/python3"))
     trial = Path(os.environ.get("GATE_TRIAL", str(SHARE / "trial.py")))
     try:
-        state = settings_of.load(config).device.state
+        state = settings_file.load(config).device.state
         Installer(slots, state, Makers(python, trial)).install(attempt)
     except settings_of.ConfigError as error:
         Installer(slots, Path()).refuse(attempt, NotInstalled("configuration", str(error)))
