@@ -68,10 +68,11 @@ docs: .venv/.ready  ## write the generated parts of the docs anew, and the field
 	@$(BIN)/python hw_docs/generate.py
 	@$(BIN)/python hw_docs/pdf.py
 
-screens: .venv/.ready  ## the pictures of the station page and the fleet's desk, in both languages; needs Chromium
+screens: .venv/.ready  ## the pictures of the station page, the fleet's desk and the boards, in both languages; needs Chromium
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[browser]'
 	@$(BIN)/python tests/edge_agent/station_screens.py
 	@$(BIN)/python tests/province/fleet_screens.py
+	@$(BIN)/python tests/province/board_screens.py
 
 deb:  ## Debian packages for amd64 and arm64, in dist/ (ARGS=arm64 for one)
 	@debian/build $(ARGS)

@@ -14,7 +14,7 @@ def tighten(layout: Layout) -> None:
     folders = [
         layout.root_folder, layout.officers, layout.authority, layout.broker,
         *(layout.collector_of(number) for number in (1, 2)), layout.registrar, layout.commander, layout.fleet, layout.fleet_page,
-        layout.door, layout.keystore, layout.offline,
+        layout.web, layout.door, layout.keystore, layout.offline,
     ]  # fmt: skip
     keys = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.suffix == ".key"]
     days = layout.keystore.glob("*.json") if layout.keystore.is_dir() else ()

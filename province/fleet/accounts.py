@@ -1,34 +1,26 @@
 """Who may look at the fleet: operators with a password of their own, each of one organisation or of the province's staff.
 
-The page asks `Accounts` alone, so that another source of accounts can take this file's place. Passwords are made here (99 random bits),
-shown once, and kept as Argon2id. Source: RFC 9106; OWASP's "Password Storage" cheat sheet.
+The page asks `Accounts` alone, so that another source of accounts can take this file's place. Passwords are made here and shown once.
 """
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import msgspec
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Meta
 
 from edge_agent.base.process_lock import alone
 from edge_agent.base.stamp import Stamp
 from edge_agent.wire.topics import PROVINCE, is_name
+from province.accounts import passwords
 from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.base.files import keep_folder, write_atomically
 from province.base.layout import Layout
-
-_ITERATIONS, _LANES, _MEMORY_KIB, _SALT_BYTES, _LENGTH = 2, 1, 19 * 1024, 16, 32
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
-_GROUPS, _GROUP = 5, 4
-_LONGEST = 200
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -55,8 +47,17 @@ class _File(msgspec.Struct, frozen=True):
 class Accounts(Protocol):
     """Where operators come from."""
 
-    def enter(self, name: str, password: str) -> Operator | None:
-        """Whom these let in, None when nobody; takes as long for a name that there is not."""
+    def enter(self, name: str, password: str, code: str = "") -> Operator | None:
+        """Whom these let in, None when nobody; takes as long for a name that there is not.
+
+        Args:
+            name: what they type to come in.
+            password: theirs.
+            code: of the second step, where they have one.
+
+        Raises:
+            ProvinceError: it cannot be told now.
+        """
 
     def find(self, name: str) -> Operator | None:
         """An operator as they are now, None when there is none of this name any more."""
@@ -73,18 +74,13 @@ class AccountsFile:
         self._file = layout.fleet_page / "operators.json"
         self._stamp = Stamp(self._file)
         self._known: dict[str, Operator] = {}
-        self._reading, self._hashing = threading.Lock(), threading.Lock()  # one Argon2id at a time: 19 MB each
-        self._nobody = _hash(secrets.token_hex(8))
+        self._reading = threading.Lock()
+        self._check = passwords.Check()
 
-    def enter(self, name: str, password: str) -> Operator | None:
+    def enter(self, name: str, password: str, code: str = "") -> Operator | None:  # noqa: ARG002 - these have no second step
         """Whom these let in."""
         found = self.find(name)
-        with self._hashing:
-            try:
-                Argon2id.verify_phc_encoded(_typed(password), self._nobody if found is None else found.hashed)
-            except (InvalidKey, ValueError):
-                return None
-        return found
+        return found if self._check.is_of(password, None if found is None else found.hashed) else None
 
     def find(self, name: str) -> Operator | None:
         """An operator as they are now."""
@@ -112,11 +108,11 @@ class AccountsFile:
         """
         if org is not None and (not is_name(org) or org == PROVINCE):
             raise NotAProvince(f"--org {org}: not an organisation's name. `gate-province device list` shows them.")
-        password = _made()
+        password = passwords.made()
         with self._changing() as known:
             if name in known:
                 raise AlreadyThere(f"{name}: is an operator already. A new password: gate-province login password DIR {name}")
-            known[name] = _checked(Operator(name, org, commands, _hash(password)))
+            known[name] = _checked(Operator(name, org, commands, passwords.hashed(password)))
             self._write(known)
         return password
 
@@ -127,11 +123,23 @@ class AccountsFile:
             NotAProvince: there is none of this name.
             ProvinceError: it cannot be written.
         """
-        password = _made()
+        password = passwords.made()
         with self._changing() as known:
-            known[name] = msgspec.structs.replace(_existing(known, name), hashed=_hash(password))
+            known[name] = msgspec.structs.replace(_existing(known, name), hashed=passwords.hashed(password))
             self._write(known)
         return password
+
+    def hand_over(self, name: str, take: Callable[[Operator], None]) -> None:
+        """Gives an operator to another source of accounts, and keeps them no more once that has taken them.
+
+        Raises:
+            NotAProvince: there is none of this name.
+            ProvinceError: it cannot be written, or the other takes them not.
+        """
+        with self._changing() as known:
+            take(_existing(known, name))
+            del known[name]
+            self._write(known)
 
     def remove(self, name: str) -> None:
         """Lets somebody in no more, and puts them out where they are in.
@@ -183,16 +191,3 @@ def _checked(operator: Operator) -> Operator:
         return msgspec.convert(msgspec.to_builtins(operator), Operator)
     except msgspec.ValidationError:
         raise NotAProvince(f"{operator.name!r}: not a name: 1 to 40 of a–z, 0–9, and within also . and -") from None
-
-
-def _made() -> str:
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
-
-
-def _typed(password: str) -> bytes:
-    return password[:_LONGEST].strip().encode(errors="replace")
-
-
-def _hash(password: str) -> str:
-    kdf = Argon2id(salt=secrets.token_bytes(_SALT_BYTES), length=_LENGTH, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_MEMORY_KIB)
-    return kdf.derive_phc_encoded(_typed(password))

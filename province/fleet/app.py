@@ -8,8 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,19 +20,21 @@ from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
 from province.base.errors import ProvinceError
 from province.fleet.accounts import Accounts, Operator
-from province.fleet.guard import Guard, Refused
-from province.fleet.live import Changes, Drawn, Region, Streams
 from province.fleet.orders import Ordered, Orders, new_ref
 from province.fleet.picking import Wanted, pick
-from province.fleet.sessions import Sessions, Tries, is_of
 from province.fleet.sight import Row, Sight, is_quiet
 from province.fleet.views import DeviceSight, View, Views, offered, path_of
-from province.fleet.words import LANGUAGES, WORDS
+from province.fleet.words import WORDS
 from province.watch.fleet_store import FleetAlert
+from province.web.forms import TOKEN, here, is_token, language_of, read_form
+from province.web.frame import SHARED
+from province.web.guard import Guard, Refused
+from province.web.languages import LANGUAGES
+from province.web.live import Changes, Drawn, Region, Streams
+from province.web.sessions import Sessions, Tries
 
 COOKIE = "__Host-fleet"
-_STATIC = Path(__file__).parent / "static"
-_STATIC_FILES = {"fleet.css": "text/css; charset=utf-8", "fleet.js": "text/javascript; charset=utf-8"}
+_STATIC_FILES = {"web.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
 _MOST_FIELDS = 16
 _MOST_LOGGING_IN = 8
 _Answer = Callable[[Request, View, Operator], Awaitable[Response]]
@@ -91,21 +91,21 @@ class Pages:
             Route("/{language}/stream/device/{org}/{device}", self._for(self._device_stream)),
             Route("/{language}/stream/orders/{ref}", self._for(self._ordered_stream)),
         ]
-        handlers = {HTTPException: self._missing, Refused: self._refuse, Exception: self._fail}
+        handlers = {HTTPException: self._missing, Refused: self._refuse, ProvinceError: self._cannot, Exception: self._fail}
         return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, self._error)
 
     # ── who is in ──
 
     def _who(self, request: Request, *, seen: bool = True) -> tuple[View, Operator | None]:
         """Who asks, as the accounts say now."""
-        words, here = WORDS[_language(request)], _here(request)
+        words, at = WORDS[language_of(request)], here(request)
         session = self._sessions.find(request.cookies.get(COOKIE, ""), self._world.now_s(), seen=seen)
-        operator = None if session is None else self._world.accounts.find(session.name)
-        if session is None or operator is None or operator.hashed != session.hashed:  # removed, or of another password
-            return View(words, here), None
+        operator = None if session is None else self._world.accounts.find(session.who)
+        if session is None or operator is None or operator.hashed != session.mark:  # removed, or of another password
+            return View(words, at), None
         if self._world.orders is None:
             operator = _only_looking(operator)
-        return View(words, here, operator, session), operator
+        return View(words, at, operator, session), operator
 
     def _for(self, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
         """A route for those who are in; others are sent to the login, streams are told not to come again."""
@@ -120,11 +120,11 @@ class Pages:
         return asked
 
     async def _login(self, request: Request) -> Response:
-        language = _language(request)
+        language = language_of(request)
         view = View(WORDS[language], "/login")
         if request.method != "POST":
             return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=False))
-        form = await _form(request)
+        form = await read_form(request, _MOST_FIELDS)
         name, now_s = form.get("name", "").strip()[:40], self._world.now_s()
         tried = (f"address {self._address(request)}", f"name {name}")
         wait_s = max(self._tries.wait_s(each, now_s) for each in tried)
@@ -135,7 +135,7 @@ class Pages:
             self._tries.missed(each, now_s)  # before it is looked at: others may come meanwhile
         self._logging_in += 1
         try:
-            operator = await run_in_threadpool(self._world.accounts.enter, name, form.get("password", ""))
+            operator = await run_in_threadpool(self._world.accounts.enter, name, form.get("password", ""), form.get("code", ""))
         finally:
             self._logging_in -= 1
         if operator is None:
@@ -318,7 +318,7 @@ class Pages:
         self, request: Request, operator: Operator, what: Hashable, state: Callable[[], object], draw: Callable[[], Drawn]
     ) -> Response:
         """What all of an organisation see in one language is drawn for all of them; it ends when its operator is out, or may see less."""
-        region = Region((operator.org, _language(request), what), state, draw)
+        region = Region((operator.org, language_of(request), what), state, draw)
 
         async def still() -> bool:
             return self._who(request, seen=False)[1] == operator
@@ -329,7 +329,7 @@ class Pages:
         file = request.path_params["file"]
         if file not in _STATIC_FILES:
             raise Refused(404)
-        return FileResponse(_STATIC / file, media_type=_STATIC_FILES[file], headers={"cache-control": "no-cache"})
+        return FileResponse(SHARED / file, media_type=_STATIC_FILES[file], headers={"cache-control": "no-cache"})
 
     # ── what went wrong ──
 
@@ -343,6 +343,9 @@ class Pages:
     async def _refuse(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101 - it is registered for that alone
         return self._error(request.url.path, error.status, error.why)
+
+    async def _cannot(self, request: Request, error: Exception) -> Response:
+        return self._error(request.url.path, 503, str(error))
 
     async def _fail(self, request: Request, _error: Exception) -> Response:
         return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what
@@ -361,43 +364,16 @@ def _untaken_first(alert: FleetAlert) -> tuple[bool, int]:
     return alert.acknowledged_ms is not None, -alert.number
 
 
-def _language(request: Request) -> str:
-    language: str = request.path_params["language"]
-    if language not in LANGUAGES:
-        raise Refused(404)
-    return language
-
-
-def _here(request: Request) -> str:
-    path = request.url.path.removeprefix(f"/{request.path_params['language']}")
-    return f"{path}?{request.url.query}" if request.url.query else path
-
-
 async def _agreed(request: Request, view: View) -> dict[str, str]:
     """What a form of this browser says.
 
     Raises:
         Refused: it is no form of ours, or another browser's.
     """
-    form = await _form(request)
-    if view.session is None or not is_of(view.session, form.get("token", "")):
+    form = await read_form(request, _MOST_FIELDS)
+    if view.session is None or not is_token(view.session.form_token, form.get(TOKEN, "")):
         raise Refused(403)
     return form
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """What a form says; the body is bounded, and nothing of it goes through a file.
-
-    Raises:
-        Refused: it is no form of ours.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise Refused(400)
-    try:
-        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
-        raise Refused(400) from None
-    return dict(pairs)
 
 
 def _table(rows: list[Row]) -> str:

@@ -24,8 +24,9 @@ from province.fleet.orders import Ordered, Orders, new_ref
 from province.fleet.picking import ORDERS, Wanted, pick
 from province.fleet.sight import Row, Sight, State, is_quiet
 from province.fleet.views import SHAPES, DeviceSight, facts_of, offered, when
-from province.fleet.words import LANGUAGES, WORDS, Words
+from province.fleet.words import WORDS, Words
 from province.watch.fleet_store import FleetAlert
+from province.web.languages import LANGUAGES
 
 _EACH_S = 0.25
 _COLOURS: Mapping[State, str] = {

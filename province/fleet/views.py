@@ -17,15 +17,16 @@ from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.fleet import charts
 from province.fleet.accounts import Operator
-from province.fleet.live import Drawn
 from province.fleet.orders import OFFERED, Ordered
 from province.fleet.picking import ORDERS, Picked, Wanted
-from province.fleet.sessions import Session
 from province.fleet.sight import Row, State
-from province.fleet.words import LANGUAGES, WORDS, Words
+from province.fleet.words import WORDS, Words
 from province.watch.fleet_rules import Trouble
 from province.watch.fleet_sample import Sample
 from province.watch.fleet_store import FleetAlert, RefusedCount
+from province.web.languages import LANGUAGES
+from province.web.live import Drawn
+from province.web.sessions import Session
 
 SHAPES: Mapping[State, str] = {State.ALARM: "◆", State.OFFLINE: "✕", State.TROUBLE: "▲", State.SHUT: "■", State.WELL: "●"}
 ALERTS_EACH_PAGE = 50

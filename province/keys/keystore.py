@@ -28,6 +28,7 @@ from province.keys.officers import read_root_public
 MARKER = "province.id"
 COUNTER = "keyring.counter"
 AUDIT_HEAD = "audit.head"
+PEOPLE = "people.json"
 DESTROYED = "destroyed"
 ERASED = "erased"
 REVOKED = "revoked"
@@ -264,7 +265,7 @@ class Keystore:
             KeystoreAway: as `epochs`.
         """
         self.check()
-        own = {MARKER, COUNTER, AUDIT_HEAD, DESTROYED, ERASED, REVOKED, SHUT_OUT, "lost+found"}
+        own = {MARKER, COUNTER, AUDIT_HEAD, PEOPLE, DESTROYED, ERASED, REVOKED, SHUT_OUT, "lost+found"}
         try:
             here = [path for path in self.folder.iterdir() if (name := _settled(path.name)) not in own and not _is_day_file(name)]
             beneath = [

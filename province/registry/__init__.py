@@ -1,1 +1,1 @@
-"""What the province knows: sites, scanners, their certificates and tickets."""
+"""What the province knows: units, organisations, sites, scanners, their certificates and tickets."""

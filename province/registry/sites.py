@@ -1,40 +1,29 @@
-"""The places that have scanners, and their gates. The smallest registry that works; boards and reports will want more of it."""
+"""The places that people enter and leave, and their gates. One place has one registration, one code."""
 
 from __future__ import annotations
 
-import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
-from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
+from province.base.clock import now_ms
 from province.base.errors import AlreadyThere, NotAProvince
-from province.store import schema
+from province.registry import categories, organisations, places, site_codes, units
+from province.registry.texts import CHECKIN, Fault, Faulty, refuse, tidy, unnameable, unreadable
+from province.registry.units import Level, Unit
+from province.store import registry_tables as tables
 from province.store.database import transaction
 from province.store.opened import Connection, Row
 
 ADDRESS_CHARACTERS = 200
-
-
-class Category(StrEnum):
-    """What kind of place it is, after the province's plan of 2021 (places of business, work and leisure; places of service; vehicles)."""
-
-    MARKET = "market"
-    SHOP = "shop"
-    OFFICE = "office"
-    FACTORY = "factory"
-    LEISURE = "leisure"
-    HOSPITAL = "hospital"
-    HOUSING = "housing"
-    SCHOOL = "school"
-    STATION = "station"
-    VEHICLE = "vehicle"
-    WORSHIP = "worship"
-    EVENT = "event"
-    CHECKPOINT = "checkpoint"
+PLATE_CHARACTERS = 20
+Category = categories.Category
+_AT_ONCE = 500  # values of one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +33,20 @@ class Site:
     Attributes:
         id: its short name, unique in the province; like an organisation's.
         org: whose it is.
-        name: for people.
+        name: for people; the same stands in entries and in scanners.
         gates: its doors, by name.
+        unit: the commune it is in; None when that is not known.
+        plate: a vehicle's number plate, as it is written on it.
+        route: a vehicle's, for people.
+        begins_ms: of what happens once, milliseconds since 1970 UTC; None of what stays.
+        ends_ms: the same.
+        registered_ms: when it was registered, milliseconds since 1970 UTC; 0 when that was not noted.
+        closed_ms: since when it is no more.
+        monitored_by: the organisation that watches over it.
+        code: the letters of its site code.
 
     Raises:
-        ValueError: a part cannot be.
+        Faulty: a part cannot be.
     """
 
     id: str
@@ -57,76 +55,330 @@ class Site:
     category: Category
     address: str
     gates: tuple[str, ...]
+    unit: str | None = None
+    plate: str | None = None
+    route: str | None = None
+    begins_ms: int | None = None
+    ends_ms: int | None = None
+    registered_ms: int = 0
+    closed_ms: int | None = None
+    monitored_by: str | None = None
+    code: str = ""
 
     def __post_init__(self) -> None:
-        for option, text in (("--id", self.id), ("--org", self.org)):
-            if not is_name(text) or text == PROVINCE:
-                raise ValueError(f"{option} {text!r}: must be {NAME_RULE}, and not {PROVINCE!r}")
+        refuse(self._faults())
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from unnameable("id", self.id)
+        yield from unnameable("org", self.org)
+        yield from unreadable("name", self.name, NAME_CHARACTERS)
+        yield from unreadable("address", self.address, ADDRESS_CHARACTERS)
+        yield from unreadable("plate", self.plate, PLATE_CHARACTERS)
+        yield from unreadable("route", self.route, NAME_CHARACTERS)
+        for gate in self.gates:
+            yield from unreadable("gate", gate, NAME_CHARACTERS)
         if not self.gates or len(set(self.gates)) != len(self.gates):
-            raise ValueError("--gate: at least one, each once")
-        for option, text, most in (
-            ("--name", self.name, NAME_CHARACTERS),
-            ("--address", self.address, ADDRESS_CHARACTERS),
-            *(("--gate", gate, NAME_CHARACTERS) for gate in self.gates),
-        ):
-            if not 1 <= len(text) <= most or not text.isprintable():
-                raise ValueError(f"{option}: must be 1 to {most} printable characters")
+            yield Fault("gate", "at least one, each once")
+
+    def is_past(self, at_ms: int) -> bool:
+        """Whether it is closed or over by then."""
+        return any(end is not None and end <= at_ms for end in (self.closed_ms, self.ends_ms))
 
 
-def site(id_: str, org: str, name: str, category: Category, address: str, gates: tuple[str, ...]) -> Site:
-    """A site, its texts in one Unicode form (NFC).
+def unfitting(one: Site) -> Iterator[Fault]:
+    """What a site that is newly registered says, or does not say, against its category; those of earlier releases say less."""
+    vehicle, one_off = one.category is Category.VEHICLE, one.category in categories.ONE_OFF
+    if vehicle and one.plate is None:
+        yield Fault("plate", "a vehicle has a number plate; name it, such as 75B-012.34")
+    elif one.plate is not None and not places.is_plate(one.plate):
+        yield Fault("plate", "no number plate; write it as it stands on the vehicle, such as 75B-012.34", one.plate)
+    for field, of_vehicle in (("plate", one.plate), ("route", one.route)):
+        if of_vehicle is not None and not vehicle:
+            yield Fault(field, f"is a vehicle's; this is of category {one.category}", of_vehicle)
+    for field, at_ms in (("begins", one.begins_ms), ("ends", one.ends_ms)):
+        if one_off and at_ms is None:
+            yield Fault(field, f"a {one.category} is once; say from when to when")
+        elif not one_off and at_ms is not None:
+            yield Fault(field, f"is of what is once; this is of category {one.category}")
+    if one.begins_ms is not None and one.ends_ms is not None and one.begins_ms >= one.ends_ms:
+        yield Fault("ends", "must be after it begins")
+
+
+def site(  # noqa: PLR0913 - a site says much of itself
+    id_: str,
+    org: str,
+    name: str,
+    category: Category,
+    address: str,
+    gates: Sequence[str],
+    *,
+    unit: str | None = None,
+    plate: str | None = None,
+    route: str | None = None,
+    begins_ms: int | None = None,
+    ends_ms: int | None = None,
+    monitored_by: str | None = None,
+    registered_ms: int | None = None,
+) -> Site:
+    """A site to register, its texts in one Unicode form (NFC), with a new site code; registered now, if no other time is given.
 
     Raises:
         NotAProvince: a part cannot be.
     """
-    name, address, *doors = (unicodedata.normalize("NFC", text) for text in (name, address, *gates))
+    name, address, *doors = (tidy(text) for text in (name, address, *gates))
+    at_ms = now_ms() if registered_ms is None else registered_ms
     try:
-        return Site(id_, org, name, category, address, tuple(doors))
-    except ValueError as error:
+        one = Site(
+            id_, org, name, category, address, tuple(doors), unit, plate and tidy(plate), route and tidy(route), begins_ms, ends_ms, at_ms,
+            monitored_by=monitored_by, code=site_codes.new(),
+        )  # fmt: skip
+        refuse(unfitting(one))
+    except Faulty as error:
         raise NotAProvince(f"{error}.") from None
+    return one
 
 
-def add(connection: Connection, path: Path, one: Site) -> None:
-    """Adds a site.
+def misplaced(one: Site, find_unit: Callable[[str], Unit | None], find_org: Callable[[str], object | None]) -> Iterator[Fault]:
+    """What is wrong with where a site is, and who watches over it.
+
+    Args:
+        one: the site.
+        find_unit: the registered unit of an id.
+        find_org: the registered organisation of an id.
+    """
+    if one.unit is not None:
+        unit = find_unit(one.unit)
+        if unit is None:
+            yield Fault("unit", "not a unit", one.unit)
+        elif unit.level is not Level.COMMUNE:
+            yield Fault("unit", f"is a {unit.level}; a site is in a commune", one.unit)
+        elif unit.closed_ms is not None:
+            yield Fault("unit", "is closed; name the commune that the place is in now", one.unit)
+    if one.monitored_by is not None and find_org(one.monitored_by) is None:
+        yield Fault("monitored_by", "not an organisation", one.monitored_by)
+
+
+def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) -> None:
+    """Adds a site, and its organisation if that is not registered yet.
+
+    Args:
+        connection: the register.
+        path: its file, for messages.
+        one: the site.
+        anyway: also if the same place seems to be registered already.
 
     Raises:
-        AlreadyThere: its id is taken.
+        AlreadyThere: its id is taken, or it is a place that is registered.
+        NotAProvince: its unit, or who watches over it, is not registered.
         RegisterBusy: the database cannot take it now.
     """
     with transaction(connection, path):
         if find(connection, one.id) is not None:
             raise AlreadyThere(f"site {one.id} is there already. Choose another --id, or see `gate-province site list`.")
-        row = {"id": one.id, "org": one.org, "name": one.name, "category": str(one.category), "address": one.address}
-        connection.execute(insert(schema.site), row)
-        connection.execute(insert(schema.gate), [{"site": one.id, "name": gate} for gate in one.gates])
+        try:
+            refuse(misplaced(one, partial(units.find, connection), partial(organisations.find, connection)))
+        except Faulty as error:
+            raise NotAProvince(f"{error}. See `gate-province unit list --level commune`, `gate-province org list`.") from None
+        namesake = named(connection, one.org, one.name)
+        if namesake is not None and namesake.closed_ms is None:
+            raise AlreadyThere(
+                f"organisation {one.org} has a site of this name: {namesake.id}, {namesake.address}. Entries name a site by organisation "
+                "and name, so choose another --name, or use that site."
+            )
+        if not anyway and (same := same_place(connection, one)):
+            raise AlreadyThere(_standing(same[0]))
+        organisations.ensure(connection, one.org)
+        connection.execute(insert(tables.site), row_of(one))
+        connection.execute(insert(tables.gate), gates_of(one))
+
+
+def described(one: Site) -> str:
+    """A site in a message: enough to find it."""
+    plate = f", {one.plate}" if one.plate else ""
+    return f"site {one.id} of {one.org}, {one.name}{plate}, {one.address}"
+
+
+def _standing(there: Site) -> str:
+    return (
+        f"this place is registered already: {described(there)}. One place has one code: "
+        f"use it (gate-province site show DIR {there.id}). If it is another place, add it with --anyway."
+    )
+
+
+def row_of(one: Site) -> dict[str, object]:
+    """A site as its table has it."""
+    return {
+        "id": one.id, "org": one.org, "name": one.name, "category": str(one.category), "address": one.address, "unit": one.unit,
+        "plate": one.plate, "route": one.route, "begins_ms": one.begins_ms, "ends_ms": one.ends_ms, "registered_ms": one.registered_ms,
+        "closed_ms": one.closed_ms, "monitored_by": one.monitored_by, "code": one.code or site_codes.new(),
+        "place_key": places.place_key(one.name, one.address), "plate_key": None if one.plate is None else places.plate_key(one.plate),
+    }  # fmt: skip
+
+
+def gates_of(one: Site) -> list[dict[str, str]]:
+    """Its gates as their table has them."""
+    return [{"site": one.id, "name": gate} for gate in one.gates]
+
+
+def same_place(connection: Connection, one: Site) -> list[Site]:
+    """Open sites that seem to be the same place as one that is to be registered, by id."""
+    alike = tables.site.c.place_key == places.place_key(one.name, one.address)
+    if one.plate is not None:
+        alike = or_(alike, tables.site.c.plate_key == places.plate_key(one.plate))
+    found = _sites(connection, and_(alike, tables.site.c.closed_ms.is_(None), tables.site.c.id != one.id))
+    return [there for there in found if is_same_place(one, there)]
+
+
+def is_same_place(one: Site, other: Site) -> bool:
+    """Whether two sites seem to be one place: the same vehicle; or the same name, address and commune and, of what is once, time.
+
+    A commune that is not known may be any.
+    """
+    if one.plate and other.plate:
+        return places.plate_key(one.plate) == places.plate_key(other.plate)
+    if places.place_key(one.name, one.address) != places.place_key(other.name, other.address):
+        return False
+    if None not in (one.unit, other.unit) and one.unit != other.unit:
+        return False
+    times = (one.begins_ms, one.ends_ms, other.begins_ms, other.ends_ms)
+    match times:
+        case int(begins), int(ends), int(others_begin), int(others_end):
+            return begins < others_end and others_begin < ends
+    return True
 
 
 def find(connection: Connection, id_: str) -> Site | None:
     """A site by its id, or None."""
-    row = connection.row(select(schema.site).where(schema.site.c.id == id_))
-    return None if row is None else _site(connection, row)
+    return next(iter(_sites(connection, tables.site.c.id == id_)), None)
 
 
-def every(connection: Connection) -> list[Site]:
-    """All sites, by id."""
-    return [_site(connection, row) for row in connection.rows(select(schema.site).order_by(schema.site.c.id))]
+def named(connection: Connection, org: str, name: str) -> Site | None:
+    """The site that entries and scanners of an organisation mean by a name; of several, one that is open."""
+    found = _sites(connection, tables.site.c.org == org, tables.site.c.name == name)
+    return min(found, key=lambda one: one.closed_ms is not None, default=None)
 
 
-def _site(connection: Connection, row: Row) -> Site:
-    gates = connection.rows(select(schema.gate.c.name).where(schema.gate.c.site == row["id"]).order_by(schema.gate.c.name))
-    return Site(row["id"], row["org"], row["name"], Category(row["category"]), row["address"], tuple(gate["name"] for gate in gates))
+def of_entry(connection: Connection, org: str, site: str) -> Site | None:
+    """The site that an entry's header means: by its organisation and the site's name, or, from a check-in page, by the site's id."""
+    return find(connection, site) if org == CHECKIN else named(connection, org, site)
+
+
+def names_in_entries(one: Site) -> tuple[tuple[str, str], tuple[str, str]]:
+    """By which organisation and site the entries of a place go: those of its scanners, and those of the check-in pages.
+
+    Example:
+        >>> names_in_entries(Site("cho-1", "cho", "Chợ Một", Category.MARKET, "Huế", ("Cổng",)))
+        (('cho', 'Chợ Một'), ('checkin', 'cho-1'))
+    """
+    return (one.org, one.name), (CHECKIN, one.id)
+
+
+def with_code(connection: Connection, code: str) -> Site | None:
+    """The site of a site code, or None."""
+    return next(iter(_sites(connection, tables.site.c.code == code)), None)
+
+
+def every(
+    connection: Connection,
+    *,
+    within: Collection[str] | None = None,
+    org: str | None = None,
+    category: Category | None = None,
+    closed: bool = True,
+) -> list[Site]:
+    """Sites, by id.
+
+    Args:
+        connection: the register.
+        within: only those in these units.
+        org: only this organisation's.
+        category: only of this kind.
+        closed: those too that are no more.
+    """
+    wanted: list[ColumnElement[bool]] = []
+    if org is not None:
+        wanted.append(tables.site.c.org == org)
+    if category is not None:
+        wanted.append(tables.site.c.category == str(category))
+    if not closed:
+        wanted.append(tables.site.c.closed_ms.is_(None))
+    found = _sites(connection, *wanted)
+    return found if within is None else [one for one in found if one.unit in within]
+
+
+def page(connection: Connection, wanted: Iterable[ColumnElement[bool]], most: int) -> list[Site]:
+    """The first sites, by id, of which all this holds."""
+    rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id).limit(most))
+    doors = _doors(connection, [row["id"] for row in rows])
+    return [_site(row, doors[row["id"]]) for row in rows]
+
+
+def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
+    rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id))
+    doors = _doors(connection, [row["id"] for row in rows])
+    return [_site(row, doors[row["id"]]) for row in rows]
+
+
+def _doors(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """The gates of each site."""
+    found: dict[str, list[str]] = defaultdict(list)
+    questions: Iterable[ColumnElement[bool]] = (tables.gate.c.site.in_(ids[at : at + _AT_ONCE]) for at in range(0, len(ids), _AT_ONCE))
+    for question in questions:
+        for row in connection.rows(select(tables.gate).where(question)):
+            found[row["site"]].append(row["name"])
+    return found
+
+
+def _site(row: Row, doors: Sequence[str]) -> Site:
+    return Site(
+        id=row["id"],
+        org=row["org"],
+        name=row["name"],
+        category=Category(row["category"]),
+        address=row["address"],
+        gates=tuple(sorted(doors)),  # databases sort letters in ways of their own
+        unit=row["unit"],
+        plate=row["plate"],
+        route=row["route"],
+        begins_ms=row["begins_ms"],
+        ends_ms=row["ends_ms"],
+        registered_ms=row["registered_ms"],
+        closed_ms=row["closed_ms"],
+        monitored_by=row["monitored_by"],
+        code=row["code"],
+    )
+
+
+def close(connection: Connection, path: Path, id_: str, at_ms: int | None) -> Site:
+    """Notes since when a place is no more, or with None that it is; returns it as it was.
+
+    Raises:
+        NotAProvince: there is no such site.
+        AlreadyThere: it cannot be opened again, for another is registered at that place.
+        RegisterBusy: not now.
+    """
+    with transaction(connection, path):
+        one = find(connection, id_)
+        if one is None:
+            raise NotAProvince(f"site {id_!r}: is not there. See `gate-province site list`.")
+        if at_ms is None and one.closed_ms is not None and (same := same_place(connection, one)):
+            raise AlreadyThere(f"site {id_}: {_standing(same[0])}")
+        connection.execute(update(tables.site).where(tables.site.c.id == id_).values(closed_ms=at_ms))
+    return one
 
 
 def gate_of(connection: Connection, id_: str, gate: str) -> tuple[Site, str]:
-    """A site and one of its gates.
+    """A site and one of its gates, for a scanner to stand at.
 
     Raises:
-        NotAProvince: there is no such site, or it has no such gate.
+        NotAProvince: there is no such site, it is closed, or it has no such gate.
     """
     one = find(connection, id_)
     if one is None:
         raise NotAProvince(f"--site {id_!r}: not a site. Add it: gate-province site add, or see `gate-province site list`.")
-    wanted = unicodedata.normalize("NFC", gate)
+    if one.closed_ms is not None:
+        raise NotAProvince(f"--site {id_!r}: is closed. Open it again: gate-province site close DIR {id_} --undo.")
+    wanted = tidy(gate)
     if wanted not in one.gates:
         raise NotAProvince(f"--gate {gate!r}: site {id_} has no such gate. It has: {', '.join(one.gates)}.")
     return one, wanted

@@ -16,10 +16,10 @@ from province.commands import operators
 from province.fleet.accounts import Operator
 from province.fleet.picking import ORDERS, Wanted, pick
 from province.fleet.sight import Row, Sight, State, picture_of
-from province.fleet.words import LANGUAGES
 from province.looks.looking import user
 from province.watch.fleet_rules import Trouble
 from province.watch.fleet_store import FleetStore
+from province.web.languages import LANGUAGES
 
 _EPILOG = """\
 examples:

@@ -1,45 +1,24 @@
 """The register's tables. Nothing about a person is in a column: identifiers are tokens, the rest is in a closed body.
 
 Source: design.md "The register at rest"; decision 0100. The same tables stand in SQLite and in PostgreSQL; `migrations/` makes them and
-changes them, and a test holds both against what is said here. The fleet has a file of its own: `fleet_store.py`.
+changes them, and a test holds both against what is said here. The registry's stand in registry_tables.py; the fleet has a file of its own,
+fleet_store.py.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    literal_column,
-    text,
-)
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint, func, literal_column, text
+
+from province.store.columns import Number as _Number
+from province.store.columns import name as _name
+from province.store.columns import number as _number
+from province.store.columns import octets as _bytes
 
 APPLICATION_ID = 0x67505256  # "gPRV"
 FIRST_VERSION = 3  # of the registers made before there were migrations
-SCHEMA_VERSION = 4  # what the newest file in migrations/ makes
+SCHEMA_VERSION = 9  # what the newest file in migrations/ makes
 
 metadata = MetaData()
-_Number = BigInteger().with_variant(Integer(), "sqlite")  # milliseconds and counts: eight bytes everywhere
-
-
-def _name(column: str, *, key: bool = False) -> Column[str]:
-    return Column(column, Text, primary_key=key, nullable=False)
-
-
-def _bytes(column: str, *, key: bool = False) -> Column[bytes]:
-    return Column(column, LargeBinary, primary_key=key, nullable=False)
-
-
-def _number(column: str, *, key: bool = False) -> Column[int]:
-    return Column(column, _Number, primary_key=key, nullable=False, autoincrement=False)
 
 
 def _log(*, key: bool) -> list[Column[str] | Column[bytes]]:
@@ -75,6 +54,10 @@ Index("entry_by_epoch", entry.c.epoch)
 Index("entry_by_boot", entry.c.org, entry.c.device, entry.c.boot, entry.c.kind)
 Index("entry_held", entry.c.id, sqlite_where=text("status = 'held'"), postgresql_where=text("status = 'held'"))
 IS_HELD = entry.c.status == literal_column("'held'")  # in these words, or the index is of no use
+# what `clock_truth.when` can only bound, again in the index's own words
+DOUBTFUL = "((corrected_ms IS NULL AND clock = 'unknown') OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000)"
+Index("entry_by_site", entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
+Index("entry_doubtful", entry.c.site, entry.c.registered_ms, sqlite_where=text(DOUBTFUL), postgresql_where=text(DOUBTFUL))
 
 token = Table(
     "token", metadata,
@@ -128,15 +111,6 @@ quarantine = Table(
     UniqueConstraint("sha256", "topic", "reason"),
 )  # fmt: skip
 Index("quarantine_by_topic", quarantine.c.topic, quarantine.c.last_ms)
-
-site = Table(
-    "site", metadata, _name("id", key=True), _name("org"), _name("name"), _name("category"), _name("address"), sqlite_with_rowid=False
-)
-gate = Table(
-    "gate", metadata,
-    Column("site", Text, ForeignKey("site.id"), primary_key=True, nullable=False), _name("name", key=True),
-    sqlite_with_rowid=False,
-)  # fmt: skip
 
 # number: SHA-256 of the ticket's, so that a stolen database joins nobody. used_by: the device's public key.
 ticket = Table(

@@ -19,10 +19,11 @@ from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.fleet.accounts import AccountsFile
-from province.fleet.service import FleetPage, Place
+from province.fleet.service import fleet_page
 from province.watch.fleet_rules import Facts, Seen, troubles
 from province.watch.fleet_sample import SLOT_MS
 from province.watch.fleet_store import FleetStore
+from province.web.serving import Place, Served
 
 WAIT_S = 20.0
 ONLINE, LOST = Status(v=1, state="online"), Status(v=1, state="offline", reason="lost")
@@ -149,9 +150,15 @@ class Browser:
             response = connection.getresponse()
             came = {name.lower(): value for name, value in response.getheaders()}
             endless = came.get("content-type", "").startswith("text/event-stream")
-            answered = Answered(response.status, came, "" if endless else response.read().decode())
-        if (cookie := answered.headers.get("set-cookie")) is not None:
-            self.cookie = cookie.partition(";")[0]
+            answered = Answered(response.status, came, "" if endless else response.read().decode(errors="replace"))
+            set_cookies = response.headers.get_all("set-cookie", [])
+        kept = dict(pair.split("=", 1) for pair in self.cookie.split("; ") if pair)
+        for each in set_cookies:
+            name, value = each.partition(";")[0].split("=", 1)
+            kept[name] = value
+            if "max-age=0" in each.lower():
+                del kept[name]
+        self.cookie = "; ".join(f"{name}={value}" for name, value in kept.items())
         return answered
 
     def get(self, path: str, /, **headers: str) -> Answered:
@@ -206,7 +213,7 @@ class Desk:
     """A page with its store and its operators."""
 
     layout: Layout
-    page: FleetPage
+    page: Served
     store: FleetStore
     devices: Sequence[DeviceName]
     passwords: Mapping[str, str]
@@ -242,7 +249,7 @@ def open_desk(
             fill_day(store, devices[1], at_ms)
         accounts = AccountsFile(layout)
         passwords = {name: accounts.add(name, org, commands=commands) for name, org, commands in OPERATORS}
-        page = FleetPage(layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), broker)
+        page = fleet_page(layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), broker)
         page.start()
         last_first.callback(page.wait)
         last_first.callback(page.stop)

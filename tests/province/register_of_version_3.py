@@ -1,4 +1,4 @@
-"""A register as releases made it before there were migrations, in their own SQL: a device, passages with tokens, a fork.
+"""A register as releases made it before there were migrations, in their own SQL: a device, sites, passages with tokens, a fork.
 
 Nothing of it is made by the code under test: what that code changes in it, the tests see.
 """
@@ -86,6 +86,11 @@ TABLES = (
 )
 
 ENTRIES = 5
+SITES = (
+    ("cho-dong-ba", "cho-dong-ba", "Chợ Đông Ba", "market", "Số 2 đường Trần Hưng Đạo, Huế"),
+    ("tuyen-8", "bus-co", "Tuyến 8", "vehicle", "Huế"),
+    ("le-hoi", "bus-co", "Lễ hội", "event", "Huế"),
+)
 _AT_MS = 1_633_370_000_000
 _KEY = ("cho-dong-ba", "cong-1", bytes(16))
 
@@ -117,5 +122,7 @@ def make(path: Path, public_key: bytes = bytes(32)) -> None:
             if number < 3:
                 connection.execute("INSERT INTO token VALUES (?, 'id_number', ?)", (bytes([number]) * 32, number + 1))
         connection.execute("INSERT INTO ledger VALUES (?, ?, ?, 1, ?, ?, ?)", (*_KEY, bytes(32), ENTRIES - 1, bytes([ENTRIES - 1]) * 32))
+        connection.executemany("INSERT INTO site VALUES (?, ?, ?, ?, ?)", SITES)
+        connection.executemany("INSERT INTO gate VALUES (?, ?)", [(site[0], gate) for site in SITES for gate in ("Cổng chính", "Cổng sau")])
         connection.execute("INSERT INTO audit VALUES (1, x'00', NULL, x'01')")
         connection.execute("COMMIT")

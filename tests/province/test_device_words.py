@@ -18,10 +18,10 @@ from edge_agent.wire.results import Refusal, Result, State
 from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.fleet.device_words import ANSWERS, REASONS
-from province.fleet.live import Drawn
 from province.fleet.orders import OFFERED, Ordered
 from province.fleet.views import View, Views
 from province.fleet.words import WORDS
+from province.web.live import Drawn
 
 ROOT = Path(__file__).parents[2]
 _TREES = {file: ast.parse(file.read_text("utf-8")) for room in ("commands", "update") for file in (ROOT / "edge_agent" / room).glob("*.py")}

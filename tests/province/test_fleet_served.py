@@ -24,9 +24,10 @@ from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.fleet.accounts import AccountsFile
-from province.fleet.service import FleetPage, Place
+from province.fleet.service import fleet_page
 from province.trust import renewing
 from province.watch.fleet_store import FleetStore
+from province.web.serving import Place
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def certificate(layout: Layout) -> x509.Certificate:
 
 
 def serve(layout: Layout, *names: str) -> None:
-    page = FleetPage(layout, Place("127.0.0.1", 0, names), None)
+    page = fleet_page(layout, Place("127.0.0.1", 0, names), None)
     page.start()
     page.stop()
     page.wait()
@@ -73,7 +74,7 @@ def test_key_and_certificate_that_do_not_fit_are_said_and_made_anew(layout: Layo
 def test_behind_a_proxy_it_answers_to_its_name_alone_and_counts_whom_the_proxy_names(layout: Layout) -> None:
     accounts = AccountsFile(layout)
     password = accounts.add("lan", None, commands=False)
-    page = FleetPage(layout, Place("127.0.0.1", 0, (), "fleet.example.vn"), None)
+    page = fleet_page(layout, Place("127.0.0.1", 0, (), "fleet.example.vn"), None)
     page.start()
 
     def ask(method: str, body: str = "", **headers: str) -> tuple[int, str]:
@@ -131,7 +132,7 @@ def test_what_stands_in_its_way_is_said(layout: Layout, broken: str, capfd: pyte
     assert "another" in capfd.readouterr().err
     place = Place("192.0.2.1" if broken == "port" else "127.0.0.1", port, ("127.0.0.1",))
     with pytest.raises(ProvinceError, match={"operators": "damaged", "notices": r"webhook\[1\]\.url", "port": "cannot be had"}[broken]):
-        FleetPage(layout, place, None).start()
+        fleet_page(layout, place, None).start()
 
 
 def test_a_store_of_the_release_before_is_taken_over(tmp_path: Path) -> None:

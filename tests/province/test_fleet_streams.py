@@ -20,10 +20,10 @@ from starlette.responses import StreamingResponse
 
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
-from province.fleet import live, service
-from province.fleet.guard import Refused
-from province.fleet.live import Changes, Drawings, Drawn, Region, Streams
 from province.fleet.views import Views
+from province.web import live, serving
+from province.web.guard import Refused
+from province.web.live import Changes, Drawings, Drawn, Region, Streams
 
 in_a_loop = pytest.mark.anyio
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}}
@@ -253,7 +253,7 @@ def _is_let_in(browser: Any) -> bool:
 @in_a_loop
 async def test_a_client_that_never_reads_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a real connection: the server's own buffers fill, and then somebody must end it."""
-    monkeypatch.setattr(service, "_TAKE_S", 0.2)
+    monkeypatch.setattr(serving, "_TAKE_S", 0.2)
     ended = asyncio.Event()
 
     async def pictures() -> AsyncIterator[bytes]:
@@ -268,13 +268,13 @@ async def test_a_client_that_never_reads_is_hung_up_on(monkeypatch: pytest.Monke
         await StreamingResponse(pictures())(Request(scope).scope, receive, send)
 
     async with AsyncExitStack() as last_first:
-        listener = last_first.enter_context(service._listening(service.Place("127.0.0.1", 0)))
-        server = service._Server(service._configuration(app, None))
-        serving = asyncio.create_task(server.serve_on(listener))
+        listener = last_first.enter_context(serving._listening(serving.Place("127.0.0.1", 0)))
+        server = serving._Server(serving._configuration(app, None))
+        task = asyncio.create_task(server.serve_on(listener))
         await server.begun.wait()
         with socket.create_connection(listener.getsockname()) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             async with asyncio.timeout(WAIT_S):
                 await ended.wait()
         server.should_exit = server.force_exit = True
-        await serving
+        await task

@@ -13,9 +13,9 @@ from province_world import founded
 from edge_agent.wire.telemetry import Outbox
 from province.base.clock import now_ms
 from province.fleet.accounts import AccountsFile
-from province.fleet.guard import HEADERS
 from province.fleet.orders import new_ref
 from province.watch.fleet_store import FleetStore
+from province.web.guard import HEADERS
 
 HERS, THEIRS = "cho-hue/may-002", "xe-buyt/may-001"
 PAGES = (

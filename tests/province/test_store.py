@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,13 @@ from old_province import here
 
 from province.base.layout import Layout
 from province.records import views
-from province.store import database, migrating
+from province.store import database, migrating, schema
 from province.store.opened import Connection
-from province.store.schema import SCHEMA_VERSION, metadata
+from province.store.schema import SCHEMA_VERSION
+
+_TABLES = [
+    import_module(f"province.store.{file.stem}") for file in Path(schema.__file__).parent.glob("*_tables.py")
+]  # whose import puts them all into schema.metadata
 
 
 def told(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
@@ -46,7 +51,7 @@ def old(layout: Layout) -> Layout:
 def test_the_migrations_make_what_the_schema_says(layout: Layout) -> None:
     with closing(database.connect(layout.register)) as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy cannot read indexes of expressions back from SQLite
-        found = compare_metadata(MigrationContext.configure(connection.sqlalchemy), metadata)
+        found = compare_metadata(MigrationContext.configure(connection.sqlalchemy), schema.metadata)
     # SQLite's INTEGER PRIMARY KEY is never NULL though it does not say so, and what a foreign key does is not read back
     kinds = {one[0][0] if isinstance(one, list) else one[0] for one in found}
     assert kinds <= {"modify_nullable", "add_fk", "remove_fk"}, found
@@ -69,7 +74,9 @@ def test_a_register_of_version_3_is_named_and_then_upgraded_in_place(old: Layout
     after = everything(old.register)
     assert after.pop("alembic_version") == [(f"{SCHEMA_VERSION:04}",)]
     assert after.pop("token") == sorted((*row, "2021-10-05") for row in before.pop("token"))
-    assert after == before
+    assert [site[:5] for site in after.pop("site")] == before.pop("site")  # test_registry.py looks at the rest
+    assert {table: rows for table, rows in after.items() if table in before} == before
+    assert not any(after[table] for table in after.keys() - before.keys() - {"organisation"}), "tables of later releases"
     fresh = tmp_path / "fresh.sqlite"
     database.create(fresh)
     assert form(old.register) == form(fresh)

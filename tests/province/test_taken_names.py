@@ -26,7 +26,8 @@ SITE = ("--site", "tuyen-8", "--gate", GRANT.gate)
 def taken(province: Province) -> DeviceKeys:
     """The keys of the device that has the name."""
     with closing(database.connect(province.layout.register)) as connection:
-        sites.add(connection, province.layout.register, sites.site("tuyen-8", "bus-co", GRANT.site, Category.VEHICLE, "Huế", (GRANT.gate,)))
+        bus = sites.site("tuyen-8", "bus-co", GRANT.site, Category.VEHICLE, "Huế", (GRANT.gate,), plate="75B-012.34", route="8")
+        sites.add(connection, province.layout.register, bus)
     keys = new_keys()
     province.welcome(province.ticket(), keys)
     return keys

@@ -1,0 +1,1 @@
+"""Who works with the province: keepers, tracers, reporters, operators; their passwords and phones, sealed at rest."""

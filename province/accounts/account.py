@@ -1,0 +1,109 @@
+"""What an account is: somebody who works with the province, their role, and how far it reaches."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
+from province.base.errors import NotAProvince
+
+NAME_CHARACTERS = 100
+_ID = re.compile(r"[a-hj-km-np-z2-9]{8}")
+_UNIT = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,38}[0-9A-Za-z])?")
+_PHONE = re.compile(r"0\d{9,10}")
+
+
+class Role(StrEnum):
+    """What somebody may do."""
+
+    KEEPER = "keeper"  # sees their own sites, masked
+    SPECIAL = "special"  # of a hospital or checkpoint: sees all of their own sites, each look in the audit log
+    TRACER = "tracer"  # sees all within a case
+    REPORTER = "reporter"  # sees sums alone
+    OPERATOR = "operator"  # looks after their organisation's scanners
+    ADMIN = "admin"  # registers sites and accounts; sees nobody's passages
+
+
+HAS_SITES = frozenset({Role.KEEPER, Role.SPECIAL})
+HAS_UNIT = frozenset({Role.TRACER, Role.REPORTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who works with the province.
+
+    Attributes:
+        id: eight letters and digits, by which they stand in logs and addresses.
+        name: theirs; for the screen alone.
+        org: the organisation they are of; an operator without one is of the province's staff and sees all.
+        unit: the administrative unit a tracer or reporter is of, whose level is theirs.
+        sites: what a keeper or somebody of a special site sees.
+        commands: whether an operator may send commands.
+
+    Raises:
+        ValueError: a part cannot be.
+    """
+
+    id: str
+    name: str = field(repr=False)
+    role: Role
+    org: str | None = None
+    unit: str | None = None
+    sites: frozenset[str] = frozenset()
+    commands: bool = False
+
+    def __post_init__(self) -> None:
+        if _ID.fullmatch(self.id) is None:
+            raise ValueError(f"account {self.id!r}: not an account's id")
+        if not 1 <= len(self.name) <= NAME_CHARACTERS or not self.name.isprintable() or self.name != self.name.strip():
+            raise ValueError(f"--name: must be 1 to {NAME_CHARACTERS} printable characters")
+        for option, name in (("--org", self.org), *(("--site", site) for site in sorted(self.sites))):
+            if name is not None and (not is_name(name) or name == PROVINCE):
+                raise ValueError(f"{option} {name!r}: must be {NAME_RULE}, and not {PROVINCE!r}")
+        if self.unit is not None and _UNIT.fullmatch(self.unit) is None:
+            raise ValueError(f"--unit {self.unit!r}: not the id of an administrative unit")
+        self._check_reach()
+
+    def _check_reach(self) -> None:
+        if (self.role in HAS_SITES) != bool(self.sites):
+            raise ValueError(f"--role {self.role}: needs --site, one or more" if not self.sites else f"--role {self.role}: has no --site")
+        if self.role is Role.TRACER and self.unit is None:
+            raise ValueError("--role tracer: needs --unit, whose tracing officer they are")
+        if self.unit is not None and self.role not in HAS_UNIT:
+            raise ValueError(f"--role {self.role}: has no --unit")
+        if self.commands and self.role is not Role.OPERATOR:
+            raise ValueError(f"--role {self.role}: has no --commands; operators have")
+
+
+def account(
+    id_: str, name: str, role: Role, *, org: str | None, unit: str | None, sites: frozenset[str], commands: bool = False
+) -> Account:
+    """An account, its name in one Unicode form (NFC) and without spaces around it.
+
+    Raises:
+        NotAProvince: a part cannot be.
+    """
+    try:
+        return Account(id_, unicodedata.normalize("NFC", name).strip(), role, org, unit, sites, commands)
+    except ValueError as error:
+        raise NotAProvince(f"{error}.") from None
+
+
+def phone(text: str) -> str:
+    """A Vietnamese phone number in one spelling.
+
+    Raises:
+        NotAProvince: it is none. What was given is not said.
+
+    Example:
+        >>> phone("+84 912 345 678"), phone("0912.345.678")
+        ('0912345678', '0912345678')
+    """
+    digits = "".join(char for char in unicodedata.normalize("NFKC", text) if char not in " .-()")
+    digits = "0" + digits.removeprefix("+84") if digits.startswith("+84") else digits
+    if not digits.isascii() or _PHONE.fullmatch(digits) is None:
+        raise NotAProvince("--phone: must be a Vietnamese number, such as 0912345678 or +84912345678.")
+    return digits

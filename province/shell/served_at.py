@@ -1,0 +1,55 @@
+"""The options by which a command that serves pages is told where."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from province.base.broker_address import broker_address
+from province.base.errors import NotAProvince
+
+if TYPE_CHECKING:
+    from province.web.serving import Place
+
+
+def add_options(parser: argparse.ArgumentParser, listen: str) -> None:
+    """Adds `--listen`, `--name` and `--behind`."""
+    parser.add_argument("--listen", default=listen, metavar="ADDRESS:PORT", help="where browsers connect (%(default)s)")
+    parser.add_argument(
+        "--name", action="append", default=[], metavar="HOST",
+        help="a name or address by which browsers know this machine, for its certificate; again for more (default: as init's --host)",
+    )  # fmt: skip
+    parser.add_argument("--behind", metavar="URL", help="a reverse proxy on this machine serves it at this https:// address")
+
+
+def place(args: argparse.Namespace, hosts: Sequence[str]) -> Place:
+    """Where the options say.
+
+    Raises:
+        NotAProvince: they cannot be.
+    """
+    from province.web import serving  # noqa: PLC0415 - its libraries are loaded for this alone
+
+    address, port = broker_address(args.listen, ("", 0))
+    behind = _behind(args.behind)
+    if behind and not serving.is_loopback(address):
+        raise NotAProvince(f"--listen {args.listen}: behind a proxy it speaks without TLS, so on loopback only: 127.0.0.1:PORT.")
+    own = () if address in {"0.0.0.0", "::"} else (address,)  # noqa: S104 - compared, not bound
+    return serving.Place(address, port, tuple(dict.fromkeys((*args.name, *hosts, *own, "localhost"))), behind)
+
+
+def shown(one: Place, port: int) -> str:
+    """The address to tell people."""
+    return f"https://{one.behind}/" if one.behind else f"https://{one.names[0]}:{port}/"
+
+
+def _behind(given: str | None) -> str:
+    """The host, and its port where there is one, that browsers ask the proxy for."""
+    if given is None:
+        return ""
+    parts = urlsplit(given)
+    if parts.scheme != "https" or not parts.netloc or parts.path not in {"", "/"} or "@" in parts.netloc:
+        raise NotAProvince(f"--behind {given}: must be https:// and a host, such as https://qr.tinh.example.vn")
+    return parts.netloc

@@ -1,0 +1,92 @@
+"""One's own account: who one is here, a new password, the other devices put out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from edge_agent.wire.keyring import VIETNAM
+from firmware.person_codes.masking import mask_number
+from province.accounts import passwords
+from province.accounts.roll import Member
+from province.web.door import Door
+from province.web.forms import form_of
+from province.web.guard import Refused
+from province.web.second_pages import Second
+from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
+from province.web.words import WORDS
+from province.web.world import World
+
+
+def section(world: World, door: Door) -> Section:
+    """The pages of one's own account."""
+    own = _Own(world, door)
+    return Section(
+        "web", "province.web", WORDS,
+        pages=(
+            Page("/account", own.show, EVERYBODY),
+            Page("/account/password", own.change_password, EVERYBODY, ("GET", "POST")),
+            Page("/account/sessions", own.end_others, EVERYBODY, ("POST",)),
+            *Second(world, door).pages(),
+        ),
+        menu=(MenuItem("/account", "account.title", EVERYBODY),),
+    )  # fmt: skip
+
+
+class _Own:
+    def __init__(self, world: World, door: Door) -> None:
+        self._world, self._door = world, door
+
+    async def show(self, request: Request, visit: Visit) -> Response:
+        said = request.query_params.get("done", "")
+        return await self._page(request, visit, said=said if said in {"changed", "ended"} else "")
+
+    async def _page(self, request: Request, visit: Visit, status: int = 200, *, said: str = "", wrong: str = "") -> Response:
+        id_ = visit.account.id
+        phones = await self._world.ask(lambda connection: self._world.roll.phones(connection, id_))
+        own = self._door.session_of(request)
+        return self._world.render(
+            request, visit, "web/account.html", status, said=said, wrong=wrong, phones=[mask_number(each) for each in phones],
+            sessions=[(each is own, _when(each.began_ms)) for each in self._door.sessions.of(id_)], least=passwords.SHORTEST,
+        )  # fmt: skip
+
+    async def change_password(self, request: Request, visit: Visit) -> Response:
+        if request.method != "POST":  # the other language, chosen where a form was refused
+            return RedirectResponse(f"/{visit.language}/account", 303)
+        form = await form_of(request, visit)
+        member = await run_in_threadpool(self._world.member, visit.account.id)
+        if member is None:
+            raise Refused(403)
+        wrong = await run_in_threadpool(self._wrong, member, form)
+        if wrong is not None:
+            return await self._page(request, visit, 400, wrong=wrong)
+        await self._world.ask(lambda connection: self._world.roll.set_password(connection, member.account.id, form["new"]))
+        response = RedirectResponse(f"/{visit.language}/account?done=changed", 303)
+        changed = await run_in_threadpool(self._world.member, visit.account.id)
+        session = self._door.session_of(request)
+        if changed is not None:
+            self._door.let_in(request, response, changed, stepped=session is not None and session.stepped)
+        return response
+
+    def _wrong(self, member: Member, form: dict[str, str]) -> str | None:
+        """Why the password stays as it is."""
+        new = form.get("new", "")
+        if not self._door.is_password(member, form.get("current", "")):
+            return "current"
+        if new != form.get("again", ""):
+            return "again"
+        with self._world.connection() as connection:
+            return passwords.wrong_with(new, member.account.id, *self._world.roll.phones(connection, member.account.id))
+
+    async def end_others(self, request: Request, visit: Visit) -> Response:
+        await form_of(request, visit)
+        own = self._door.session_of(request)
+        self._door.sessions.end_all(visit.account.id, but=own)
+        return RedirectResponse(f"/{visit.language}/account?done=ended", 303)
+
+
+def _when(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(VIETNAM):%d/%m/%Y %H:%M}"

@@ -1,0 +1,149 @@
+"""What pages stand on: the register, the keystore, the time, and the frame that they are drawn in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from province.accounts.roll import Member, Roll
+from province.base import clock
+from province.base.layout import Layout
+from province.keys import people_keys
+from province.keys.keystore import Keystore
+from province.store import database
+from province.store.opened import Connection
+from province.web.frame import Frame
+from province.web.languages import Language
+from province.web.live import Changes, Drawn, Streams
+from province.web.section import Section, Visit
+
+_MOST_IDLE = 8
+
+
+class World:
+    """What pages stand on; made within their event loop.
+
+    Args:
+        layout: the province.
+        now_ms: the time, milliseconds since 1970 UTC.
+
+    Attributes:
+        keystore: the day keys.
+        roll: the accounts.
+        changes: tells that entries came.
+
+    Raises:
+        ProvinceError: the province cannot be read.
+    """
+
+    def __init__(self, layout: Layout, now_ms: Callable[[], int] = clock.now_ms) -> None:
+        self.layout, self.now_ms = layout, now_ms
+        self.settings = layout.read_settings()
+        self.keystore = Keystore(layout.keystore)
+        self.roll = Roll(layout.register, people_keys.ensure(self.keystore))
+        self.changes = Changes()
+        self._streams = Streams(self.changes)
+        self._idle: list[Connection] = []
+        self._idle_lock = threading.Lock()
+        self._frame: Frame | None = None
+        self._still: Callable[[Request, Visit], Awaitable[bool]] | None = None
+
+    # ── the register ──
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection to the register, for the thread that asks: use it in `run_in_threadpool`.
+
+        A file is opened anew each time (a millisecond), a server's connection is used again.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        with self._idle_lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = database.connect(self.layout.register)
+        keep = False
+        try:
+            with database.explained(self.layout.register):
+                yield connection
+            keep = not connection.is_file
+        finally:
+            with self._idle_lock:
+                keep = keep and len(self._idle) < _MOST_IDLE
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    def close(self) -> None:
+        """Closes what is idle; nobody asks any more."""
+        while self._idle:
+            with closing(self._idle.pop()):
+                pass
+
+    def member(self, id_: str) -> Member | None:
+        """An account as it is now."""
+        with self.connection() as connection:
+            return self.roll.find(connection, id_)
+
+    # ── pages ──
+
+    def furnish(self, sections: tuple[Section, ...], still: Callable[[Request, Visit], Awaitable[bool]]) -> Frame:
+        """Gives it the rooms whose pages it draws, and who can tell whether somebody is in."""
+        self._frame, self._still = Frame(sections, self.settings.name), still
+        return self._frame
+
+    def render(self, request: Request, visit: Visit, template: str, /, status: int = 200, **values: Any) -> Response:
+        """A page for somebody who is in.
+
+        Args:
+            request: theirs.
+            visit: theirs.
+            template: `<section>/<file>.html`.
+            status: HTTP's.
+            values: for the template.
+        """
+        return HTMLResponse(self.frame.page(request, visit.language, visit, template, values), status)
+
+    def render_open(self, request: Request, language: Language, template: str, /, status: int = 200, **values: Any) -> Response:
+        """A page for whoever comes."""
+        return HTMLResponse(self.frame.page(request, language, None, template, values), status)
+
+    def stream(self, request: Request, visit: Visit, draw: Callable[[], Drawn]) -> Response:
+        """A stream of a region of a page, for a page whose path begins with `/stream/`; ends when they are out or may see less.
+
+        Args:
+            request: theirs.
+            visit: theirs.
+            draw: makes the region's picture, in a thread.
+
+        Raises:
+            Refused: there are too many.
+        """
+
+        async def still() -> bool:
+            return self._still is not None and await self._still(request, visit)
+
+        return self._streams.open(visit.account.id, draw, still)
+
+    async def ask(self, work: Callable[[Connection], Any]) -> Any:
+        """What some work with a connection returns; done in a thread."""
+
+        def asked() -> Any:
+            with self.connection() as connection:
+                return work(connection)
+
+        return await run_in_threadpool(asked)
+
+    @property
+    def frame(self) -> Frame:
+        """What draws the pages."""
+        assert self._frame is not None  # noqa: S101 - furnished before it serves
+        return self._frame
