@@ -13,8 +13,8 @@ from edge_agent.base.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.carry.carrying import carry
+from edge_agent.carry.connecting import Stop, Work
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Stop, Work
 from edge_agent.device import identity as identities
 from edge_agent.device import resetting, settings_file
 from edge_agent.device import settings as settings_of

@@ -16,8 +16,8 @@ from tcp_pump import Way
 from uplink_world import ENTRIES, QUICK, Agent, Province
 
 from edge_agent.carry import carrying
+from edge_agent.carry.connecting import Work, connect
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Work, connect
 from edge_agent.device import identity
 from edge_agent.link.broker_link import Connected, Message
 from edge_agent.wire import telemetry
