@@ -269,7 +269,7 @@ async def test_a_client_that_never_reads_is_hung_up_on(monkeypatch: pytest.Monke
 
     async with AsyncExitStack() as last_first:
         listener = last_first.enter_context(serving._listening(serving.Place("127.0.0.1", 0)))
-        server = serving._Server(serving._configuration(app, None))
+        server = serving._Server(serving._configuration(app, None, 10))
         task = asyncio.create_task(server.serve_on(listener))
         await server.begun.wait()
         with socket.create_connection(listener.getsockname()) as client:
