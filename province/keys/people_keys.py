@@ -18,7 +18,7 @@ from province.base.errors import ProvinceError
 from province.base.files import write_atomically
 from province.keys.day_keys import KeyDamaged
 from province.keys.identifiers import Identifier, canonical
-from province.keys.keystore import PEOPLE, Keystore, KeystoreAway
+from province.keys.keystore import PEOPLE, PEOPLE_REMOVED, Keystore, KeystoreAway
 from province.keys.wrapping import unwrap, wrap
 
 FORMAT = "gate-scanner-people-keys/1"
@@ -107,3 +107,34 @@ def ensure(keystore: Keystore) -> PeopleKeys:
         except OSError as error:
             raise ProvinceError(f"{keystore.folder}: cannot be written ({error.strerror}). Check the disk and the rights.") from None
         return made
+
+
+def removed(keystore: Keystore) -> list[str]:
+    """The ids of accounts that were removed, in order: no register put back makes them count again.
+
+    Raises:
+        KeystoreAway: the folder cannot be read now, or is not this province's.
+    """
+    keystore.check()
+    path = keystore.folder / PEOPLE_REMOVED
+    try:
+        return path.read_text("ascii").split()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeystoreAway(f"{path}: cannot be read ({type(error).__name__}). Run as the folder's owner.") from None
+
+
+def note_removed(keystore: Keystore, id_: str) -> None:
+    """Notes that an account is no more, before it is removed.
+
+    Raises:
+        KeystoreAway: as `removed`.
+        ProvinceError: it cannot be written; the account must stay.
+    """
+    with alone(keystore.lock):
+        ids = removed(keystore)
+        try:
+            write_atomically(keystore.folder / PEOPLE_REMOVED, "".join(f"{each}\n" for each in dict.fromkeys([*ids, id_])).encode())
+        except OSError as error:
+            raise ProvinceError(f"{keystore.folder}: cannot be written ({error.strerror}). Check the disk and the rights.") from None

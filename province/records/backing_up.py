@@ -13,15 +13,20 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import delete
+
 from edge_agent.base.disk import sync_folder
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.base.files import SECRET, write_atomically
 from province.base.layout import COLLECTORS, Layout
+from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.records import erasures, retention
 from province.registry import revocations
 from province.store import database
+from province.store.accounts_tables import account, account_phone, account_recovery, account_site
+from province.store.opened import Connection
 from province.store.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION
 
 _PAGES_A_STEP = 4096  # between two steps the collector may write
@@ -181,8 +186,18 @@ def _again(layout: Layout, now_ms: int) -> Restored:
         database.upgrade(connection, layout.register)
     with closing(database.connect(layout.register)) as connection:
         revoked = revocations.reapply(connection, layout.register, keystore, now_ms)
+        _remove_accounts(connection, layout.register, people_keys.removed(keystore))
         erased = erasures.reapply(connection, layout.register, keystore, now_ms)
         run = retention.Retention(connection, layout.register, keystore, retention.DEFAULT_DAYS, now_ms)
         closed = list(run.close(run.come_back()))
         database.fold(connection)
     return Restored(erased, revoked, len(closed))
+
+
+def _remove_accounts(connection: Connection, path: Path, ids: Sequence[str]) -> None:
+    """Whoever was let in no more stays out."""
+    if ids:
+        with database.transaction(connection, path):
+            for table in (account_phone, account_site, account_recovery):
+                connection.execute(delete(table).where(table.c.account.in_(ids)))
+            connection.execute(delete(account).where(account.c.id.in_(ids)))

@@ -11,9 +11,11 @@ import register_of_version_3
 from old_province import arrive, days_ago, here, made_ago, rows
 from postgres_world import Server
 from province_world import Log, Scanner, passage, scanner
+from web_world import enlist, roll_of
 
 from edge_agent.base.process_lock import ProcessLock
 from edge_agent.wire.entry import RecordedPerson
+from province.accounts.account import Role
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting.register import Register
@@ -135,3 +137,17 @@ def test_a_lost_register_is_put_back(layout: Layout, device: Scanner, tmp_path: 
     assert ran.returncode == 0, ran.stderr
     assert len(rows(layout)) == 2
     assert {path.stat().st_mode & 0o777 for path in layout.root.glob("register.*")} == {0o600}
+
+
+def test_who_was_let_in_no_more_stays_out(layout: Layout, tmp_path: Path, somewhere: list[str]) -> None:
+    gone, stays = enlist(layout, Role.REPORTER, "0912345678"), enlist(layout, Role.ADMIN, "0912345679")
+    backup = saved(layout, tmp_path / "backup")
+    assert here("account", "remove", layout.root, gone.id).returncode == 0
+    ran = here("store", "restore", layout.root, backup, *somewhere)
+    assert ran.returncode == 0, ran.stderr
+    with closing(database.connect(layout.register)) as connection:
+        roll = roll_of(layout)
+        assert [roll.by_phone(connection, "0912345678"), roll.find(connection, gone.id)] == [None, None]
+        found = roll.find(connection, stays.id)
+    assert found is not None
+    assert Keystore(layout.keystore).strangers() == []
