@@ -128,7 +128,6 @@ def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.N
             roll.set_second(connection, one.id, None)
             print_line(f"{one.id}: sets up the second step when they come in next. Where they were in, they are out.")
         case _:
-            people_keys.note_removed(Keystore(layout.keystore), one.id)
             roll.remove(connection, one.id)
             print_line(f"{one.id}: is let in no more.")
 

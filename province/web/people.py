@@ -15,7 +15,6 @@ from province.accounts import account as accounts
 from province.accounts import noting, passwords, reach
 from province.accounts.account import Account, Role, Taken, Unfit
 from province.accounts.roll import Member, new_id
-from province.keys import people_keys
 from province.store.opened import Connection
 from province.web.forms import form_of
 from province.web.guard import Refused
@@ -170,7 +169,6 @@ class _People:
                 case "phone":
                     (roll.remove_phone if form.get("how") == "remove" else roll.add_phone)(connection, id_, number)
                 case _:
-                    people_keys.note_removed(self._world.keystore, id_)
                     roll.remove(connection, id_)
 
     def _note(self, connection: Connection, visit: Visit, action: str, one: Account) -> None:
