@@ -221,6 +221,16 @@ class Layout:
         return self.root / "web.lock"
 
     @property
+    def reports_mail(self) -> Path:
+        """To whom reports go by e-mail, TOML."""
+        return self.root / "reports.toml"
+
+    @property
+    def reports_lock(self) -> Path:
+        """Held by whoever makes and sends reports."""
+        return self.root / "reports.lock"
+
+    @property
     def checkin(self) -> Path:
         """The check-in page's TLS key and certificate."""
         return self.root / "checkin"
@@ -287,6 +297,11 @@ class Layout:
     def collector_lock(self, number: int) -> Path:
         """Held by the collector that runs under this number."""
         return self.collector_of(number).with_suffix(".lock")
+
+    @property
+    def tracing_rules(self) -> Path:
+        """What the province lays down for tracing, TOML."""
+        return self.root / "tracing.toml"
 
     @property
     def audit_lock(self) -> Path:

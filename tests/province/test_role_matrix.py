@@ -16,8 +16,12 @@ from province.web.door import TWO_STEPS
 
 ALL: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
+TRACER: Final = frozenset({Role.TRACER})
+CASES: Final = TRACER | ADMIN  # who administers sees no person there: numbers masked
+REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
+BOARDS: Final = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
@@ -30,6 +34,20 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
+    ("GET", "/{language}/board/{site}"): BOARDS,
+    ("GET", "/{language}/stream/board/{site}"): BOARDS,
+    ("GET", "/{language}/tracing"): CASES,
+    ("POST", "/{language}/tracing/open"): TRACER,
+    ("GET", "/{language}/tracing/{case:int}"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/approve"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/close"): CASES,
+    ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACER,
+    ("GET", "/{language}/reports"): REPORTS,
+    ("GET", "/{language}/reports/files"): REPORTS,
+    ("GET", "/{language}/reports/files/{kind}/{subject}/{day}/{suffix}"): REPORTS,
+    ("POST", "/{language}/reports/fresh"): REPORTS,
+    ("GET", "/{language}/reports/figures"): REPORTS,
+    ("POST", "/{language}/reports/figures/keep"): REPORTS,
     ("GET", "/{language}/account"): ALL,
     ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
@@ -44,8 +62,6 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/{language}/people/{id}"): ADMIN,
     ("GET", "/{language}/people/{id}/{change}"): ADMIN,
     ("POST", "/{language}/people/{id}/{change}"): ADMIN,
-    ("GET", "/{language}/board/{site}"): SITES | ADMIN,  # an administrator's is masked
-    ("GET", "/{language}/stream/board/{site}"): SITES | ADMIN,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
 _VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password", "site": "cho-dong-ba"}
@@ -81,10 +97,10 @@ def is_right(role: Role | None, who: frozenset[Role | None], path: str, *, half_
     """Whether an answer is what the table says."""
     if who == PUBLIC:
         return status in {200, 303, 403, 404, 429}  # a form without its fields is told so
-    if role not in who:
-        return location.endswith("/login") or status == 204 if role is None else status == 403
     if half_in and "second" not in path:
         return location.endswith("/account/second") or status == 204
+    if role not in who:
+        return location.endswith("/login") or status == 204 if role is None else status == 403
     return status in {200, 303, 400, 404} and not location.endswith("/login")
 
 

@@ -89,6 +89,7 @@ class Site:
     layout: Layout
     served: Served
     pages: Pages
+    world: World
     phones: Mapping[Role, str] = field(default_factory=dict)
 
     def browser(self, role: Role | None = None) -> Visitor:
@@ -121,10 +122,12 @@ def served_pages(
         policy: how they come in; by password alone.
     """
     made: list[Pages] = []
+    worlds: list[World] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[App]:
         world = World(layout, at_ms)
+        worlds.append(world)
         made.append(Pages(world, sections(world), policy, now_s=now_s))
         try:
             yield made[0].app
@@ -137,7 +140,7 @@ def served_pages(
     served = Served("web", layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), layout.web, opened)
     served.start()
     try:
-        yield Site(layout, served, made[0], phones)
+        yield Site(layout, served, made[0], worlds[0], phones)
     finally:
         served.stop()
         served.wait()
