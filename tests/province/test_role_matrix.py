@@ -16,9 +16,12 @@ from province.web.door import TWO_STEPS
 
 ALL: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
+TRACER: Final = frozenset({Role.TRACER})
+CASES: Final = TRACER | ADMIN  # who administers sees no person there: numbers masked
+REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
-BOARDS: Final = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
+BOARDS: Final = SITES | ADMIN  # an administrator's is masked
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
@@ -33,6 +36,18 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/{language}/"): ALL,
     ("GET", "/{language}/board/{site}"): BOARDS,
     ("GET", "/{language}/stream/board/{site}"): BOARDS,
+    ("GET", "/{language}/tracing"): CASES,
+    ("POST", "/{language}/tracing/open"): TRACER,
+    ("GET", "/{language}/tracing/{case:int}"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/approve"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/close"): CASES,
+    ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACER,
+    ("GET", "/{language}/reports"): REPORTS,
+    ("GET", "/{language}/reports/files"): REPORTS,
+    ("GET", "/{language}/reports/files/{kind}/{subject}/{day}/{suffix}"): REPORTS,
+    ("POST", "/{language}/reports/fresh"): REPORTS,
+    ("GET", "/{language}/reports/figures"): REPORTS,
+    ("POST", "/{language}/reports/figures/keep"): REPORTS,
     ("GET", "/{language}/account"): ALL,
     ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
@@ -82,10 +97,10 @@ def is_right(role: Role | None, who: frozenset[Role | None], path: str, *, half_
     """Whether an answer is what the table says."""
     if who == PUBLIC:
         return status in {200, 303, 403, 404, 429}  # a form without its fields is told so
-    if half_in and "second" not in path:
-        return location.endswith("/account/second") or status == 204
     if role not in who:
         return location.endswith("/login") or status == 204 if role is None else status == 403
+    if half_in and "second" not in path:
+        return location.endswith("/account/second") or status == 204
     return status in {200, 303, 400, 404} and not location.endswith("/login")
 
 
