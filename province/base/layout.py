@@ -206,9 +206,24 @@ class Layout:
         return self.root / "web"
 
     @property
+    def api(self) -> Path:
+        """The TLS key and certificate of the province's API."""
+        return self.root / "api"
+
+    @property
+    def api_lock(self) -> Path:
+        """Held by whoever serves the province's API."""
+        return self.root / "api.lock"
+
+    @property
     def web_lock(self) -> Path:
         """Held by whoever serves the province's pages."""
         return self.root / "web.lock"
+
+    @property
+    def checkin(self) -> Path:
+        """The check-in page's TLS key and certificate."""
+        return self.root / "checkin"
 
     @property
     def fleet_notices(self) -> Path:

@@ -16,7 +16,7 @@ from province.store.columns import octets as _bytes
 
 APPLICATION_ID = 0x67505256  # "gPRV"
 FIRST_VERSION = 3  # of the registers made before there were migrations
-SCHEMA_VERSION = 7  # what the newest file in migrations/ makes
+SCHEMA_VERSION = 9  # what the newest file in migrations/ makes
 
 metadata = MetaData()
 

@@ -18,7 +18,7 @@ from edge_agent.wire.sealing import CannotOpen
 from province.base.errors import NotAProvince, ProvinceError
 from province.keys import wrapping
 from province.keys.day_keys import DayKeys
-from province.records.views import Keys
+from province.records.opened_rows import LookKeys
 from province.store.database import transaction
 from province.store.opened import Connection, Row
 from province.store.tracing_tables import tracing_case as table
@@ -90,7 +90,7 @@ class Case:
         return self.details
 
 
-def add(connection: Connection, path: Path, keys: Keys, details: Details, state: State, at_ms: int) -> Case:
+def add(connection: Connection, path: Path, keys: LookKeys, details: Details, state: State, at_ms: int) -> Case:
     """Enters a case.
 
     Raises:
@@ -109,7 +109,7 @@ def add(connection: Connection, path: Path, keys: Keys, details: Details, state:
     return Case(number, epoch, state, at_ms, approved_ms, None, details)
 
 
-def approve(connection: Connection, path: Path, keys: Keys, one: Case, officer: str, at_ms: int) -> None:
+def approve(connection: Connection, path: Path, keys: LookKeys, one: Case, officer: str, at_ms: int) -> None:
     """Notes a second officer's approval; the case is open.
 
     Raises:
@@ -136,12 +136,12 @@ def close(connection: Connection, path: Path, one: Case, at_ms: int) -> None:
         connection.execute(update(table).where(table.c.id == one.id).values(state=State.CLOSED.value, closed_ms=at_ms, body=None))
 
 
-def every(connection: Connection, keys: Keys) -> list[Case]:
+def every(connection: Connection, keys: LookKeys) -> list[Case]:
     """All cases, the newest first."""
     return [_case(row, keys) for row in connection.rows(select(table).order_by(table.c.id.desc()))]
 
 
-def find(connection: Connection, keys: Keys, number: int) -> Case:
+def find(connection: Connection, keys: LookKeys, number: int) -> Case:
     """A case.
 
     Raises:
@@ -153,7 +153,7 @@ def find(connection: Connection, keys: Keys, number: int) -> Case:
     return _case(row, keys)
 
 
-def _case(row: Row, keys: Keys) -> Case:
+def _case(row: Row, keys: LookKeys) -> Case:
     return Case(row["id"], row["epoch"], State(row["state"]), row["opened_ms"], row["approved_ms"], row["closed_ms"], _details(row, keys))
 
 
@@ -168,7 +168,7 @@ def _closed(number: int, details: Details, keys: DayKeys) -> bytes:
     return wrapping.wrap(encode(fields), _about(number), keys.data_key)
 
 
-def _details(row: Row, keys: Keys) -> Details | None:
+def _details(row: Row, keys: LookKeys) -> Details | None:
     of_day = keys.get(row["epoch"])
     if of_day is None or row["body"] is None:
         return None

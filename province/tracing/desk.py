@@ -8,7 +8,7 @@ from province.base.layout import Layout
 from province.keys.keystore import Keystore
 from province.looks import looking
 from province.looks.looking import Looker
-from province.records.views import Keys
+from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 from province.tracing import cases
 from province.tracing.cases import Case, Details, State
@@ -42,8 +42,8 @@ class Desk:
     now_ms: int
 
     @property
-    def _keys(self) -> Keys:
-        return Keys(self.keystore)
+    def _keys(self) -> LookKeys:
+        return LookKeys(self.keystore)
 
     def open(self, who: Looker, number: str, days: int | None = None) -> Case:
         """Opens a case for the person of a number; where the rules say so, it waits for a second officer.

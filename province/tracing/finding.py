@@ -13,7 +13,7 @@ from province.keys.identifiers import Identifier, canonical, token
 from province.keys.keystore import Keystore
 from province.looks.subjects import SeveralPeople, ids_of, people
 from province.records.clock_truth import Whens
-from province.records.views import Keys
+from province.records.opened_rows import LookKeys
 from province.store import schema
 from province.store.opened import Connection, Row
 from province.tracing.opening import Opened, opened
@@ -82,7 +82,7 @@ class Finder:
         self._connection = connection
         self.earliest_ms = earliest_ms
         self._whens = Whens(connection)
-        self.keys = Keys(keystore)
+        self.keys = LookKeys(keystore)
         self.days = [epoch for epoch in keystore.epochs() if self.keys.get(epoch) is not None]
 
     def person(self, value: str) -> Person:

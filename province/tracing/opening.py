@@ -16,7 +16,7 @@ from edge_agent.wire.entry import Body, Kind, RecordedPerson, decode_body
 from edge_agent.wire.sealing import CannotOpen
 from edge_agent.wire.topics import DeviceName
 from province.keys import wrapping
-from province.records.views import Keys
+from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 
 _AT_ONCE = 2000
@@ -52,7 +52,7 @@ def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
         yield some
 
 
-def opened(connection: Connection, keys: Keys, wanted: Mapping[str, Sequence[int]]) -> Iterator[Opened]:
+def opened(connection: Connection, keys: LookKeys, wanted: Mapping[str, Sequence[int]]) -> Iterator[Opened]:
     """Opens rows, by the day whose keys close them; what cannot be opened (erased, its keys gone) is left out.
 
     Raises:
@@ -79,7 +79,7 @@ class Named:
     method: str
 
 
-def named(connection: Connection, keys: Keys, wanted: Mapping[str, Sequence[int]]) -> Iterator[Named]:
+def named(connection: Connection, keys: LookKeys, wanted: Mapping[str, Sequence[int]]) -> Iterator[Named]:
     """Opens passages for who it was alone: half the time of `opened`, and thousands are opened for one case.
 
     What is opened is authenticated under the day's key and was checked field by field before it was closed; it is not checked again.
@@ -95,7 +95,7 @@ def named(connection: Connection, keys: Keys, wanted: Mapping[str, Sequence[int]
             yield Named(row_id, epoch, person, body[5])
 
 
-def _plain(connection: Connection, keys: Keys, wanted: Mapping[str, Sequence[int]]) -> Iterator[tuple[int, str, str, bytes]]:
+def _plain(connection: Connection, keys: LookKeys, wanted: Mapping[str, Sequence[int]]) -> Iterator[tuple[int, str, str, bytes]]:
     """Each row's number, day, kind, and what its body says."""
     for epoch, row_ids in wanted.items():
         of_day = keys.get(epoch)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from province.base.errors import ProvinceError
-from province.paper.card_page import FONT, register_font
+from province.paper.page import FONT, register_font
 from province.tracing import map_picture, notices, timeline
 from province.tracing.desk import Report
 from province.tracing.drawing import Picture
@@ -30,7 +30,7 @@ def draw(report: Report, said: Mapping[str, str]) -> bytes:
         from reportlab.platypus import SimpleDocTemplate, Spacer  # noqa: PLC0415 - only who exports needs it
     except ModuleNotFoundError as error:
         raise ProvinceError(f"a PDF needs {error.name}: install gate-scanner[province].") from None
-    register_font()
+    register_font(None)
     made = io.BytesIO()
     title = f"{said['case']} {report.case.id}"
     page = SimpleDocTemplate(made, pagesize=_PAGE, leftMargin=_MARGIN, rightMargin=_MARGIN, topMargin=_MARGIN, bottomMargin=_MARGIN)

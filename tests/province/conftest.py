@@ -60,7 +60,9 @@ IN_BOTH = {
     "test_admission",
     "test_backup",
     "test_registry",
+    "test_boards",
     "test_registry_commands",
+    "test_registry_import",
     "test_tracing_oracle",
     "test_accounts",
 }

@@ -151,8 +151,14 @@ class Browser:
             answered = Answered(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode(errors="replace")
             )
-        if (cookie := answered.headers.get("set-cookie")) is not None:
-            self.cookie = cookie.partition(";")[0]
+            set_cookies = response.headers.get_all("set-cookie", [])
+        kept = dict(pair.split("=", 1) for pair in self.cookie.split("; ") if pair)
+        for each in set_cookies:
+            name, value = each.partition(";")[0].split("=", 1)
+            kept[name] = value
+            if "max-age=0" in each.lower():
+                del kept[name]
+        self.cookie = "; ".join(f"{name}={value}" for name, value in kept.items())
         return answered
 
     def get(self, path: str, /, **headers: str) -> Answered:
