@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from edge_agent.wire.entry import Kind, Method, Note, RecordedPerson
+from edge_agent.wire.entry import Kind, Note, RecordedPerson
 from province.keys.identifiers import Identifier, canonical, tokens_on
 from province.looks.subjects import ids_of
 from province.store.opened import Connection
@@ -31,13 +31,13 @@ class Encounter:
 
     Attributes:
         mine: the case's stay; `theirs`: the contact's.
-        on_paper: their code was declared on paper.
+        methods: how they were recorded there; what was declared on paper or typed by themselves is not from a code.
     """
 
     place: Place
     mine: Stay
     theirs: Stay
-    on_paper: bool = False
+    methods: frozenset[str] = frozenset()
 
     @property
     def begin_ms(self) -> int:
@@ -212,9 +212,9 @@ class _AtOnePlace:
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
             newest, latest = max(said, key=lambda one: one[0].early_ms)
-            on_paper = any(each.method == Method.PAPER for _passed, each in said)
+            methods = frozenset(each.method for _passed, each in said)
             encounters = [
-                Encounter(self._place, one, other, on_paper)
+                Encounter(self._place, one, other, methods)
                 for one in self._mine
                 for other in theirs
                 if one.trip == other.trip and overlap(one, other)
