@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
 
 from edge_agent.wire.entry import RecordedPerson
@@ -41,16 +42,26 @@ def canonical(kind: Identifier, value: str) -> str:
 
 def token(kind: Identifier, value: str, token_key: bytes) -> bytes:
     """The 32-byte token of one identifier on the day of `token_key`."""
-    return hmac.digest(token_key, f"{kind}\0{canonical(kind, value)}".encode(), "sha256")
+    return hmac.digest(token_key, _said(kind, value), "sha256")
+
+
+def _said(kind: Identifier, value: str) -> bytes:
+    return f"{kind}\0{canonical(kind, value)}".encode()
 
 
 def tokens(person: RecordedPerson, token_key: bytes) -> list[tuple[Identifier, bytes]]:
     """All tokens of a person, each once; a value hidden in part by `*` has none, since it would join strangers."""
+    return tokens_on(person, [token_key])[0]
+
+
+def tokens_on(person: RecordedPerson, token_keys: Sequence[bytes]) -> list[list[tuple[Identifier, bytes]]]:
+    """The same on several days, by their keys."""
     values = [
         (_kind_of(person.id_number), person.id_number), (Identifier.OLD_ID, person.old_id), (Identifier.PHONE, person.phone),
         (Identifier.CARD_NUMBER, person.card_number),
     ]  # fmt: skip
-    return list(dict.fromkeys((kind, token(kind, value, token_key)) for kind, value in values if value and "*" not in value))
+    said = list(dict.fromkeys((kind, _said(kind, value)) for kind, value in values if value and "*" not in value))
+    return [[(kind, hmac.digest(key, text, "sha256")) for kind, text in said] for key in token_keys]
 
 
 def _kind_of(id_number: str) -> Identifier:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
-from edge_agent.wire.entry import Kind, Method, Note, RecordedPerson
-from province.keys.identifiers import Identifier, canonical, tokens
+from edge_agent.wire.entry import Kind, Note, RecordedPerson
+from province.keys.identifiers import Identifier, canonical, tokens_on
 from province.looks.subjects import ids_of
 from province.store.opened import Connection
 from province.tracing import linking, site_rows, trips
@@ -30,13 +31,13 @@ class Encounter:
 
     Attributes:
         mine: the case's stay; `theirs`: the contact's.
-        on_paper: their code was declared on paper.
+        methods: how they were recorded there; what was declared on paper or typed by themselves is not from a code.
     """
 
     place: Place
     mine: Stay
     theirs: Stay
-    on_paper: bool = False
+    methods: frozenset[str] = frozenset()
 
     @property
     def begin_ms(self) -> int:
@@ -191,9 +192,16 @@ class _AtOnePlace:
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}
+        reach = timedelta(milliseconds=self._rule.longest_ms) + timedelta(days=1)
+        near = {
+            epoch: [other for other in epochs - {epoch} if abs(date.fromisoformat(other) - date.fromisoformat(epoch)) <= reach]
+            for epoch in epochs
+        }
+        stray = {row.passed.row_id for row in rows if linking.is_stray(row)}
         for one in named(self._connection, self._finder.keys, _by_day(rows)):
-            others = [keys for epoch in epochs - {one.epoch} if (keys := self._finder.keys.get(epoch)) is not None]
-            marks = [tokens(one.person, keys.token_key) for keys in others]
+            others = epochs - {one.epoch} if one.row_id in stray else near[one.epoch]
+            token_keys = [keys.token_key for epoch in others if (keys := self._finder.keys.get(epoch)) is not None]
+            marks = tokens_on(one.person, token_keys)
             yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
 
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
@@ -204,9 +212,9 @@ class _AtOnePlace:
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
             newest, latest = max(said, key=lambda one: one[0].early_ms)
-            on_paper = any(each.method == Method.PAPER for _passed, each in said)
+            methods = frozenset(each.method for _passed, each in said)
             encounters = [
-                Encounter(self._place, one, other, on_paper)
+                Encounter(self._place, one, other, methods)
                 for one in self._mine
                 for other in theirs
                 if one.trip == other.trip and overlap(one, other)

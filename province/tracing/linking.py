@@ -65,7 +65,11 @@ def people(rows: Sequence[SiteRow], near: Sequence[Stay], rule: Rule, tokens_of:
         for mark in row.tokens:
             joined.join(number, owner.setdefault(mark, number))
     numbers = {row.passed.row_id: number for number, row in enumerate(rows)}
-    for row_id, marks in tokens_of(_over_midnight(_gathered(rows, joined), near, rule)):
+    found = _gathered(rows, joined)
+    wanted = _over_midnight(found, near, rule)
+    if not wanted:
+        return found
+    for row_id, marks in tokens_of(wanted):
         for mark in marks:
             if mark in owner:
                 joined.join(numbers[row_id], owner[mark])
@@ -95,7 +99,7 @@ def _over_midnight(found: Sequence[Sequence[SiteRow]], near: Sequence[Stay], rul
         spans[stay.trip].append((stay.begin_ms, stay.end_ms))
     wanted: dict[int, SiteRow] = {}
     for one in days:
-        if any(_is_stray(row) for row in one.rows) or _may_go_on(one, ends, spans[one.trip], rule):
+        if any(is_stray(row) for row in one.rows) or _may_go_on(one, ends, spans[one.trip], rule):
             wanted |= {row.passed.row_id: row for row in distinct(one.rows)}
     return list(wanted.values())
 
@@ -125,7 +129,7 @@ def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
     return [_DayOfOne(rows[0].epoch, trip, of_trip) for trip, of_trip in found.items()]
 
 
-def _is_stray(row: SiteRow) -> bool:
+def is_stray(row: SiteRow) -> bool:
     """Whether a passage is kept under another day than it was: its neighbours in time have other tokens."""
     first_ms, after_ms = _bounds_ms(row.epoch)
     return row.passed.early_ms != row.passed.late_ms or not first_ms <= row.passed.early_ms < after_ms

@@ -101,7 +101,8 @@ def shown(at_ms: int) -> str:
 def notes(met: Encounter, said: Mapping[str, str]) -> str:
     """What must be known of an encounter."""
     flags = {
-        "assumed": met.is_assumed, "unsure": met.is_unsure, "forked": met.mine.is_forked or met.theirs.is_forked, "paper": met.on_paper,
+        "assumed": met.is_assumed, "unsure": met.is_unsure, "forked": met.mine.is_forked or met.theirs.is_forked,
+        "paper": Method.PAPER in met.methods, "checkin": Method.SELF in met.methods,
     }  # fmt: skip
     return ", ".join(said[key] for key, holds in flags.items() if holds)
 
@@ -118,7 +119,7 @@ def notes_of_visit(visit: Visit, said: Mapping[str, str]) -> str:
     methods = {seen.body.method for seen in visit.seen}
     flags = {
         "assumed.begin": stay.entered is None, "assumed.end": stay.left is None, "unsure": stay.is_unsure, "forked": stay.is_forked,
-        "paper": Method.PAPER in methods, "checkin": any(str(method) == "checkin" for method in methods),
+        "paper": Method.PAPER in methods, "checkin": Method.SELF in methods,
     }  # fmt: skip
     return ", ".join(said[key] for key, holds in flags.items() if holds)
 

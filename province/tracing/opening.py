@@ -105,7 +105,7 @@ def _plain(connection: Connection, keys: LookKeys, wanted: Mapping[str, Sequence
             if connection.is_file:
                 found = connection.execute(_IN_FILE, {"ids": json.dumps(some)})
             else:
-                found = connection.execute(_ON_SERVER, {"ids": some, "of_day": epoch})
+                found = connection.execute(_ON_SERVER, {"ids": f"{{{','.join(map(str, some))}}}", "of_day": epoch})
             for row_id, org, device, log, seq, digest, kind, closed in found.all():
                 about = wrapping.identity(DeviceName(org, device), log, seq, digest)
                 try:

@@ -128,6 +128,6 @@ def _put_tokens(connection: Connection, rows: Sequence[SiteRow]) -> None:
             if connection.is_file:
                 found = connection.execute(_TOKENS_IN_FILE, {"ids": json.dumps(some)})
             else:
-                found = connection.execute(_TOKENS_ON_SERVER, {"ids": some, "of_day": epoch})
+                found = connection.execute(_TOKENS_ON_SERVER, {"ids": f"{{{','.join(map(str, some))}}}", "of_day": epoch})
             for row_id, mark in found.all():
                 of_day[row_id].tokens += (mark,)

@@ -169,7 +169,7 @@ def together_ms(mine: Sequence[Stay], theirs: Iterable[Stay]) -> int:
         (max(one.begin_ms, other.begin_ms), min(one.end_ms, other.end_ms))
         for other in theirs
         for one in mine
-        if one.begin_ms < other.end_ms and other.begin_ms < one.end_ms and one.trip == other.trip and overlap(one, other)
+        if one.begin_ms < other.end_ms and other.begin_ms < one.end_ms and one.trip == other.trip
     )
     total, reached = 0, 0
     for begin_ms, end_ms in shared:

@@ -83,7 +83,7 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "unsure": ("đồng hồ chưa chắc", "clock not sure"),
     "forked": ("số trùng", "fork"),
     "paper": ("khai giấy", "on paper"),
-    "checkin": ("tự quét mã điểm", "scanned the poster"),
+    "checkin": ("tự khai, chưa kiểm tra", "declared by themselves, unchecked"),
     "no.places": (
         "Không thấy lượt nào trong những ngày còn lưu. Số có đúng không?",
         "Nothing is found on the days kept. Is the number right?",

@@ -32,7 +32,7 @@ from province.tracing.stays import Rule
 from province.tracing.trace import Trace
 
 DAYS = 3
-MOST = int(os.environ.get("TRACING_EXAMPLES", "60"))
+MOST = int(os.environ.get("TRACING_EXAMPLES", "30"))
 ASSUMED_MIN = {"market": 60, "office": 120, "vehicle": 60}
 LONGEST_MIN = {"market": 840, "office": 840, "vehicle": 1440}
 RULES = Rules(least_ms=0, kinds={kind: Rule(ASSUMED_MIN[kind] * MINUTE_MS, LONGEST_MIN[kind] * MINUTE_MS) for kind in ASSUMED_MIN})
