@@ -14,7 +14,7 @@ from functools import cache
 from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import Insert
 
-from edge_agent.wire.entry import Clock, LogHead, Passage, encode_body
+from edge_agent.wire.entry import Clock, Kind, LogHead, Passage, encode_body
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import DeviceName
 from province.collecting.fate import Opened
@@ -47,6 +47,15 @@ _SPANS = (
     .where(ledger.c.first_seq <= bindparam("after"), ledger.c.last_seq >= bindparam("before"))
     .order_by(ledger.c.first_seq)
     .limit(_PIECES_MOST + 1)
+)
+# The same of all logs of a batch at once: tens of thousands of scanners send a few entries each.
+_SPANS_OF_ALL = select(
+    ledger.c.org, ledger.c.device, ledger.c.log, ledger.c.first_seq, ledger.c.first_prev, ledger.c.last_seq, ledger.c.last_hash
+).where(ledger.c.log.in_(bindparam("logs", expanding=True))).limit(bindparam("most"))  # fmt: skip
+_OPEN_ALERTS_OF_ALL = (
+    select(alert.c.org, alert.c.device, alert.c.log, alert.c.seq, alert.c.hash, alert.c.kind)
+    .where(alert.c.log.in_(bindparam("logs", expanding=True)), alert.c.resolved_ms.is_(None))
+    .limit(bindparam("most"))
 )
 _FORGET_SPAN = delete(ledger).where(
     ledger.c.org == bindparam("of_org"), ledger.c.device == bindparam("of_device"), ledger.c.log == bindparam("of_log"),
@@ -123,10 +132,28 @@ class Storing:
         for one in batch:
             low, high = self._reach.get(_key(one), (one.seq, one.seq))
             self._reach[_key(one)] = min(low, one.seq), max(high, one.seq)
-        self._logs: dict[_Key, _Log] = {}
+        self._logs = self._look_at_all() if len(self._reach) > 1 else {}
         self._in_pieces: set[_Key] = set()
         self._next_id: int | None = None
         self._empty()
+
+    def _look_at_all(self) -> dict[_Key, _Log]:
+        """What is known of every log of the batch; nothing when some are in too many pieces, then each is looked at alone."""
+        most = len(self._reach) + _PIECES_MOST
+        asked = {"logs": [key[2] for key in self._reach], "most": most}
+        spans, alerts = self._connection.execute(_SPANS_OF_ALL, asked).all(), self._connection.execute(_OPEN_ALERTS_OF_ALL, asked).all()
+        if most in (len(spans), len(alerts)):
+            return {}
+        found = {key: _Log(low, high) for key, (low, high) in self._reach.items()}
+        for *key, first, prev, last, last_hash in spans:
+            log = found.get((key[0], key[1], key[2]))
+            if log is not None and first <= log.high + 1 and last >= log.low - 1:
+                log.spans[first] = log.written[first] = Span(first, prev, last, last_hash)
+        for *key, seq, digest, kind in alerts:
+            log = found.get((key[0], key[1], key[2]))
+            if log is not None and log.alerts is not None and log.low <= seq <= log.high + 1:
+                log.alerts.add((seq, digest, kind))
+        return found
 
     def _empty(self) -> None:
         self._rows: list[dict[str, object]] = []
@@ -227,7 +254,8 @@ class Storing:
             if sure is not None:
                 first, last = self._sure.get((*_key(one), sure), (one.seq, one.seq))
                 self._sure[*_key(one), sure] = min(first, one.seq), max(last, one.seq)
-        self._boots[one.name, header.boot].add(row_id)
+        if header.kind is Kind.CLOCK or header.clock is not Clock.SYNCHRONISED:  # nothing else corrects or is corrected
+            self._boots[one.name, header.boot].add(row_id)
 
     def finish(self) -> None:
         """Writes what was taken."""

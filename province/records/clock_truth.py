@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, false, func, or_, select, update
 
-from edge_agent.wire.entry import Clock, Kind
+from edge_agent.wire.entry import Clock
 from edge_agent.wire.keyring import UNDATED
 from edge_agent.wire.topics import DeviceName
 from province.records import days
 from province.records.day_counts import Counts
 from province.store.opened import Connection, Row
-from province.store.schema import announced, entry
+from province.store.schema import IS_BLIND, IS_CLOCK, announced, entry
 
 TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 AHEAD_MS = 5 * 60_000  # a device's clock may be a little ahead of ours; what is dated later than that is not believed
@@ -37,11 +37,11 @@ dated_ahead = func.coalesce(  # claims a time after it came, or is sealed to a l
 _OF_BOOT = and_(entry.c.org == bindparam("of_org"), entry.c.device == bindparam("of_device"), entry.c.boot == bindparam("of_boot"))
 _WITNESSES = (
     select(entry.c.id, entry.c.wall_ms, entry.c.boottime_ms, entry.c.clock, entry.c.registered_ms)
-    .where(_OF_BOOT, entry.c.kind == Kind.CLOCK.value)
+    .where(_OF_BOOT, IS_CLOCK)
     .order_by(entry.c.seq, entry.c.log, entry.c.hash)  # by log first, SQLite would go through all logs instead of the boot
     .limit(_WITNESSES_MOST)
 )
-_BLIND = select(entry).where(_OF_BOOT, entry.c.clock != Clock.SYNCHRONISED.value)
+_BLIND = select(entry).where(_OF_BOOT, IS_BLIND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,20 +18,23 @@ from province.looks import looking
 from province.looks.looking import NUMBER_MOST, Looker
 from province.looks.subjects import SeveralPeople
 from province.records import erasures
+from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
-from province.tracing import map_picture, notices, paper_report, rules, sheets, timeline
+from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, timeline
 from province.tracing.cases import Case, State
 from province.tracing.desk import Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
 from province.tracing.words import WORDS
 from province.web.forms import form_of
 from province.web.guard import Refused
+from province.web.needs import Need, Urgency
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World
 
 _TRACER = frozenset({Role.TRACER})
 _BOTH = frozenset({Role.TRACER, Role.ADMIN})  # who administers sees no person: numbers masked
 _DAYS_MOST = 60
+_NEEDS_MOST = 20
 _SHOWN_MOST = 300  # contacts on the page; all are in the exports
 _EXPORTS: Mapping[str, tuple[Callable[[Report, Mapping[str, str]], bytes], str]] = {
     "xlsx": (sheets.workbook, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -53,7 +56,7 @@ def section(world: World) -> Section:
             Page("/tracing/{case:int}/close", pages.close, _BOTH, ("POST",)),
             Page("/tracing/{case:int}/export/{form:str}", pages.export, _TRACER),
         ),
-        menu=(MenuItem("/tracing", "tracing", _BOTH),),
+        menu=(MenuItem("/tracing", "tracing", _BOTH),), needs=pages.needs,
     )  # fmt: skip
 
 
@@ -71,6 +74,20 @@ class _Pages:
             return work(Desk(world.layout, world.keystore, connection, laid_down, at_ms))
 
         return await self._world.ask(asked)
+
+    def needs(self, connection: Connection, visit: Visit) -> list[Need]:
+        """The cases that wait for whoever looks at their home page, and those that are open."""
+        if visit.account.role not in _BOTH:
+            return []
+        words, found = WORDS[visit.language], []
+        for one in cases.every(connection, LookKeys(self._world.keystore)):
+            if one.state is State.CLOSED or one.details is None:
+                continue
+            own = one.details.opened_by == visit.account.id
+            word = "need.open" if one.state is State.OPEN else "need.waits" if own else "need.approve"
+            urgency = {"need.open": Urgency.SOON, "need.waits": Urgency.KNOW}.get(word, Urgency.NOW)
+            found.append(Need(urgency, words[word].format(case=one.id), f"/tracing/{one.id}"))
+        return found[:_NEEDS_MOST]
 
     async def cases(self, request: Request, visit: Visit) -> Response:
         return await self._cases(request, visit)

@@ -60,6 +60,7 @@ IN_BOTH = {
     "test_admission",
     "test_backup",
     "test_day_counts",
+    "test_disaster",
     "test_registry",
     "test_boards",
     "test_registry_commands",
