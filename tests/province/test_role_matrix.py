@@ -90,7 +90,7 @@ def is_right(role: Role | None, who: frozenset[Role | None], path: str, *, half_
     if who == PUBLIC:
         return status in {200, 303, 403, 404, 429}  # a form without its fields is told so
     if half_in and "second" not in path:
-        return location.endswith("/account/second") or status == 204
+        return location.endswith("/account/second") or status == 204 or (role not in who and status == 403)
     if role not in who:
         return location.endswith("/login") or status == 204 if role is None else status == 403
     return status in {200, 303, 400, 404} and not location.endswith("/login")
