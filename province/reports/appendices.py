@@ -158,8 +158,8 @@ def _third(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Tabl
         ("IV", "Các chung cư", [_place(survey, one, by_code=True) for one in flats]),
     )
     lines = [line for number, name, items in parts for line in (_section(number, name), *_numbered(items))]
-    own = {one.id for one in tree}
-    others = [one for one in here if one.id in standing - apart and one.org not in own and not _is_reported(survey, one, organisation)]
+    own, elsewhere = {one.id for one in tree}, standing - apart
+    others = [one for one in here if one.id in elsewhere and one.org not in own and not _is_reported(survey, one, organisation)]
     return (
         Paragraph(Style.HEADING, "Số liệu triển khai đăng ký điểm kiểm dịch", "Biểu 1: "),
         _table(_OF_DISTRICTS, lines, [item for _number, _name, items in parts for item in items]),
@@ -193,13 +193,14 @@ def _of_communes(survey: Survey, communes: Sequence[Unit], here: Iterable[Site])
 
 def _tree(survey: Survey, organisation: Organisation) -> list[Organisation]:
     """An organisation and those beneath it that report on no form of their own, each followed by its own, by name."""
-    beneath = [
-        one for one in survey.organisations.values()
-        if one.parent == organisation.id and one.sector is Sector.OTHER and one.closed_ms is None
-    ]  # fmt: skip
-    found = [organisation]
-    for one in sorted(beneath, key=lambda one: (order(one.name), one.id)):
-        found += _tree(survey, one)
+    beneath: dict[str, list[Organisation]] = {}
+    for one in survey.organisations.values():
+        if one.parent is not None and one.sector is Sector.OTHER and one.closed_ms is None:
+            beneath.setdefault(one.parent, []).append(one)
+    found, waiting = list[Organisation](), [organisation]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += sorted(beneath.get(found[-1].id, ()), key=lambda one: (order(one.name), one.id), reverse=True)
     return found
 
 

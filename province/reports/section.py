@@ -28,12 +28,13 @@ from province.store import database
 from province.store.opened import Connection
 from province.web.forms import form_of
 from province.web.guard import Refused
+from province.web.needs import Need, Urgency
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World
 
 ROLES = frozenset({Role.REPORTER, Role.ADMIN})
 _SILENT_A_PAGE = 50
-_KEPT_MS, _KEPT_MOST = 60_000, 4
+_KEPT_MS, _KEPT_AT_HOME_MS, _KEPT_MOST = 60_000, 600_000, 4
 _SIGN_CHARACTERS = 100
 _WRITING = {"docx": as_docx, "xlsx": as_xlsx}
 
@@ -51,7 +52,7 @@ def section(world: World) -> Section:
             Page("/reports/figures", desk.figures, ROLES),
             Page("/reports/figures/keep", desk.keep, ROLES, ("POST",)),
         ),
-        menu=(MenuItem("/reports", "menu", ROLES),),
+        menu=(MenuItem("/reports", "menu", ROLES),), needs=desk.needs,
     )  # fmt: skip
 
 
@@ -62,10 +63,10 @@ class _Surveys:
         self._found: OrderedDict[date, Survey] = OrderedDict()
         self._lock = threading.Lock()
 
-    def on(self, connection: Connection, day: date, now_ms: int) -> Survey:
+    def on(self, connection: Connection, day: date, now_ms: int, kept_ms: int = _KEPT_MS) -> Survey:
         with self._lock:  # who comes meanwhile waits for it rather than count it too
             known = self._found.get(day)
-            if known is None or now_ms - known.asked_ms > _KEPT_MS:
+            if known is None or now_ms - known.asked_ms > kept_ms:
                 known = self._found[day] = making.survey(connection, day, now_ms)
                 self._found.move_to_end(day)
                 while len(self._found) > _KEPT_MOST:
@@ -80,6 +81,26 @@ class _Surveys:
 class _Desk:
     def __init__(self, world: World) -> None:
         self._world, self._surveys = world, _Surveys()
+
+    # ── home ──
+
+    def needs(self, connection: Connection, visit: Visit) -> list[Need]:
+        """Reports that nobody knows of or that were late, and how many places are silent."""
+        if visit.account.role not in ROLES:
+            return []
+        words, now_ms = WORDS[visit.language], self._world.now_ms()
+        yesterday = day_of(now_ms) - timedelta(days=1)
+        survey = self._surveys.on(connection, yesterday, now_ms, _KEPT_AT_HOME_MS)
+        subjects = [one.id for one in reach.reporting(survey, visit.account)] + [""] * reach.is_whole(visit.account)
+        made = [one for one in shelf.every(connection, subjects) if one.which.day >= yesterday - timedelta(days=6)]
+        found = []
+        if unsure := sum(one.unsure for one in made):
+            found.append(Need(Urgency.NOW, words["need.unsure"].format(count=unsure), "/reports/files"))
+        if late := sum(one.is_late for one in made if one.which.day == yesterday):
+            found.append(Need(Urgency.SOON, words["need.late"].format(count=late), "/reports/files"))
+        if silent := len(reach.part_of(survey, visit.account).silent):
+            found.append(Need(Urgency.SOON, words["need.silent"].format(count=_count(silent)), "/reports"))
+        return found
 
     # ── progress ──
 

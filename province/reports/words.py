@@ -8,6 +8,9 @@ from province.web.languages import Language
 
 VI = {
     "menu": "Báo cáo",
+    "need.unsure": "{count} thư báo cáo không rõ đã đến nơi chưa",
+    "need.late": "{count} báo cáo hôm nay lập muộn",
+    "need.silent": "{count} điểm đã đăng ký hôm qua không có người quét",
     "title": "Tiến độ triển khai",
     "files.title": "Báo cáo đã lập",
     "figures.title": "Số liệu nhập tay",
@@ -93,6 +96,9 @@ VI = {
 
 EN = {
     "menu": "Reports",
+    "need.unsure": "nobody knows whether {count} letters with reports arrived",
+    "need.late": "{count} reports of today were made late",
+    "need.silent": "nobody was scanned yesterday at {count} registered places",
     "title": "Progress",
     "files.title": "Reports made",
     "figures.title": "Figures typed in",

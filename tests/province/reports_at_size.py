@@ -104,9 +104,10 @@ def fill(connection: Connection, made: Province, entries: int, path: Path) -> No
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    began_s = time.perf_counter()
+    began_s, worked_s = time.perf_counter(), time.process_time()
     yield
-    print(f"{what:<46} {time.perf_counter() - began_s:8.2f} s", flush=True)  # noqa: T201
+    took_s, worked_s = time.perf_counter() - began_s, time.process_time() - worked_s
+    print(f"{what:<46} {took_s:8.2f} s, of this process's own {worked_s:6.2f} s", flush=True)  # noqa: T201
 
 
 def measure(connection: Connection, path: Path) -> None:

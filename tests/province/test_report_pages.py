@@ -174,3 +174,10 @@ def test_without_the_forms_token_nothing_is_kept_or_made(desk: Desk) -> None:
     browser = desk.browser()
     for path in ("/reports/fresh", "/reports/figures/keep"):
         assert browser.post(f"/vi{path}", {"token": "x"}).status == 403
+
+
+def test_the_home_page_says_how_many_places_are_silent_in_their_part_alone(desk: Desk) -> None:
+    assert "12 điểm đã đăng ký hôm qua không có người quét" not in desk.browser().get("/vi/").text  # one of the twelve is closed
+    assert "11 điểm đã đăng ký hôm qua không có người quét" in desk.browser().get("/vi/").text
+    assert "hôm qua không có người quét" not in seen(desk, "0912000050").get("/vi/").text
+    assert "hôm qua không có người quét" not in desk.browser(Role.KEEPER).get("/vi/").text

@@ -22,6 +22,7 @@ REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
 BOARDS: Final = SITES | ADMIN  # an administrator's is masked
+REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
