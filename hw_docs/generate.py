@@ -34,6 +34,8 @@ from drivers.urls import Scheme
 from edge_agent.device import settings
 from edge_agent.wire import telemetry
 from firmware import declaration
+from province.api import document as openapi
+from province.api.app import ENDPOINTS
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
@@ -208,6 +210,7 @@ def schemas() -> Iterator[tuple[Path, str]]:
         text = json.dumps(telemetry.schema(kind), indent=2, ensure_ascii=False) + "\n"
         yield ROOT / "hw_docs" / "schemas" / f"{kind.__name__.lower()}.v{telemetry.VERSION}.json", text
     yield asyncapi_document.FILE, asyncapi_document.text()
+    yield ROOT / "hw_docs" / "openapi.json", json.dumps(openapi.document(ENDPOINTS), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:

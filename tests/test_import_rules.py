@@ -33,7 +33,7 @@ AGENT_ROOMS = MAY.keys() - {"drivers", "person codes", "edge_agent", "firmware"}
 # The rooms of province, the ground first: each may import those before it, and of the rest of the house what both ends speak.
 PROVINCE = (
     "base", "keys", "store", "registry", "records", "trust", "collecting", "proof", "joining", "looks", "commands", "watch", "release",
-    "accounts", "web", "fleet", "paper", "demo", "shell",
+    "accounts", "web", "fleet", "paper", "boards", "tracing", "reports", "checkin", "api", "demo", "shell",
 )  # fmt: skip
 OF_THE_HOUSE = {"link", "wire", "base", "person codes"}
 
@@ -63,6 +63,8 @@ def allowed(importer: str, imported: str) -> bool:
     here, there = floor(importer), floor(imported)
     if here == "province.demo" and imported == "edge_agent.device.control":
         return True  # the demonstration plays all parts, and listens to the gate as the agent does
+    if here == "province.checkin" and (there in {"store", "device"} or imported == "drivers.system_clock"):
+        return True  # the check-in page is a device: it has a device's identity, clock and outbox
     match here.partition(".")[::2]:
         case "province", "":
             return there == "province.base" or there in OF_THE_HOUSE  # its __main__

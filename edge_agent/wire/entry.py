@@ -68,6 +68,7 @@ class Method(StrEnum):
     SERIAL = "serial"
     HID = "hid"
     PAPER = "paper"
+    SELF = "self"  # no code: typed by the visitor on the check-in page, checked by nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from edge_agent.wire.cbor import encode
-from province.accounts import passwords
-from province.accounts.account import Account, Role
-from province.base.errors import AlreadyThere, NotAProvince
+from province.accounts import passwords, second
+from province.accounts.account import Account, Role, Taken, Unfit
 from province.keys.people_keys import PeopleKeys
 from province.store.accounts_tables import account as table
 from province.store.accounts_tables import account_phone, account_recovery, account_site
@@ -29,12 +28,14 @@ class Member:
     Attributes:
         hashed: of the password.
         totp: the secret of the second step, None where it is not set up.
+        totp_step: of the last code that was taken.
         mark: another one when role, reach, password or second step have changed: whoever is in with the one before is out.
     """
 
     account: Account
     hashed: str = field(repr=False)
     totp: bytes | None = field(repr=False)
+    totp_step: int
     mark: str = field(repr=False)
 
 
@@ -55,7 +56,7 @@ class Roll:
     def find(self, connection: Connection, id_: str) -> Member | None:
         """By id; None where there is none."""
         row = connection.row(select(table).where(table.c.id == id_))
-        return None if row is None else self._member(connection, row)
+        return None if row is None else self._member(row, self._sites(connection, id_))
 
     def by_phone(self, connection: Connection, phone: str) -> Member | None:
         """By one of their numbers; None where it is nobody's."""
@@ -64,23 +65,49 @@ class Roll:
 
     def every(self, connection: Connection) -> list[Member]:
         """All, oldest first."""
-        return [self._member(connection, row) for row in connection.rows(select(table).order_by(table.c.made_ms, table.c.id))]
+        sites: dict[str, set[str]] = {}
+        for row in connection.rows(select(account_site)):
+            sites.setdefault(row["account"], set()).add(row["site"])
+        rows = connection.rows(select(table).order_by(table.c.made_ms, table.c.id))
+        return [self._member(row, frozenset(sites.get(row["id"], ()))) for row in rows]
+
+    def some(
+        self, connection: Connection, *, role: Role | None = None, site: str | None = None, skip: int = 0, most: int = 50
+    ) -> tuple[list[Member], int]:
+        """Some of them, oldest first, and how many there are in all: of a role, of a site, or of both."""
+        wanted = select(table)
+        if role is not None:
+            wanted = wanted.where(table.c.role == str(role))
+        if site is not None:
+            wanted = wanted.where(table.c.id.in_(select(account_site.c.account).where(account_site.c.site == site)))
+        count = int(connection.value(select(func.count()).select_from(wanted.subquery())))
+        rows = connection.rows(wanted.order_by(table.c.made_ms, table.c.id).offset(skip).limit(most))
+        return [self._member(row, self._sites(connection, row["id"])) for row in rows], count
+
+    def all_phones(self, connection: Connection) -> dict[str, list[str]]:
+        """Everybody's numbers, by account, in order."""
+        found: dict[str, list[str]] = {}
+        for row in connection.rows(select(account_phone)):
+            found.setdefault(row["account"], []).append(self.keys.open(row["phone"], "phone", row["account"]))
+        return {id_: sorted(numbers) for id_, numbers in found.items()}
 
     def phones(self, connection: Connection, id_: str) -> list[str]:
         """Their numbers, in order."""
         rows = connection.rows(select(account_phone.c.phone).where(account_phone.c.account == id_))
         return sorted(self.keys.open(row["phone"], "phone", id_) for row in rows)
 
-    def _member(self, connection: Connection, row: Row) -> Member:
+    @staticmethod
+    def _sites(connection: Connection, id_: str) -> frozenset[str]:
+        return frozenset(each["site"] for each in connection.rows(select(account_site.c.site).where(account_site.c.account == id_)))
+
+    def _member(self, row: Row, sites: frozenset[str]) -> Member:
         id_ = row["id"]
-        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
-        sites = frozenset(each["site"] for each in found)
         one = Account(
             id_, self.keys.open(row["name"], "name", id_), Role(row["role"]), row["org"], row["unit"], sites, bool(row["commands"])
         )
         totp = None if row["totp"] is None else bytes.fromhex(self.keys.open(row["totp"], "totp", id_))
         parts = [one.role, one.org, one.unit, sorted(sites), one.commands, row["hashed"], row["totp"]]
-        return Member(one, row["hashed"], totp, sha256(encode(parts)).hexdigest())
+        return Member(one, row["hashed"], totp, row["totp_step"], sha256(encode(parts)).hexdigest())
 
     # ── changing ──
 
@@ -95,13 +122,16 @@ class Roll:
             now_ms: milliseconds since 1970 UTC.
 
         Raises:
-            AlreadyThere: a number is another's, or the unit has a tracing officer.
-            NotAProvince: no number.
+            Taken: a number is another's, or the unit has a tracing officer.
+            Unfit: no number.
             RegisterBusy: not now.
         """
+        self.add_hashed(connection, one, phones, passwords.hashed(password), now_ms)
+
+    def add_hashed(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
+        """As `add`, for a password of which only what is kept is known."""
         if not phones:
-            raise NotAProvince("--phone: at least one, by which they come in.")
-        hashed = passwords.hashed(password)
+            raise Unfit("phone", "--phone: at least one, by which they come in.")
         with transaction(connection, self.path):
             self._check_unit(connection, one)
             row = {
@@ -117,7 +147,7 @@ class Roll:
         """Gives an account another name, role or reach; whoever is in with the one before is out.
 
         Raises:
-            AlreadyThere: the unit has a tracing officer.
+            Taken: the unit has a tracing officer.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
@@ -140,11 +170,55 @@ class Roll:
         with transaction(connection, self.path):
             connection.execute(update(table).where(table.c.id == id_).values(hashed=hashed))
 
+    def set_second(self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
+        """Sets up the second step anew, or takes it away; whoever is in with the one before is out.
+
+        Args:
+            connection: the register.
+            id_: whose.
+            secret: what the phone makes its codes from, None for none.
+            step: of the code that showed that the phone has it.
+            codes: recovery codes, in clear; what is kept are their hashes.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        closed = None if secret is None else self.keys.close(secret.hex(), "totp", id_)
+        with transaction(connection, self.path):
+            connection.execute(update(table).where(table.c.id == id_).values(totp=closed, totp_step=step))
+            connection.execute(delete(account_recovery).where(account_recovery.c.account == id_))
+            if codes:
+                connection.execute(insert(account_recovery), [{"account": id_, "hash": second.recovery_hash(code)} for code in codes])
+
+    def take_code(self, connection: Connection, id_: str, code: str, now_ms: int) -> bool:
+        """Whether a code of the phone, or one from paper, lets them in now; it does so once, whoever else asks meanwhile.
+
+        Raises:
+            RegisterBusy: not now.
+        """
+        with transaction(connection, self.path):
+            member = self.find(connection, id_)
+            if member is None or member.totp is None:
+                return False
+            step = second.step_of(member.totp, code, now_ms, member.totp_step)
+            if step is not None:
+                connection.execute(update(table).where(table.c.id == id_).values(totp_step=step))
+                return True
+            its = (account_recovery.c.account == id_, account_recovery.c.hash == second.recovery_hash(code))
+            if not connection.has(select(account_recovery.c.account).where(*its)):
+                return False
+            connection.execute(delete(account_recovery).where(*its))
+            return True
+
+    def codes_left(self, connection: Connection, id_: str) -> int:
+        """How many codes on paper they have left."""
+        return int(connection.value(select(func.count()).select_from(account_recovery).where(account_recovery.c.account == id_)))
+
     def add_phone(self, connection: Connection, id_: str, phone: str) -> None:
         """Gives them one more number.
 
         Raises:
-            AlreadyThere: it is another's, or theirs.
+            Taken: it is another's, or theirs.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
@@ -154,7 +228,7 @@ class Roll:
         """Takes a number from them.
 
         Raises:
-            NotAProvince: it is not theirs, or their last.
+            Unfit: it is not theirs, or their last.
             RegisterBusy: not now.
         """
         own = account_phone.c.account == id_
@@ -162,9 +236,9 @@ class Roll:
             kept = {bytes(row["token"]) for row in connection.rows(select(account_phone.c.token).where(own))}
             token = self.keys.token(phone)
             if token not in kept:
-                raise NotAProvince("--phone: not a number of this account.")
+                raise Unfit("not-theirs", "--phone: not a number of this account.")
             if len(kept) == 1:
-                raise NotAProvince("--phone: their last number. Add another first, or remove the account.")
+                raise Unfit("last-phone", "--phone: their last number. Add another first, or remove the account.")
             connection.execute(delete(account_phone).where(own, account_phone.c.token == token))
 
     def remove(self, connection: Connection, id_: str) -> None:
@@ -185,7 +259,7 @@ class Roll:
     def _add_phone(self, connection: Connection, id_: str, phone: str) -> None:
         token = self.keys.token(phone)
         if connection.has(select(account_phone.c.account).where(account_phone.c.token == token)):
-            raise AlreadyThere("--phone: the number is an account's already. `gate-province account list` shows them, masked.")
+            raise Taken("phone-taken", "--phone: the number is an account's already. `gate-province account list` shows them, masked.")
         row = {"token": token, "account": id_, "phone": self.keys.close(phone, "phone", id_)}
         connection.execute(insert(account_phone), row)
 
@@ -195,7 +269,7 @@ class Roll:
             return
         others = select(table.c.id).where(table.c.role == str(Role.TRACER), table.c.unit == one.unit, table.c.id != one.id)
         if (other := connection.value(others)) is not None:
-            raise AlreadyThere(f"--unit {one.unit}: has its tracing officer, account {other}. Give that one another role first.")
+            raise Taken("unit-taken", f"--unit {one.unit}: has its tracing officer, account {other}. Give that one another role first.")
 
 
 def new_id() -> str:

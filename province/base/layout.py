@@ -206,9 +206,34 @@ class Layout:
         return self.root / "web"
 
     @property
+    def api(self) -> Path:
+        """The TLS key and certificate of the province's API."""
+        return self.root / "api"
+
+    @property
+    def api_lock(self) -> Path:
+        """Held by whoever serves the province's API."""
+        return self.root / "api.lock"
+
+    @property
     def web_lock(self) -> Path:
         """Held by whoever serves the province's pages."""
         return self.root / "web.lock"
+
+    @property
+    def reports_mail(self) -> Path:
+        """To whom reports go by e-mail, TOML."""
+        return self.root / "reports.toml"
+
+    @property
+    def reports_lock(self) -> Path:
+        """Held by whoever makes and sends reports."""
+        return self.root / "reports.lock"
+
+    @property
+    def checkin(self) -> Path:
+        """The check-in page's TLS key and certificate."""
+        return self.root / "checkin"
 
     @property
     def fleet_notices(self) -> Path:
@@ -272,6 +297,11 @@ class Layout:
     def collector_lock(self, number: int) -> Path:
         """Held by the collector that runs under this number."""
         return self.collector_of(number).with_suffix(".lock")
+
+    @property
+    def tracing_rules(self) -> Path:
+        """What the province lays down for tracing, TOML."""
+        return self.root / "tracing.toml"
 
     @property
     def audit_lock(self) -> Path:

@@ -23,6 +23,7 @@ _PATIENCE_S = 15.0  # a person who sees no answer for so long gives up
 _BETWEEN_S = 0.35  # an empty view between two people
 _RECEIPTS_S = 60.0
 _ASK_S = 0.5
+_NOW_AND_THEN_S = 8.0
 
 Event: TypeAlias = tuple[str, Any]
 
@@ -75,9 +76,9 @@ class Show:
 
     def show(self, people: list[Person]) -> None:
         """Lets every person pass, one after another."""
-        for place, person in enumerate(people, start=1):
+        for person in people:
             self.tally.shown += 1
-            self._say(f"người dân │ {place:>4}. {mask_name(person.name)}  {mask_number(person.id_number)}  ({person.scheme})")
+            self._say(f"người dân │ {self.tally.shown:>4}. {mask_name(person.name)}  {mask_number(person.id_number)}  ({person.scheme})")
             self._hold_up(write_person(person))
             if not self._until(lambda event: event[0] == "green", _PATIENCE_S):
                 self._say("người dân │       không thấy đèn xanh, bỏ đi · no green light, gives up")
@@ -96,10 +97,12 @@ class Show:
         counters = (status["agent"] or {}).get("counters", {})
         return sum(count for name, count in counters.items() if name.startswith("receipted_"))
 
-    def go_on(self) -> None:
-        """Shows what else happens, until Ctrl-C."""
+    def go_on(self, people: Iterator[Person] | None = None) -> None:
+        """Shows what else happens, until Ctrl-C; now and then one of `people` comes."""
         while True:
-            self._until(lambda _event: False, 3600.0)
+            self._until(lambda _event: False, 3600.0 if people is None else _NOW_AND_THEN_S)
+            if people is not None:
+                self.show([next(people)])
 
     def _status(self) -> dict[str, Any]:
         asked = subprocess.run(self._stage.agent_status(), capture_output=True, text=True, check=False)  # noqa: S603 - our own command

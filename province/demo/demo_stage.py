@@ -17,9 +17,13 @@ from typing import Self
 from edge_agent.device.control import ControlClient
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import DeviceName
+from province.accounts.account import Role
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout, Settings
+from province.demo.living import populate
+from province.demo.living_accounts import Login, add_accounts
+from province.demo.living_case import open_case
 from province.joining.enrolling import Place, add_device
 from province.trust.founding import found
 
@@ -27,6 +31,8 @@ NAME = DeviceName("cho-coc-leu", "cong-1")
 _READY_S = 30.0
 _END_S = 10.0
 _POLL_S = 0.05
+_NEIGHBOURS = 500
+_OTHER_PEOPLE = 1000  # added to the seed: whoever passes the gate is none of those whose days were made up
 _MOSQUITTO_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 _GATE_TOML = """\
@@ -65,17 +71,24 @@ class Stage:
 
     Args:
         root: an empty folder for everything.
-        seed: of the simulated view.
+        seed: of the simulated view, and of the district that lives around the gate.
         colour: whether the gate's light may use terminal colours.
+        pages: whether a district lives around the gate, and the province's pages show it.
+
+    Attributes:
+        address: of the pages; empty without them.
+        logins: how somebody of each role comes in there.
     """
 
-    def __init__(self, root: Path, *, seed: int, colour: bool) -> None:
+    def __init__(self, root: Path, *, seed: int, colour: bool, pages: bool = False) -> None:
         self.root = root
         self.view = root / "view"
         self.runtime = root / "run"
         self.layout = Layout(root / "province")
         self._seed = seed
         self._colour = colour
+        self._pages = pages
+        self.address, self.logins = "", dict[str, Login]()
         self._undo = ExitStack()
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self.gate: subprocess.Popen[str]
@@ -99,6 +112,10 @@ class Stage:
         port = free_port()
         settings = Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", Suite.XWING, 45)
         found(self.root / "province", settings, now_ms())
+        if self._pages:
+            living = populate(self.layout, now_ms(), people=_NEIGHBOURS, seed=self._seed + _OTHER_PEOPLE)
+            self.logins = add_accounts(self.layout, now_ms())
+            open_case(self.layout, living, self.logins["tracer"], now_ms())
         bundle = self.root / "bundle.json"
         add_device(self.layout, NAME, Place("Chợ Cốc Lều", "Cổng 1"), ("127.0.0.1", port), bundle, now_ms())
         self.runtime.mkdir()
@@ -116,6 +133,15 @@ class Stage:
         self._start("agent", *self.python("edge_agent", "run", "--config", str(config)))
         self._await("gate", self._gate_answers)
         self._await("agent", lambda: "connected to the broker" in self._log("agent"))
+        if self._pages:
+            self._serve_pages()
+
+    def _serve_pages(self) -> None:
+        port = free_port()
+        one_step = [word for role in Role for word in ("--password-only", str(role))]  # nobody sets up an app for two minutes
+        self._start("web", *self.python("province", "web", str(self.layout.root), "--listen", f"127.0.0.1:{port}", *one_step))
+        self._await("web", lambda: _listens(port))
+        self.address = f"https://127.0.0.1:{port}/"
 
     @staticmethod
     def python(package: str, *arguments: str) -> list[str]:

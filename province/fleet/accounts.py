@@ -6,7 +6,7 @@ The page asks `Accounts` alone, so that another source of accounts can take this
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -47,8 +47,17 @@ class _File(msgspec.Struct, frozen=True):
 class Accounts(Protocol):
     """Where operators come from."""
 
-    def enter(self, name: str, password: str) -> Operator | None:
-        """Whom these let in, None when nobody; takes as long for a name that there is not."""
+    def enter(self, name: str, password: str, code: str = "") -> Operator | None:
+        """Whom these let in, None when nobody; takes as long for a name that there is not.
+
+        Args:
+            name: what they type to come in.
+            password: theirs.
+            code: of the second step, where they have one.
+
+        Raises:
+            ProvinceError: it cannot be told now.
+        """
 
     def find(self, name: str) -> Operator | None:
         """An operator as they are now, None when there is none of this name any more."""
@@ -68,7 +77,7 @@ class AccountsFile:
         self._reading = threading.Lock()
         self._check = passwords.Check()
 
-    def enter(self, name: str, password: str) -> Operator | None:
+    def enter(self, name: str, password: str, code: str = "") -> Operator | None:  # noqa: ARG002 - these have no second step
         """Whom these let in."""
         found = self.find(name)
         return found if self._check.is_of(password, None if found is None else found.hashed) else None
@@ -119,6 +128,18 @@ class AccountsFile:
             known[name] = msgspec.structs.replace(_existing(known, name), hashed=passwords.hashed(password))
             self._write(known)
         return password
+
+    def hand_over(self, name: str, take: Callable[[Operator], None]) -> None:
+        """Gives an operator to another source of accounts, and keeps them no more once that has taken them.
+
+        Raises:
+            NotAProvince: there is none of this name.
+            ProvinceError: it cannot be written, or the other takes them not.
+        """
+        with self._changing() as known:
+            take(_existing(known, name))
+            del known[name]
+            self._write(known)
 
     def remove(self, name: str) -> None:
         """Lets somebody in no more, and puts them out where they are in.

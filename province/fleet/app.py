@@ -91,7 +91,7 @@ class Pages:
             Route("/{language}/stream/device/{org}/{device}", self._for(self._device_stream)),
             Route("/{language}/stream/orders/{ref}", self._for(self._ordered_stream)),
         ]
-        handlers = {HTTPException: self._missing, Refused: self._refuse, Exception: self._fail}
+        handlers = {HTTPException: self._missing, Refused: self._refuse, ProvinceError: self._cannot, Exception: self._fail}
         return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, self._error)
 
     # ── who is in ──
@@ -135,7 +135,7 @@ class Pages:
             self._tries.missed(each, now_s)  # before it is looked at: others may come meanwhile
         self._logging_in += 1
         try:
-            operator = await run_in_threadpool(self._world.accounts.enter, name, form.get("password", ""))
+            operator = await run_in_threadpool(self._world.accounts.enter, name, form.get("password", ""), form.get("code", ""))
         finally:
             self._logging_in -= 1
         if operator is None:
@@ -334,6 +334,9 @@ class Pages:
     async def _refuse(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101 - it is registered for that alone
         return self._error(request.url.path, error.status, error.why)
+
+    async def _cannot(self, request: Request, error: Exception) -> Response:
+        return self._error(request.url.path, 503, str(error))
 
     async def _fail(self, request: Request, _error: Exception) -> Response:
         return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what

@@ -29,10 +29,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "privacy": ("Chỉ số đếm và trạng thái; không có dữ liệu của người nào.", "Counts and states only; nobody's data."),
     # ── coming in ──
     "login.title": ("Đăng nhập", "Log in"),
-    "login.name": ("Tên người vận hành", "Operator's name"),
+    "login.name": ("Tên người vận hành hoặc số điện thoại", "Operator's name or phone number"),
     "login.password": ("Mật khẩu", "Password"),
+    "login.code": ("Mã của bước thứ hai, nếu đã thiết lập", "Code of the second step, where it is set up"),
     "login.enter": ("Vào", "Enter"),
-    "login.wrong": ("Tên hoặc mật khẩu không đúng.", "Name or password is not right."),
+    "login.wrong": ("Tên, mật khẩu hoặc mã không đúng.", "Name, password or code is not right."),
     "login.wait": ("Nhập sai nhiều lần. Hãy chờ {seconds} giây.", "Too many wrong tries. Wait {seconds} seconds."),
     "login.forgot": (
         "Quên mật khẩu? Quản trị của tỉnh tạo mới: gate-province login password",

@@ -12,19 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from firmware.person_codes.masking import mask_number
-from province.base.errors import ProvinceError
 from province.paper.card_code import QUIET_MODULES, Code, encoded
 from province.paper.card_text import Card
+from province.paper.page import FONT, PAGE_MM, draw_code, fitted, new_canvas, pt
 
-_PAGE_MM = (210.0, 297.0)
 _CUT_MM = 4.0
 _MARGIN_MM = 3.0
-_FONT = "CardSans"
-_FONTS = (
-    Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
-    Path("/usr/share/fonts/TTF/DejaVuSans.ttf"),
-    Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +41,8 @@ class Layout:
 LAYOUTS = {
     "card": Layout((100.0, 70.0), (2, 4), 50.0, 6.5),
     "credit": Layout((85.6, 53.98), (2, 5), None, 5.0),
-    "a4": Layout(_PAGE_MM, (1, 1), 120.0, 15.0),
+    "a4": Layout(PAGE_MM, (1, 1), 120.0, 15.0),
 }
-
-
-class NoFont(ProvinceError):
-    """There is no font with Vietnamese letters."""
 
 
 def draw(cards: Sequence[Card], layout: Layout, font: Path | None = None) -> bytes:
@@ -67,21 +56,15 @@ def draw(cards: Sequence[Card], layout: Layout, font: Path | None = None) -> byt
     Raises:
         NoFont: there is none, or it cannot be used.
     """
-    try:
-        import segno  # noqa: F401, PLC0415 - only who prints cards needs them
-        from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ProvinceError(f"printing needs {error.name}: install gate-scanner[province].") from None
-    _register(font)
     buffer = io.BytesIO()
-    canvas = Canvas(buffer, pagesize=tuple(map(_pt, _PAGE_MM)), invariant=1, initialFontName=_FONT)
+    canvas = new_canvas(buffer, font)
     canvas.setTitle("QR")  # no name: titles end up in printers' job lists
     canvas.setAuthor("")
     columns, rows = layout.grid
     for first in range(0, len(cards), columns * rows):
         for place, card in enumerate(cards[first : first + columns * rows]):
             canvas.saveState()
-            canvas.translate(*map(_pt, _corner_mm(layout, place)))
+            canvas.translate(*map(pt, _corner_mm(layout, place)))
             _draw_card(canvas, card, layout)
             canvas.restoreState()
         canvas.showPage()
@@ -89,32 +72,12 @@ def draw(cards: Sequence[Card], layout: Layout, font: Path | None = None) -> byt
     return buffer.getvalue()
 
 
-def _pt(millimetres: float) -> float:
-    return millimetres * 72 / 25.4
-
-
 def _corner_mm(layout: Layout, place: int) -> tuple[float, float]:
     """Lower left corner of a card on its page."""
     columns, rows = layout.grid
     width, height = layout.size_mm
     column, row = place % columns, place // columns
-    return (_PAGE_MM[0] - columns * width) / 2 + column * width, (_PAGE_MM[1] + rows * height) / 2 - (row + 1) * height
-
-
-def _register(font: Path | None) -> None:
-    from reportlab.pdfbase import pdfmetrics  # noqa: PLC0415 - as above
-    from reportlab.pdfbase.ttfonts import TTFError, TTFont  # noqa: PLC0415
-
-    path = font or next((path for path in _FONTS if path.exists()), None)
-    if path is None:
-        raise NoFont("no font with Vietnamese letters was found: install fonts-dejavu-core, or name one with --font FILE.ttf.")
-    try:
-        made = TTFont(_FONT, str(path))
-    except (TTFError, OSError):
-        raise NoFont(f"{path}: not a TrueType font that can be embedded.") from None
-    if missing := [char for char in "ẠỆỮỲỡắĐđ" if ord(char) not in made.face.charToGlyph]:
-        raise NoFont(f"{path}: has no Vietnamese letters such as {missing[0]}.")
-    pdfmetrics.registerFont(made)
+    return (PAGE_MM[0] - columns * width) / 2 + column * width, (PAGE_MM[1] + rows * height) / 2 - (row + 1) * height
 
 
 def _draw_card(canvas: Any, card: Card, layout: Layout) -> None:
@@ -122,9 +85,9 @@ def _draw_card(canvas: Any, card: Card, layout: Layout) -> None:
     side_mm, (width, height) = _side_mm(code, layout), layout.size_mm
     quiet_mm = side_mm / len(code.rows) * QUIET_MODULES
     box_mm = side_mm + 2 * quiet_mm
-    on_page = layout.size_mm == _PAGE_MM
+    on_page = layout.size_mm == PAGE_MM
     left, bottom = ((width - box_mm) / 2, height - box_mm - 25) if on_page else (0.0, (height - box_mm) / 2)
-    _draw_code(canvas, code, (left + quiet_mm, bottom + quiet_mm), side_mm)
+    draw_code(canvas, code, (left + quiet_mm, bottom + quiet_mm), side_mm)
     if on_page:
         _draw_text(canvas, card, layout, (25.0, bottom - 5, width - 50))
         return
@@ -138,16 +101,6 @@ def _side_mm(code: Code, layout: Layout) -> float:
     return layout.code_mm or min(layout.size_mm) * modules / (modules + 2 * QUIET_MODULES)
 
 
-def _draw_code(canvas: Any, code: Code, corner_mm: tuple[float, float], side_mm: float) -> None:
-    module = side_mm / len(code.rows)
-    path = canvas.beginPath()
-    for column, row, width, height in code.runs():
-        bottom_mm = corner_mm[1] + side_mm - (row + height) * module
-        path.rect(_pt(corner_mm[0] + column * module), _pt(bottom_mm), _pt(width * module), _pt(height * module))
-    canvas.setFillGray(0)
-    canvas.drawPath(path, stroke=0, fill=1, fillMode=1)  # non-zero winding: what is covered twice is dark too
-
-
 def _draw_cut_marks(canvas: Any, width: float, height: float) -> None:
     """Short grey lines at the corners, outside of the quiet zone's corner."""
     canvas.setStrokeGray(0.55)
@@ -155,8 +108,8 @@ def _draw_cut_marks(canvas: Any, width: float, height: float) -> None:
     for x in (0.0, width):
         for y in (0.0, height):
             inward = (1 if x == 0 else -1) * _CUT_MM / 2, (1 if y == 0 else -1) * _CUT_MM / 2
-            canvas.line(_pt(x - inward[0]), _pt(y), _pt(x + inward[0]), _pt(y))
-            canvas.line(_pt(x), _pt(y - inward[1]), _pt(x), _pt(y + inward[1]))
+            canvas.line(pt(x - inward[0]), pt(y), pt(x + inward[0]), pt(y))
+            canvas.line(pt(x), pt(y - inward[1]), pt(x), pt(y + inward[1]))
 
 
 def _lines(card: Card) -> Iterator[tuple[str, float]]:
@@ -183,17 +136,11 @@ def _lines(card: Card) -> Iterator[tuple[str, float]]:
 
 def _draw_text(canvas: Any, card: Card, layout: Layout, place: tuple[float, float, float]) -> None:
     """Writes the lines downwards from a place (left, top, width in mm), smaller where a line would not fit three times."""
-    from reportlab.lib.utils import simpleSplit  # noqa: PLC0415 - as above
-
     left, top, width = place
-    down_pt = _pt(top)
+    down_pt = pt(top)
     for text, factor in _lines(card):
-        size = layout.font_pt * factor
-        parts = simpleSplit(text, _FONT, size, _pt(width)) if text else [""]
-        while len(parts) > 3 or any(canvas.stringWidth(part, _FONT, size) > _pt(width) for part in parts):
-            size *= 0.9
-            parts = simpleSplit(text, _FONT, size, _pt(width))
+        parts, size = fitted(canvas, text, layout.font_pt * factor, width, 3) if text else ([""], layout.font_pt * factor)
         for part in parts:
             down_pt -= size * (1.25 if text else 0.5)
-            canvas.setFont(_FONT, size)
-            canvas.drawString(_pt(left), down_pt, part)
+            canvas.setFont(FONT, size)
+            canvas.drawString(pt(left), down_pt, part)

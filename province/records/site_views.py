@@ -9,7 +9,8 @@ from sqlalchemy import case, func, select
 from edge_agent.wire.entry import Direction, Kind
 from province.keys.keystore import Keystore
 from province.records.clock_truth import best_ms
-from province.records.views import WITH_AHEAD, Keys, ShownEntry, day_bounds_ms, shown
+from province.records.opened_rows import LookKeys
+from province.records.views import WITH_AHEAD, ShownEntry, day_bounds_ms, shown
 from province.store.opened import Connection
 from province.store.schema import entry
 
@@ -31,7 +32,7 @@ def latest(connection: Connection, keystore: Keystore, org: str, site: str, limi
     query = WITH_AHEAD.where(entry.c.site == site, entry.c.org == org, entry.c.kind == Kind.PASSAGE.value)
     if before_ms is not None:
         query = query.where(best_ms < before_ms)
-    keys = Keys(keystore)
+    keys = LookKeys(keystore)
     return [shown(row, keys) for row in connection.rows(query.order_by(best_ms.desc(), entry.c.id.desc()).limit(limit))]
 
 

@@ -11,20 +11,17 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, Table, and_, bindparam, case, distinct, func, or_, select, union_all
 
-from edge_agent.wire.cbor import Malformed
-from edge_agent.wire.entry import Kind, Passage, decode_body
+from edge_agent.wire.entry import Kind
 from edge_agent.wire.keyring import VIETNAM
-from edge_agent.wire.sealing import CannotOpen
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
 from province.base.errors import NotAProvince
-from province.keys import wrapping
-from province.keys.day_keys import DayKeys, KeyDamaged
 from province.keys.identifiers import Identifier, token
-from province.keys.keystore import Absent, Keystore
+from province.keys.keystore import Keystore
 from province.records.alerts import Alert, AlertKind
 from province.records.clock_truth import When, best_ms, dated_ahead, when
 from province.records.ledger import Span, gaps
+from province.records.opened_rows import LookKeys, passage_of
 from province.store import schema
 from province.store.opened import Connection, Row
 from province.store.schema import entry
@@ -138,26 +135,6 @@ class LogState:
     alerts: tuple[Alert, ...]
 
 
-class Keys:
-    """Day keys for one look at the register."""
-
-    def __init__(self, keystore: Keystore) -> None:
-        self._keystore = keystore
-        self._loaded: dict[str, DayKeys | None] = {}
-
-    def get(self, epoch: str | None) -> DayKeys | None:
-        """Those of a day, None when there are none that can be read."""
-        if epoch is None:
-            return None
-        if epoch not in self._loaded:
-            try:
-                keys = self._keystore.load(epoch)
-            except KeyDamaged:
-                keys = Absent.MISSING
-            self._loaded[epoch] = None if isinstance(keys, Absent) else keys
-        return self._loaded[epoch]
-
-
 def day_bounds_ms(day: date) -> tuple[int, int]:
     """First and one past the last millisecond of a day in Vietnam."""
     start_ms = int(datetime(day.year, day.month, day.day, tzinfo=VIETNAM).timestamp() * 1000)
@@ -176,31 +153,21 @@ def entries(
     if day is not None:
         first_ms, after_ms = day_bounds_ms(day)
         query = query.where(best_ms >= first_ms, best_ms < after_ms)
-    keys = Keys(keystore)
+    keys = LookKeys(keystore)
     return [shown(row, keys) for row in connection.rows(query.order_by(entry.c.id.desc()).limit(limit))[::-1]]
 
 
-def shown(row: Row, keys: Keys) -> ShownEntry:
+def shown(row: Row, keys: LookKeys) -> ShownEntry:
     """A row of `WITH_AHEAD`, opened and masked."""
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
-        person = _masked(row, keys.get(row["epoch"]))
+        body = passage_of(row, keys.get(row["epoch"]))
+        person = None if body is None else (mask_name(body.person.name), mask_number(body.person.id_number))
         note = "" if person else "erased" if row["erased_ms"] else "its day's keys are destroyed, missing or damaged"
     return ShownEntry(
         DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["kind"], row["site"], row["gate"], row["direction"],
         row["wall_ms"], row["corrected_ms"], row["clock"], row["status"], bool(row["forked"]), person, note, bool(row["dated_ahead"]),
     )  # fmt: skip
-
-
-def _masked(row: Row, keys: DayKeys | None) -> tuple[str, str] | None:
-    if keys is None or row["body"] is None:
-        return None
-    about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
-    try:
-        body = decode_body(Kind(row["kind"]), wrapping.unwrap(row["body"], about, keys.data_key))
-    except (CannotOpen, Malformed):
-        return None
-    return (mask_name(body.person.name), mask_number(body.person.id_number)) if isinstance(body, Passage) else None
 
 
 def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = tuple(Identifier)) -> list[Found]:
@@ -216,7 +183,7 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
         KeystoreAway: the keystore cannot be read.
     """
     last, wanted = connection.value(_LAST_DAY) or "", tuple(kinds)  # keys are made weeks ahead
-    keys = [found for found in (Keys(keystore).get(epoch) for epoch in keystore.epochs() if epoch <= last) if found is not None]
+    keys = [found for found in (LookKeys(keystore).get(epoch) for epoch in keystore.epochs() if epoch <= last) if found is not None]
     rows: dict[int, Row] = {}
     for at in range(0, len(keys), _DAYS_AT_ONCE):
         asked: dict[str, object] = {}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, insert, or_, select, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
-from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
 from province.base.errors import AlreadyThere, NotAProvince
 from province.registry import units
-from province.registry.texts import readable, tidy
+from province.registry.texts import Fault, Faulty, refuse, tidy, unnameable, unreadable
 from province.store.database import transaction
 from province.store.opened import Connection, Row
 from province.store.registry_tables import organisation as table
@@ -40,7 +41,7 @@ class Organisation:
         closed_ms: since when there is no such organisation any more, milliseconds since 1970 UTC.
 
     Raises:
-        ValueError: a part cannot be.
+        Faulty: a part cannot be.
     """
 
     id: str
@@ -51,13 +52,15 @@ class Organisation:
     closed_ms: int | None = None
 
     def __post_init__(self) -> None:
-        if not is_name(self.id) or self.id == PROVINCE:
-            raise ValueError(f"id {self.id!r}: must be {NAME_RULE}, and not {PROVINCE!r}")
-        readable("name", self.name, NAME_CHARACTERS)
+        refuse(self._faults())
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from unnameable("id", self.id)
+        yield from unreadable("name", self.name, NAME_CHARACTERS)
         if self.sector is Sector.DISTRICT and self.unit is None:
-            raise ValueError("unit: a district's people's committee reports on its district; name it")
+            yield Fault("unit", "a district's people's committee reports on its district; name it")
         if self.parent == self.id:
-            raise ValueError(f"parent {self.parent!r}: is the organisation itself")
+            yield Fault("parent", "is the organisation itself", self.parent)
 
 
 def organisation(id_: str, name: str, unit: str | None = None, parent: str | None = None, sector: Sector = Sector.OTHER) -> Organisation:
@@ -68,8 +71,29 @@ def organisation(id_: str, name: str, unit: str | None = None, parent: str | Non
     """
     try:
         return Organisation(id_, tidy(name), unit, parent, sector)
-    except ValueError as error:
+    except Faulty as error:
         raise NotAProvince(f"{error}.") from None
+
+
+def misplaced(one: Organisation, find_unit: Callable[[str], object | None], find: Callable[[str], Organisation | None]) -> Iterator[Fault]:
+    """What is wrong with where an organisation stands.
+
+    Args:
+        one: the organisation.
+        find_unit: the registered unit of an id.
+        find: the registered organisation of an id.
+    """
+    if one.unit is not None and find_unit(one.unit) is None:
+        yield Fault("unit", "not a unit", one.unit)
+    if one.parent is not None and find(one.parent) is None:
+        yield Fault("parent", "not an organisation", one.parent)
+    above, seen = one.parent, {one.id}
+    while above is not None and (parent := find(above)) is not None:
+        if above in seen:
+            yield Fault("parent", "is part of this organisation itself", one.parent)
+            return
+        seen.add(above)
+        above = parent.parent
 
 
 def add(connection: Connection, path: Path, one: Organisation) -> None:
@@ -83,10 +107,10 @@ def add(connection: Connection, path: Path, one: Organisation) -> None:
     with transaction(connection, path):
         if find(connection, one.id) is not None:
             raise AlreadyThere(f"organisation {one.id} is there already. Choose another --id, or see `gate-province org list`.")
-        if one.unit is not None and units.find(connection, one.unit) is None:
-            raise NotAProvince(f"--unit {one.unit!r}: not a unit. See `gate-province unit list`.")
-        if one.parent is not None and find(connection, one.parent) is None:
-            raise NotAProvince(f"--parent {one.parent!r}: not an organisation. See `gate-province org list`.")
+        try:
+            refuse(misplaced(one, partial(units.find, connection), partial(find, connection)))
+        except Faulty as error:
+            raise NotAProvince(f"{error}. See `gate-province unit list`, `gate-province org list`.") from None
         connection.execute(insert(table), row_of(one))
 
 

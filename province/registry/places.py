@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import string
 import unicodedata
 
 _EMPTY_WORDS = frozenset({"so", "duong", "pho"})  # "số 2 đường Trần Hưng Đạo" is "2 Trần Hưng Đạo"
+_LETTERS = frozenset(f"{string.ascii_uppercase}{string.digits}Đ")
 _PLATE = range(4, 13)  # letters and digits of one, with the series of foreign and military vehicles
 
 
@@ -36,14 +38,19 @@ def place_key(name: str, address: str) -> str:
 def plate_key(plate: str) -> str:
     """A number plate's letters and digits alone.
 
-    Raises:
-        ValueError: it cannot be one.
-
     Example:
         >>> plate_key("75b-012.34")
         '75B01234'
     """
-    made = "".join(char for char in unicodedata.normalize("NFC", plate).upper() if char.isalnum())
-    if len(made) not in _PLATE or not any(char.isdigit() for char in made) or not any(char.isalpha() for char in made):
-        raise ValueError(f"{plate!r}: no number plate; write it as it stands on the vehicle, such as 75B-012.34")
-    return made
+    return "".join(char for char in unicodedata.normalize("NFC", plate).upper() if char.isalnum())
+
+
+def is_plate(plate: str) -> bool:
+    """Whether a text can be a number plate.
+
+    Example:
+        >>> is_plate("75B-012.34"), is_plate("TM 12-34"), is_plate("Tuyến 8"), is_plate("8")
+        (True, True, False, False)
+    """
+    made = plate_key(plate)
+    return len(made) in _PLATE and not made.isdigit() and any(map(str.isdigit, made)) and _LETTERS.issuperset(made)

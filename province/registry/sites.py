@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
-from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
 from province.base.clock import now_ms
 from province.base.errors import AlreadyThere, NotAProvince
 from province.registry import categories, organisations, places, site_codes, units
-from province.registry.texts import readable, tidy
+from province.registry.texts import CHECKIN, Fault, Faulty, refuse, tidy, unnameable, unreadable
 from province.registry.units import Level, Unit
 from province.store import registry_tables as tables
 from province.store.database import transaction
@@ -46,7 +46,7 @@ class Site:
         code: the letters of its site code.
 
     Raises:
-        ValueError: a part cannot be.
+        Faulty: a part cannot be.
     """
 
     id: str
@@ -66,44 +66,42 @@ class Site:
     code: str = ""
 
     def __post_init__(self) -> None:
-        for option, text in (("--id", self.id), ("--org", self.org)):
-            if not is_name(text) or text == PROVINCE:
-                raise ValueError(f"{option} {text!r}: must be {NAME_RULE}, and not {PROVINCE!r}")
+        refuse(self._faults())
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from unnameable("id", self.id)
+        yield from unnameable("org", self.org)
+        yield from unreadable("name", self.name, NAME_CHARACTERS)
+        yield from unreadable("address", self.address, ADDRESS_CHARACTERS)
+        yield from unreadable("plate", self.plate, PLATE_CHARACTERS)
+        yield from unreadable("route", self.route, NAME_CHARACTERS)
+        for gate in self.gates:
+            yield from unreadable("gate", gate, NAME_CHARACTERS)
         if not self.gates or len(set(self.gates)) != len(self.gates):
-            raise ValueError("--gate: at least one, each once")
-        for option, text, most in (
-            ("--name", self.name, NAME_CHARACTERS),
-            ("--address", self.address, ADDRESS_CHARACTERS),
-            *(("--gate", gate, NAME_CHARACTERS) for gate in self.gates),
-        ):
-            readable(option, text, most)
-        for option, optional, most in (("--plate", self.plate, PLATE_CHARACTERS), ("--route", self.route, NAME_CHARACTERS)):
-            if optional is not None:
-                readable(option, optional, most)
+            yield Fault("gate", "at least one, each once")
 
     def is_past(self, at_ms: int) -> bool:
         """Whether it is closed or over by then."""
         return any(end is not None and end <= at_ms for end in (self.closed_ms, self.ends_ms))
 
 
-def _check_kind(one: Site) -> None:
-    """What a site newly registered says of itself fits its category; those of earlier releases say less."""
-    if one.category is Category.VEHICLE and one.plate is None:
-        raise ValueError("--plate: a vehicle has a number plate; name it, such as --plate 75B-012.34")
-    if one.category is not Category.VEHICLE and (one.plate or one.route):
-        raise ValueError(f"--plate, --route: are a vehicle's; this is of category {one.category}")
-    if one.plate is not None:
-        try:
-            places.plate_key(one.plate)
-        except ValueError as error:
-            raise ValueError(f"--plate {error}") from None
-    one_off = one.category in categories.ONE_OFF
-    if one_off and (one.begins_ms is None or one.ends_ms is None):
-        raise ValueError(f"--begins, --ends: a {one.category} is once; say from when to when")
-    if not one_off and (one.begins_ms is not None or one.ends_ms is not None):
-        raise ValueError(f"--begins, --ends: are of what is once; this is of category {one.category}")
+def unfitting(one: Site) -> Iterator[Fault]:
+    """What a site that is newly registered says, or does not say, against its category; those of earlier releases say less."""
+    vehicle, one_off = one.category is Category.VEHICLE, one.category in categories.ONE_OFF
+    if vehicle and one.plate is None:
+        yield Fault("plate", "a vehicle has a number plate; name it, such as 75B-012.34")
+    elif one.plate is not None and not places.is_plate(one.plate):
+        yield Fault("plate", "no number plate; write it as it stands on the vehicle, such as 75B-012.34", one.plate)
+    for field, of_vehicle in (("plate", one.plate), ("route", one.route)):
+        if of_vehicle is not None and not vehicle:
+            yield Fault(field, f"is a vehicle's; this is of category {one.category}", of_vehicle)
+    for field, at_ms in (("begins", one.begins_ms), ("ends", one.ends_ms)):
+        if one_off and at_ms is None:
+            yield Fault(field, f"a {one.category} is once; say from when to when")
+        elif not one_off and at_ms is not None:
+            yield Fault(field, f"is of what is once; this is of category {one.category}")
     if one.begins_ms is not None and one.ends_ms is not None and one.begins_ms >= one.ends_ms:
-        raise ValueError("--ends: must be after --begins")
+        yield Fault("ends", "must be after it begins")
 
 
 def site(  # noqa: PLR0913 - a site says much of itself
@@ -134,28 +132,30 @@ def site(  # noqa: PLR0913 - a site says much of itself
             id_, org, name, category, address, tuple(doors), unit, plate and tidy(plate), route and tidy(route), begins_ms, ends_ms, at_ms,
             monitored_by=monitored_by, code=site_codes.new(),
         )  # fmt: skip
-        _check_kind(one)
-    except ValueError as error:
+        refuse(unfitting(one))
+    except Faulty as error:
         raise NotAProvince(f"{error}.") from None
     return one
 
 
-def check_unit(unit: str | None, found: Unit | None) -> None:
-    """Makes sure that a site may be in a unit.
+def misplaced(one: Site, find_unit: Callable[[str], Unit | None], find_org: Callable[[str], object | None]) -> Iterator[Fault]:
+    """What is wrong with where a site is, and who watches over it.
 
     Args:
-        unit: as the site names it.
-        found: the unit of this id, None when there is none.
-
-    Raises:
-        ValueError: it may not.
+        one: the site.
+        find_unit: the registered unit of an id.
+        find_org: the registered organisation of an id.
     """
-    if unit is None:
-        return
-    if found is None:
-        raise ValueError(f"unit {unit!r}: not a unit")
-    if found.level is not Level.COMMUNE:
-        raise ValueError(f"unit {unit!r}: is a {found.level}; a site is in a commune")
+    if one.unit is not None:
+        unit = find_unit(one.unit)
+        if unit is None:
+            yield Fault("unit", "not a unit", one.unit)
+        elif unit.level is not Level.COMMUNE:
+            yield Fault("unit", f"is a {unit.level}; a site is in a commune", one.unit)
+        elif unit.closed_ms is not None:
+            yield Fault("unit", "is closed; name the commune that the place is in now", one.unit)
+    if one.monitored_by is not None and find_org(one.monitored_by) is None:
+        yield Fault("monitored_by", "not an organisation", one.monitored_by)
 
 
 def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) -> None:
@@ -176,11 +176,9 @@ def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) 
         if find(connection, one.id) is not None:
             raise AlreadyThere(f"site {one.id} is there already. Choose another --id, or see `gate-province site list`.")
         try:
-            check_unit(one.unit, None if one.unit is None else units.find(connection, one.unit))
-        except ValueError as error:
-            raise NotAProvince(f"--{error}. See `gate-province unit list --level commune`.") from None
-        if one.monitored_by is not None and organisations.find(connection, one.monitored_by) is None:
-            raise NotAProvince(f"--monitored-by {one.monitored_by!r}: not an organisation. See `gate-province org list`.")
+            refuse(misplaced(one, partial(units.find, connection), partial(organisations.find, connection)))
+        except Faulty as error:
+            raise NotAProvince(f"{error}. See `gate-province unit list --level commune`, `gate-province org list`.") from None
         namesake = named(connection, one.org, one.name)
         if namesake is not None and namesake.closed_ms is None:
             raise AlreadyThere(
@@ -194,10 +192,15 @@ def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) 
         connection.execute(insert(tables.gate), gates_of(one))
 
 
+def described(one: Site) -> str:
+    """A site in a message: enough to find it."""
+    plate = f", {one.plate}" if one.plate else ""
+    return f"site {one.id} of {one.org}, {one.name}{plate}, {one.address}"
+
+
 def _standing(there: Site) -> str:
-    by = f", {there.plate}" if there.plate else ""
     return (
-        f"this place is registered already: site {there.id} of {there.org}, {there.name}{by}, {there.address}. One place has one code: "
+        f"this place is registered already: {described(there)}. One place has one code: "
         f"use it (gate-province site show DIR {there.id}). If it is another place, add it with --anyway."
     )
 
@@ -208,7 +211,7 @@ def row_of(one: Site) -> dict[str, object]:
         "id": one.id, "org": one.org, "name": one.name, "category": str(one.category), "address": one.address, "unit": one.unit,
         "plate": one.plate, "route": one.route, "begins_ms": one.begins_ms, "ends_ms": one.ends_ms, "registered_ms": one.registered_ms,
         "closed_ms": one.closed_ms, "monitored_by": one.monitored_by, "code": one.code or site_codes.new(),
-        "place_key": places.place_key(one.name, one.address), "plate_key": one.plate and places.plate_key(one.plate),
+        "place_key": places.place_key(one.name, one.address), "plate_key": None if one.plate is None else places.plate_key(one.plate),
     }  # fmt: skip
 
 
@@ -255,6 +258,21 @@ def named(connection: Connection, org: str, name: str) -> Site | None:
     return min(found, key=lambda one: one.closed_ms is not None, default=None)
 
 
+def of_entry(connection: Connection, org: str, site: str) -> Site | None:
+    """The site that an entry's header means: by its organisation and the site's name, or, from a check-in page, by the site's id."""
+    return find(connection, site) if org == CHECKIN else named(connection, org, site)
+
+
+def names_in_entries(one: Site) -> tuple[tuple[str, str], tuple[str, str]]:
+    """By which organisation and site the entries of a place go: those of its scanners, and those of the check-in pages.
+
+    Example:
+        >>> names_in_entries(Site("cho-1", "cho", "Chợ Một", Category.MARKET, "Huế", ("Cổng",)))
+        (('cho', 'Chợ Một'), ('checkin', 'cho-1'))
+    """
+    return (one.org, one.name), (CHECKIN, one.id)
+
+
 def with_code(connection: Connection, code: str) -> Site | None:
     """The site of a site code, or None."""
     return next(iter(_sites(connection, tables.site.c.code == code)), None)
@@ -288,6 +306,13 @@ def every(
     return found if within is None else [one for one in found if one.unit in within]
 
 
+def page(connection: Connection, wanted: Iterable[ColumnElement[bool]], most: int) -> list[Site]:
+    """The first sites, by id, of which all this holds."""
+    rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id).limit(most))
+    doors = _doors(connection, [row["id"] for row in rows])
+    return [_site(row, doors[row["id"]]) for row in rows]
+
+
 def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
     rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id))
     doors = _doors(connection, [row["id"] for row in rows])
@@ -297,10 +322,9 @@ def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
 def _doors(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     """The gates of each site."""
     found: dict[str, list[str]] = defaultdict(list)
-    ordered = select(tables.gate).order_by(tables.gate.c.site, tables.gate.c.name)
     questions: Iterable[ColumnElement[bool]] = (tables.gate.c.site.in_(ids[at : at + _AT_ONCE]) for at in range(0, len(ids), _AT_ONCE))
     for question in questions:
-        for row in connection.rows(ordered.where(question)):
+        for row in connection.rows(select(tables.gate).where(question)):
             found[row["site"]].append(row["name"])
     return found
 
@@ -312,7 +336,7 @@ def _site(row: Row, doors: Sequence[str]) -> Site:
         name=row["name"],
         category=Category(row["category"]),
         address=row["address"],
-        gates=tuple(doors),
+        gates=tuple(sorted(doors)),  # databases sort letters in ways of their own
         unit=row["unit"],
         plate=row["plate"],
         route=row["route"],

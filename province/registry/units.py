@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
-from edge_agent.wire.topics import NAME_RULE, is_name
 from province.base.errors import AlreadyThere, NotAProvince
-from province.registry.texts import readable, tidy
+from province.registry.texts import Fault, Faulty, refuse, tidy, unnameable, unreadable
 from province.store.database import transaction
 from province.store.opened import Connection, Row
 from province.store.registry_tables import site as site_table
@@ -46,7 +46,7 @@ class Unit:
         closed_ms: since when there is no such unit any more, milliseconds since 1970 UTC.
 
     Raises:
-        ValueError: a part cannot be.
+        Faulty: a part cannot be.
     """
 
     id: str
@@ -56,11 +56,13 @@ class Unit:
     closed_ms: int | None = None
 
     def __post_init__(self) -> None:
-        if not is_name(self.id):
-            raise ValueError(f"id {self.id!r}: must be {NAME_RULE}")
-        readable("name", self.name, NAME_CHARACTERS)
+        refuse(self._faults())
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from unnameable("id", self.id, reserved=False)
+        yield from unreadable("name", self.name, NAME_CHARACTERS)
         if (self.parent is None) != (self.level is Level.PROVINCE):
-            raise ValueError("parent: a province has none" if self.parent else f"parent: a {self.level} is part of a unit; name it")
+            yield Fault("parent", "a province has none" if self.parent else f"a {self.level} is part of a unit; name it", self.parent)
 
 
 def unit(id_: str, level: Level, name: str, parent: str | None = None) -> Unit:
@@ -71,27 +73,25 @@ def unit(id_: str, level: Level, name: str, parent: str | None = None) -> Unit:
     """
     try:
         return Unit(id_, level, tidy(name), parent)
-    except ValueError as error:
+    except Faulty as error:
         raise NotAProvince(f"{error}.") from None
 
 
-def check_parent(one: Unit, parent: Unit | None) -> None:
-    """Makes sure that a unit may stand under another.
+def misplaced(one: Unit, find: Callable[[str], Unit | None]) -> Iterator[Fault]:
+    """What is wrong with where a unit stands.
 
     Args:
         one: the unit.
-        parent: what its `parent` names; None when there is no such unit.
-
-    Raises:
-        ValueError: it may not.
+        find: the registered unit of an id.
     """
     if one.parent is None:
         return
+    parent = find(one.parent)
     if parent is None:
-        raise ValueError(f"parent {one.parent!r}: not a unit")
-    if parent.level not in _ABOVE[one.level]:
+        yield Fault("parent", "not a unit", one.parent)
+    elif parent.level not in _ABOVE[one.level]:
         allowed = " or a ".join(sorted(_ABOVE[one.level], reverse=True))
-        raise ValueError(f"parent {one.parent!r}: is a {parent.level}; a {one.level} is part of a {allowed}")
+        yield Fault("parent", f"is a {parent.level}; a {one.level} is part of a {allowed}", one.parent)
 
 
 def add(connection: Connection, path: Path, one: Unit) -> None:
@@ -106,8 +106,8 @@ def add(connection: Connection, path: Path, one: Unit) -> None:
         if find(connection, one.id) is not None:
             raise AlreadyThere(f"unit {one.id} is there already. Choose another --id, or see `gate-province unit list`.")
         try:
-            check_parent(one, None if one.parent is None else find(connection, one.parent))
-        except ValueError as error:
+            refuse(misplaced(one, partial(find, connection)))
+        except Faulty as error:
             raise NotAProvince(f"{error}. See `gate-province unit list`.") from None
         connection.execute(insert(table), row_of(one))
 

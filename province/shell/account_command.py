@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_agent.base.console import print_json_list, print_line, print_table
 from firmware.person_codes.masking import mask_name, mask_number
 from province.accounts import account as accounts
-from province.accounts import passwords
+from province.accounts import noting, passwords, reach
 from province.accounts.account import HAS_SITES, HAS_UNIT, Account, Role
 from province.accounts.roll import Member, Roll, new_id
 from province.base.clock import now_ms
@@ -17,11 +17,17 @@ from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
-from province.looks.looking import ask
-from province.registry import sites
+from province.looks.looking import ask, user
 from province.store import database
 from province.store.opened import Connection
 
+_ACTIONS = {
+    "role": "account-role",
+    "password": "account-password",
+    "phone": "account-phone",
+    "second": "account-second",
+    "remove": "account-removed",
+}
 _EPILOG = """\
 examples:
   gate-province account add /srv/gate --role keeper --name "Nguyễn Thị Lan" --phone - --site cho-dong-ba
@@ -31,10 +37,11 @@ examples:
   gate-province account role /srv/gate k7m2pq9x --role special --site benh-vien
   gate-province account password /srv/gate k7m2pq9x               a new password; where they are in, they are out
   gate-province account phone /srv/gate k7m2pq9x --add -
+  gate-province account second /srv/gate k7m2pq9x                 their phone is lost
   gate-province account remove /srv/gate k7m2pq9x
 
 WHO is an account's id, or one of its phone numbers. `-` for a number asks for it, so that it stays out of the shell's history.
-Passwords are made here and shown once. Changes count at once, without a restart of `gate-province web`.
+Passwords are made here and shown once. Each change is a line of the audit log and counts at once: `gate-province web` needs no restart.
 Roles: keeper (own sites, masked) · special (hospital, checkpoint: own sites, all, each look noted) · tracer (within a case; one a unit)
 · reporter (sums) · operator (own organisation's scanners; without --org the province's staff) · admin (sites and accounts).
 """
@@ -51,7 +58,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         name: actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=_EPILOG, formatter_class=raw)
         for name, text in (
             ("add", "let somebody in"), ("list", "list them, masked"), ("role", "give one another role or reach"),
-            ("password", "give one a new password"), ("phone", "give one another number, or take one"), ("remove", "let one in no more"),
+            ("password", "give one a new password"), ("phone", "give one another number, or take one"),
+            ("second", "have one set up the second step anew: the phone is lost"), ("remove", "let one in no more"),
         )
     }  # fmt: skip
     for name, one in each.items():
@@ -82,52 +90,57 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "list":
             return _list(roll, connection, as_json=args.json)
         if args.action == "add":
-            return _add(roll, connection, args)
-        one = _found(roll, connection, args.who).account
-        _change(roll, connection, one, args)
+            return _add(layout, roll, connection, args)
+        _change(layout, roll, connection, args)
     return 0
 
 
-def _add(roll: Roll, connection: Connection, args: argparse.Namespace) -> int:
+def _note(layout: Layout, connection: Connection, action: str, about: str) -> None:
+    noting.note(connection, layout, (user(), user()), action, about)
+
+
+def _add(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> int:
     one, password = _wanted(connection, args, new_id(), args.name), passwords.made()
     numbers = list(dict.fromkeys(_number(each) for each in args.phone))
+    _note(layout, connection, "account-added", noting.told(one))
     roll.add(connection, one, numbers, password, now_ms())
     _tell(one.id, password)
     return 0
 
 
-def _change(roll: Roll, connection: Connection, one: Account, args: argparse.Namespace) -> None:
+def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> None:
+    one = _found(roll, connection, args.who).account
+    wanted = _wanted(connection, args, one.id, one.name) if args.action == "role" else one
+    number = None if args.action != "phone" else _number(args.remove if args.add is None else args.add)
+    _note(layout, connection, _ACTIONS[args.action], noting.told(wanted))
     match args.action:
         case "role":
-            wanted = _wanted(connection, args, one.id, one.name)
             roll.change(connection, wanted)
             print_line(f"{one.id}: {wanted.role} now. Where they were in, they are out.")
         case "password":
             password = passwords.made()
             roll.set_password(connection, one.id, password)
             _tell(one.id, password)
-        case "phone":
-            if args.add is not None:
-                roll.add_phone(connection, one.id, _number(args.add))
-            else:
-                roll.remove_phone(connection, one.id, _number(args.remove))
+        case "phone" if number is not None:
+            (roll.remove_phone if args.add is None else roll.add_phone)(connection, one.id, number)
             print_line(f"{one.id}: comes in by {', '.join(map(mask_number, roll.phones(connection, one.id)))}.")
+        case "second":
+            roll.set_second(connection, one.id, None)
+            print_line(f"{one.id}: sets up the second step when they come in next. Where they were in, they are out.")
         case _:
             roll.remove(connection, one.id)
             print_line(f"{one.id}: is let in no more.")
 
 
 def _wanted(connection: Connection, args: argparse.Namespace, id_: str, name: str) -> Account:
-    """The account that the options say; its sites are there.
+    """The account that the options say; what it reaches is there.
 
     Raises:
         NotAProvince: it cannot be.
     """
     role = Role(args.role)
     one = accounts.account(id_, name, role, org=args.org, unit=args.unit, sites=frozenset(args.site), commands=args.commands)
-    for site in args.site:
-        if sites.find(connection, site) is None:
-            raise NotAProvince(f"--site {site!r}: not a site. Add it: gate-province site add, or see `gate-province site list`.")
+    reach.check(connection, one)
     return one
 
 
@@ -149,11 +162,11 @@ def _tell(id_: str, password: str) -> None:
 
 
 def _list(roll: Roll, connection: Connection, *, as_json: bool) -> int:
-    rows = []
+    rows, phones = [], roll.all_phones(connection)
     for member in roll.every(connection):
         one = member.account
         reach = ", ".join(sorted(one.sites)) if one.role in HAS_SITES else one.unit if one.role in HAS_UNIT else one.org
-        numbers = [mask_number(number) for number in roll.phones(connection, one.id)]
+        numbers = [mask_number(number) for number in phones.get(one.id, [])]
         rows.append((one, mask_name(one.name), numbers, reach or "all"))
     if as_json:
         print_json_list([

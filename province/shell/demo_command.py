@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -22,13 +24,17 @@ from province.store import database
 
 _EPILOG = """\
 examples:
-  gate-province demo                              30 people, then stays open until Ctrl-C
+  gate-province demo                              30 people, then one now and then until Ctrl-C; the province's pages meanwhile
   gate-province demo --people 200 --exit          ends when all are receipted, with one JSON line last
   gate-province demo --keep /tmp/demo             keeps the province's folder, to look at with the other commands
 
-What runs: Mosquitto, gate-province collect, gate-agent run, gate-firmware run. The camera is simulated: a drawn phone comes in,
-tilts, blurs and is held still until the light answers. Everything behind the camera is real. All people are invented.
+What runs: Mosquitto, gate-province collect and web, gate-agent run, gate-firmware run. The camera is simulated: a drawn phone comes in,
+tilts, blurs and is held still until the light answers. Everything behind the camera is real. All people are invented, and so is the
+district around the gate: forty places and ten days of passages, to look at in a browser as a keeper, tracing officer, reporter and so on.
 """
+
+
+_OTHERS = 100_000  # between the seeds of those who come later
 
 
 def _positive(text: str) -> int:
@@ -49,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--people", type=_positive, default=30, metavar="N", help="how many people pass (default: 30)")
     parser.add_argument("--exit", action="store_true", help="end when all are receipted; exit code 0 only if nothing is lost")
+    parser.add_argument("--no-pages", action="store_true", help="only the gate, without a district around it and pages (so with --exit)")
     parser.add_argument("--seed", type=int, default=1, help="other people and other hands (default: 1)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="an empty or new folder for everything; kept afterwards")
 
@@ -78,7 +85,10 @@ def run(args: argparse.Namespace) -> int:
 def _play(root: Path, args: argparse.Namespace) -> int:
     people = synthetic_people(args.people, seed=args.seed)
     print_line("Chuẩn bị tỉnh, máy chủ MQTT, bộ thu, cổng … · setting up province, broker, collector, gate …")
-    with Stage(root, seed=args.seed, colour=sys.stdout.isatty()) as stage, closing(Show(stage)) as show:
+    pages = not (args.exit or args.no_pages)
+    with Stage(root, seed=args.seed, colour=sys.stdout.isatty(), pages=pages) as stage, closing(Show(stage)) as show:
+        if pages:
+            _tell_pages(stage)
         show.show(people)
         receipted = show.wait_for_receipts()
         result = summary(show.tally, _passages(stage, people), receipted)
@@ -86,10 +96,25 @@ def _play(root: Path, args: argparse.Namespace) -> int:
             print_json(result)
             print_line(f"Ctrl-C kết thúc · ends. Xem sổ · the register: gate-province entries {stage.layout.root}")
             with suppress(KeyboardInterrupt):
-                show.go_on()
+                show.go_on(_more_people(args.seed) if pages else None)
     if args.exit:
         print_json(result)
     return 0 if is_whole(result) else 1
+
+
+def _tell_pages(stage: Stage) -> None:
+    """Where the pages are, and how to come in; the logins die with this run."""
+    print_line(f"Các trang của tỉnh · the province's pages: {stage.address}")
+    print_line("  (chứng thư của chính tỉnh: trình duyệt sẽ hỏi · the province's own certificate: the browser will ask)")
+    for login in stage.logins.values():
+        print_line(f"  {login.phone}  {login.password}  {login.who}")
+    print_line("Bảng trực tiếp của cổng này · this gate's live board: người giữ cổng chợ → Chợ Cốc Lều · the keeper → Chợ Cốc Lều")
+
+
+def _more_people(seed: int) -> Iterator[Person]:
+    """Others than those before, without end."""
+    for number in itertools.count(1):
+        yield from synthetic_people(50, seed=seed + _OTHERS * number)
 
 
 def _passages(stage: Stage, people: list[Person]) -> list[int]:

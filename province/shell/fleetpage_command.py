@@ -25,7 +25,8 @@ examples:
   gate-province fleet-page /srv/gate --no-commands                        to look only, whoever asks
 
 It shows what `gate-province watch` learns. Its certificate is of the province's own authority: give browsers DIR/authority/ca.crt, or
-put a reverse proxy with another certificate before it. `gate-province login add` lets people in. Where alerts are told on to, by
+put a reverse proxy with another certificate before it. `gate-province login add` lets people in, by name; and so does
+`gate-province account add --role operator`, by phone. Where alerts are told on to, by
 webhook or e-mail, is in DIR/fleet-notices.toml (hw_docs/operators/fleet.md).
 """
 
@@ -41,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     served_at.add_options(parser, "127.0.0.1:8443")
+    parser.add_argument("--password-only", action="store_true", help="the province's accounts come in without a second step too")
     parser.add_argument("--no-commands", action="store_true", help="send no commands, whoever asks")
     parser.add_argument("--broker", metavar="HOST:PORT", help="for commands; default: the first --host and --port of init")
     parser.add_argument("--verbose", action="store_true", help="log more")
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise ProvinceError(f"{error}.") from None
     with lock:
         beat = Beat(of_this_process())
-        page = service.fleet_page(layout, place, broker, beat)
+        page = service.fleet_page(layout, place, broker, beat, password_only=args.password_only)
 
         def stop() -> None:
             beat.notifier.stopping()

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 
 from edge_agent.base.console import print_json_list, print_line, print_table
+from province.accounts import account
+from province.accounts.account import Role
+from province.accounts.roll import Roll, new_id
+from province.base.clock import now_ms
 from province.base.errors import NotAProvince
 from province.base.layout import Layout
-from province.fleet.accounts import AccountsFile
+from province.fleet.accounts import AccountsFile, Operator
+from province.keys import people_keys
+from province.keys.keystore import Keystore
+from province.looks.looking import ask
+from province.store import database
 
 _EPILOG = """\
 examples:
@@ -18,6 +27,7 @@ examples:
   gate-province login password /srv/gate lan                           a new password; where lan is in, lan is out
   gate-province login remove /srv/gate lan
   gate-province login list /srv/gate
+  gate-province login move /srv/gate lan --phone - --as "Nguyễn Thị Lan"   an account of the province from now on, with the same password
 
 The password is shown once. It counts at once, without a restart of `gate-province fleet-page`.
 """
@@ -29,12 +39,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "login", help="who may look at the fleet's page", description=__doc__, epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("what", choices=("add", "password", "remove", "list"), help="what to do")
+    parser.add_argument("what", choices=("add", "password", "remove", "list", "move"), help="what to do")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     parser.add_argument("name", nargs="?", metavar="NAME", help="what they type to come in")
     parser.add_argument("--org", metavar="ORG", help="add: the organisation whose scanners they see")
     parser.add_argument("--staff", action="store_true", help="add: they see the scanners of all")
     parser.add_argument("--commands", action="store_true", help="add: they may send commands too")
+    parser.add_argument("--phone", metavar="NUMBER", help="move: by which they come in from now on; `-` asks")
+    parser.add_argument("--as", dest="people_name", metavar="NAME", help="move: their name for people (default: NAME)")
     parser.add_argument("--json", action="store_true", help="list: one JSON list")
 
 
@@ -53,10 +65,36 @@ def run(args: argparse.Namespace) -> int:
         _tell(args.name, accounts.add(args.name, args.org, commands=args.commands))
     elif args.what == "password":
         _tell(args.name, accounts.renew(args.name))
+    elif args.what == "move":
+        _move(layout, accounts, args)
     else:
         accounts.remove(args.name)
         print_line(f"{args.name}: is let in no more.")
     return 0
+
+
+def _move(layout: Layout, accounts: AccountsFile, args: argparse.Namespace) -> None:
+    """Makes an operator one of the province's accounts; they are kept there alone from then on."""
+    if not args.phone:
+        raise NotAProvince("move: --phone is missing, by which they come in from now on.")
+    number = account.phone(ask("phone: ") if args.phone == "-" else args.phone)
+    roll = Roll(layout.register, people_keys.ensure(Keystore(layout.keystore)))
+
+    def take(operator: Operator) -> None:
+        one = account.account(
+            new_id(),
+            args.people_name or args.name,
+            Role.OPERATOR,
+            org=operator.org,
+            unit=None,
+            sites=frozenset(),
+            commands=operator.commands,
+        )
+        with closing(database.connect(layout.register)) as connection:
+            roll.add_hashed(connection, one, [number], operator.hashed, now_ms())
+        print_line(f"{args.name}: is account {one.id} now, with the same password. A second step is set up on the province's pages.")
+
+    accounts.hand_over(args.name, take)
 
 
 def _tell(name: str, password: str) -> None:

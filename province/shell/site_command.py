@@ -11,8 +11,10 @@ from pathlib import Path
 from edge_agent.base.console import print_json, print_line, print_table
 from edge_agent.wire.keyring import VIETNAM
 from province.base.clock import now_ms, shown
-from province.base.errors import NotAProvince
+from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
+from province.base.files import PUBLIC, write_atomically
 from province.base.layout import Layout
+from province.paper import poster_page
 from province.registry import devices, site_codes, sites, units
 from province.registry.sites import Category, Site
 from province.store import database
@@ -29,6 +31,7 @@ examples:
   gate-province site list /srv/gate --within 476 --category market
   gate-province site show /srv/gate cho-dong-ba
   gate-province site close /srv/gate cho-dong-ba           --undo opens it again
+  gate-province site poster /srv/gate cho-dong-ba --url https://vao.tinh.example.vn --out poster.pdf
 
 One place has one code: the same name, address and commune, or the same number plate, again is refused, with the site that stands there.
 Times are Vietnam's. All at once from a table: gate-province registry import.
@@ -62,6 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show = action("show", "show one place", "Shows one place, its site code and its scanners.")
     show.add_argument("id", metavar="SITE", help="its short name, or its site code")
     show.add_argument("--json", action="store_true", help="as one JSON object")
+    _of_poster(action("poster", "posters with the site codes", "Makes sites' posters: A4, to hang at every gate."))
     close = action("close", "a place is no more", "Closes a place: nothing new is registered there. What was registered stays.")
     close.add_argument("id", metavar="SITE", help="its short name")
     close.add_argument("--undo", action="store_true", help="it is still there after all")
@@ -83,8 +87,19 @@ def _of_add(add: argparse.ArgumentParser) -> None:
     add.add_argument("--anyway", action="store_true", help="also if the same place seems to be registered already")
 
 
+def _of_poster(poster: argparse.ArgumentParser) -> None:
+    poster.add_argument("ids", nargs="*", metavar="SITE", help="its short name; of several a page each")
+    poster.add_argument("--org", help="all of this organisation's instead")
+    poster.add_argument("--within", metavar="UNIT", help="all in this unit instead")
+    poster.add_argument("--url", required=True, help="where visitors reach the check-in page: https://HOST, see `gate-province checkin`")
+    poster.add_argument("--language", choices=["vi", "en"], default="vi", help="default: vi")
+    poster.add_argument("--out", type=Path, required=True, metavar="PDF", help="the file to make")
+    poster.add_argument("--force", action="store_true", help="replace the file if it is there")
+    poster.add_argument("--font", type=Path, metavar="TTF", help="a font with Vietnamese letters (default: DejaVu Sans, Noto Sans)")
+
+
 def run(args: argparse.Namespace) -> int:
-    """Adds, lists, shows or closes."""
+    """Adds, lists, shows, closes, or makes a poster."""
     layout = Layout(args.folder.absolute())
     layout.read_settings()
     with closing(database.connect(layout.register)) as connection:
@@ -92,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
             _add(connection, layout, args)
         elif args.action == "close":
             _close(connection, layout, args)
+        elif args.action == "poster":
+            _poster(connection, args)
         elif args.action == "show":
             _show(connection, args)
         else:
@@ -125,6 +142,46 @@ def _close(connection: Connection, layout: Layout, args: argparse.Namespace) -> 
     still = [str(device.name) for device in _scanners(connection, one) if device.status == devices.ACTIVE]
     if still and not args.undo:
         print_line(f"Its scanners may still speak: {', '.join(still)}. Move each with a ticket, or: gate-province device revoke.")
+
+
+def _poster(connection: Connection, args: argparse.Namespace) -> None:
+    wanted = _for_posters(connection, args)
+    if args.out.exists() and not args.force:
+        raise AlreadyThere(f"{args.out} is there already: name another file, or give --force.")
+    try:
+        pdf = poster_page.draw([poster_page.Poster(one, args.url, args.language) for one in wanted], args.font)
+    except poster_page.NoAddress as error:
+        raise NotAProvince(f"--url {error}.") from None
+    try:
+        write_atomically(args.out.absolute(), pdf, PUBLIC)
+    except OSError as error:
+        raise ProvinceError(f"{args.out}: cannot be written ({error.strerror}). Choose another --out.") from None
+    posters = "1 poster" if len(wanted) == 1 else f"{len(wanted)} posters"
+    print_line(f"{args.out}: {posters}. Print at 100 %, the code is then {poster_page.CODE_MM:g} mm wide; hang it at every gate.")
+
+
+def _for_posters(connection: Connection, args: argparse.Namespace) -> list[Site]:
+    if args.ids:
+        known = {id_: sites.find(connection, id_) for id_ in dict.fromkeys(args.ids)}
+        if wrong := [id_ for id_, one in known.items() if one is None or one.closed_ms is not None]:
+            raise NotAProvince(f"{', '.join(map(repr, wrong))}: not an open site. See `gate-province site list`.")
+        return [one for one in known.values() if one is not None]
+    if args.org is None and args.within is None:
+        raise NotAProvince("name sites, or give --org or --within for all of theirs.")
+    found = sites.every(connection, within=_beneath(connection, args.within), org=args.org, closed=False)
+    if not found:
+        raise NotAProvince("there is no open site of theirs. See `gate-province site list`.")
+    return found
+
+
+def _beneath(connection: Connection, unit: str | None) -> frozenset[str] | None:
+    """A unit and what is part of it; None for no unit."""
+    if unit is None:
+        return None
+    found = units.beneath(connection, unit)
+    if not found:
+        raise NotAProvince(f"--within {unit!r}: not a unit. See `gate-province unit list`.")
+    return found
 
 
 def _scanners(connection: Connection, one: Site) -> list[devices.Device]:
@@ -162,11 +219,8 @@ def _show(connection: Connection, args: argparse.Namespace) -> None:
 
 
 def _list(connection: Connection, args: argparse.Namespace) -> None:
-    within = None if args.within is None else units.beneath(connection, args.within)
-    if within is not None and not within:
-        raise NotAProvince(f"--within {args.within!r}: not a unit. See `gate-province unit list`.")
     category = None if args.category is None else Category(args.category)
-    known = sites.every(connection, within=within, org=args.org, category=category, closed=args.closed)
+    known = sites.every(connection, within=_beneath(connection, args.within), org=args.org, category=category, closed=args.closed)
     if args.json:
         for one in known:
             print_json(_as_json(one))

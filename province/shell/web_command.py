@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,28 +15,34 @@ from edge_agent.base import logs
 from edge_agent.base.ending import stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from province.accounts.account import Role
 from province.base import secret_files
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.shell import served_at
 
 if TYPE_CHECKING:
+    from province.web.codes import CodeSender
+    from province.web.door import Policy
     from province.web.section import Section
     from province.web.serving import App, Place
     from province.web.world import World
 
 # The rooms that have pages, in the order of the menu: `province.<room>.section` gives each.
-ROOMS: tuple[str, ...] = ()
+ROOMS: tuple[str, ...] = ("boards", "tracing", "reports")
 
+_CONNECTIONS = 2000
 _log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
   gate-province web /srv/gate                                             https://127.0.0.1:8444/, for this machine
   gate-province web /srv/gate --listen 0.0.0.0:8444 --name qr.tinh.example.vn
   gate-province web /srv/gate --behind https://qr.tinh.example.vn         plain HTTP on loopback, for a reverse proxy
+  gate-province web /srv/gate --code-command /usr/local/bin/send-sms      codes by SMS as well as by authenticator apps
 
-`gate-province account add` lets people in. The certificate is of the province's own authority: give browsers DIR/authority/ca.crt, or
-put a reverse proxy with another certificate before it.
+People come in by phone number and password, and by a second step that they set up the first time: an authenticator app, or a code sent to
+the phone. `gate-province account add` lets people in. The certificate is of the province's own authority: give browsers
+DIR/authority/ca.crt, or put a reverse proxy with another certificate before it.
 """
 
 
@@ -47,6 +54,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     served_at.add_options(parser, "127.0.0.1:8444")
+    parser.add_argument(
+        "--password-only", action="append", default=[], choices=[str(role) for role in Role], metavar="ROLE",
+        help="a role that comes in by phone and password alone, without a second step; give each",
+    )  # fmt: skip
+    code = parser.add_mutually_exclusive_group()
+    code.add_argument("--code-command", metavar="COMMAND", help="sends codes to phones: a program that reads {phone, text} as JSON")
+    code.add_argument("--code-webhook", metavar="URL", help="the same by a gateway that takes it as a POST")
+    parser.add_argument("--code-webhook-token", type=Path, metavar="FILE", help="holds the gateway's bearer token")
     parser.add_argument("--verbose", action="store_true", help="log more")
 
 
@@ -56,11 +71,12 @@ def sections(world: World) -> tuple[Section, ...]:
 
 
 @asynccontextmanager
-async def opened(layout: Layout, place: Place) -> AsyncIterator[App]:
+async def opened(layout: Layout, place: Place, policy: Policy | None = None) -> AsyncIterator[App]:
     """What the pages stand on, within their event loop."""
     import asyncio  # noqa: PLC0415 - with the rest, for this alone
 
     from province.web.app import Pages  # noqa: PLC0415 - its libraries are loaded for this alone
+    from province.web.door import TWO_STEPS  # noqa: PLC0415 - the same
     from province.web.watching import Watch  # noqa: PLC0415 - the same
     from province.web.world import World  # noqa: PLC0415 - the same
 
@@ -68,10 +84,22 @@ async def opened(layout: Layout, place: Place) -> AsyncIterator[App]:
     watch = Watch(layout, world.changes.tell)
     watch.start()
     try:
-        yield Pages(world, sections(world), proxied=bool(place.behind)).app
+        yield Pages(world, sections(world), policy or TWO_STEPS, proxied=bool(place.behind)).app
     finally:
         await asyncio.to_thread(watch.stop)
         world.close()
+
+
+def _policy(args: argparse.Namespace) -> Policy:
+    from province.web.codes import ByCommand, ByWebhook, bearer_of  # noqa: PLC0415 - with the rest, for this alone
+    from province.web.door import Policy  # noqa: PLC0415 - the same
+
+    sender: CodeSender | None = None
+    if words := shlex.split(args.code_command or ""):
+        sender = ByCommand(words)
+    elif args.code_webhook:
+        sender = ByWebhook(args.code_webhook, bearer_of(args.code_webhook_token))
+    return Policy(frozenset(map(Role, args.password_only)), sender)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
+    policy = _policy(args)
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
     try:
@@ -89,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         raise ProvinceError(f"{error}.") from None
     with lock:
         beat = Beat(of_this_process())
-        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place), beat)
+        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy), beat, connections=_CONNECTIONS)
 
         def stop() -> None:
             beat.notifier.stopping()

@@ -49,13 +49,20 @@ class Guard:
         hosts: the values of Host that are ours, in lower case, with their port where it is not HTTPS's own.
         on_error: makes the answer to a request that is refused or has failed: path, status, why.
         most_bytes: the longest body.
+        forms: whether what is sent comes from forms of our own pages; else from programs, which say who they are in each request.
     """
 
     def __init__(
-        self, app: _App, hosts: Collection[str], on_error: Callable[[str, int, str], Any], most_bytes: int = _MAX_BODY_BYTES
+        self,
+        app: _App,
+        hosts: Collection[str],
+        on_error: Callable[[str, int, str], Any],
+        most_bytes: int = _MAX_BODY_BYTES,
+        *,
+        forms: bool = True,
     ) -> None:
         self._app, self._hosts, self._on_error = app, frozenset(hosts), on_error
-        self._most_bytes = most_bytes
+        self._most_bytes, self._forms = most_bytes, forms
         self._told_s = -_TOLD_EVERY_S
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
@@ -98,9 +105,9 @@ class Guard:
                 raise Refused(400)
             headers[name] = value
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if host not in self._hosts or scope["method"] not in ("GET", "HEAD", "POST"):
+        if host not in self._hosts or (self._forms and scope["method"] not in ("GET", "HEAD", "POST")):
             raise Refused(400)
-        if scope["method"] == "POST" and headers.get(b"origin", b"").decode("latin-1").lower() != f"https://{host}":
+        if self._forms and scope["method"] == "POST" and headers.get(b"origin", b"").decode("latin-1").lower() != f"https://{host}":
             raise Refused(403)
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:12]) > self._most_bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,29 +12,13 @@ from edge_agent.wire.keyring import VIETNAM
 from firmware.person_codes.masking import mask_number
 from province.accounts import passwords
 from province.accounts.roll import Member
+from province.web.door import Door
 from province.web.forms import form_of
 from province.web.guard import Refused
+from province.web.second_pages import Second
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
-from province.web.sessions import Session, Sessions
 from province.web.words import WORDS
 from province.web.world import World
-
-
-class Door(Protocol):
-    """Who lets people in and out."""
-
-    @property
-    def sessions(self) -> Sessions:
-        """Who is in."""
-
-    def session_of(self, request: Request, *, seen: bool = True) -> Session | None:
-        """The session that a request's cookie names."""
-
-    def is_password(self, member: Member, password: str) -> bool:
-        """Whether a password is theirs."""
-
-    def let_in(self, request: Request, response: Response, member: Member) -> None:
-        """Begins a session with a new cookie."""
 
 
 def section(world: World, door: Door) -> Section:
@@ -45,8 +28,9 @@ def section(world: World, door: Door) -> Section:
         "web", "province.web", WORDS,
         pages=(
             Page("/account", own.show, EVERYBODY),
-            Page("/account/password", own.change_password, EVERYBODY, ("POST",)),
+            Page("/account/password", own.change_password, EVERYBODY, ("GET", "POST")),
             Page("/account/sessions", own.end_others, EVERYBODY, ("POST",)),
+            *Second(world, door).pages(),
         ),
         menu=(MenuItem("/account", "account.title", EVERYBODY),),
     )  # fmt: skip
@@ -70,18 +54,21 @@ class _Own:
         )  # fmt: skip
 
     async def change_password(self, request: Request, visit: Visit) -> Response:
+        if request.method != "POST":  # the other language, chosen where a form was refused
+            return RedirectResponse(f"/{visit.language}/account", 303)
         form = await form_of(request, visit)
         member = await run_in_threadpool(self._world.member, visit.account.id)
         if member is None:
             raise Refused(403)
         wrong = await run_in_threadpool(self._wrong, member, form)
         if wrong is not None:
-            return await self._page(request, visit, 403, wrong=wrong)
+            return await self._page(request, visit, 400, wrong=wrong)
         await self._world.ask(lambda connection: self._world.roll.set_password(connection, member.account.id, form["new"]))
         response = RedirectResponse(f"/{visit.language}/account?done=changed", 303)
         changed = await run_in_threadpool(self._world.member, visit.account.id)
+        session = self._door.session_of(request)
         if changed is not None:
-            self._door.let_in(request, response, changed)
+            self._door.let_in(request, response, changed, stepped=session is not None and session.stepped)
         return response
 
     def _wrong(self, member: Member, form: dict[str, str]) -> str | None:

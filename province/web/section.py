@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from province.accounts.account import Account, Role
+from province.store.opened import Connection
 from province.web.languages import Language
+from province.web.needs import Need
 
 EVERYBODY = frozenset(Role)
 _PATH = re.compile(r"/(?:[a-z0-9{}:_.-]+(?:/[a-z0-9{}:_.-]+)*)?")
@@ -35,6 +37,8 @@ class Visit:
 
 Answer: TypeAlias = Callable[[Request, Visit], Awaitable[Response]]
 OpenAnswer: TypeAlias = Callable[[Request, Language], Awaitable[Response]]
+# Asked in a thread, with a connection to the register, whenever somebody opens their home page: it must be quick.
+Needs: TypeAlias = Callable[[Connection, Visit], Sequence[Need]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Section:
         name: lower-case letters; its templates are `name/…`, its files `/static/name/…`.
         package: whose folders `pages` and `static` hold them.
         words: by language and key; the same keys in both.
+        needs: says what of it needs whoever looks at their home page; None where nothing ever does.
 
     Raises:
         ValueError: a word is missing in one language, or a menu's word in both.
@@ -100,6 +105,7 @@ class Section:
     pages: tuple[Page, ...]
     menu: tuple[MenuItem, ...] = ()
     open_pages: tuple[OpenPage, ...] = ()
+    needs: Needs | None = None
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

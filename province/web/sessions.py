@@ -6,13 +6,14 @@ A session ends by idleness, by age, by leaving, and when whoever has it gets ano
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 IDLE_S, AGE_S = 3600.0, 12 * 3600.0
-_MOST, _MOST_TRIES = 500, 4096
-FREE_TRIES, FIRST_WAIT_S, LONGEST_WAIT_S = 5, 5.0, 300.0
+_MOST, _MOST_TRIES = 500, 65_536
+FREE_TRIES, FIRST_WAIT_S, LONGEST_WAIT_S, FORGET_S = 5, 5.0, 300.0, 900.0
 
 
 @dataclass(slots=True, repr=False)
@@ -24,6 +25,9 @@ class Session:
         mark: of what they came in with; where theirs is another one by now, this is over.
         form_token: what their forms must carry.
         began_ms: when they came in, for people; 0 where nobody asks.
+        idle_s: how long nothing may come from them.
+        stepped: whether they came in by two steps.
+        carried: what the pages keep for them meanwhile, such as a secret that is being set up.
     """
 
     who: str
@@ -32,6 +36,9 @@ class Session:
     began_s: float
     seen_s: float
     began_ms: int = 0
+    idle_s: float = IDLE_S
+    stepped: bool = False
+    carried: bytes = b""
 
 
 class Sessions:
@@ -39,6 +46,7 @@ class Sessions:
 
     Args:
         most: so many; beyond them the longest idle is out.
+        age_s: how old one may become.
 
     Example:
         >>> sessions = Sessions()
@@ -47,14 +55,16 @@ class Sessions:
         [True, True, False]
     """
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = _MOST, age_s: float = AGE_S) -> None:
+        self._most, self._age_s = most, age_s
         self._of: OrderedDict[bytes, Session] = OrderedDict()  # the longest idle first
 
-    def begin(self, who: str, mark: str, now_s: float, now_ms: int = 0) -> str:
+    def begin(
+        self, who: str, mark: str, now_s: float, now_ms: int = 0, *, idle_s: float = IDLE_S, stepped: bool = False, carried: bytes = b""
+    ) -> str:
         """Lets a browser in and returns its cookie."""
         cookie = secrets.token_urlsafe(32)
-        self._of[_key(cookie)] = Session(who, mark, secrets.token_urlsafe(32), now_s, now_s, now_ms)
+        self._of[_key(cookie)] = Session(who, mark, secrets.token_urlsafe(32), now_s, now_s, now_ms, idle_s, stepped, carried)
         while len(self._of) > self._most:
             self._of.popitem(last=False)
         return cookie
@@ -71,7 +81,7 @@ class Sessions:
         session = self._of.get(key)
         if session is None:
             return None
-        if now_s - session.seen_s > IDLE_S or now_s - session.began_s > AGE_S:
+        if now_s - session.seen_s > session.idle_s or now_s - session.began_s > self._age_s:
             del self._of[key]
             return None
         if seen:
@@ -99,7 +109,12 @@ def _key(cookie: str) -> bytes:
 
 @dataclass
 class Tries:
-    """Waits that grow with each wrong password, of one address and for one name.
+    """Waits that grow with each wrong try, of one address and for one name; each is forgotten after a while.
+
+    Args:
+        free: so many are looked at without a wait.
+        longest_s: the longest wait: nobody is kept out for longer by what others try.
+        forget_s: in so many seconds one is forgotten.
 
     Example:
         >>> tries = Tries()
@@ -109,20 +124,31 @@ class Tries:
         (6.0, 0.0)
     """
 
-    _of: OrderedDict[str, tuple[int, float]] = field(default_factory=OrderedDict)
+    free: int = FREE_TRIES
+    longest_s: float = LONGEST_WAIT_S
+    forget_s: float = FORGET_S
+    _of: OrderedDict[str, tuple[float, float, float]] = field(default_factory=OrderedDict)  # how many, when last, until when
 
     def wait_s(self, who: str, now_s: float) -> float:
         """How long until the next try of this address or name is looked at; 0 at once."""
-        return max(0.0, self._of.get(who, (0, 0.0))[1] - now_s)
+        return max(0.0, self._of.get(who, (0.0, 0.0, 0.0))[2] - now_s)
 
     def missed(self, who: str, now_s: float) -> None:
-        """Notes a try before it is looked at; `hit` takes it back."""
-        count = self._of.pop(who, (0, 0.0))[0] + 1
-        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(count - FREE_TRIES - 1, 16)) if count > FREE_TRIES else 0.0
-        self._of[who] = count, now_s + wait_s
+        """Notes a try before it is looked at; `hit` or `undo` takes it back."""
+        before, last_s, _until_s = self._of.pop(who, (0.0, now_s, 0.0))
+        count = max(0.0, before - (now_s - last_s) / self.forget_s) + 1
+        over = math.ceil(count - self.free)
+        wait_s = min(self.longest_s, FIRST_WAIT_S * 2 ** min(over - 1, 16)) if over > 0 else 0.0
+        self._of[who] = count, now_s, now_s + wait_s
         while len(self._of) > _MOST_TRIES:
             self._of.popitem(last=False)
 
     def hit(self, who: str) -> None:
         """It was right: that one begins anew."""
         self._of.pop(who, None)
+
+    def undo(self, who: str) -> None:
+        """It was right, and says nothing of the others there: as if it had not been."""
+        if who in self._of:
+            count, last_s, _until_s = self._of[who]
+            self._of[who] = max(0.0, count - 1), last_s, 0.0

@@ -19,6 +19,7 @@ sys.path[:0] = [
 ]
 
 import approaches  # noqa: E402 - the path above comes first
+import board  # noqa: E402 - the same
 import bridge  # noqa: E402 - the same
 import card_bytes  # noqa: E402 - the same
 import cards  # noqa: E402 - the same
@@ -50,6 +51,7 @@ BENCHES = {
     "drain": drain.measure,
     "card_bytes": card_bytes.measure,
     "collecting": collecting.measure,
+    "board": board.measure,
     "bridge": bridge.measure,
     "missed": missed.measure,
     "whole_loop": whole_loop.measure,

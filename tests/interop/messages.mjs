@@ -55,7 +55,7 @@ function checkPassage(fields) {
   for (const [key, most] of [[3, 40], [5, 20], [6, 10], [7, 30], [8, 40]]) person.optionalText(key, most);
   fields.choice(3, ["in", "out"]);
   fields.choice(4, ["lane", "button", "inferred"]);
-  fields.choice(5, ["camera", "serial", "hid", "paper"]);
+  fields.choice(5, ["camera", "serial", "hid", "paper", "self"]);
   fields.optionalText(6, 100);
   fields.optionalText(8, 40);
   if (fields.has(7)) {

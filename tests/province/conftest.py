@@ -59,9 +59,13 @@ IN_BOTH = {
     "test_flooded_log",
     "test_admission",
     "test_backup",
+    "test_day_counts",
     "test_disaster",
     "test_registry",
+    "test_boards",
     "test_registry_commands",
+    "test_registry_import",
+    "test_tracing_oracle",
     "test_accounts",
 }
 

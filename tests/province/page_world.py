@@ -126,6 +126,7 @@ class Answered:
     status: int
     headers: Mapping[str, str]
     text: str
+    body: bytes = b""
 
 
 class Browser:
@@ -148,9 +149,17 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            answered = Answered(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode())
-        if (cookie := answered.headers.get("set-cookie")) is not None:
-            self.cookie = cookie.partition(";")[0]
+            content = response.read()
+            headings = {name.lower(): value for name, value in response.getheaders()}
+            answered = Answered(response.status, headings, content.decode(errors="replace"), content)
+            set_cookies = response.headers.get_all("set-cookie", [])
+        kept = dict(pair.split("=", 1) for pair in self.cookie.split("; ") if pair)
+        for each in set_cookies:
+            name, value = each.partition(";")[0].split("=", 1)
+            kept[name] = value
+            if "max-age=0" in each.lower():
+                del kept[name]
+        self.cookie = "; ".join(f"{name}={value}" for name, value in kept.items())
         return answered
 
     def get(self, path: str, /, **headers: str) -> Answered:

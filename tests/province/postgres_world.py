@@ -57,7 +57,8 @@ class Server:
 
     def start(self) -> Self:
         """Starts it and waits until it takes connections."""
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), **self._settings}
+        # what nobody reads must not fill its pipe
+        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "log_min_messages": "log", **self._settings}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         # by setpriv last, or the new user's program would not be told of its parent's death
         dying = ["setpriv", "--pdeathsig", "INT", *self._as_nobody[1:]]
@@ -76,6 +77,13 @@ class Server:
         assert self._process is not None
         self._process.kill()
         self._process.communicate(timeout=30)
+
+    def restart(self) -> None:
+        """Everybody is thrown out at once, nothing is written out first; the next start recovers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.communicate(timeout=30)
+        self.start()
 
     def stop(self) -> None:
         """Stops it for good."""

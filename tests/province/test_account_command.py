@@ -11,6 +11,7 @@ from province.base.layout import Layout
 
 
 def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout) -> None:
+    assert here("org", "add", layout.root, "--id", "bus-co", "--name", "Xe buýt").returncode == 0
     made = here("account", "add", layout.root, "--role", "operator", "--name", "Lê Hùng", "--phone", "0912345678", "--org", "bus-co")
     assert made.returncode == 0, made.stderr
     id_, password = (line.split()[1] for line in made.stdout.splitlines())
@@ -25,6 +26,21 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
     assert here("account", "role", layout.root, id_, "--role", "admin").returncode == 0
     assert here("account", "remove", layout.root, "0987654321").returncode == 0
     assert json.loads(here("account", "list", layout.root, "--json").stdout) == []
+    log = here("audit", "list", layout.root).stdout
+    for line in (f"{id_} operator bus-co", f"{id_} admin", "account-password", "account-phone", "account-removed"):
+        assert line in log
+    assert "Hùng" not in log
+    assert here("audit", "verify", layout.root).returncode == 0
+
+
+def test_a_full_view_is_for_special_sites_alone(layout: Layout) -> None:
+    for id_, category in (("cho-a", "market"), ("benh-vien", "hospital")):
+        words = ("--id", id_, "--org", "hue", "--name", id_, "--category", category, "--address", f"{id_} 1", "--gate", "1")
+        assert here("site", "add", layout.root, *words).returncode == 0
+    given = ("account", "add", layout.root, "--name", "Lê Hùng", "--role", "special")
+    refused = here(*given, "--phone", "0912345678", "--site", "benh-vien", "--site", "cho-a")
+    assert (refused.returncode, "cho-a" in refused.stderr) == (2, True)
+    assert here(*given, "--phone", "0912345678", "--site", "benh-vien").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -33,6 +49,8 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
         (("--role", "keeper"), "needs --site"),
         (("--role", "keeper", "--site", "nowhere"), "not a site"),
         (("--role", "tracer"), "needs --unit"),
+        (("--role", "tracer", "--unit", "99"), "not a unit"),
+        (("--role", "operator", "--org", "nobody"), "not an organisation"),
         (("--role", "admin", "--unit", "46"), "has no --unit"),
         (("--role", "admin", "--commands"), "has no --commands"),
         (("--role", "operator", "--org", "BUS"), "--org"),

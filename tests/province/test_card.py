@@ -25,8 +25,9 @@ from firmware.person_codes import Person, Scheme, read_person, write_person
 from firmware.person_codes.national import bare_capitals
 from province.__main__ import main
 from province.demo.synthetic import synthetic_people
-from province.paper.card_page import LAYOUTS, NoFont, draw
+from province.paper.card_page import LAYOUTS, draw
 from province.paper.card_text import CardsWrong, cards_of_lines, cards_of_table
+from province.paper.page import NoFont
 
 _DPI = 300
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)

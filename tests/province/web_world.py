@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 
-from page_world import Answered, Browser
+from page_world import WAIT_S, Answered, Browser
 
 from province.accounts import account as accounts
 from province.accounts.account import HAS_SITES, Account, Role
@@ -20,11 +21,13 @@ from province.keys.keystore import Keystore
 from province.shell import web_command
 from province.store import database
 from province.web.app import Pages
+from province.web.door import Policy
 from province.web.section import Section
 from province.web.serving import App, Place, Served
 from province.web.world import World
 
 PASSWORD = "ba cây xoài sau nhà"
+PASSWORD_ONLY = Policy(frozenset(Role))
 
 
 def roll_of(layout: Layout) -> Roll:
@@ -51,9 +54,32 @@ class Visitor(Browser):
     def login(self, name: str, password: str = PASSWORD) -> Answered:
         return self.post("/vi/login", {"phone": name, "password": password})
 
+    def stream_status(self, path: str) -> int:
+        """What a stream answers; it is hung up on at once."""
+        with closing(http.client.HTTPSConnection("127.0.0.1", self.port, timeout=WAIT_S, context=self._context)) as connection:
+            connection.request("GET", path, headers={"Cookie": self.cookie})
+            return connection.getresponse().status
+
     def token(self, path: str = "/vi/account") -> str:
         """What a form of this browser must carry."""
         return self.get(path).text.partition('name="token" value="')[2].partition('"')[0]
+
+
+@dataclass
+class Clock:
+    """A time that stands still until a test moves it."""
+
+    at_s: float = 1_000_000.0
+    from_ms: int = 1_633_395_600_000  # 8:00 on 5 October 2021 in Vietnam
+
+    def now_s(self) -> float:
+        return self.at_s
+
+    def now_ms(self) -> int:
+        return self.from_ms + int(self.at_s * 1000)
+
+    def later(self, seconds: float) -> None:
+        self.at_s += seconds
 
 
 @dataclass
@@ -63,6 +89,7 @@ class Site:
     layout: Layout
     served: Served
     pages: Pages
+    world: World
     phones: Mapping[Role, str] = field(default_factory=dict)
 
     def browser(self, role: Role | None = None) -> Visitor:
@@ -80,7 +107,9 @@ def served_pages(
     *,
     sections: Callable[[World], tuple[Section, ...]] = web_command.sections,
     now_s: Callable[[], float] = time.monotonic,
+    at_ms: Callable[[], int] = now_ms,
     roles: tuple[Role, ...] = tuple(Role),
+    policy: Policy = PASSWORD_ONLY,
 ) -> Iterator[Site]:
     """The pages of a province, over TLS on a free port.
 
@@ -88,14 +117,18 @@ def served_pages(
         layout: a founded province.
         sections: the rooms; all of them.
         now_s: monotonic seconds for sessions and waits.
+        at_ms: the time.
         roles: an account is made of each.
+        policy: how they come in; by password alone.
     """
     made: list[Pages] = []
+    worlds: list[World] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[App]:
-        world = World(layout)
-        made.append(Pages(world, sections(world), now_s=now_s))
+        world = World(layout, at_ms)
+        worlds.append(world)
+        made.append(Pages(world, sections(world), policy, now_s=now_s))
         try:
             yield made[0].app
         finally:
@@ -107,7 +140,7 @@ def served_pages(
     served = Served("web", layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), layout.web, opened)
     served.start()
     try:
-        yield Site(layout, served, made[0], phones)
+        yield Site(layout, served, made[0], worlds[0], phones)
     finally:
         served.stop()
         served.wait()

@@ -2,7 +2,13 @@
 
 from alembic import context
 
-from province.store import accounts_tables  # noqa: F401 - its tables are among them
+from province.store import (  # noqa: F401 - their tables are among them
+    accounts_tables,
+    api_tables,
+    registry_tables,
+    report_tables,
+    tracing_tables,
+)
 from province.store.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

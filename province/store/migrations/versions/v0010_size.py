@@ -2,14 +2,13 @@
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0006"
+revision = "0010"
+down_revision = "0009"
 
 # As one term: SQLite knows the condition of an index again only whole, and takes an OR apart.
 _ODD = """CASE WHEN forked = 1 OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000 OR substr(key_id, 1, 10) > epoch
     THEN 1 ELSE 0 END = 1"""
 _BOTH = (
-    "CREATE INDEX entry_by_site ON entry (site, coalesce(corrected_ms, wall_ms))",
     "DROP INDEX entry_by_boot",
     "CREATE INDEX entry_clock ON entry (org, device, boot) WHERE kind = 'clock'",
     "CREATE INDEX entry_blind ON entry (org, device, boot) WHERE clock <> 'synchronised'",

@@ -1,0 +1,145 @@
+"""The pages of this room: home, and each place's board, once and as it follows what happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge_agent.wire.keyring import day_of
+from province.accounts.account import Account, Role
+from province.base.errors import NotAProvince
+from province.boards import home, shown
+from province.boards.asked import Asked
+from province.boards.board import Board, Boards
+from province.boards.passages import Place, Sight, has_new
+from province.boards.words import WORDS
+from province.registry import categories, sites
+from province.registry.sites import Site
+from province.store.opened import Connection
+from province.web.guard import Refused
+from province.web.live import Drawn
+from province.web.needs import Need
+from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
+from province.web.world import World
+
+_SEES = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
+_ANEW_S = 20.0  # so often a board that follows is drawn anew though nobody passed: gates come and go
+
+
+def section(world: World) -> Section:
+    """Boards and the home page."""
+    pages = _Pages(world)
+    return Section(
+        "boards", "province.boards", WORDS,
+        pages=(
+            Page("/", pages.front, EVERYBODY),
+            Page("/board/{site}", pages.board, _SEES),
+            Page("/stream/board/{site}", pages.stream, _SEES),
+        ),
+        menu=(MenuItem("/", "home.title", EVERYBODY),),
+    )  # fmt: skip
+
+
+def sight_of(account: Account, site: Site) -> Sight:
+    """How much of people somebody sees at a site of theirs: all only where role and place both allow it.
+
+    Raises:
+        Refused: nothing; it is another's, which looks as if it were not there.
+    """
+    if account.role is Role.ADMIN:
+        return Sight.NOBODY
+    if site.id not in account.sites:
+        raise Refused(404)
+    return Sight.FULL if account.role is Role.SPECIAL and site.category in categories.SPECIAL else Sight.MASKED
+
+
+class _Pages:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._boards = Boards(world.layout, world.keystore, world.now_ms)
+
+    # ── home ──
+
+    async def front(self, request: Request, visit: Visit) -> Response:
+        cards, needs = await self._world.ask(lambda connection: self._home(connection, visit))
+        now_ms = self._world.now_ms()
+        return self._world.render(
+            request, visit, "boards/home.html", cards=cards, needs=needs, shapes=shown.SHAPES,
+            when=lambda at_ms: shown.when(at_ms, now_ms), category=lambda site: categories.named(site.category, visit.language),
+        )  # fmt: skip
+
+    def _home(self, connection: Connection, visit: Visit) -> tuple[home.Cards, list[Need]]:
+        world, now_ms = self._world, self._world.now_ms()
+        words = world.frame.words("boards", visit.language)
+
+        def say(key: str, /, **values: object) -> str:
+            return words[key].format(**values)
+
+        cards = home.cards_of(connection, world.layout, self._boards.counting, visit.account, now_ms)
+        needs = home.needs_of_sites(cards, say, lambda at_ms: shown.when(at_ms, now_ms), now_ms)
+        needs += home.needs_of_office(connection, world.layout, visit.account, say, now_ms)
+        for one in world.frame.sections:
+            if one.needs is not None:
+                needs += one.needs(connection, visit)
+        return cards, sorted(needs, key=lambda need: need.urgency)
+
+    # ── boards ──
+
+    def _site(self, connection: Connection, request: Request, visit: Visit) -> tuple[Site, Sight]:
+        """The site that the path names, if it is theirs.
+
+        Raises:
+            Refused: there is none, or it is another's.
+        """
+        id_ = request.path_params["site"]
+        found = sites.find(connection, id_) if visit.account.role is Role.ADMIN or id_ in visit.account.sites else None
+        if found is None:
+            raise Refused(404)
+        return found, sight_of(visit.account, found)
+
+    def _look(self, connection: Connection, request: Request, visit: Visit, asked: Asked, told: set[int]) -> Board:
+        site, sight = self._site(connection, request, visit)
+        try:
+            return self._boards.look(connection, site, asked, sight, visit.account.id, told)
+        except NotAProvince as error:
+            raise Refused(503, str(error)) from None
+
+    async def board(self, request: Request, visit: Visit) -> Response:
+        now_ms = self._world.now_ms()
+        asked = Asked.read(request.query_params, day_of(now_ms))
+
+        def drawn(connection: Connection) -> tuple[Board, Drawn]:
+            board = self._look(connection, request, visit, asked, set())
+            return board, shown.draw(self._world.frame, visit, board, now_ms)
+
+        board, region = await self._world.ask(drawn)
+        return self._world.render(
+            request, visit, "boards/board.html", board=board, drawn=region, stream=board.live, sight=board.sight.name,
+            day=f"{asked.day:%d/%m/%Y}", category=categories.named(board.site.category, visit.language),
+        )  # fmt: skip
+
+    async def stream(self, request: Request, visit: Visit) -> Response:
+        await self._world.ask(lambda connection: self._site(connection, request, visit))
+        return self._world.stream(request, visit, self._following(request, visit))
+
+    def _following(self, request: Request, visit: Visit) -> Callable[[], Drawn]:
+        """Draws the board as it is now; what it drew last where nothing of this place has come since."""
+        told, last = set[int](), list[tuple[Board, Drawn, float]]()
+
+        def draw() -> Drawn:
+            with self._world.connection() as connection:
+                now_s = time.monotonic()
+                if last and now_s - last[0][2] < _ANEW_S:
+                    board = last[0][0]
+                    if not has_new(connection, Place(board.site.org, board.site.name), board.newest):
+                        return last[0][1]
+                now_ms = self._world.now_ms()
+                board = self._look(connection, request, visit, Asked(day_of(now_ms)), told)
+                region = shown.draw(self._world.frame, visit, board, now_ms)
+                last[:] = [(board, region, now_s)]
+                return region
+
+        return draw

@@ -1,0 +1,25 @@
+"""Who asks for a page, as far as the network tells."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.requests import Request
+
+
+def address_of(request: Request, *, proxied: bool) -> str:
+    """An IPv4 address, or the network of an IPv6 one, which is one subscriber's. Source: RFC 6177.
+
+    Args:
+        request: theirs.
+        proxied: whether a reverse proxy on this machine stands before us and says who asks (X-Forwarded-For).
+    """
+    if proxied:
+        given = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:60]
+    else:
+        given = "" if request.client is None else request.client.host
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError:
+        return "unknown"
+    return str(address) if address.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))

@@ -1,0 +1,56 @@
+"""A visitor's entry from the poster's code to the register: through the page, its outbox, gate-agent, the broker and the collector."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from chain_world import Process
+from checkin_world import FILE_OF_ENTRIES, MARKET, made, served
+from old_province import here
+from page_world import until
+from province_world import Broker, Collecting, free_port
+
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import views
+from province.registry import sites
+from province.store import database
+
+
+def waiting(config: Path) -> int:
+    with closing(sqlite3.connect(config.parent / "state" / FILE_OF_ENTRIES)) as outbox:
+        return int(outbox.execute("SELECT count(*) FROM sealed").fetchone()[0])
+
+
+def rows(layout: Layout) -> list[tuple[str, str, str, str]]:
+    with closing(sqlite3.connect(layout.register)) as register:
+        query = "SELECT org, site, direction, status FROM entry WHERE kind = 'passage' ORDER BY id"
+        return register.execute(query).fetchall()
+
+
+def test_a_check_in_is_in_the_register_ledger_and_lookups_like_any_passage_and_receipted(tmp_path: Path) -> None:
+    layout, config = made(tmp_path, free_port())
+    (config.parent / "run").mkdir()
+    agent = Process(tmp_path / "agent.log", "edge_agent", "run", "--config", str(config))
+    with Broker(layout), Collecting(layout) as collecting, served(layout, config) as page:
+        collecting.wait_until_logged("connected to the broker")
+        try:
+            phone = page.phone()
+            for direction in ("in", "out"):
+                assert "Chợ Đông Ba" in phone.follow(phone.check_in(MARKET, direction=direction)).text
+            agent.start()
+            until(lambda: waiting(config) == 0)  # what is receipted is forgotten
+        finally:
+            agent.end()
+    assert rows(layout) == [("checkin", "cho-dong-ba", way, "registered") for way in ("in", "out")]
+    with closing(database.connect(layout.register)) as connection:
+        assert views.count_passages(connection, Keystore(layout.keystore), "0101234567") == 2
+        [log] = views.logs(connection)
+        assert (log.first, log.count) == (1, 3)  # with the boot; the close is not sent yet
+        assert sites.of_entry(connection, "checkin", "cho-dong-ba") == MARKET
+        assert ("checkin", "cho-dong-ba") in sites.names_in_entries(MARKET)
+    shown = here("entries", layout.root)
+    assert "checkin/page-1" in shown.stdout
+    assert "0101234567" not in shown.stdout

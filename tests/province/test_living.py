@@ -1,0 +1,98 @@
+"""The living province: the same of one seed, whole by the province's own measures, and with what each page wants to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from living_world import living_layout
+
+from edge_agent.wire.entry import Direction
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.demo.living import Living
+from province.demo.living_accounts import add_accounts
+from province.demo.living_days import steps
+from province.demo.living_places import BODIES, COMMUNES, SPOTS
+from province.keys.keystore import Keystore
+from province.records import views
+from province.registry import devices, organisations, sites, units
+from province.store import database
+from province.store.opened import Connection
+from province.watch.fleet_store import FleetStore
+
+People = tuple[Layout, Living]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> People:
+    folder: Path = tmp_path_factory.mktemp("living")
+    return living_layout(folder, days=3, people=60)
+
+
+@pytest.fixture
+def connection(made: People) -> Iterator[Connection]:
+    with closing(database.connect(made[0].register)) as opened:
+        yield opened
+
+
+def test_a_day_is_the_same_of_one_seed_and_another_of_another() -> None:
+    day = steps("2026-11-20", 40, 1)
+    assert day == steps("2026-11-20", 40, 1)
+    assert day != steps("2026-11-20", 40, 2)
+    assert day != steps("2026-11-21", 40, 1)
+    assert day == sorted(day, key=lambda step: (step.at_ms, step.who))
+    assert [step for step in day if step.who < 20] == steps("2026-11-20", 20, 1)
+
+
+def test_nobody_leaves_where_they_did_not_enter_and_nobody_is_at_two_places() -> None:
+    for who in range(60):
+        inside = None
+        for step in (step for step in steps("2026-11-20", 60, 3) if step.who == who):
+            if step.direction is Direction.IN:
+                inside = step.spot
+            else:
+                assert inside is step.spot
+                inside = None
+            assert step.gate in step.spot.gates
+            assert not step.spot.is_silent
+
+
+def test_the_register_holds_all_of_it_chained_and_findable(made: People, connection: Connection) -> None:
+    layout, living = made
+    assert living.entries > 100
+    logs = views.logs(connection)
+    assert [log for log in logs if log.gaps or log.forks or log.alerts] == []
+    found = views.find(connection, Keystore(layout.keystore), living.f0.id_number)
+    ours = [step for day in living.days for step in steps(day.isoformat(), len(living.people), 1) if step.who == 0]
+    assert [(one.site, one.gate, one.direction) for one in found] == [
+        (step.spot.name, step.gate, str(step.direction)) for step in ours[: len(found)]
+    ]
+    assert len(found) >= 6
+
+
+def test_the_registry_has_units_organisations_and_sites_of_many_kinds(connection: Connection) -> None:
+    assert {one.id for one in units.every(connection)} >= set(COMMUNES)
+    assert {one.id for one in organisations.every(connection)} >= {body.id for body in BODIES}
+    found = sites.every(connection)
+    assert len(found) == len(SPOTS) == 40
+    assert len({one.category for one in found}) >= 20
+    assert sum(spot.is_silent for spot in SPOTS) == 4
+    assert len(devices.every(connection)) == sum(len(spot.gates) for spot in SPOTS)
+
+
+def test_its_scanners_are_in_every_state(made: People) -> None:
+    with FleetStore(made[0].fleet_store) as store:
+        troubles = {alert.trouble for alert in store.alerts(None)}
+        silent = [seen for seen in store.devices(None) if seen.telemetry is None]
+    assert {"offline", "power", "source", "backlog"} <= troubles
+    assert silent
+
+
+def test_somebody_of_each_role_can_come_in(made: People) -> None:
+    logins = add_accounts(made[0], now_ms())
+    assert len({login.role for login in logins.values()}) == 6
+    assert len({login.phone for login in logins.values()}) == len(logins)
+    assert all(login.password not in repr(login) for login in logins.values())
