@@ -33,17 +33,19 @@ _DAYS_AT_ONCE = 64
 
 
 @lru_cache(maxsize=8)
-def _marked(days: int, kinds: int) -> CompoundSelect[*tuple[Any, ...]]:
+def _marked(days: int, kinds: int, *, in_parts: bool) -> CompoundSelect[*tuple[Any, ...]]:
     """The entries that have one of some tokens on each of some days, asked at once: a question each costs a busy server much more.
 
-    A token is of one kind, one day and one person. That the entry's day is said too spares a server the parts of all others.
+    A token is of one kind, one day and one person. That the entry's day is said too spares a server the parts of all others; a file would
+    begin with the day instead of the token.
     """
     of_days = []
     for day in range(days):
         marks: list[BindParameter[bytes]] = [bindparam(f"mark_{day}_{kind}") for kind in range(kinds)]
         of_day: BindParameter[str] = bindparam(f"day_{day}")
         joined = entry.join(schema.token, and_(schema.token.c.entry_id == entry.c.id, schema.token.c.epoch == of_day))
-        of_days.append(WITH_AHEAD.select_from(joined).where(schema.token.c.token.in_(marks), entry.c.epoch == of_day))
+        found = WITH_AHEAD.select_from(joined).where(schema.token.c.token.in_(marks))
+        of_days.append(found.where(entry.c.epoch == of_day) if in_parts else found)
     return union_all(*of_days)
 
 
@@ -188,7 +190,8 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
         for number, day in enumerate(keys[at : at + _DAYS_AT_ONCE]):
             asked |= {f"mark_{number}_{place}": token(kind, value, day.token_key) for place, kind in enumerate(wanted)}
             asked[f"day_{number}"] = day.epoch
-        rows |= {row["id"]: row for row in connection.rows(_marked(min(len(keys) - at, _DAYS_AT_ONCE), len(wanted)), asked)}
+        query = _marked(min(len(keys) - at, _DAYS_AT_ONCE), len(wanted), in_parts=not connection.is_file)
+        rows |= {row["id"]: row for row in connection.rows(query, asked)}
     found = [
         Found(
             row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],

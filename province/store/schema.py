@@ -60,8 +60,8 @@ IS_ODD = text(
     THEN 1 ELSE 0 END = 1"""
 )
 for _index, _columns, _few in (
-    ("entry_clock", [entry.c.boot], IS_CLOCK),
-    ("entry_blind", [entry.c.boot], IS_BLIND),
+    ("entry_clock", [entry.c.org, entry.c.device, entry.c.boot], IS_CLOCK),
+    ("entry_blind", [entry.c.org, entry.c.device, entry.c.boot], IS_BLIND),
     ("entry_odd", [entry.c.org, entry.c.device, entry.c.log], IS_ODD),
 ):
     Index(_index, *_columns, sqlite_where=_few, postgresql_where=_few)

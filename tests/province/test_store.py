@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 import register_of_version_3
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from old_province import here
+from sqlalchemy.dialects import sqlite
 
 from province.base.layout import Layout
-from province.records import views
+from province.records import clock_truth, views
 from province.store import database, migrating, schema
 from province.store.opened import Connection
-from province.store.schema import SCHEMA_VERSION
+from province.store.schema import SCHEMA_VERSION, entry
+
+LAST_OF_A_SITE = sa.select(entry).where(entry.c.site == sa.bindparam("site")).order_by(clock_truth.best_ms.desc()).limit(50)
 
 _TABLES = [
     import_module(f"province.store.{file.stem}") for file in Path(schema.__file__).parent.glob("*_tables.py")
@@ -115,3 +119,29 @@ def test_the_audit_log_of_an_upgraded_register_still_refuses_changes(old: Layout
         for statement in ("UPDATE audit SET fields = x'01'", "DELETE FROM audit"):
             with pytest.raises(sqlite3.IntegrityError, match="audit log"):
                 connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "query,index",
+    [
+        (views._ODD, "entry_odd"),
+        (clock_truth._WITNESSES, "entry_clock"),
+        (clock_truth._BLIND, "entry_blind"),
+        (LAST_OF_A_SITE, "entry_by_site"),
+    ],
+)
+def test_what_is_few_of_many_is_found_by_an_index_of_its_own(layout: Layout, query: sa.Select[tuple[object]], index: str) -> None:
+    plan = plan_of(layout, query)
+    assert any(f"INDEX {index}" in step for step in plan), plan
+
+
+def plan_of(layout: Layout, query: sa.SelectBase) -> list[str]:
+    """How SQLite would go about it without statistics: nobody makes them."""
+    words = str(query.compile(dialect=sqlite.dialect()))
+    with closing(sqlite3.connect(layout.register)) as connection:
+        return [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {words}", [1] * words.count("?"))]
+
+
+def test_a_look_up_begins_with_the_token_and_reads_the_rows_it_leads_to(layout: Layout) -> None:
+    steps = [step for step in plan_of(layout, views._marked(2, 5, in_parts=False)) if step.startswith(("SEARCH", "SCAN"))]
+    assert steps == ["SEARCH token USING PRIMARY KEY (token=?)", "SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)"] * 2

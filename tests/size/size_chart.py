@@ -85,7 +85,8 @@ def _panel(title: str, curves: Sequence[_Curve], bar: float | None, left: float,
         yield f'<polyline points="{path}" fill="none" stroke="{curve.colour}" stroke-width="2"/>'
         for entries, value in curve.points:
             yield f'<circle cx="{x(entries):.1f}" cy="{y(value):.1f}" r="3.5" fill="{curve.colour}"/>'
-            yield _text(x(entries), y(value) + (18 if above else -8), _short(value), "middle", curve.colour)
+            at_left = math.log10(entries) <= reach[0]  # there the axis has its numbers
+            yield _text(x(entries), y(value) + (18 if above else -8), _short(value), "start" if at_left else "middle", curve.colour)
 
 
 def draw(runs: Sequence[dict[str, Any]]) -> str:
@@ -102,6 +103,7 @@ def draw(runs: Sequence[dict[str, Any]]) -> str:
     for place, (kind, colour) in enumerate(_COLOURS.items()):
         words = {"postgresql": "PostgreSQL, parts a day", "sqlite": "SQLite, one file"}[kind]
         parts.append(f'<rect x="{20 + 220 * place}" y="40" width="12" height="12" fill="{colour}"/>' + _text(38 + 220 * place, 51, words))
+    parts.append(_text(620, 51, "two processors, shared (load up to 17): times wait for others"))
     parts.append(f'<rect x="460" y="45" width="24" height="2" fill="{_BAR}"/>' + _text(490, 51, "bar to keep"))
     for place, (name, words) in enumerate(_PANELS):
         curves = [

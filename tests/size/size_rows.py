@@ -64,6 +64,7 @@ class EntryRow(NamedTuple):
     forked: int
     registered_ms: int
     body: bytes
+    method: str
 
 
 class TokenRow(NamedTuple):
@@ -150,7 +151,8 @@ class Rows:
                 row_id, scanner.name.org, scanner.name.device, scanner.log, seq, digest, invented_hash(scanner, seq - 1),
                 Kind.PASSAGE.value, scanner.site, scanner.gate, "in" if direction == IN else "out",
                 None if trip < 0 else f"{self.days[day]:%m%d}-{gate}-{trip}", wall_ms, scanner.boot, at_ms + _UP_MS,
-                Clock.SYNCHRONISED.value, key_id, epoch, "registered", 0, wall_ms + ARRIVES_MS, wrapping.wrap(text, about, keys.data_key),
+                Clock.SYNCHRONISED.value, key_id, epoch, "registered", 0, wall_ms + ARRIVES_MS,
+                wrapping.wrap(text, about, keys.data_key), Method.CAMERA.value,
             )  # fmt: skip
             yield row, [TokenRow(mark, kind, row_id, epoch) for mark, kind in marks[person]]
 

@@ -10,8 +10,8 @@ _ODD = """CASE WHEN forked = 1 OR coalesce(corrected_ms, wall_ms) > registered_m
     THEN 1 ELSE 0 END = 1"""
 _BOTH = (
     "DROP INDEX entry_by_boot",
-    "CREATE INDEX entry_clock ON entry (boot) WHERE kind = 'clock'",
-    "CREATE INDEX entry_blind ON entry (boot) WHERE clock <> 'synchronised'",
+    "CREATE INDEX entry_clock ON entry (org, device, boot) WHERE kind = 'clock'",
+    "CREATE INDEX entry_blind ON entry (org, device, boot) WHERE clock <> 'synchronised'",
     f"CREATE INDEX entry_odd ON entry (org, device, log) WHERE {_ODD}",
     "CREATE INDEX alert_open ON alert (log) WHERE resolved_ms IS NULL",
 )
