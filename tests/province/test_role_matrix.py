@@ -18,7 +18,7 @@ ALL: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
-BOARDS: Final = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
+TRACERS: Final = frozenset({Role.TRACER})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
@@ -31,8 +31,6 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
-    ("GET", "/{language}/board/{site}"): BOARDS,
-    ("GET", "/{language}/stream/board/{site}"): BOARDS,
     ("GET", "/{language}/account"): ALL,
     ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
@@ -47,8 +45,14 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/{language}/people/{id}"): ADMIN,
     ("GET", "/{language}/people/{id}/{change}"): ADMIN,
     ("POST", "/{language}/people/{id}/{change}"): ADMIN,
-    ("GET", "/{language}/board/{site}"): SITES | ADMIN,  # an administrator's is masked
+    ("GET", "/{language}/board/{site}"): SITES | ADMIN,  # an administrator's has counts alone
     ("GET", "/{language}/stream/board/{site}"): SITES | ADMIN,
+    ("GET", "/{language}/tracing"): TRACERS | ADMIN,
+    ("POST", "/{language}/tracing/open"): TRACERS,
+    ("GET", "/{language}/tracing/{case:int}"): TRACERS | ADMIN,
+    ("POST", "/{language}/tracing/{case:int}/approve"): TRACERS | ADMIN,
+    ("POST", "/{language}/tracing/{case:int}/close"): TRACERS | ADMIN,
+    ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACERS,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
 _VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password", "site": "cho-dong-ba"}
@@ -84,10 +88,10 @@ def is_right(role: Role | None, who: frozenset[Role | None], path: str, *, half_
     """Whether an answer is what the table says."""
     if who == PUBLIC:
         return status in {200, 303, 403, 404, 429}  # a form without its fields is told so
-    if half_in and "second" not in path:
-        return location.endswith("/account/second") or status == 204
     if role not in who:
         return location.endswith("/login") or status == 204 if role is None else status == 403
+    if half_in and "second" not in path:
+        return location.endswith("/account/second") or status == 204
     return status in {200, 303, 400, 404} and not location.endswith("/login")
 
 
