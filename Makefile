@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Files of tests at once: most tests wait, for processes and networks.
 JOBS ?= 3
 
-.PHONY: help setup run test arm64 lint bench crash model chaos cluster fleet codes fuzz format docs deb deb-check install image-check screens kills update-check
+.PHONY: help setup run test arm64 lint bench crash model chaos cluster fleet codes fuzz format docs deb deb-check install image-check screens kills update-check province
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -54,6 +54,10 @@ cluster: .venv/.ready  ## RabbitMQ of three nodes, PostgreSQL, two collectors: o
 
 fleet: .venv/.ready  ## a simulated fleet against a real broker, collector and watch: figures, and whether all that is shown is right (DEVICES=1000)
 	@$(BIN)/python tests/fleet/fleet.py $(if $(DEVICES),--devices $(DEVICES)) $(ARGS)
+
+province: .venv/.ready  ## an invented province at its size: loaded, then measured (ENTRIES=10000000 DB=postgresql KEEP=DIR GROWTH=1)
+	@$(BIN)/python tests/size/make_province.py $(if $(ENTRIES),--entries $(ENTRIES)) $(if $(DB),--database $(DB)) $(if $(KEEP),--keep $(KEEP)) \
+		$(if $(GROWTH),--growth) $(ARGS)
 
 codes: .venv/.ready  ## codes of every kind, 2 000 each, and 10 000 spoilt ones through the real `gate-firmware parse`
 	@$(BIN)/python tests/firmware/every_code.py $(ARGS)

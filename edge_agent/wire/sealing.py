@@ -97,26 +97,26 @@ def load_private(suite: Suite, raw: bytes) -> PrivateKey:
     return MLKEM768X25519PrivateKey(mlkem, X25519PrivateKey.from_private_bytes(raw[_MLKEM_SEED:]))
 
 
-def pad(text: bytes) -> bytes:
-    """Pads to 512, 1024 or 2048 bytes: the text, 0x80, then zeros (ISO/IEC 7816-4).
+def pad(text: bytes, sizes: tuple[int, ...] = PADDED_SIZES) -> bytes:
+    """Pads to the least of these sizes that has room: the text, 0x80, then zeros (ISO/IEC 7816-4).
 
     Raises:
-        CannotSeal: longer than 2047 bytes.
+        CannotSeal: longer than the largest size less one.
     """
-    size = next((size for size in PADDED_SIZES if len(text) < size), None)
+    size = next((size for size in sizes if len(text) < size), None)
     if size is None:
-        raise CannotSeal(f"{len(text)} bytes to seal, at most {PADDED_SIZES[-1] - 1} fit")
+        raise CannotSeal(f"{len(text)} bytes to seal, at most {sizes[-1] - 1} fit")
     return text + bytes([_PAD_MARK]) + bytes(size - len(text) - 1)
 
 
-def unpad(padded: bytes) -> bytes:
+def unpad(padded: bytes, sizes: tuple[int, ...] = PADDED_SIZES) -> bytes:
     """Takes the padding off.
 
     Raises:
         CannotOpen: not padded as `pad` does.
     """
     text = padded.rstrip(b"\0")
-    if len(padded) not in PADDED_SIZES or text[-1:] != bytes([_PAD_MARK]):
+    if len(padded) not in sizes or text[-1:] != bytes([_PAD_MARK]):
         raise CannotOpen("opened, but the padding is wrong")
     return text[:-1]
 

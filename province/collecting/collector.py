@@ -205,12 +205,12 @@ class Collector:
     def _examine(self, batch: Sequence[Parcel]) -> list[Taken | Refused]:
         # Caches live for one batch: a device added or a day destroyed counts from the next on.
         arrived_ms = max(now_ms(), self._latest_day_ms)  # a clock of ours put back must not move entries into the past
-        intake = Intake(lru_cache(self._device), lru_cache(self._keystore.load), arrived_ms)
+        known = self._register.devices({parsed[0] for item in batch if (parsed := topics.parse(item.topic)) is not None})
+        intake = Intake(lru_cache(lambda name: self._as_revoked(known.get(name))), lru_cache(self._keystore.load), arrived_ms)
         return [intake.examine(item.topic, item.payload) for item in batch]
 
-    def _device(self, name: DeviceName) -> devices.Device | None:
+    def _as_revoked(self, device: devices.Device | None) -> devices.Device | None:
         """A device as the register has it, but revoked for good where the keystore says so."""
-        device = self._register.device(name)
         if device is not None and revocations.is_revoked(self._keystore, device.public_key):
             return replace(device, status=devices.REVOKED)
         return device

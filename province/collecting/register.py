@@ -5,7 +5,7 @@ Source: design.md "The register at rest" and promise 2. What `store` returned ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -69,6 +69,15 @@ class Register:
         """
         with database.explained(self.path):
             return devices.find(self._connection, name)
+
+    def devices(self, names: Iterable[DeviceName]) -> dict[DeviceName, devices.Device]:
+        """Those of these devices that are registered: for a batch, asked once.
+
+        Raises:
+            RegisterBusy: it cannot be told now.
+        """
+        with database.explained(self.path):
+            return devices.find_all(self._connection, names)
 
     def look_ahead(self, today: date) -> None:
         """Has the register ready for the days to come.

@@ -14,7 +14,7 @@ from functools import cache
 from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import Insert
 
-from edge_agent.wire.entry import Clock, LogHead, Passage, encode_body
+from edge_agent.wire.entry import Clock, Kind, LogHead, Passage, encode_body
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import DeviceName
 from province.collecting.fate import Opened
@@ -24,6 +24,7 @@ from province.keys import wrapping
 from province.keys.identifiers import tokens
 from province.records import clock_truth, days, predecessors
 from province.records.alerts import AlertKind
+from province.records.day_counts import Counts
 from province.records.ledger import Span, merge
 from province.store.opened import Connection, Inserter
 from province.store.schema import alert, announced, entry, ledger, token
@@ -46,6 +47,15 @@ _SPANS = (
     .where(ledger.c.first_seq <= bindparam("after"), ledger.c.last_seq >= bindparam("before"))
     .order_by(ledger.c.first_seq)
     .limit(_PIECES_MOST + 1)
+)
+# The same of all logs of a batch at once: tens of thousands of scanners send a few entries each.
+_SPANS_OF_ALL = select(
+    ledger.c.org, ledger.c.device, ledger.c.log, ledger.c.first_seq, ledger.c.first_prev, ledger.c.last_seq, ledger.c.last_hash
+).where(ledger.c.log.in_(bindparam("logs", expanding=True))).limit(bindparam("most"))  # fmt: skip
+_OPEN_ALERTS_OF_ALL = (
+    select(alert.c.org, alert.c.device, alert.c.log, alert.c.seq, alert.c.hash, alert.c.kind)
+    .where(alert.c.log.in_(bindparam("logs", expanding=True)), alert.c.resolved_ms.is_(None))
+    .limit(bindparam("most"))
 )
 _FORGET_SPAN = delete(ledger).where(
     ledger.c.org == bindparam("of_org"), ledger.c.device == bindparam("of_device"), ledger.c.log == bindparam("of_log"),
@@ -122,10 +132,28 @@ class Storing:
         for one in batch:
             low, high = self._reach.get(_key(one), (one.seq, one.seq))
             self._reach[_key(one)] = min(low, one.seq), max(high, one.seq)
-        self._logs: dict[_Key, _Log] = {}
+        self._logs = self._look_at_all() if len(self._reach) > 1 else {}
         self._in_pieces: set[_Key] = set()
         self._next_id: int | None = None
         self._empty()
+
+    def _look_at_all(self) -> dict[_Key, _Log]:
+        """What is known of every log of the batch; nothing when some are in too many pieces, then each is looked at alone."""
+        most = len(self._reach) + _PIECES_MOST
+        asked = {"logs": [key[2] for key in self._reach], "most": most}
+        spans, alerts = self._connection.execute(_SPANS_OF_ALL, asked).all(), self._connection.execute(_OPEN_ALERTS_OF_ALL, asked).all()
+        if most in (len(spans), len(alerts)):
+            return {}
+        found = {key: _Log(low, high) for key, (low, high) in self._reach.items()}
+        for *key, first, prev, last, last_hash in spans:
+            log = found.get((key[0], key[1], key[2]))
+            if log is not None and first <= log.high + 1 and last >= log.low - 1:
+                log.spans[first] = log.written[first] = Span(first, prev, last, last_hash)
+        for *key, seq, digest, kind in alerts:
+            log = found.get((key[0], key[1], key[2]))
+            if log is not None and log.alerts is not None and log.low <= seq <= log.high + 1:
+                log.alerts.add((seq, digest, kind))
+        return found
 
     def _empty(self) -> None:
         self._rows: list[dict[str, object]] = []
@@ -134,6 +162,7 @@ class Storing:
         self._days: dict[tuple[str, str, bytes, str], tuple[int, int, int]] = {}
         self._sure: dict[tuple[str, str, bytes, str], tuple[int, int]] = {}
         self._boots: dict[tuple[DeviceName, bytes], set[int]] = defaultdict(set)
+        self._counts = Counts()
 
     def store(self, one: Taken) -> Stored:
         """Takes one entry."""
@@ -208,7 +237,9 @@ class Storing:
         if self._next_id is None:
             self._next_id = self._connection.found(_LAST_ID, {})[0][0] + 1
         row_id, self._next_id = self._next_id, self._next_id + 1
-        self._rows.append({"id": row_id, **_row(one, self._at_ms, forked=forked)})
+        row = {"id": row_id, **_row(one, self._at_ms, forked=forked)}
+        self._rows.append(row)
+        self._counts.add(row, corrected_ms=None)
         if one.fate.opened is not None:
             self._tokens += token_rows(row_id, one.fate.opened)
         header = one.header
@@ -223,13 +254,15 @@ class Storing:
             if sure is not None:
                 first, last = self._sure.get((*_key(one), sure), (one.seq, one.seq))
                 self._sure[*_key(one), sure] = min(first, one.seq), max(last, one.seq)
-        self._boots[one.name, header.boot].add(row_id)
+        if header.kind is Kind.CLOCK or header.clock is not Clock.SYNCHRONISED:  # nothing else corrects or is corrected
+            self._boots[one.name, header.boot].add(row_id)
 
     def finish(self) -> None:
         """Writes what was taken."""
         self._write_ledger()
         self._connection.many(_ENTER, self._rows)
         put_tokens(self._connection, self._tokens)
+        self._counts.write(self._connection)
         days.note_many(self._connection, self._days)
         days.note_many_sure(self._connection, self._sure)
         for (name, boot), row_ids in self._boots.items():
@@ -361,6 +394,7 @@ def _row(one: Taken, at_ms: int, *, forked: bool) -> dict[str, object]:
         "epoch": fate.epoch, "status": str(fate.status), "reason": None if fate.reason is None else str(fate.reason),
         "forked": int(forked), "registered_ms": at_ms, "body": one.envelope if fate.status is Status.HELD else None,
         "direction": None if passage is None else str(passage.direction), "trip": None if passage is None else passage.trip,
+        "method": None if passage is None else str(passage.method),
         **dict.fromkeys(("kind", "site", "gate", "wall_ms", "boot", "boottime_ms", "clock", "key_id")),
     }  # fmt: skip
     if header is not None:

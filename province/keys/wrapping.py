@@ -11,10 +11,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge_agent.wire.cbor import encode
-from edge_agent.wire.sealing import CannotOpen, pad, unpad
+from edge_agent.wire.sealing import PADDED_SIZES, CannotOpen, pad, unpad
 from edge_agent.wire.topics import DeviceName
 
 _NONCE_BYTES = 12
+_SIZES = (256, *PADDED_SIZES)  # nearly every passage fits in the first, and bodies are the most of a register
 _CONTEXT = "gate-scanner/v1/register-body"
 
 
@@ -29,7 +30,7 @@ def wrap(body: bytes, row: bytes, data_key: bytes) -> bytes:
     Random 96-bit nonces are safe for 2³² rows a key (NIST SP 800-38D); a key lives for the rows of one day.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + AESGCM(data_key).encrypt(nonce, pad(body), row)
+    return nonce + AESGCM(data_key).encrypt(nonce, pad(body, _SIZES), row)
 
 
 def unwrap(wrapped: bytes, row: bytes, data_key: bytes) -> bytes:
@@ -42,4 +43,4 @@ def unwrap(wrapped: bytes, row: bytes, data_key: bytes) -> bytes:
         padded = AESGCM(data_key).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], row)
     except (InvalidTag, ValueError):
         raise CannotOpen("the row was closed with another key, belongs elsewhere, or is damaged") from None
-    return unpad(padded)
+    return unpad(padded, _SIZES)

@@ -26,6 +26,7 @@ from province.records.views import Found
 from province.store.opened import Connection, Row
 from province.store.schema import IS_HELD, entry
 
+_ROWS_AT_ONCE = 500
 _OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
 
 
@@ -92,13 +93,12 @@ class Subject:
         return sorted(by_row.values(), key=lambda one: (one.found.when.sort_ms, str(one.found.name), one.found.log, one.found.seq))
 
     def _open(self, found: Sequence[Found]) -> list[Held]:
-        opened = []
-        for one in found:
-            row = self._connection.row(select(entry).where(entry.c.id == one.row_id))
-            body = None if row is None else self._body(row)
-            if body is not None:
-                opened.append(Held(one, body))
-        return opened
+        rows: dict[int, Row] = {}
+        for at in range(0, len(found), _ROWS_AT_ONCE):
+            these = [one.row_id for one in found[at : at + _ROWS_AT_ONCE]]
+            rows |= {row["id"]: row for row in self._connection.rows(select(entry).where(entry.c.id.in_(these)))}
+        bodies = [(one, self._body(rows[one.row_id])) for one in found if one.row_id in rows]
+        return [Held(one, body) for one, body in bodies if body is not None]
 
     def _body(self, row: Row) -> Passage | None:
         about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])

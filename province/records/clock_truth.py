@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, false, func, or_, select, update
 
-from edge_agent.wire.entry import Clock, Kind
+from edge_agent.wire.entry import Clock
 from edge_agent.wire.keyring import UNDATED
 from edge_agent.wire.topics import DeviceName
 from province.records import days
+from province.records.day_counts import Counts
 from province.store.opened import Connection, Row
-from province.store.schema import announced, entry
+from province.store.schema import IS_BLIND, IS_CLOCK, announced, entry
 
 TRUST = {Clock.UNKNOWN: 0, Clock.RTC: 1, Clock.SYNCHRONISED: 2}
 AHEAD_MS = 5 * 60_000  # a device's clock may be a little ahead of ours; what is dated later than that is not believed
@@ -36,11 +37,11 @@ dated_ahead = func.coalesce(  # claims a time after it came, or is sealed to a l
 _OF_BOOT = and_(entry.c.org == bindparam("of_org"), entry.c.device == bindparam("of_device"), entry.c.boot == bindparam("of_boot"))
 _WITNESSES = (
     select(entry.c.id, entry.c.wall_ms, entry.c.boottime_ms, entry.c.clock, entry.c.registered_ms)
-    .where(_OF_BOOT, entry.c.kind == Kind.CLOCK.value)
+    .where(_OF_BOOT, IS_CLOCK)
     .order_by(entry.c.seq, entry.c.log, entry.c.hash)  # by log first, SQLite would go through all logs instead of the boot
     .limit(_WITNESSES_MOST)
 )
-_BLIND = select(entry).where(_OF_BOOT, entry.c.clock != Clock.SYNCHRONISED.value)
+_BLIND = select(entry).where(_OF_BOOT, IS_BLIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,18 @@ def correct(connection: Connection, name: DeviceName, boot_id: bytes, row_ids: A
     changed = not row_ids.isdisjoint(row_id for row_id, *_ in witnesses)
     blind = connection.rows(_BLIND if changed else _BLIND.where(entry.c.id.in_(row_ids)), boot)
     known = [Moment(wall_ms, boottime_ms, Clock(clock), arrived_ms) for _id, wall_ms, boottime_ms, clock, arrived_ms in witnesses]
+    counts = Counts()
     for row in blind:
-        _correct_row(connection, row, corrected(_moment(row), known))
+        _correct_row(connection, row, corrected(_moment(row), known), counts)
+    counts.write(connection)
 
 
-def _correct_row(connection: Connection, row: Row, at_ms: int | None) -> None:
+def _correct_row(connection: Connection, row: Row, at_ms: int | None, counts: Counts) -> None:
     if at_ms is None or at_ms == row["corrected_ms"]:
         return
     connection.execute(update(entry).where(entry.c.id == row["id"]).values(corrected_ms=at_ms))
+    counts.add(row, -1)
+    counts.add(row, corrected_ms=at_ms)
     before = days.own_day(row["epoch"], row["clock"], row["wall_ms"], row["corrected_ms"])
     if before is None:
         day = days.own_day(None, row["clock"], row["wall_ms"], at_ms)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from sqlalchemy import Boolean, ColumnElement, Delete, Update, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Delete, Update, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from edge_agent.wire.entry import Clock
 from edge_agent.wire.keyring import day_of
@@ -29,6 +29,9 @@ _QUIET_DAYS = 3
 _ROWS_A_TRANSACTION = 2000
 # 'undated/…' sorts after every day. In these words, or PostgreSQL does not see that `entry_stays` has what is not so.
 _SEALED_TO_THE_DAY = literal_column("substr(coalesce(entry.key_id, ''), 1, 10) <= entry.epoch", Boolean)
+_OF_DAY = select(func.count()).select_from(entry).where(entry.c.epoch == bindparam("of_day"))  # one part, or one stretch of an index
+# Something still to clear; what an entry sealed to another key leaves behind has no body any more and stays.
+_TO_CLEAR = select(1).where(entry.c.epoch == bindparam("of_day"), or_(entry.c.body.is_not(None), _SEALED_TO_THE_DAY)).limit(1)
 _EXPIRE = update(entry).values(body=None, status=Status.EXPIRED.value, reason=None)
 
 
@@ -90,24 +93,13 @@ class Retention:
             KeystoreAway: the keystore cannot be read now.
         """
         with_keys = {epoch for epoch in self._keystore.epochs() if epoch < self.first_kept.isoformat()}
-        destroyed = set(self._keystore.destroyed())
-        rows = {
-            row["epoch"]: row["entries"]
-            for row in self._connection.rows(
-                select(entry.c.epoch, func.count().label("entries")).where(entry.c.epoch.is_not(None)).group_by(entry.c.epoch)
-            )
-        }
-        wanted = with_keys | set(self._keystore.left_behind()) | (destroyed & self._days_with_rows())
-        return [ClosedDay(epoch, epoch in with_keys, rows.get(epoch, 0)) for epoch in sorted(wanted)]
+        again = {epoch for epoch in self._keystore.destroyed() if self._connection.has(_TO_CLEAR, {"of_day": epoch})}
+        wanted = with_keys | set(self._keystore.left_behind()) | again
+        return [ClosedDay(epoch, epoch in with_keys, self._connection.value(_OF_DAY, {"of_day": epoch})) for epoch in sorted(wanted)]
 
     def come_back(self) -> list[ClosedDay]:
         """Days that were closed before and of which a register put back has something again."""
         return [one for one in self.due() if not one.keys]
-
-    def _days_with_rows(self) -> set[str]:
-        """Days with something still to clear; what an entry sealed to another key leaves behind has no body any more and stays."""
-        query = select(entry.c.epoch).distinct().where(entry.c.epoch.is_not(None), or_(entry.c.body.is_not(None), _SEALED_TO_THE_DAY))
-        return {row["epoch"] for row in self._connection.rows(query)}
 
     def doubt(self) -> None:
         """Refuses to go by a clock that may have run ahead: destroying is for good.

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, case, distinct, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, Table, and_, bindparam, case, distinct, func, or_, select, union_all
 
 from edge_agent.wire.entry import Kind
 from edge_agent.wire.keyring import VIETNAM
@@ -25,22 +27,33 @@ from province.store.opened import Connection, Row
 from province.store.schema import entry
 
 _DAY_MS = 86_400_000
-_WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
-_MARKED = (
-    select(entry, dated_ahead.label("dated_ahead"))
-    .join(schema.token, schema.token.c.entry_id == entry.c.id)
-    .where(
-        schema.token.c.token == bindparam("mark"), schema.token.c.kind == bindparam("of_kind"),
-        schema.token.c.epoch == bindparam("of_day"),
-    )
-)  # fmt: skip
+WITH_AHEAD = select(entry, dated_ahead.label("dated_ahead"))
+_LAST_DAY = select(func.max(entry.c.epoch))
+_DAYS_AT_ONCE = 64
+
+
+@lru_cache(maxsize=8)
+def _marked(days: int, kinds: int) -> CompoundSelect[*tuple[Any, ...]]:
+    """The entries that have one of some tokens on each of some days, asked at once: a question each costs a busy server much more.
+
+    A token is of one kind, one day and one person. That the entry's day is said too spares a server the parts of all others.
+    """
+    of_days = []
+    for day in range(days):
+        marks: list[BindParameter[bytes]] = [bindparam(f"mark_{day}_{kind}") for kind in range(kinds)]
+        of_day: BindParameter[str] = bindparam(f"day_{day}")
+        joined = entry.join(schema.token, and_(schema.token.c.entry_id == entry.c.id, schema.token.c.epoch == of_day))
+        of_days.append(WITH_AHEAD.select_from(joined).where(schema.token.c.token.in_(marks), entry.c.epoch == of_day))
+    return union_all(*of_days)
+
+
 _ANNOUNCED = select(
     schema.announced.c.org, schema.announced.c.device, schema.announced.c.log, func.max(schema.announced.c.seq).label("most")
 ).group_by(schema.announced.c.org, schema.announced.c.device, schema.announced.c.log)
-_COUNTS = select(
-    entry.c.org, entry.c.device, entry.c.log, func.count().label("entries"),
+_ODD = select(
+    entry.c.org, entry.c.device, entry.c.log, func.count(case((entry.c.forked == 1, 1))).label("forked"),
     func.count(distinct(case((entry.c.forked == 1, entry.c.seq)))).label("forks"), func.count(case((dated_ahead, 1))).label("ahead"),
-).group_by(entry.c.org, entry.c.device, entry.c.log)  # fmt: skip
+).where(schema.IS_ODD).group_by(entry.c.org, entry.c.device, entry.c.log)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ class LogState:
     """What has come of one log.
 
     Attributes:
-        count: envelopes kept, forks counted apart.
+        count: envelopes that came, forks counted apart, as long as those are kept.
         first: lowest number that came.
         last: highest number that came.
         gaps: first and last of each hole, as far as the log is known to reach.
@@ -134,15 +147,16 @@ def entries(
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    query = _WITH_AHEAD.where(or_(entry.c.kind == Kind.PASSAGE.value, entry.c.kind.is_(None)), *_of(entry, device))
+    query = WITH_AHEAD.where(or_(entry.c.kind == Kind.PASSAGE.value, entry.c.kind.is_(None)), *_of(entry, device))
     if day is not None:
         first_ms, after_ms = day_bounds_ms(day)
         query = query.where(best_ms >= first_ms, best_ms < after_ms)
     keys = LookKeys(keystore)
-    return [_shown(row, keys) for row in connection.rows(query.order_by(entry.c.id.desc()).limit(limit))[::-1]]
+    return [shown(row, keys) for row in connection.rows(query.order_by(entry.c.id.desc()).limit(limit))[::-1]]
 
 
-def _shown(row: Row, keys: LookKeys) -> ShownEntry:
+def shown(row: Row, keys: LookKeys) -> ShownEntry:
+    """A row of `WITH_AHEAD`, opened and masked."""
     person, note = None, row["reason"] or ""
     if row["status"] == "registered":
         body = passage_of(row, keys.get(row["epoch"]))
@@ -166,11 +180,15 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    keys = [found for found in (LookKeys(keystore).get(epoch) for epoch in keystore.epochs()) if found is not None]
-    marks = [(day.epoch, str(kind), token(kind, value, day.token_key)) for day in keys for kind in kinds]
+    last, wanted = connection.value(_LAST_DAY) or "", tuple(kinds)  # keys are made weeks ahead
+    keys = [found for found in (LookKeys(keystore).get(epoch) for epoch in keystore.epochs() if epoch <= last) if found is not None]
     rows: dict[int, Row] = {}
-    for epoch, kind, mark in marks:
-        rows |= {row["id"]: row for row in connection.rows(_MARKED, {"of_day": epoch, "of_kind": kind, "mark": mark})}
+    for at in range(0, len(keys), _DAYS_AT_ONCE):
+        asked: dict[str, object] = {}
+        for number, day in enumerate(keys[at : at + _DAYS_AT_ONCE]):
+            asked |= {f"mark_{number}_{place}": token(kind, value, day.token_key) for place, kind in enumerate(wanted)}
+            asked[f"day_{number}"] = day.epoch
+        rows |= {row["id"]: row for row in connection.rows(_marked(min(len(keys) - at, _DAYS_AT_ONCE), len(wanted)), asked)}
     found = [
         Found(
             row["id"], DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["site"], row["gate"], row["direction"],
@@ -219,23 +237,25 @@ def logs(connection: Connection) -> list[LogState]:
     announced: dict[tuple[DeviceName, bytes], int] = {
         (DeviceName(row["org"], row["device"]), row["log"]): row["most"] for row in connection.rows(_ANNOUNCED)
     }
-    counts: dict[tuple[DeviceName, bytes], tuple[int, int, int]] = {
-        (DeviceName(row["org"], row["device"]), row["log"]): (row["entries"], row["forks"], row["ahead"])
-        for row in connection.rows(_COUNTS)
+    odd = {
+        (DeviceName(row["org"], row["device"]), row["log"]): (row["forked"] - row["forks"], row["forks"], row["ahead"])
+        for row in connection.rows(_ODD)
     }
     told = alerts(connection)
     return [
-        _log_state(key, ledger.get(key, []), announced.get(key, 0), counts.get(key, (0, 0, 0)), told)
+        _log_state(key, ledger.get(key, []), announced.get(key, 0), odd.get(key, (0, 0, 0)), told)
         for key in sorted({*ledger, *announced}, key=lambda key: (str(key[0]), key[1]))
     ]
 
 
 def _log_state(
-    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, counts: tuple[int, int, int], told: Sequence[Alert]
+    key: tuple[DeviceName, bytes], found: Sequence[Span], announced: int, odd: tuple[int, int, int], told: Sequence[Alert]
 ) -> LogState:
+    more, forks, ahead = odd
+    count = sum(span.last - span.first + 1 for span in found) + more
     first, last = (found[0].first, max(span.last for span in found)) if found else (0, 0)
     about = tuple(alert for alert in told if (alert.name, alert.log) == key)
-    return LogState(key[0], key[1], counts[0], first, last, tuple(gaps(found, announced)), counts[1], counts[2], about)
+    return LogState(key[0], key[1], count, first, last, tuple(gaps(found, announced)), forks, ahead, about)
 
 
 def check_registered(connection: Connection, name: DeviceName) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import ColumnElement, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_, update
 
 from edge_agent.wire.cose import key_id
 from edge_agent.wire.topics import DeviceName
@@ -17,6 +17,7 @@ from province.store.opened import Connection, Row
 from province.store.schema import device as table
 
 _NAMED = select(table).where(table.c.org == bindparam("of_org"), table.c.device == bindparam("of_device"))
+_THESE = select(table).where(tuple_(table.c.org, table.c.device).in_(bindparam("names", expanding=True)))
 _EVERY = select(table).order_by(table.c.org, table.c.device)
 ACTIVE = "active"
 REVOKED = "revoked"  # its keys may be in other hands
@@ -107,6 +108,12 @@ def find(connection: Connection, name: DeviceName) -> Device | None:
     """A device by name, or None."""
     row = connection.row(_NAMED, {"of_org": name.org, "of_device": name.device})
     return None if row is None else _device(row)
+
+
+def find_all(connection: Connection, names: Iterable[DeviceName]) -> dict[DeviceName, Device]:
+    """Those of these devices that are registered."""
+    wanted = [(name.org, name.device) for name in names]
+    return {device.name: device for row in connection.rows(_THESE, {"names": wanted}) for device in (_device(row),)} if wanted else {}
 
 
 def with_key(connection: Connection, public_key: Ed25519PublicKey) -> list[Device]:

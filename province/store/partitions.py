@@ -29,6 +29,16 @@ def part_of(table: sa.Table, day: date) -> str:
     return f"{table.name}_{day:%Y%m%d}"
 
 
+def bounds(day: date) -> str:
+    """What a day's part holds, in SQL.
+
+    Example:
+        >>> bounds(date(2021, 10, 5))
+        "FROM ('2021-10-05') TO ('2021-10-06')"
+    """
+    return f"FROM ('{day.isoformat()}') TO ('{(day + timedelta(days=1)).isoformat()}')"
+
+
 def days_ahead(today: date) -> list[date]:
     """Today and those after it for which parts are made."""
     return [today + timedelta(days=days) for days in range(AHEAD_DAYS + 1)]
@@ -43,9 +53,8 @@ def lacking(connection: Connection, days: Iterable[date]) -> list[date]:
 def make(connection: Connection, days: Iterable[date]) -> None:
     """Makes the parts of these days; call it in a transaction."""
     for day in days:
-        bounds = f"FROM ('{day.isoformat()}') TO ('{(day + timedelta(days=1)).isoformat()}')"
         for table in (entry, token):
-            connection.execute(sa.text(f"CREATE TABLE {part_of(table, day)} PARTITION OF {table.name} FOR VALUES {bounds}"))
+            connection.execute(sa.text(f"CREATE TABLE {part_of(table, day)} PARTITION OF {table.name} FOR VALUES {bounds(day)}"))
 
 
 def drop(connection: Connection, day: date, gone: sa.ColumnElement[bool]) -> None:

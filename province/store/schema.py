@@ -16,7 +16,7 @@ from province.store.columns import octets as _bytes
 
 APPLICATION_ID = 0x67505256  # "gPRV"
 FIRST_VERSION = 3  # of the registers made before there were migrations
-SCHEMA_VERSION = 9  # what the newest file in migrations/ makes
+SCHEMA_VERSION = 10  # what the newest file in migrations/ makes
 
 metadata = MetaData()
 
@@ -35,7 +35,7 @@ device = Table(
 )  # fmt: skip
 Index("device_by_key", device.c.public_key)
 
-# hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
+# hash: of the envelope. direction, trip, method: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
 # epoch: the day whose keys close the body. body: registered: nonce and AES-256-GCM under the day's data key; held: the whole
 # envelope; expired or erased (erased_ms): NULL.
 entry = Table(
@@ -46,17 +46,29 @@ entry = Table(
     Column("wall_ms", _Number), Column("corrected_ms", _Number), Column("boot", LargeBinary), Column("boottime_ms", _Number),
     Column("clock", Text),
     Column("key_id", Text), Column("epoch", Text), _name("status"), Column("reason", Text), _number("forked"), _number("registered_ms"),
-    Column("body", LargeBinary), Column("erased_ms", _Number),
-    UniqueConstraint("org", "device", "log", "seq", "hash"),
+    Column("body", LargeBinary), Column("erased_ms", _Number), Column("method", Text),
+    UniqueConstraint("org", "device", "log", "seq", "hash"),  # on a server the ledger sees to it, and `entry_by_number` is (log, seq)
 )  # fmt: skip
 Index("entry_by_time", func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
 Index("entry_by_epoch", entry.c.epoch)
-Index("entry_by_boot", entry.c.org, entry.c.device, entry.c.boot, entry.c.kind)
+Index("entry_by_site", entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
+# For few of many: in these very words where they are asked, or the indexes are of no use.
+IS_CLOCK = entry.c.kind == literal_column("'clock'")
+IS_BLIND = entry.c.clock != literal_column("'synchronised'")
+IS_ODD = text(
+    """CASE WHEN forked = 1 OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000 OR substr(key_id, 1, 10) > epoch
+    THEN 1 ELSE 0 END = 1"""
+)
+for _index, _columns, _few in (
+    ("entry_clock", [entry.c.boot], IS_CLOCK),
+    ("entry_blind", [entry.c.boot], IS_BLIND),
+    ("entry_odd", [entry.c.org, entry.c.device, entry.c.log], IS_ODD),
+):
+    Index(_index, *_columns, sqlite_where=_few, postgresql_where=_few)
 Index("entry_held", entry.c.id, sqlite_where=text("status = 'held'"), postgresql_where=text("status = 'held'"))
 IS_HELD = entry.c.status == literal_column("'held'")  # in these words, or the index is of no use
 # what `clock_truth.when` can only bound, again in the index's own words
 DOUBTFUL = "((corrected_ms IS NULL AND clock = 'unknown') OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000)"
-Index("entry_by_site", entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
 Index("entry_doubtful", entry.c.site, entry.c.registered_ms, sqlite_where=text(DOUBTFUL), postgresql_where=text(DOUBTFUL))
 
 token = Table(
@@ -103,6 +115,8 @@ alert = Table(
     Column("resolved_ms", _Number),
     UniqueConstraint("org", "device", "log", "seq", "hash", "kind"),
 )  # fmt: skip
+
+Index("alert_open", alert.c.log, sqlite_where=alert.c.resolved_ms.is_(None), postgresql_where=alert.c.resolved_ms.is_(None))
 
 quarantine = Table(
     "quarantine", metadata,

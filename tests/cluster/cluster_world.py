@@ -190,7 +190,7 @@ def cluster_world(folder: Path, nodes: int, devices: int, *, in_postgres: bool) 
     with ExitStack() as stack:
         postgres = None
         if in_postgres:
-            postgres = Server(fsync=True)
+            postgres = Server(settings={"fsync": "on"})
             stack.callback(postgres.stop)
             postgres.start()
         world = ClusterWorld(folder, nodes, postgres, devices)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/edge_agent")]
+sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/edge_agent"), str(ROOT / "tests/province")]
 
 import crash_chart  # noqa: E402 - the path above comes first
 import crash_trials as trials  # noqa: E402 - the same

@@ -21,6 +21,7 @@ import province_scenarios
 import reset_scenarios
 import salvage_scenarios
 import spoilt_scenarios
+import store_scenarios
 import update_scenarios
 
 AGAIN = "cut again"
@@ -49,6 +50,8 @@ SCENARIOS = OUTBOX_SCENARIOS | {
     "erasure": province_scenarios.erase,
     "audit log": province_scenarios.look,
     "admission": province_scenarios.admit,
+    "register brought up": store_scenarios.upgrade,
+    "register put back": store_scenarios.restore,
     "key exchange": own_keys_scenarios.exchange,
     "keyring rotated": own_keys_scenarios.rotate,
     "join": joining_scenarios.joining_by_ticket,

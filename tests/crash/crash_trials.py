@@ -23,6 +23,8 @@ import own_keys_aftermath
 import province_aftermath
 import reset_aftermath
 import reset_scenarios
+import store_aftermath
+import store_scenarios
 import update_scenarios
 from aftermath import Broken, Check, Outcome, promised
 from crash_device import keyring_message
@@ -42,6 +44,7 @@ _CHECKS: dict[str, Check] = {
     "keyring": aftermath.check_keyring,
     **province_aftermath.CHECKS,
     **own_keys_aftermath.CHECKS,
+    **store_aftermath.CHECKS,
     "update": update_scenarios.check,
     "join": check_membership,
     "renewal": check_membership,
@@ -50,6 +53,8 @@ _CHECKS: dict[str, Check] = {
 _PREPARED: dict[str, Callable[[Path], object]] = {
     **dict.fromkeys(province_aftermath.CHECKS, crash_province.found),
     **dict.fromkeys(own_keys_aftermath.CHECKS, crash_province.found_bare),
+    "register brought up": store_scenarios.found_old,
+    "register put back": crash_province.found,
     **dict.fromkeys(reset_aftermath.CHECKS, reset_scenarios.found),
 }
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -25,10 +26,14 @@ _READY = "database system is ready to accept connections"
 
 
 class Server:
-    """One server; `database` makes a new, empty database each time."""
+    """One server; `database` makes a new, empty database each time.
 
-    def __init__(self, *, fsync: bool = False) -> None:
-        self._fsync = "on" if fsync else "off"
+    Args:
+        data: where it keeps its data, to be started on again; None for nowhere longer than it runs.
+        settings: of postgresql.conf, beside or instead of the tests' own.
+    """
+
+    def __init__(self, data: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
         assert BIN is not None, MISSING
         self.bin = BIN
         self.folder = Path(tempfile.mkdtemp(prefix="gate-postgres-"))  # short: the path of a socket has 107 bytes
@@ -37,18 +42,27 @@ class Server:
         self._as_nobody = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         if self._as_nobody:
             shutil.chown(self.folder, "postgres", "postgres")
-        words = [self.bin / "initdb", "-D", self.folder / "data", "-U", "gate", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([*self._as_nobody, *map(str, words)], check=True, capture_output=True, timeout=60)
+        self.data = self.folder / "data" if data is None else data
+        self._settings = {"fsync": "off", "max_connections": "50"} | dict(settings or {})
         self._process: subprocess.Popen[str] | None = None
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+
+    def _initialise(self) -> None:
+        self.data.mkdir(mode=0o700)
+        if self._as_nobody:
+            shutil.chown(self.data, "postgres", "postgres")
+        words = [self.bin / "initdb", "-D", self.data, "-U", "gate", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run([*self._as_nobody, *map(str, words)], check=True, capture_output=True, timeout=60)
 
     def start(self) -> Self:
         """Starts it and waits until it takes connections."""
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": self._fsync, "max_connections": "50"}
-        settings["log_min_messages"] = "log"  # what nobody reads must not fill its pipe
+        # what nobody reads must not fill its pipe
+        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "log_min_messages": "log", **self._settings}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         # by setpriv last, or the new user's program would not be told of its parent's death
         dying = ["setpriv", "--pdeathsig", "INT", *self._as_nobody[1:]]
-        command = [*dying, str(self.bin / "postgres"), "-D", str(self.folder / "data"), *words]
+        command = [*dying, str(self.bin / "postgres"), "-D", str(self.data), *words]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         said = []
@@ -87,6 +101,12 @@ class Server:
         with closing(psycopg.connect(self.url("postgres"), autocommit=True)) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """As its disk would take it."""
+        name = url.partition("///")[2].partition("?")[0]
+        with closing(psycopg.connect(self.url("postgres"), autocommit=True)) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
     def moved_here(self, layout: Layout, today: date | None = None) -> Layout:
         """A province's register, still empty, on this server instead of in its file."""

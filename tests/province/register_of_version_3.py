@@ -86,6 +86,7 @@ TABLES = (
 )
 
 ENTRIES = 5
+VERSION = 3
 SITES = (
     ("cho-dong-ba", "cho-dong-ba", "Chợ Đông Ba", "market", "Số 2 đường Trần Hưng Đạo, Huế"),
     ("tuyen-8", "bus-co", "Tuyến 8", "vehicle", "Huế"),
@@ -93,6 +94,7 @@ SITES = (
 )
 _AT_MS = 1_633_370_000_000
 _KEY = ("cho-dong-ba", "cong-1", bytes(16))
+DAY_COUNTS = [("2021-10-05", "cho-dong-ba", "Chợ Đông Ba", ENTRIES, 0, 0, 0)]  # what later releases count of them
 
 
 def make(path: Path, public_key: bytes = bytes(32)) -> None:
@@ -104,7 +106,7 @@ def make(path: Path, public_key: bytes = bytes(32)) -> None:
         for statement in TABLES:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {0x67505256}")
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
         org, device, log = _KEY
         connection.execute(
             "INSERT INTO device VALUES (?, ?, 'Chợ Đông Ba', 'Cổng chính', ?, ?, '7', 'active', 1)", (org, device, public_key, bytes(16))

@@ -54,6 +54,11 @@ def test_what_a_device_tells(told: dict[str, Any], expected: set[Trouble]) -> No
     assert set(troubles(seen(telemetry=well(**told)), Facts(), NOW_MS)) == expected
 
 
+def test_a_check_in_page_has_no_firmware_that_could_be_down() -> None:
+    page = seen(name=DeviceName("checkin", "page-1"), telemetry=well(gate="down", sources={}))
+    assert troubles(page, Facts(), NOW_MS) == {}
+
+
 def test_one_that_is_away_has_only_that_trouble() -> None:
     wrong = well(sources={"in": Source("fault")}, certificate_days=1)
     assert set(troubles(seen(status=OFFLINE, telemetry=wrong), Facts(), NOW_MS + 4000)) == {Trouble.OFFLINE}

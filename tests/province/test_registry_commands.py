@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import register_of_version_3
 from old_province import Ran, here
-from province_world import founded
+from province_world import founded, settings
 from sqlalchemy import select
 
 from province.base.layout import Layout
@@ -21,6 +21,16 @@ MARKET = (
     "--id", "cho-dong-ba", "--org", "cho", "--name", "Chợ Đông Ba", "--category", "market", "--address", "2 Trần Hưng Đạo",
     "--gate", "Cổng chính", "--gate", "Cổng sau", "--unit", "19789",
 )  # fmt: skip
+
+
+@pytest.fixture
+def layout(tmp_path: Path, register_in: Callable[[Layout], Layout]) -> Layout:
+    """A province as far as its registry needs one; founding it whole takes a second."""
+    made = Layout(tmp_path / "province")
+    made.root.mkdir()
+    made.write_settings(settings())
+    database.create(made.register)
+    return register_in(made)
 
 
 def ran(layout: Layout, noun: str, verb: str, *words: object) -> Ran:

@@ -18,6 +18,7 @@ ALL: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
+REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 TRACERS: Final = frozenset({Role.TRACER})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
@@ -53,6 +54,12 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/tracing/{case:int}/approve"): TRACERS | ADMIN,
     ("POST", "/{language}/tracing/{case:int}/close"): TRACERS | ADMIN,
     ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACERS,
+    ("GET", "/{language}/reports"): REPORTS,
+    ("GET", "/{language}/reports/files"): REPORTS,
+    ("GET", "/{language}/reports/files/{kind}/{subject}/{day}/{suffix}"): REPORTS,
+    ("POST", "/{language}/reports/fresh"): REPORTS,
+    ("GET", "/{language}/reports/figures"): REPORTS,
+    ("POST", "/{language}/reports/figures/keep"): REPORTS,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
 _VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password", "site": "cho-dong-ba"}
