@@ -1,4 +1,4 @@
-"""What opening a site's board costs: its counts, its last 50 passages opened and masked, what came in doubt; of the fullest sites, and others.
+"""What opening a site's board costs: its counts, and its last 50 passages opened and masked; of the fullest sites, and others.
 
 Opened cold, as by the first who looks: nothing of the day is counted yet.
 """
