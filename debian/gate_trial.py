@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from edge_agent.device.settings import DeviceSettings
+from edge_agent.device.settings import DEFAULT_PATH
+from edge_agent.device.settings_file import device_of
 from edge_agent.store.outbox import FILE_NAME, OutboxDamaged, OutboxError
 from edge_agent.store.outbox_view import look_into
 from firmware.__main__ import main as firmware
@@ -51,6 +52,11 @@ def _entries_are_understood(outbox: Path) -> None:
         sys.exit(f"{error}")
 
 
+def _state(words: list[str]) -> Path:
+    """The state folder: the one that an update names, else the one of this device's configuration, as far as that can be read."""
+    return Path(words[0]) if words else device_of(Path(os.environ.get("GATE_CONFIG") or DEFAULT_PATH)).state
+
+
 def _a_code_is_read() -> None:
     with tempfile.TemporaryDirectory() as folder:
         picture = str(Path(folder) / "code.png")
@@ -62,4 +68,4 @@ if __name__ == "__main__":
     for library in (*_LATE, *(("lgpio",) if os.uname().machine == "aarch64" else ())):
         importlib.import_module(library)
     _a_code_is_read()
-    _entries_are_understood(DeviceSettings().state / FILE_NAME)
+    _entries_are_understood(_state(sys.argv[1:]) / FILE_NAME)

@@ -18,8 +18,10 @@ from drivers.errors import BadUrl
 from drivers.pins import clashes, pins_of
 from drivers.urls import DriverUrl
 from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 from edge_agent.device.overlay import Tables
-from edge_agent.device.settings import Settings, Understood
+from edge_agent.device.settings import Settings
+from edge_agent.device.settings_file import Understood
 from firmware.gate_rules import rule_problems
 
 _OF_ONE = frozenset({"v4l2", "serial", "hid", "simulated", "fifo", "nmea"})
@@ -31,13 +33,13 @@ def load_settings(path: Path) -> Settings:
     Raises:
         ConfigError: with every problem found.
     """
-    return settings_of.load(path, _further_problems)
+    return settings_file.load(path, _further_problems)
 
 
 def overlay_problems(path: Path, wanted: Tables) -> list[str]:
     """What would be wrong with this set from afar on top of the file; nothing is applied."""
     try:
-        settings_of.try_overlay(path, wanted, _further_problems)
+        settings_file.try_overlay(path, wanted, _further_problems)
     except settings_of.ConfigError as error:
         return str(error).splitlines()
     return []

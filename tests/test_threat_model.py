@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "hw_docs" / "threat-model.md").read_text("utf-8")
 TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
-PLACES = sorted(set(re.findall(r"`((?:edge_agent|firmware|province)/\w+\.py):(\w+)`", PAGE)))
+PLACES = sorted(set(re.findall(r"`((?:edge_agent|firmware|province)/[\w/]+\.py):(\w+)`", PAGE)))
 PROMISED = (
     "foreign or photographed site code", "used again", "expired ticket", "another organisation's", "own receipts", "receipts forged",
     "receipts replayed", "keyring forged", "old keyring", "another device's topic", "another device or organisation",
@@ -22,11 +22,14 @@ PROMISED = (
 ATTACKERS = ("passer-by", "thief", "hostile broker", "insider at the site", "insider at the province", "stolen backup", "network")
 
 
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
 @cache
 def functions(path: str) -> set[str]:
     if not path.endswith(".py"):
         return set(re.findall(r"^(\w+)\(\) {", (ROOT / path).read_text("utf-8"), re.MULTILINE))
-    return {node.name for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))) if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))) if isinstance(node, _NAMED)}
 
 
 @pytest.mark.parametrize("path, name", [*TESTS, *PLACES], ids=lambda part: part.rpartition("/")[2])

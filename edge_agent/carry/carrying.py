@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_agent.base.notify import Beat
+from edge_agent.carry.connecting import Stop, Work, connect, farewell
 from edge_agent.carry.intake import Intake
 from edge_agent.carry.listening import listen
 from edge_agent.carry.trusted_time import ToldClock, trusted_ms
-from edge_agent.carry.uplink import Stop, Uplink, Work, connect, farewell
+from edge_agent.carry.uplink import Uplink
 from edge_agent.commands import boot_nonce, executors
 from edge_agent.commands.command_desk import CommandDesk
 from edge_agent.commands.command_judge import Judge

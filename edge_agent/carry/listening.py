@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_agent.carry.connecting import Recorded, Stop, Work
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Recorded, Stop, Work
 from edge_agent.device.control import BadMessage, ControlClient, Tried, scanned_ticket, tried_message
 from edge_agent.enrolment import join
 

@@ -10,11 +10,9 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from drivers import system_clock
+from edge_agent.carry.connecting import Recorded, Stop, Work, birth
 from edge_agent.carry.intake import Intake
 from edge_agent.carry.send_window import SendWindow
 from edge_agent.carry.silence import Silence
@@ -26,15 +24,12 @@ from edge_agent.device.identity import Identity
 from edge_agent.device.settings import AgentSettings
 from edge_agent.device.stored_keyring import NoKeyring, OlderKeyring
 from edge_agent.enrolment.certificate_keeper import CertificateKeeper, Link
-from edge_agent.health.own_health import software
-from edge_agent.link import broker_link
-from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Message
+from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Message
 from edge_agent.store.forwarder import Forwarder
 from edge_agent.store.outbox import FILE_NAME, OutboxError, Waiting
-from edge_agent.wire import cose, desired_config, envelope, receipt, telemetry, topics
+from edge_agent.wire import cose, desired_config, envelope, receipt, topics
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.cose import Forged
-from edge_agent.wire.telemetry import Status
 from edge_agent.wire.topics import Leaf
 
 log = logging.getLogger(__name__)
@@ -43,33 +38,6 @@ _RETRY_OUTBOX_S = 1.0
 _REPEAT_TROUBLE_S = 60.0
 _PATIENCE_TIMEOUTS = 6  # so many receipt time-outs without any receipt, and the connection is made anew
 _NOTE_TIME_MS = 6 * 3_600_000  # oftener would only wear the card
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Firmware has appended an entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the uplink."""
-
-
-Work: TypeAlias = broker_link.Event | Recorded | Stop
-
-
-def birth(identity: Identity) -> Message:
-    """What we say of ourselves when a connection begins; retained."""
-    return _status(identity, Status(v=telemetry.VERSION, state="online", since_ms=max(0, system_clock.wall_ms()), software=software()))
-
-
-def farewell(identity: Identity, reason: Literal["stopped", "lost"]) -> Message:
-    """What we say when we stop, or as our last will the broker for us when it misses us; retained."""
-    return _status(identity, Status(v=telemetry.VERSION, state="offline", reason=reason))
-
-
-def _status(identity: Identity, status: Status) -> Message:
-    return Message(identity.name.topic(Leaf.STATUS), telemetry.encode(status), retain=True)
 
 
 class Uplink:
@@ -375,19 +343,3 @@ class Uplink:
         if changes != self._seen_changes and self._window.next_due_s() is None:
             self._seen_changes = changes
             outbox.settle()
-
-
-def connect(identity: Identity, settings: AgentSettings, work: Intake[Work], known_ms: Callable[[], int] = lambda: 0) -> BrokerLink:
-    """The device's link to the broker, its events going to `work`; not started yet. `known_ms`: see `Endpoint`.
-
-    Raises:
-        OSError: the TLS files cannot be read.
-    """
-    return BrokerLink(
-        replace(identity.endpoint, known_ms=known_ms),
-        str(identity.name),
-        [topics.KEYRING, *(identity.name.topic(leaf) for leaf in topics.DEVICE_READS)],
-        work.put,
-        will=farewell(identity, "lost"),
-        keepalive_s=settings.keepalive_s,
-    )

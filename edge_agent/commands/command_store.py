@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge_agent.device import taken
 from edge_agent.device.documents import Documents, DocumentsDamaged
 from edge_agent.wire.command import Command, Signed
 from edge_agent.wire.results import Result, State
@@ -83,8 +84,8 @@ class CommandStore:
     Args:
         state: the device's state folder.
 
-    A file of which nothing is whole is set aside; then `is_lost` holds for an issuer until it has answered this boot's nonce, or what it
-    had ordered before could be done again.
+    A file of which nothing is whole is set aside, one that is gone is missed (`device.taken`): `is_lost` holds for an issuer until it has
+    answered this boot's nonce, or what it had ordered before could be done again.
 
     Raises:
         OSError: it cannot be read or written now; nothing was changed.
@@ -93,18 +94,40 @@ class CommandStore:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._lock = threading.Lock()
+        self._noted = False
         self._issuers, self._commands, self._lost = self._read()
+        if self._issuers and not self._noted:  # taken by a release that noted nothing
+            with suppress(OSError):  # then with the next command
+                self._note()
 
     def _read(self) -> tuple[dict[str, int], list[Kept], bool]:
         with closing(Documents(self._state, FILE_NAME)) as documents:
             try:
-                stored = documents.get_sure(DOCUMENT) or {}
+                stored = self._stored(documents)
                 return dict(stored.get("issuers", {})), [_kept(each) for each in stored.get("commands", ())], stored.get("lost") is True
             except (DocumentsDamaged, TypeError, ValueError, KeyError, AttributeError) as error:
                 log.error("%s: %s: set aside; commands must answer a nonce until each issuer is known again", documents.path, error)  # noqa: TRY400
                 documents.set_aside()
                 documents.put(DOCUMENT, {"issuers": {}, "commands": [], "lost": True})
                 return {}, [], True
+
+    def _stored(self, documents: Documents) -> dict[str, Any]:
+        """What the file says; nothing where this device has never taken a command.
+
+        Raises:
+            DocumentsDamaged: it is torn, or gone.
+        """
+        stored, self._noted = documents.get_sure(DOCUMENT), taken.were_commands(self._state)
+        if stored is None and self._noted:
+            raise DocumentsDamaged("gone, though this device has taken commands")
+        return stored or {}
+
+    def _note(self) -> None:
+        """Notes that commands are taken here, before the first; never without a file, or that would count as gone."""
+        if not (self._state / FILE_NAME).exists():
+            self._put({"issuers": {}, "commands": [], "lost": self._lost})
+        taken.note_commands(self._state)
+        self._noted = True
 
     def _write(self, issuers: Mapping[str, int], commands: list[Kept]) -> None:
         done = [kept for kept in commands if kept.told][:-MOST_DONE]
@@ -137,6 +160,8 @@ class CommandStore:
                 raise Replayed
             if sum(not each.state.is_final for each in self._commands) >= MOST_WAITING:
                 raise Busy
+            if not self._noted:
+                self._note()
             self._write(self._issuers | {kept.issuer: kept.counter}, [*self._commands, kept])
 
     def _change(self, key: tuple[str, int], change: Callable[[Kept], Kept]) -> Kept:

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.base.trouble import where
-from edge_agent.device import overlay
-from edge_agent.device import settings as settings_of
+from edge_agent.device import overlay, settings_file, taken
 from edge_agent.device.control import ask, ask_counters
 from edge_agent.device.documents import Documents, DocumentsDamaged
 from edge_agent.device.overlay import DOCUMENT, FILE_NAME, Tables
@@ -141,6 +140,10 @@ class ConfigKeeper:
                 documents.set_aside()
                 return {}
 
+    def _seen(self, stored: Mapping[str, Any]) -> int:
+        """No configuration up to this counter is taken: where the file is gone or set aside, the last one is, and none before it."""
+        return max(int(stored.get("seen", 0)), taken.config_counter(self._state) - 1)
+
     def _store(self, **changes: Any) -> None:
         self._put({**self._stored(), **changes})
 
@@ -163,6 +166,7 @@ class ConfigKeeper:
     def _go_on(self) -> None:
         """Goes on with a trial that was cut short."""
         try:
+            taken.note_config(self._state, self._stored().get("seen", 0))  # a release before may have noted nothing
             with self._turn:
                 trial = self._stored().get("trial")
                 if trial is None:
@@ -203,10 +207,10 @@ class ConfigKeeper:
         return verdict
 
     def _take(self, desired: Desired) -> None:
-        if desired.counter <= self._stored().get("seen", 0):
+        if desired.counter <= self._seen(self._stored()):
             return  # the retained one, once more; an older one is a replay
         try:
-            self.apply(settings_of.parse_overlay(desired.text), desired.counter)
+            self.apply(settings_file.parse_overlay(desired.text), desired.counter)
         except ConfigError as error:
             self._refuse(desired.counter, str(error).splitlines())
         except NotYet:
@@ -218,7 +222,8 @@ class ConfigKeeper:
 
     def _refuse(self, counter: int, errors: list[str]) -> None:
         errors = errors[:_MOST_ERRORS]
-        seen = max(counter, self._stored().get("seen", 0))
+        seen = max(counter, self._seen(self._stored()))
+        taken.note_config(self._state, seen)
         self._store(seen=seen, verdict={"state": "refused", "counter": counter, "errors": errors})
         self.tell()
 
@@ -255,7 +260,9 @@ class ConfigKeeper:
             trial = {
                 "counter": own, "tables": tables, "starts": 0, "sources": sorted(before.sources), "connected": before.connected,
             }  # fmt: skip
-            self._store(seen=max(own, stored.get("seen", 0)), trial=trial)
+            seen = max(own, self._seen(stored))
+            taken.note_config(self._state, seen)
+            self._store(seen=seen, trial=trial)
             self.tell()
             if tables.get("agent") != stored.get("applied", {}).get("agent"):
                 self._reopen()
@@ -268,7 +275,7 @@ class ConfigKeeper:
         if answer is not None and (problems := answer.get("problems")):
             raise NotGood("refused", [str(problem) for problem in problems])
         try:
-            settings_of.try_overlay(self._source, tables)
+            settings_file.try_overlay(self._source, tables)
         except ConfigError as error:
             raise NotGood("refused", str(error).splitlines()) from None
         if answer is None or answer["type"] == "refused":

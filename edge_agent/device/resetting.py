@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_agent.base.disk import sync_folder, write_private
 from edge_agent.base.process_lock import alone
-from edge_agent.device import identity, overlay, stored_keyring
+from edge_agent.device import identity, overlay, stored_keyring, taken
 from edge_agent.device.documents import Documents, DocumentsDamaged
 from edge_agent.device.identity import Identity
 from edge_agent.store import outbox, set_aside
@@ -107,6 +107,7 @@ def _carry_on(state: Path, documents: Documents, plan: Plan) -> None:
     for name in (overlay.FILE_NAME, _COMMANDS):  # the former owner's: what was set from afar, what was ordered
         for file in state.glob(f"{name}*"):
             file.unlink()
+    taken.forget(documents)
     _forget_identity(state, plan)
     _begin_new_log(state, plan.former)
     documents.remove(DOCUMENT)

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from edge_agent.base.log_line import plain
 from edge_agent.base.redaction import without_secrets
 from edge_agent.base.trouble import where
-from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 from edge_agent.device.settings import ConfigError, DeviceSettings, Settings
 
 FORMAT = "gate-scanner-diagnosis/1"
@@ -113,9 +113,9 @@ class Bundle:
 def scene_of(config: Path) -> Scene:
     """What a configuration file says to look at; the usual places of what it does not say."""
     try:
-        settings = settings_of.load(config)
+        settings = settings_file.load(config)
     except ConfigError as error:
-        return Scene(settings_of.device_of(config), None, config, str(error))
+        return Scene(settings_file.device_of(config), None, config, str(error))
     return Scene(settings.device, settings, config)
 
 

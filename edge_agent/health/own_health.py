@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from drivers import board_health, raspberry_pi, system_clock
+from edge_agent.base import machine
 from edge_agent.device import known_time
 from edge_agent.device.identity import Identity
 from edge_agent.device.settings import Settings
@@ -81,7 +82,11 @@ class OwnHealth:
         self._signed: tuple[LogHead, str] | None = None
         self._boot = system_clock.boot_id()
         self._versions = telemetry.Versions(
-            software(), _plain(f"{platform.system()} {platform.release()}"), _plain(raspberry_pi.model(around.root))
+            software(),
+            _plain(f"{platform.system()} {platform.release()}"),
+            _plain(raspberry_pi.model(around.root)),
+            _plain(machine.architecture()),
+            machine.python(),
         )
 
     def states(self) -> tuple[object, ...]:

@@ -170,6 +170,9 @@ class BrokerLink:
         keepalive_s: within one and a half times this the broker misses us, and we miss the broker.
         clean_session: False keeps our subscriptions and undelivered messages at the broker while we are away.
 
+    Attributes:
+        leave: what we say ourselves before we connect anew: the will, unless it was set to another word before `start`.
+
     Raises:
         OSError: certificate or key files cannot be read; the message names them.
     """
@@ -200,7 +203,7 @@ class BrokerLink:
         self._why = ""
         self._stream: object = None
         self._client_id = client_id
-        self._will = will
+        self._will, self.leave = will, will
         self._manual_ack = manual_ack
         self._clean_session = clean_session
         self._tls = tls_context(endpoint)
@@ -239,10 +242,10 @@ class BrokerLink:
         """Connects anew, with the certificate files as they are now; returns at once.
 
         Nobody knows yet whether we shall come back, and a DISCONNECT makes the broker forget our last will (MQTT 3.1.1, section 3.14.4).
-        So we say it first, with QoS 0, which does not wait behind what is not acknowledged yet.
+        So we say first that we leave, with QoS 0, which does not wait behind what is not acknowledged yet.
         """
-        if self._will is not None:
-            self._client.publish(self._will.topic, self._will.payload, 0, self._will.retain)
+        if self.leave is not None:
+            self._client.publish(self.leave.topic, self.leave.payload, 0, self.leave.retain)
         self._client.disconnect()
         self._pause.set()
 

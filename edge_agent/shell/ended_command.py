@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 from edge_agent.health import endings
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Counts it; 1 when it cannot be noted, 2 for a configuration error."""
     try:
-        endings.note(settings_of.load(args.config).device.runtime, args.unit, os.environ.get("SERVICE_RESULT", ""))
+        endings.note(settings_file.load(args.config).device.runtime, args.unit, os.environ.get("SERVICE_RESULT", ""))
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.base.console import print_line
 from edge_agent.base.disk import make_folder, told
 from edge_agent.base.process_lock import AlreadyRunning
-from edge_agent.device import device_keys, identity
+from edge_agent.device import device_keys, identity, settings_file
 from edge_agent.device import settings as settings_of
 from edge_agent.device.mounts import lost_place
 from edge_agent.device.token_signer import TokenTrouble
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _state_of(config: Path) -> Path:
-    device = settings_of.load(config).device
+    device = settings_file.load(config).device
     if not device.memory and (place := lost_place(device.state)):
         raise Fleeting(f"{device.state} lies {place}: keys made there are lost at the next start. Have its partition mounted")
     return device.state

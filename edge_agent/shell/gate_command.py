@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent.base.console import print_line
 from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 from edge_agent.device.control import NOT_ENROLLED, ask, ask_counters
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Sends the request to firmware; 0 when it is done, 1 when firmware does not answer or refuses, 2 for a configuration error."""
     try:
-        settings = settings_of.load(args.config)
+        settings = settings_file.load(args.config)
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2

@@ -10,6 +10,7 @@ from edge_agent.base.console import print_line
 from edge_agent.base.disk import told
 from edge_agent.base.process_lock import AlreadyRunning
 from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 from edge_agent.enrolment import reset
 from edge_agent.enrolment.takeover import AlreadyEnrolled
 from edge_agent.store.outbox import OutboxError
@@ -45,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Resets; 0 when done, 1 when it must not or cannot be done now, 2 for a configuration error."""
     try:
-        state: Path = args.state or settings_of.load(args.config).device.state
+        state: Path = args.state or settings_file.load(args.config).device.state
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2

@@ -13,10 +13,10 @@ from edge_agent.base.ending import RESTART_STATUS, stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock, make_runtime
 from edge_agent.carry.carrying import carry
+from edge_agent.carry.connecting import Stop, Work
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Stop, Work
 from edge_agent.device import identity as identities
-from edge_agent.device import resetting
+from edge_agent.device import resetting, settings_file
 from edge_agent.device import settings as settings_of
 from edge_agent.device.mounts import lost_place
 from edge_agent.device.settings import Settings
@@ -58,7 +58,7 @@ def _work_until_stopped(settings: Settings, identity: identities.Identity | None
                 return RESTART_STATUS if restarts.is_set() else 0
             carry(settings, identity or identities.load(settings.device.state), work, status, beat, restart)
             identity = None  # a ticket has moved us: maybe to another broker and door; or we were set anew from afar
-            settings = settings_of.load(settings.source)
+            settings = settings_file.load(settings.source)
             page.show(settings)
     finally:
         page.end()
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     """
     logs.configure(verbose=args.verbose)
     try:
-        settings = settings_of.load(args.config)
+        settings = settings_file.load(args.config)
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2

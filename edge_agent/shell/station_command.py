@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edge_agent.base.console import print_line
 from edge_agent.base.disk import told
 from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -46,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Makes a PIN or shows the page's address; 0 when done, 1 when the folder cannot be used, 2 for a configuration error."""
     try:
-        settings = settings_of.load(args.config)
+        settings = settings_file.load(args.config)
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2

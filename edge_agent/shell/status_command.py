@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.base.console import print_json, print_line
-from edge_agent.device import check_file
+from edge_agent.device import check_file, settings_file
 from edge_agent.device import identity as identities
 from edge_agent.device import settings as settings_of
 from edge_agent.device.control import NOT_ENROLLED, ask_counters
@@ -103,7 +103,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Shows the status; 0 when both processes run and the device is enrolled, 1 otherwise, 2 for a configuration error."""
     try:
-        settings = settings_of.load(args.config)
+        settings = settings_file.load(args.config)
     except settings_of.ConfigError as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from edge_agent.base.disk import sync_file, sync_folder
-from edge_agent.device import identity
+from edge_agent.device import identity, settings_file
 from edge_agent.device import settings as settings_of
 from edge_agent.update.release_check import Unsuitable, check
 from edge_agent.update.slots import SHARE, Slots, slot_of
@@ -52,7 +52,7 @@ class Makers:
 
     Attributes:
         python: the system's, of which the environment is made.
-        trial: run by the new environment's Python; its exit code says whether it works here.
+        trial: run by the new environment's Python with the device's state folder; its exit code says whether it works here.
     """
 
     python: Path = Path("/usr/bin/python3")
@@ -170,7 +170,7 @@ class Installer:
         raise NotInstalled("incomplete", f"{part.name}: not here, or not as it was signed")
 
     def _works(self, slot: Path) -> bool:
-        words = [str(slot / "bin" / "python"), "-I", str(self.makers.trial)]
+        words = [str(slot / "bin" / "python"), "-I", str(self.makers.trial), str(self.state)]
         tried = subprocess.run(words, check=False, stdout=subprocess.DEVNULL, timeout=_TRIAL_S)  # noqa: S603 - files of root's
         return tried.returncode == 0
 
@@ -245,7 +245,7 @@ def run(attempt: str, config: Path) -> int:
     python = Path(os.environ.get("GATE_PYTHON", "/usr/bin/python3"))
     trial = Path(os.environ.get("GATE_TRIAL", str(SHARE / "trial.py")))
     try:
-        state = settings_of.load(config).device.state
+        state = settings_file.load(config).device.state
         Installer(slots, state, Makers(python, trial)).install(attempt)
     except settings_of.ConfigError as error:
         Installer(slots, Path()).refuse(attempt, NotInstalled("configuration", str(error)))

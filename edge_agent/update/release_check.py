@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-
+from edge_agent.base.machine import architecture, python
 from edge_agent.update import stored_formats
 from edge_agent.wire.release import Release
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 PACKAGE_BASE = 1  # what this version's package brings: units, launcher, folders
 
 
@@ -30,12 +27,10 @@ def check(release: Release, floor: int) -> None:
     Raises:
         Unsuitable: it may not.
     """
-    machine = ARCHITECTURES.get(platform.machine(), platform.machine())
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if (release.architecture, release.python) != (machine, python):
-        raise Unsuitable(
-            "wrong-machine", f"it is for {release.architecture} with Python {release.python}; this device is {machine} with Python {python}"
-        )
+    own = architecture(), python()
+    if (release.architecture, release.python) != own:
+        its = f"it is for {release.architecture} with Python {release.python}"
+        raise Unsuitable("wrong-machine", f"{its}; this device is {own[0]} with Python {own[1]}")
     if release.counter < floor:
         raise Unsuitable("downgrade", f"its counter {release.counter} is below {floor}: a release since then forbids to go back so far")
     if (release.outbox, release.documents) != (stored_formats.OUTBOX, stored_formats.DOCUMENTS):

@@ -29,11 +29,16 @@ Clock = Literal["synchronised", "rtc", "unknown"]
 
 
 class Versions(Struct, frozen=True, omit_defaults=True):
-    """What runs on the device."""
+    """What runs on the device.
+
+    architecture: as Debian names it; with `python`, its minor version, it says which releases are for the device.
+    """
 
     software: Text
     system: Text = ""
     board: Text = ""
+    architecture: Text = ""
+    python: Text = ""
 
 
 class Cpu(Struct, frozen=True, omit_defaults=True):
@@ -179,6 +184,7 @@ class Status(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         reason: why offline: `stopped` in good order, `lost` when the broker missed us.
+        returning: offline: the device itself says so before it connects anew, and means to be back at once.
         since_ms: online: the device's wall time of this connection.
         software: the release that runs.
     """
@@ -188,6 +194,7 @@ class Status(Struct, frozen=True, omit_defaults=True):
     reason: Literal["stopped", "lost"] | None = None
     since_ms: Count | None = None
     software: Text = ""
+    returning: bool = False
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from edge_agent.wire.cbor import encode
 from province.accounts import passwords, second
 from province.accounts.account import Account, Role, Taken, Unfit
+from province.keys import people_keys
 from province.keys.people_keys import PeopleKeys
 from province.store.accounts_tables import account as table
 from province.store.accounts_tables import account_phone, account_recovery, account_site
@@ -19,6 +20,7 @@ from province.store.database import transaction
 from province.store.opened import Connection, Row
 
 ID_LETTERS = 8
+_NOBODYS = "-"  # the hash of no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Roll:
             connection.execute(update(table).where(table.c.id == one.id).values(**values))
             connection.execute(delete(account_site).where(account_site.c.account == one.id))
             self._set_sites(connection, one)
+            self._note(connection, one.id)
 
     def set_password(self, connection: Connection, id_: str, password: str) -> None:
         """Gives them another password; whoever is in with the one before is out.
@@ -169,6 +172,7 @@ class Roll:
         hashed = passwords.hashed(password)
         with transaction(connection, self.path):
             connection.execute(update(table).where(table.c.id == id_).values(hashed=hashed))
+            self._note(connection, id_)
 
     def set_second(self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
         """Sets up the second step anew, or takes it away; whoever is in with the one before is out.
@@ -189,6 +193,7 @@ class Roll:
             connection.execute(delete(account_recovery).where(account_recovery.c.account == id_))
             if codes:
                 connection.execute(insert(account_recovery), [{"account": id_, "hash": second.recovery_hash(code)} for code in codes])
+            self._note(connection, id_)
 
     def take_code(self, connection: Connection, id_: str, code: str, now_ms: int) -> bool:
         """Whether a code of the phone, or one from paper, lets them in now; it does so once, whoever else asks meanwhile.
@@ -251,6 +256,33 @@ class Roll:
             for beside in (account_phone, account_site, account_recovery):
                 connection.execute(delete(beside).where(beside.c.account == id_))
             connection.execute(delete(table).where(table.c.id == id_))
+            self._note(connection, id_)
+
+    def reapply(self, connection: Connection) -> int:
+        """After an older register was put back, removes who was removed and shuts out whose rights were others since; says how many.
+
+        They come in again once an administrator has given them a password.
+
+        Raises:
+            KeystoreAway, KeyDamaged, RegisterBusy: not done; do it again.
+        """
+        late = []
+        for id_, mark in people_keys.rights(self.keys.keystore).items():
+            found = self.find(connection, id_)
+            if found is not None and found.mark != mark:
+                late.append((id_, mark))
+        with transaction(connection, self.path):
+            for id_, mark in late:
+                for beside in (account_phone, account_site, account_recovery) if not mark else ():
+                    connection.execute(delete(beside).where(beside.c.account == id_))
+                its = table.c.id == id_
+                connection.execute(update(table).where(its).values(hashed=_NOBODYS) if mark else delete(table).where(its))
+        return len(late)
+
+    def _note(self, connection: Connection, id_: str) -> None:
+        """Notes what an account's rights are to be from this transaction on."""
+        found = self.find(connection, id_)
+        self.keys.note_rights(id_, "" if found is None else found.mark)
 
     def _set_sites(self, connection: Connection, one: Account) -> None:
         if one.sites:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from drivers import system_clock
 from edge_agent.device import identity as identities
-from edge_agent.device import settings as settings_of
+from edge_agent.device import settings_file
 from edge_agent.device.identity import BadIdentity, Identity, NotEnrolled
-from edge_agent.device.settings import Settings
+from edge_agent.device.settings import ConfigError, Settings
 from edge_agent.device.stored_keyring import NoKeyring, WatchedKeyring
 from edge_agent.store.outbox import FILE_NAME, OutboxError, Spot
 from edge_agent.store.recorder import Recorder
@@ -170,6 +170,6 @@ def from_config(config: Path) -> Booking:
         ProvinceError: the outbox cannot be used.
     """
     try:
-        return Booking(settings_of.load(config))
-    except settings_of.ConfigError as error:
+        return Booking(settings_file.load(config))
+    except ConfigError as error:
         raise NotAProvince(str(error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ from province.web.forms import TOKEN, here, is_token, language_of, read_form
 from province.web.frame import SHARED
 from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES
-from province.web.live import Changes, Drawn, Streams
+from province.web.live import Changes, Drawn, Region, Streams
 from province.web.sessions import Sessions, Tries
 
 COOKIE = "__Host-fleet"
@@ -172,8 +172,12 @@ class Pages:
         return HTMLResponse(self._views.page(view, "fleet", drawn=drawn, wanted=wanted, stream=f"/fleet{wanted.query()}"))
 
     async def _fleet_stream(self, request: Request, view: View, operator: Operator) -> Response:
-        wanted = Wanted.of(request.query_params)
-        return self._streamed(request, operator, lambda: self._draw_fleet(view, operator, wanted))
+        wanted, shared = Wanted.of(request.query_params), _shared(view)
+
+        def state() -> object:
+            return self._world.changes.number, is_quiet(self._world.sight.picture)
+
+        return self._streamed(request, operator, ("fleet", wanted), state, lambda: self._draw_fleet(shared, operator, wanted))
 
     def _draw_fleet(self, view: View, operator: Operator, wanted: Wanted) -> Drawn:
         picture = self._world.sight.picture
@@ -206,18 +210,12 @@ class Pages:
         return HTMLResponse(self._views.page(view, "device", drawn=drawn, row=row, stream=path_of(row.seen.name)))
 
     async def _device_stream(self, request: Request, view: View, operator: Operator) -> Response:
-        name = self._row(request, operator).seen.name
-        drawn: tuple[object, Drawn] | None = None
+        name, shared = self._row(request, operator).seen.name, _shared(view)
 
-        def draw() -> Drawn:
-            """Drawn anew only when something of this device has changed, not with each change in the fleet."""
-            nonlocal drawn
-            now = self._world.sight.picture.get(name), self._orders_of(name)
-            if drawn is None or drawn[0] != now:
-                drawn = now, self._draw_device(view, operator, name)
-            return drawn[1]
+        def state() -> object:  # drawn anew only when something of this device has changed, not with each change in the fleet
+            return self._world.sight.picture.get(name), self._orders_of(name)
 
-        return self._streamed(request, operator, draw)
+        return self._streamed(request, operator, ("device", name), state, lambda: self._draw_device(shared, operator, name))
 
     def _orders_of(self, name: DeviceName) -> list[Ordered]:
         return [] if self._world.orders is None else self._world.orders.of(name)
@@ -267,8 +265,12 @@ class Pages:
         return HTMLResponse(self._views.page(view, "order", drawn=drawn, ordered=ordered, stream=f"/orders/{ordered.ref}"))
 
     async def _ordered_stream(self, request: Request, view: View, operator: Operator) -> Response:
-        self._known_order(request, operator)
-        return self._streamed(request, operator, lambda: self._views.order(view, self._known_order(request, operator)))
+        ref, shared = self._known_order(request, operator).ref, _shared(view)
+
+        def draw() -> Drawn:
+            return self._views.order(shared, self._known_order(request, operator))
+
+        return self._streamed(request, operator, ("order", ref), lambda: self._world.changes.number, draw)
 
     # ── alerts ──
 
@@ -287,8 +289,12 @@ class Pages:
         return HTMLResponse(self._views.page(view, "alerts", drawn=drawn, history=history, stream=stream))
 
     async def _alerts_stream(self, request: Request, view: View, operator: Operator) -> Response:
-        page = Wanted.of(request.query_params).page
-        return self._streamed(request, operator, lambda: self._draw_alerts(view, operator, page, history=False))
+        page, shared = Wanted.of(request.query_params).page, _shared(view)
+
+        def draw() -> Drawn:
+            return self._draw_alerts(shared, operator, page, history=False)
+
+        return self._streamed(request, operator, ("alerts", page), lambda: self._world.changes.number, draw)
 
     async def _take(self, request: Request, view: View, operator: Operator) -> Response:
         number = request.path_params["number"]
@@ -308,13 +314,16 @@ class Pages:
 
     # ── streams ──
 
-    def _streamed(self, request: Request, operator: Operator, draw: Callable[[], Drawn]) -> Response:
-        """Ends when its operator is out, or may see less."""
+    def _streamed(
+        self, request: Request, operator: Operator, what: Hashable, state: Callable[[], object], draw: Callable[[], Drawn]
+    ) -> Response:
+        """What all of an organisation see in one language is drawn for all of them; it ends when its operator is out, or may see less."""
+        region = Region((operator.org, language_of(request), what), state, draw)
 
         async def still() -> bool:
             return self._who(request, seen=False)[1] == operator
 
-        return self._streams.open(operator.name, draw, still)
+        return self._streams.open(operator.name, region, still)
 
     async def _static(self, request: Request) -> Response:
         file = request.path_params["file"]
@@ -340,6 +349,11 @@ class Pages:
 
     async def _fail(self, request: Request, _error: Exception) -> Response:
         return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what
+
+
+def _shared(view: View) -> View:
+    """Whoever looks: what is drawn with it shows nothing of one operator or session."""
+    return View(view.words, "")
 
 
 def _only_looking(operator: Operator) -> Operator:

@@ -18,6 +18,7 @@ from province.base.errors import NotAProvince
 from province.watch.fleet_rules import Trouble
 
 _LEAST_SECRET = 24
+_MOST_SINKS = 32
 _COMMON = {"name", "org", "troubles", "after_s", "tell_end"}
 _WEBHOOK = _COMMON | {"url", "secret_file", "ca_file", "plain_http"}
 MAIL = {"server", "port", "security", "user", "password_file", "sender", "to", "ca_file", "language"}
@@ -121,6 +122,8 @@ class Reading:
         """
         for key in fields.keys() - set(kinds):
             self.unknown(key, f"{' and '.join(f'[[{kind}]]' for kind in kinds)} alone")
+        if len(names) > _MOST_SINKS:  # each has a thread
+            self.problems.append(f"{self._file}: {len(names)} places; allowed: {_MOST_SINKS}; one webhook or address may hand on to many")
         for name in sorted({name for name in names if names.count(name) > 1}):
             self.wrong("name", name, "one of its own for each")
         if self.problems:

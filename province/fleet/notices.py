@@ -7,7 +7,7 @@ double from ten seconds to an hour.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -70,18 +70,19 @@ class Notices:
     def __exit__(self, *_: object) -> None:
         self._db.close()
 
-    def due(self, sinks: Iterable[Sink], alerts: Sequence[FleetAlert], now_ms: int) -> list[Batch]:
+    def due(self, sinks: Iterable[Sink], alerts: Sequence[FleetAlert], now_ms: int, busy: Collection[str] = ()) -> list[Batch]:
         """Notes what is new, and returns what is to be told now.
 
         Args:
             sinks: all there are.
             alerts: that are open, or have ended in the last day.
             now_ms: milliseconds since 1970 UTC.
+            busy: the sinks that are still at their last batch: what is new for them is noted, and told after it.
         """
         made = []
         for sink in sinks:
             self._note(sink, alerts, now_ms)
-            if (batch := self._batch(sink, alerts, now_ms)) is not None:
+            if sink.name not in busy and (batch := self._batch(sink, alerts, now_ms)) is not None:
                 made.append(batch)
         self._db.execute("DELETE FROM notice WHERE made_ms < ?", (now_ms - _KEPT_MS,))
         return made

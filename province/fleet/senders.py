@@ -11,10 +11,14 @@ import hmac
 import http.client
 import json
 import logging
+import queue
 import smtplib
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -32,6 +36,7 @@ from province.fleet.words import WORDS
 _log = logging.getLogger(__name__)
 _TIMEOUT_S = 15.0
 _EACH_S = 5.0
+_STOP_S = 3.0  # for what is on its way when it shall end
 
 
 class NotDelivered(Exception):
@@ -152,18 +157,74 @@ def letter(sink: Mail, batch: Batch, at_ms: int) -> EmailMessage:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What became of a batch.
+
+    Attributes:
+        why: it was not delivered; None when it was.
+    """
+
+    batch: Batch
+    at_ms: int
+    why: str | None
+
+
+class _Worker:
+    """Delivers to one place, one batch after the other, in a thread of its own; a place that is slow holds nobody else up.
+
+    Args:
+        deliver: tells a batch.
+        clock: milliseconds since 1970 UTC.
+        tried: called with each outcome, from the thread.
+    """
+
+    def __init__(self, name: str, deliver: Callable[[Batch, int], None], clock: Callable[[], int], tried: Callable[[_Tried], None]) -> None:
+        self._deliver, self._clock, self._tried = deliver, clock, tried
+        self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"teller of {name}", daemon=True)
+
+    def take(self, batch: Batch) -> None:
+        """Has it told; returns at once. Its outcome comes before another may be given."""
+        if not self._thread.ident:
+            self._thread.start()
+        self._batches.put(batch)
+
+    def stop(self) -> None:
+        """Takes no more; what it is at may take as long as it likes, and nobody waits for it."""
+        self._batches.put(None)
+
+    def _run(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            why = None
+            try:
+                self._deliver(batch, self._clock())
+            except NotDelivered as error:
+                why = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever a place raises, it is tried again
+                why = f"unexpected {where(error, 3)}"
+            self._tried(_Tried(batch, self._clock(), why))
+
+
 class Teller:
-    """Tells every alert on, in a thread of its own.
+    """Tells every alert on. One thread says what is due and remembers what was told; each place has a worker, and its alerts in order.
 
     Args:
         layout: the province.
         sight: where alerts are read.
         sinks: who is told.
         deliver: tells a batch; raises NotDelivered, whose text is logged.
+        clock: milliseconds since 1970 UTC.
     """
 
-    def __init__(self, layout: Layout, sight: Sight, sinks: Sequence[Sink], deliver: Callable[[Batch, int], None] = send) -> None:
-        self._layout, self._sight, self._sinks, self._deliver = layout, sight, sinks, deliver
+    def __init__(
+        self, layout: Layout, sight: Sight, sinks: Sequence[Sink], deliver: Callable[[Batch, int], None] = send,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:  # fmt: skip
+        self._layout, self._sight, self._sinks, self._clock = layout, sight, sinks, clock
+        self._tried: queue.SimpleQueue[_Tried | None] = queue.SimpleQueue()
+        self._workers = {sink.name: _Worker(sink.name, deliver, clock, self._tried.put) for sink in sinks}
+        self._busy: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
 
@@ -173,36 +234,63 @@ class Teller:
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; what was not told is told after the next start."""
+        """Ends it within seconds; what was not told by then is told after the next start."""
         self._stopping.set()
+        self._tried.put(None)
         if self._thread.is_alive():
-            self._thread.join(_TIMEOUT_S)
+            self._thread.join(_STOP_S + 1.0)
 
     def _run(self) -> None:
         try:
             with Notices(self._layout.fleet_notices.with_suffix(".sqlite")) as notices:
-                while not self._stopping.wait(_EACH_S):
-                    self._once(notices)
+                while not self._stopping.is_set():
+                    self._safely(self.round, notices)
+                    self._safely(self.listen, notices, _EACH_S)
+                self._safely(self.finish, notices)
         except ProvinceError as error:
             _log.error("alerts are not told on: %s", error)
 
-    def _once(self, notices: Notices) -> None:
+    def _safely(self, step: Callable[..., object], *values: object) -> None:
         try:
-            self.round(notices, now_ms())
+            step(*values)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next alert is tried
             _log.error("telling alerts: unexpected %s; tried again", where(error, 3))
+            self._stopping.wait(_EACH_S)
 
-    def round(self, notices: Notices, at_ms: int) -> None:
-        """Tells what is due; what a place raises, whatever it is, counts as not delivered to that place alone."""
+    def round(self, notices: Notices) -> None:
+        """Gives what is due to the places that are at nothing."""
+        at_ms = self._clock()
         alerts = self._sight.ask(lambda store: store.alerts(None, also_ended=True, ended_since_ms=at_ms - GIVE_UP_MS))
-        for batch in notices.due(self._sinks, alerts, at_ms):
-            try:
-                self._deliver(batch, at_ms)
-            except Exception as error:  # noqa: BLE001 - whatever one place raises, those behind it are told
-                why = str(error) if isinstance(error, NotDelivered) else f"unexpected {where(error, 3)}"
-                lost = notices.failed(batch, at_ms)
-                if batch.tries in {0, 5} or lost:
-                    _log.warning("%s: not told (%s); %s", batch.sink.name, why, f"{lost} given up after a day" if lost else "tried again")
-            else:
-                notices.delivered(batch)
-                _log.info("%s: told of %d alerts", batch.sink.name, len(batch.notices))
+        for batch in notices.due(self._sinks, alerts, at_ms, self._busy):
+            self._busy.add(batch.sink.name)
+            self._workers[batch.sink.name].take(batch)
+
+    def listen(self, notices: Notices, timeout_s: float) -> None:
+        """Notes what becomes of the batches, until the time is over or it shall end."""
+        until_s = time.monotonic() + timeout_s
+        with suppress(queue.Empty):
+            while (tried := self._tried.get(timeout=max(0.0, until_s - time.monotonic()))) is not None:
+                self._note(notices, tried)
+
+    def finish(self, notices: Notices) -> None:
+        """Notes what ends within seconds: what is not noted is told once more."""
+        for worker in self._workers.values():
+            worker.stop()
+        until_s = time.monotonic() + _STOP_S
+        with suppress(queue.Empty):
+            while self._busy:
+                if (tried := self._tried.get(timeout=max(0.0, until_s - time.monotonic()))) is not None:
+                    self._note(notices, tried)
+
+    def _note(self, notices: Notices, tried: _Tried) -> None:
+        """What a place raised, whatever it is, counts as not delivered to that place alone."""
+        batch = tried.batch
+        self._busy.discard(batch.sink.name)
+        if tried.why is None:
+            notices.delivered(batch)
+            _log.info("%s: told of %d alerts", batch.sink.name, len(batch.notices))
+            return
+        lost = notices.failed(batch, tried.at_ms)
+        if batch.tries in {0, 5} or lost:
+            end = f"{lost} given up after a day" if lost else "tried again"
+            _log.warning("%s: not told (%s); %s", batch.sink.name, tried.why, end)

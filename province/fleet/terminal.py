@@ -10,9 +10,8 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Vertical, VerticalScroll
-from textual.screen import ModalScreen, Screen
-from textual.widgets import DataTable, Footer, Input, Label, OptionList, Sparkline, Static
-from textual.widgets.option_list import Option
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Input, Label, Sparkline, Static
 
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
@@ -23,6 +22,7 @@ from province.fleet.accounts import Operator
 from province.fleet.orders import Ordered, Orders, new_ref
 from province.fleet.picking import ORDERS, Wanted, pick
 from province.fleet.sight import Row, Sight, State, is_quiet
+from province.fleet.terminal_questions import Choose, Confirm
 from province.fleet.views import SHAPES, DeviceSight, facts_of, offered, when
 from province.fleet.words import WORDS, Words
 from province.watch.fleet_store import FleetAlert
@@ -51,57 +51,6 @@ def cells(words: Words, row: Row) -> _Cells:
         Text(look, no_wrap=True), Text(waiting, justify="right"), Text(today, justify="right"), Text(warm, justify="right"),
         Text(when(row.heard_ms, seconds=True) if row.heard_ms else words.say("fleet.never"), justify="right"),
     )  # fmt: skip
-
-
-class Confirm(ModalScreen[str | None]):
-    """Asks once more, with room for a word on why; gives the word back, None for no."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_no", "", show=False)]
-
-    def __init__(self, words: Words, title: str, explained: str, label: str) -> None:
-        super().__init__()
-        self._words, self._title, self._explained, self._label = words, title, explained, label
-
-    def compose(self) -> ComposeResult:
-        """The question."""
-        with Vertical(id="dialog"):
-            yield Label(self._title, classes="title", markup=False)
-            yield Static(self._explained, markup=False)
-            yield Label(self._label, markup=False)
-            yield Input(max_length=100, id="why")
-            yield Static(f"Enter: {self._words.say('order.yes')}   Esc: {self._words.say('order.no')}", classes="soft", markup=False)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Yes."""
-        self.dismiss(event.value)
-
-    def action_dismiss_no(self) -> None:
-        """No."""
-        self.dismiss(None)
-
-
-class Choose(ModalScreen[Action | None]):
-    """Which command."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_no", "", show=False)]
-
-    def __init__(self, words: Words, actions: Sequence[Action]) -> None:
-        super().__init__()
-        self._words, self._actions = words, actions
-
-    def compose(self) -> ComposeResult:
-        """The list."""
-        with Vertical(id="dialog"):
-            yield Label(self._words.say("device.commands"), classes="title")
-            yield OptionList(*(Option(self._words.say(f"do.{action}"), id=str(action)) for action in self._actions))
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """This one."""
-        self.dismiss(Action(str(event.option_id)))
-
-    def action_dismiss_no(self) -> None:
-        """None of them."""
-        self.dismiss(None)
 
 
 class DeviceScreen(Screen[None]):

@@ -138,7 +138,8 @@ class Views:
         words = view.words
         other = next(language for language in LANGUAGES if language != words.language)
         return {
-            "t": words.say, "trouble": words.of_trouble, "language": words.language, "other": other, "when": when, "today": on_the_day,
+            "t": words.say, "trouble": words.of_trouble, "reason": words.of_reason,
+            "language": words.language, "other": other, "when": when, "today": on_the_day,
             "other_name": WORDS[other].say("language"), "here": view.here, "operator": view.operator, "offered": offered(view.operator),
             "token": "" if view.session is None else view.session.form_token, "troubles": list(Trouble),
             "path": path_of,
@@ -222,7 +223,7 @@ def facts_of(words: Words, sight: DeviceSight, told: Telemetry) -> list[tuple[st
         ("board", told.versions.board or None),
         ("uptime", short_age(told.uptime_s)),
         ("restarts", _counts(told.restarts)),
-        ("answers", _counts(told.answers)),
+        ("answers", _counts({words.of_answer(kind): count for kind, count in told.answers.items()})),
         ("head", None if told.log is None else f"{told.log.id[:8]}… · {told.log.seq}"),
         ("position", None if told.position is None else f"{told.position.latitude:.3f}, {told.position.longitude:.3f}"),
         ("refused", "; ".join(f"{each.leaf}: {each.times}" for each in sight.refused) or None),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from province.fleet.device_words import ANSWERS, REASONS
 from province.web.languages import LANGUAGES
 
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -286,6 +287,22 @@ class Words:
             KeyError: there is no such word.
         """
         return self._of[key].format(**values) if values else self._of[key]
+
+    def of_reason(self, code: str) -> str:
+        """Why a command was refused or came to nothing; the code itself where a later release says it.
+
+        Example:
+            >>> WORDS["vi"].of_reason("no-room"), WORDS["en"].of_reason("of-tomorrow")
+            ('thẻ nhớ không đủ chỗ', 'of-tomorrow')
+        """
+        return self._of_code(REASONS, code)
+
+    def of_answer(self, kind: str) -> str:
+        """How a scanner answered somebody; the code itself where a later release says it."""
+        return self._of_code(ANSWERS, kind)
+
+    def _of_code(self, codes: Mapping[str, tuple[str, str]], code: str) -> str:
+        return codes[code][LANGUAGES.index(self.language)] if code in codes else code
 
     def of_trouble(self, said: str) -> str:
         """What `fleet_rules` said, in this language; as it was said where it says something new.

@@ -29,6 +29,7 @@ MARKER = "province.id"
 COUNTER = "keyring.counter"
 AUDIT_HEAD = "audit.head"
 PEOPLE = "people.json"
+PEOPLE_RIGHTS = "people-rights.json"
 DESTROYED = "destroyed"
 ERASED = "erased"
 REVOKED = "revoked"
@@ -265,7 +266,7 @@ class Keystore:
             KeystoreAway: as `epochs`.
         """
         self.check()
-        own = {MARKER, COUNTER, AUDIT_HEAD, PEOPLE, DESTROYED, ERASED, REVOKED, SHUT_OUT, "lost+found"}
+        own = {MARKER, COUNTER, AUDIT_HEAD, PEOPLE, PEOPLE_RIGHTS, DESTROYED, ERASED, REVOKED, SHUT_OUT, "lost+found"}
         try:
             here = [path for path in self.folder.iterdir() if (name := _settled(path.name)) not in own and not _is_day_file(name)]
             beneath = [

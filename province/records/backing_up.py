@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from province.keys.keystore import Keystore
 from province.records import erasures, retention
 from province.registry import revocations
 from province.store import database
+from province.store.opened import Connection
 from province.store.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION
 
 _PAGES_A_STEP = 4096  # between two steps the collector may write
@@ -84,7 +85,7 @@ def _copy_file(register: sqlite3.Connection, target: Path, path: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole
 
 
-def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int) -> Restored:
+def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: Sequence[Callable[[Connection], object]] = ()) -> Restored:
     """Puts a backup in the register's place, and does again in it what was done since.
 
     Args:
@@ -92,6 +93,7 @@ def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int) -> Rest
         backup: of `save`.
         url: of an empty database for a register on a server; the one before stays as it is. None for a file, whose register is replaced.
         now_ms: milliseconds since 1970 UTC.
+        also: what else is done again in it.
 
     Raises:
         NotAProvince: it is no backup, or not one for this.
@@ -105,7 +107,7 @@ def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int) -> Rest
             _put_file_back(layout.register, backup)
         else:
             _put_dump_back(layout.register, backup, url)
-        return _again(layout, now_ms)
+        return _again(layout, now_ms, also)
 
 
 def _stopped(layout: Layout, number: int) -> ProcessLock:
@@ -175,12 +177,14 @@ def _run(command: Sequence[str], url: str) -> None:
         raise ProvinceError(f"{command[0]} failed: {last}")
 
 
-def _again(layout: Layout, now_ms: int) -> Restored:
+def _again(layout: Layout, now_ms: int, also: Sequence[Callable[[Connection], object]]) -> Restored:
     keystore = Keystore(layout.keystore)
     with closing(database.connect_any(layout.register)) as connection:
         database.upgrade(connection, layout.register)
     with closing(database.connect(layout.register)) as connection:
         revoked = revocations.reapply(connection, layout.register, keystore, now_ms)
+        for each in also:
+            each(connection)
         erased = erasures.reapply(connection, layout.register, keystore, now_ms)
         run = retention.Retention(connection, layout.register, keystore, retention.DEFAULT_DAYS, now_ms)
         closed = list(run.close(run.come_back()))

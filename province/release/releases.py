@@ -187,6 +187,16 @@ def _every(layout: Layout) -> Iterator[Known]:
             yield Known(release.identity_of(message), release.verify(message, root))
 
 
+def newest(layout: Layout, now_ms: int) -> dict[tuple[str, str], str]:
+    """What scanners may fetch now: for each architecture and Python the version of the newest release that has not expired.
+
+    Raises:
+        NotAProvince: the province's root cannot be read.
+    """
+    there = [known.release for known in every(layout) if known.release.expires_ms > now_ms]
+    return {(each.architecture, each.python): each.software for each in reversed(there)}
+
+
 def named(layout: Layout, text: str) -> Known:
     """A release by the beginning of its name, or by its version.
 

@@ -7,10 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 from edge_agent.base.console import print_json, print_line
+from province.accounts.roll import Roll
 from province.base.clock import now_ms
 from province.base.layout import Layout
+from province.keys import people_keys
+from province.keys.keystore import Keystore
 from province.records import backing_up
 from province.store import database
+from province.store.opened import Connection
 from province.store.schema import SCHEMA_VERSION
 
 _EPILOG = """\
@@ -75,10 +79,21 @@ def _save(layout: Layout, target: Path, *, as_json: bool) -> int:
 
 
 def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -> int:
-    done = backing_up.put_back(layout, backup, url, now_ms())
+    accounts = 0
+
+    def reapply(connection: Connection) -> None:
+        nonlocal accounts
+        if (keys := people_keys.read(Keystore(layout.keystore))) is not None:
+            accounts = Roll(layout.register, keys).reapply(connection)
+
+    done = backing_up.put_back(layout, backup, url, now_ms(), [reapply])
     if as_json:
-        print_json({"erased": done.erased, "revoked": done.revoked, "days": done.days})
+        print_json({"erased": done.erased, "revoked": done.revoked, "days": done.days, "accounts": accounts})
     else:
+        if accounts:
+            print_line(
+                f"{accounts} accounts were removed or had other rights since: those come in once `gate-province account password` says so."
+            )
         print_line(
             f"Put back. Again erased: {done.erased} entries; revoked: {done.revoked} devices and certificates; closed: {done.days} days."
         )

@@ -15,9 +15,11 @@ from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import topics
 from province.base import secret_files
 from province.base.broker_address import broker_address
+from province.base.clock import now_ms
 from province.base.errors import NotAProvince, ProvinceError
 from province.base.layout import FLEET, Layout
 from province.keys.officers import read_root_public
+from province.release import releases
 from province.trust import renewing
 from province.watch.fleet_rules import Limits
 from province.watch.fleet_store import FleetStore
@@ -78,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
     with lock, FleetStore(layout.fleet_store) as store:
         beat = Beat(of_this_process())
         heard = Overhearing(layout, read_root_public(layout))
-        watch = FleetWatch(store, layout.register, limits, discover=not args.no_home_assistant, alive=beat, overhearing=heard)
+        watch = FleetWatch(
+            store, layout.register, limits, discover=not args.no_home_assistant, alive=beat,
+            offers=lambda: releases.newest(layout, now_ms()), overhearing=heard,
+        )  # fmt: skip
         link = _link(layout, address, watch)
 
         def stop() -> None:

@@ -8,16 +8,22 @@ are templates over telemetry; what a device does not tell is `None` there, which
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from edge_agent.link.broker_link import Message
+from edge_agent.wire.telemetry import Versions
 from edge_agent.wire.topics import DeviceName, Leaf, discovery_prefix
 from province.watch.fleet_rules import Seen
 
 _SUPPORT = "https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload"
 _LATE_PERIODS = 4
-_UPDATE = "{{ {'installed_version': value_json.versions.software, 'latest_version': value_json.versions.software} | tojson }}"
+Offered: TypeAlias = Mapping[tuple[str, str], str]
+_NOTHING: Offered = MappingProxyType({})
+# who connects anew is back in a moment; who is not shows by values that expire
+_AVAILABILITY = "{{ 'online' if value_json.returning | default(false) else value_json.state }}"
+_INSTALLED = "value_json.versions.software"
 
 # key, name, where in telemetry, unit, device class, state class
 _SENSORS: tuple[tuple[str, str, str, str | None, str | None, str | None], ...] = (
@@ -61,9 +67,9 @@ def topic(name: DeviceName) -> str:
     return f"{discovery_prefix(name.org)}/device/{name.device}/config"
 
 
-def message(seen: Seen) -> Message | None:
+def message(seen: Seen, offered: Offered = _NOTHING) -> Message | None:
     """The retained discovery of a device; None before its first telemetry, which says what it has."""
-    made = payload(seen)
+    made = payload(seen, offered)
     if made is None:
         return None
     return Message(topic(seen.name), json.dumps(made, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode(), retain=True)
@@ -74,8 +80,13 @@ def gone(name: DeviceName) -> Message:
     return Message(topic(name), b"", retain=True)
 
 
-def payload(seen: Seen) -> dict[str, Any] | None:
-    """The discovery as an object."""
+def payload(seen: Seen, offered: Offered = _NOTHING) -> dict[str, Any] | None:
+    """The discovery as an object.
+
+    Args:
+        seen: the device.
+        offered: the newest version that it may fetch, by architecture and Python.
+    """
     told = seen.telemetry
     if told is None:
         return None
@@ -91,17 +102,17 @@ def payload(seen: Seen) -> dict[str, Any] | None:
     return {
         "device": device,
         "origin": {"name": "gate-scanner", "sw_version": told.versions.software, "support_url": _SUPPORT},
-        "components": {each["unique_id"].removeprefix(f"{unique}_"): each for each in _components(seen, unique)},
+        "components": {each["unique_id"].removeprefix(f"{unique}_"): each for each in _components(seen, unique, offered)},
         "state_topic": seen.name.topic(Leaf.TELEMETRY),
         "availability_topic": seen.name.topic(Leaf.STATUS),
-        "availability_template": "{{ value_json.state }}",
+        "availability_template": _AVAILABILITY,
         "payload_available": "online",
         "payload_not_available": "offline",
         "qos": 0,
     }
 
 
-def _components(seen: Seen, unique: str) -> Iterator[dict[str, Any]]:
+def _components(seen: Seen, unique: str, offered: Offered) -> Iterator[dict[str, Any]]:
     told = seen.telemetry
     if told is None:
         return
@@ -118,9 +129,16 @@ def _components(seen: Seen, unique: str) -> Iterator[dict[str, Any]]:
         state = f"(value_json.sources | default({{}}))[{json.dumps(lane, ensure_ascii=False)}].state"
         yield _binary(unique, f"lane_{number}", f"Lane {lane}", f"{{{{ 'OFF' if {state} == 'working' else 'ON' }}}}", "problem") | expires
     yield {
-        "platform": "update", "unique_id": f"{unique}_update", "name": "Software", "device_class": "firmware", "value_template": _UPDATE,
-        "entity_category": "diagnostic",
+        "platform": "update", "unique_id": f"{unique}_update", "name": "Software", "device_class": "firmware",
+        "value_template": _update(told.versions, offered), "entity_category": "diagnostic",
     }  # fmt: skip
+
+
+def _update(versions: Versions, offered: Offered) -> str:
+    """A template that gives what is installed and what is the newest: the installed one where nothing is offered for the device."""
+    newest = offered.get((versions.architecture, versions.python)) if versions.architecture else None
+    latest = _INSTALLED if newest is None else json.dumps(newest)
+    return f"{{{{ {{'installed_version': {_INSTALLED}, 'latest_version': {latest}}} | tojson }}}}"
 
 
 def _binary(unique: str, key: str, name: str, template: str, device_class: str) -> dict[str, Any]:

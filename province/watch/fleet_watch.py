@@ -54,6 +54,7 @@ class FleetWatch:
         limits: from where on something is a trouble.
         discover: whether to publish Home Assistant's discovery.
         alive: called at each round.
+        offers: what scanners may fetch now, by architecture and Python; asked once a minute.
         overhearing: enters what operators order from desks of their own; None enters nothing.
 
     Give `on_event` to a `BrokerLink`, start it, and call `work` with its `publish`.
@@ -67,8 +68,11 @@ class FleetWatch:
         *,
         discover: bool = True,
         alive: Callable[[], None] = lambda: None,
+        offers: Callable[[], fleet_discovery.Offered] = dict,
         overhearing: Overhearing | None = None,
     ) -> None:
+        self._offers = offers
+        self._offered: fleet_discovery.Offered = {}
         self._overhearing = overhearing
         self._store, self._register, self._limits, self._discover, self._alive = store, register, limits, discover, alive
         self._queue: queue.Queue[Arrived | None] = queue.Queue(_WAITING_MOST)
@@ -167,11 +171,19 @@ class FleetWatch:
             if count := self._seldom.worth_a_line("register"):
                 _log.warning("the register cannot be read now (%d times): %s", count, error)
             return
+        self._look_for_releases()
         self._keys = {each.name: each.public_key for each in known}
         for name in self._store.registered([Seen(each.name, each.site, each.gate, each.added_ms) for each in known]):
             if self._discover:
                 publish(fleet_discovery.gone(name))
         self._facts = {seen.name: self._with_gap(seen, facts.get(seen.name, Facts(at_ms))) for seen in self._store.devices(None)}
+
+    def _look_for_releases(self) -> None:
+        try:
+            self._offered = self._offers()
+        except (ProvinceError, OSError) as error:
+            if count := self._seldom.worth_a_line("releases"):
+                _log.warning("the releases cannot be read now (%d times): %s", count, error)
 
     def _with_gap(self, seen: Seen, facts: Facts) -> Facts:
         """While nobody can say what is missing, it stands as it stood: an alert must not come and go with each telemetry."""
@@ -269,7 +281,7 @@ class FleetWatch:
         return head
 
     def _let_discover(self, seen: Seen, publish: Callable[[Message], object]) -> None:
-        made = fleet_discovery.message(seen) if self._discover else None
+        made = fleet_discovery.message(seen, self._offered) if self._discover else None
         if made is not None and self._discovered.get(seen.name) != made.payload:
             self._discovered[seen.name] = made.payload
             publish(made)

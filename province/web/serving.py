@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _LIFE, _EARLY = timedelta(days=365), timedelta(days=60)  # browsers take no certificate of more than 398 days
 _LOOK_S = 3600.0
 _REQUEST_S = 15.0  # from a connection's beginning, or the end of its last request, to the whole of its next
+_TAKE_S = 60.0  # for what is sent, where the other end has stopped reading
 _KEEP_ALIVE_S = 20
 _HEAD_BYTES = 16 * 1024
 _CONNECTIONS = 600
@@ -53,9 +54,10 @@ class Place:
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 with somebody who takes forever hung up on."""
+    """HTTP/1.1 with somebody who takes forever hung up on, in asking as in reading."""
 
     _patience: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -64,7 +66,20 @@ class _Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._patience is not None:
             self._patience.cancel()
+        self._moves()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(_TAKE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._moves()
+        super().resume_writing()
+
+    def _moves(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import aftermath
+import command_scenarios
 import crash_province
 import own_keys_aftermath
 import province_aftermath
@@ -45,6 +46,7 @@ _CHECKS: dict[str, Check] = {
     **province_aftermath.CHECKS,
     **own_keys_aftermath.CHECKS,
     **store_aftermath.CHECKS,
+    **command_scenarios.CHECKS,
     "update": update_scenarios.check,
     "join": check_membership,
     "renewal": check_membership,

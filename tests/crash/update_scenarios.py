@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from unittest import mock
@@ -13,10 +12,10 @@ from document_scenarios import put_and_say
 from enrolled_device import enrolled, kept
 from sealed_examples import KEYRING_7, ROOT, officer
 
-from edge_agent.base import disk
+from edge_agent.base import disk, machine
 from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
-from edge_agent.update import release_check, stored_formats
+from edge_agent.update import stored_formats
 from edge_agent.update.installing import FETCHED, SIGNED, Installer
 from edge_agent.update.slots import Slots, slot_of
 from edge_agent.wire import release
@@ -27,9 +26,8 @@ SLOTS, CURRENT = "slots", "before"
 
 
 def _release(counter: int) -> bytes:
-    machine = next(iter(release_check.ARCHITECTURES.values()))
     wanted = Release(
-        f"1.{counter}", counter, 0, machine, f"{sys.version_info.major}.{sys.version_info.minor}", stored_formats.OUTBOX,
+        f"1.{counter}", counter, 0, next(iter(machine.ARCHITECTURES.values())), machine.python(), stored_formats.OUTBOX,
         stored_formats.DOCUMENTS, stored_formats.BASE, 1, 4 * 10**12, (Part.of("a.whl", b"x"),),
     )  # fmt: skip
     return release.issue(wanted, officer(Power.UPDATE))
@@ -46,7 +44,7 @@ def trials(folder: Path) -> None:
         documents.put(stored_keyring.DOCUMENT, kept(KEYRING_7))
     installer = Installer(slots, folder / STATE)
     put_and_say(SLOTS, "current", {"is": CURRENT}, lambda: installer._keep("current", CURRENT))
-    with mock.patch.object(Installer, "_make"), mock.patch("platform.machine", return_value=next(iter(release_check.ARCHITECTURES))):
+    with mock.patch.object(Installer, "_make"), mock.patch("platform.machine", return_value=next(iter(machine.ARCHITECTURES))):
         for number in range(1, 4):
             message = _release(number)
             (folder / STATE / FETCHED / SIGNED).write_bytes(message)

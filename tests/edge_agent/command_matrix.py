@@ -31,8 +31,7 @@ from edge_agent.commands import config_keeper, executors
 from edge_agent.commands.command_desk import CommandDesk
 from edge_agent.commands.config_keeper import ConfigKeeper
 from edge_agent.commands.executors import Executor, Job, Marks, NeedsNobody, Unfinished, cut_short
-from edge_agent.device import device_keys, known_time, overlay
-from edge_agent.device import settings as settings_of
+from edge_agent.device import device_keys, known_time, overlay, settings_file
 from edge_agent.device.identity import FOLDER, TLS_CERTIFICATE, TLS_KEY
 from edge_agent.enrolment import enrol, tls_rotation
 from edge_agent.wire.command import Action
@@ -56,7 +55,7 @@ class Gate(Firmware):
             self.asked["set-direction"] += 1
             return {"type": "config-checked", "problems": []}
         if request["type"] == "counters":
-            mark = settings_of.load(self._toml).overlay
+            mark = settings_file.load(self._toml).overlay
             return {"type": "counters", "process": self.process, "overlay": mark, "sources": {"vào": "working"}}
         return super()._answer(request, asker)
 

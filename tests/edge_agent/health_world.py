@@ -12,7 +12,7 @@ from real_broker import bundle, write_bundle
 from sealed_examples import filled
 from uplink_world import AUTHORITY
 
-from edge_agent.device import identity, settings
+from edge_agent.device import identity, settings_file
 from edge_agent.enrolment import enrol
 from edge_agent.health.firmware_word import FirmwareWord
 from edge_agent.health.own_health import OwnHealth, Surroundings
@@ -61,7 +61,7 @@ class Device:
             f'[device]\nstate = "{state}"\nruntime = "{folder}/run"\nclock = "system"\n[agent]\ntelemetry_s = {telemetry_s}\n'
             '[[lane]]\nname = "Làn vào"\ndirection = "in"\ncamera = "images:x"\n'
         )
-        self.settings = settings.load(folder / "gate.toml")
+        self.settings = settings_file.load(folder / "gate.toml")
         self.identity = identity.load(state)
         self.word = FirmwareWord()
         self.wall_ms: int | None = time.time_ns() // 1_000_000

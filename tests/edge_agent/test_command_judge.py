@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, signing_key, thorough
 
 from edge_agent.commands import command_store
-from edge_agent.commands.command_store import FILE_NAME, MOST_WAITING
+from edge_agent.commands.command_store import FILE_NAME, MOST_WAITING, CommandStore
+from edge_agent.device import taken
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
 from edge_agent.device.documents import Documents
 from edge_agent.wire import command, cose, results
 from edge_agent.wire.authority import Certificate, Officer, Power, certify
@@ -207,18 +210,40 @@ def test_the_store_stays_small(world: World, monkeypatch: pytest.MonkeyPatch) ->
     assert [kept["counter"] for kept in stored["commands"]] == [5, 6, 7]
 
 
-def test_a_lost_store_asks_each_issuer_for_the_nonce(world: World) -> None:
+@pytest.mark.parametrize("how", ["torn", "gone", "gone, of a release that noted nothing"])
+def test_a_lost_store_asks_each_issuer_for_the_nonce(world: World, how: str) -> None:
     desk = world.desk()
     desk.arrived(signed(Action.OPEN, 5), retained=False)
     desk.do_next()
+    if "noted nothing" in how:
+        (world.state / DOCUMENTS).unlink()
+        world.desk()
     for file in world.state.glob(f"{FILE_NAME}*"):
-        file.write_bytes(b"torn")
-    desk = world.desk()
+        file.write_bytes(b"torn") if how == "torn" else file.unlink()
+    world.desk()
+    desk = world.desk()  # lost it stays
     desk.arrived(signed(Action.OPEN, 5), retained=False)
     assert desk.counters == {"commands_refused_no-clock": 1}
     desk.arrived(signed(Action.OPEN, 6, nonce=NONCE), retained=False)
     assert world.sent[-1].state is State.ACCEPTED
     desk.arrived(signed(Action.OPEN, 7), retained=False)
+    assert world.sent[-1].state is State.ACCEPTED
+
+
+def test_a_new_device_is_none_that_has_lost_something_and_a_file_that_cannot_be_noted_takes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_state: Path) -> None:
+        raise OSError(ENOSPC, "no room")
+
+    world.desk()
+    desk = world.desk()
+    with monkeypatch.context() as patched:
+        patched.setattr(taken, "note_commands", full)
+        with pytest.raises(OSError, match="no room"):
+            desk.arrived(signed(Action.OPEN, 5), retained=False)
+    assert CommandStore(world.state).next() is None
+    desk.arrived(signed(Action.OPEN, 5), retained=False)
     assert world.sent[-1].state is State.ACCEPTED
 
 

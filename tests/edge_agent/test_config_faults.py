@@ -15,7 +15,7 @@ from test_config_keeper import GOOD, Device
 from edge_agent.commands import config_keeper
 from edge_agent.commands.config_keeper import ConfigKeeper, NotGood
 from edge_agent.device import overlay
-from edge_agent.device.settings import load
+from edge_agent.device.settings_file import load
 from edge_agent.wire.desired_config import Desired
 
 SECRET = "001099012345"

@@ -18,8 +18,9 @@ from sealed_examples import FROM_MS, NAME, ROOT, ROOT_PUBLIC, TO_MS, officer, si
 from edge_agent.commands import config_keeper, executors
 from edge_agent.commands.config_keeper import ConfigKeeper, NotGood
 from edge_agent.commands.executors import Failed, Job
-from edge_agent.device import overlay
+from edge_agent.device import overlay, settings_file, taken
 from edge_agent.device import settings as settings_of
+from edge_agent.device.documents import FILE_NAME as DOCUMENTS
 from edge_agent.device.overlay import MAY
 from edge_agent.device.settings import ConfigError
 from edge_agent.wire import desired_config
@@ -59,7 +60,7 @@ class Device:
     def _answer(self, request: dict[str, Any], _asker: Asker) -> Mapping[str, Any]:
         if request["type"] == "check-config":
             return {"type": "config-checked", "problems": []}
-        mark = "" if self.stumbles else settings_of.load(self.toml).overlay
+        mark = "" if self.stumbles else settings_file.load(self.toml).overlay
         blind = self.blind and mark == overlay.mark(BETTER)
         return {"type": "counters", "overlay": mark, "sources": {"in": "fault" if blind else "working"}}
 
@@ -80,17 +81,17 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
 
 
 def held_s(device: Device) -> float:
-    return settings_of.load(device.toml).gate.held_s
+    return settings_file.load(device.toml).gate.held_s
 
 
 def test_what_is_good_is_kept_and_said(device: Device) -> None:
     device.keeper().apply(GOOD, 5)
-    settings = settings_of.load(device.toml)
+    settings = settings_file.load(device.toml)
     assert (settings.gate.held_s, settings.lanes[0].direction, settings.lanes[0].reader) == (2.0, "out", "fifo:/nowhere")
     assert [said["state"] for said in device.said] == ["trying", "applied"]
     assert device.said[-1]["settings"] == GOOD
     device.keeper().apply({}, 6)
-    assert settings_of.load(device.toml) == settings_of._read(device.toml, settings_of._parse(device.toml), lambda _read: [])
+    assert settings_file.load(device.toml) == settings_file._read(device.toml, settings_file._parse(device.toml), lambda _read: [])
 
 
 @pytest.mark.parametrize("fault", ["stumbles", "blind", "lost"])
@@ -156,7 +157,7 @@ def test_one_that_ends_the_agent_again_and_again_is_taken_back(device: Device) -
             cutting._go_on()
     device.keeper()._go_on()
     assert device.said[-1]["state"] == "rolled-back"
-    assert settings_of.load(device.toml).overlay == ""
+    assert settings_file.load(device.toml).overlay == ""
 
 
 def test_an_older_one_changes_nothing(device: Device) -> None:
@@ -166,6 +167,32 @@ def test_an_older_one_changes_nothing(device: Device) -> None:
     keeper._take(Desired(NAME, 7, "not TOML"))
     assert held_s(device) == 2.0
     assert (device.said[-1]["state"], device.said[-1]["counter"]) == ("refused", 7)
+
+
+@pytest.mark.parametrize("how", ["gone", "torn"])
+def test_without_its_file_the_last_one_is_taken_again_and_none_before_it(device: Device, how: str) -> None:
+    keeper, last = device.keeper(), Desired(NAME, 6, "[gate]\nheld_s = 2.0\n")
+    keeper._take(Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"))
+    keeper._take(last)
+    for file in device.state.glob(f"{overlay.FILE_NAME}*"):
+        file.write_bytes(b"torn") if how == "torn" else file.unlink()
+    keeper = device.keeper()
+    keeper._go_on()
+    keeper._take(Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"))
+    assert held_s(device) == 1.5
+    keeper._take(last)
+    assert held_s(device) == 2.0
+    keeper._take(Desired(NAME, 5, "[gate]\nheld_s = 3.0\n"))
+    keeper._take(last)
+    assert (held_s(device), len([said for said in device.said if said["state"] == "applied"])) == (2.0, 3)
+
+
+def test_what_a_release_before_has_taken_is_noted_at_the_start(device: Device) -> None:
+    keeper = device.keeper()
+    keeper._take(Desired(NAME, 6, "[gate]\nheld_s = 2.0\n"))
+    (device.state / DOCUMENTS).unlink()
+    device.keeper()._go_on()
+    assert taken.config_counter(device.state) == 6
 
 
 def test_without_firmware_nothing_is_decided_and_it_is_looked_at_again(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,12 +207,12 @@ def test_without_firmware_nothing_is_decided_and_it_is_looked_at_again(device: D
 def test_what_does_not_suit_gate_toml_any_more_is_left_out(device: Device, caplog: pytest.LogCaptureFixture) -> None:
     device.keeper().apply(GOOD, 5)
     device.toml.write_text(device.toml.read_text().replace('"in"', '"left"', 1))
-    settings = settings_of.load(device.toml)
+    settings = settings_file.load(device.toml)
     assert (settings.gate.held_s, settings.overlay, settings.overlay_seen) == (1.5, "", overlay.mark(GOOD))
     assert "left out" in caplog.text
     for file in device.state.glob(f"{overlay.FILE_NAME}*"):
         file.write_bytes(b"torn")
-    assert settings_of.load(device.toml).overlay_seen == ""
+    assert settings_file.load(device.toml).overlay_seen == ""
 
 
 def test_everything_that_may_be_set_is_a_setting() -> None:
@@ -205,7 +232,7 @@ def test_anything_is_set_or_refused_in_words(tmp_path_factory: pytest.TempPathFa
     toml = tmp_path_factory.getbasetemp() / "any.toml"
     toml.write_text(TOML.format(state="/nowhere"))
     with suppress(ConfigError):
-        settings_of.try_overlay(toml, tables)
+        settings_file.try_overlay(toml, tables)
 
 
 def test_it_is_signed_for_one_device_by_who_may() -> None:
@@ -236,7 +263,7 @@ def test_a_direction_that_was_being_set_is_told_by_what_is_in_force(device: Devi
     assert caught.value.reason == "not-in-force"
     setting.carry_out(job("in", "out"))
     setting.found_running(job("in", "out"))
-    assert settings_of.load(device.toml).lanes[0].direction == "out"
+    assert settings_file.load(device.toml).lanes[0].direction == "out"
     device.keeper().apply({**GOOD, "lane": [{"name": "in", "direction": "in"}]}, 9)
     with pytest.raises(Failed):
         setting.found_running(job("in", "out"))

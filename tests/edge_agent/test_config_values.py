@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.device import overlay
-from edge_agent.device.settings import ConfigError, parse_overlay
+from edge_agent.device.settings import ConfigError
+from edge_agent.device.settings_file import parse_overlay
 from province.base.errors import NotAProvince
 from province.shell import config_command
 

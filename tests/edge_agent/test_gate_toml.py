@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealed_examples import brief, thorough
 
-from edge_agent.device.settings import SECTIONS, ConfigError, GateSettings, Settings, allowed, load
+from edge_agent.device.settings import SECTIONS, ConfigError, GateSettings, Settings, allowed
+from edge_agent.device.settings_file import load
 
 LANE = '[[lane]]\nname = "a"\ndirection = "in"\ncamera = "images:x"\n'
 

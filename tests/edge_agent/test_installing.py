@@ -13,9 +13,9 @@ from enrolled_device import enrolled, kept
 from sealed_examples import KEYRING_7, NAME, ROOT, officer
 from test_release import PART, made
 
+from edge_agent.base import machine
 from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
-from edge_agent.update import release_check
 from edge_agent.update.installing import FETCHED, SIGNED, Installer, Makers, NotInstalled
 from edge_agent.update.slots import Slots, slot_of
 from edge_agent.wire import release
@@ -72,7 +72,7 @@ class Device:
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setitem(release_check.ARCHITECTURES, "x86_64", "amd64")
+    monkeypatch.setitem(machine.ARCHITECTURES, "x86_64", "amd64")
     return Device(tmp_path)
 
 
@@ -203,3 +203,14 @@ def test_a_device_that_is_nobodys_installs_nothing(device: Device) -> None:
     for file in device.state.glob("documents.json*"):
         file.unlink()
     device.refuses("not-enrolled")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_versions_own_trial_is_told_which_state_folder_is_this_devices(device: Device, tmp_path: Path, works: bool) -> None:
+    slot = tmp_path / "slot"
+    (slot / "bin").mkdir(parents=True)
+    python = slot / "bin" / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\nexit {0 if works else 1}\n')
+    python.chmod(0o755)
+    assert Installer(device.slots, device.state, Makers(trial=tmp_path / "trial.py"))._works(slot) is works
+    assert (tmp_path / "words").read_text() == f"-I {tmp_path}/trial.py {device.state}\n"

@@ -20,7 +20,7 @@ from sealed_examples import DEVICE_PUBLIC, NAME, WAIT_S
 from uplink_world import QUICK
 
 from drivers import system_clock
-from edge_agent.carry import uplink
+from edge_agent.carry import connecting
 from edge_agent.carry.intake import Intake
 from edge_agent.health import cadence, endings, reporting
 from edge_agent.health.day_mark import DayMark
@@ -217,8 +217,8 @@ def test_telemetry_arrives_at_a_real_broker_and_again(tmp_path: Path, broker: Br
     monkeypatch.setattr(reporting, "LEAST_S", 0.05)
     device = Device(tmp_path / "device", broker.port)
     device.health._clock = time.monotonic
-    work: Intake[uplink.Work] = Intake()
-    link = uplink.connect(device.identity, QUICK, work)
+    work: Intake[connecting.Work] = Intake()
+    link = connecting.connect(device.identity, QUICK, work)
     reporter = Reporter(NAME, device.health, link.publish, 0.2)
     topic = NAME.topic(Leaf.TELEMETRY)
     with closing(Listener(broker, (topic,))) as province:

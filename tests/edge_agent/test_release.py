@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_examples import NAME, ROOT_PUBLIC, officer
 
+from edge_agent.base import machine
 from edge_agent.store import outbox
 from edge_agent.update import release_check, stored_formats
 from edge_agent.update.release_check import Unsuitable
@@ -26,7 +27,7 @@ PART = Part.of("gate_scanner-1.2.0-py3-none-any.whl", b"x" * (PIECE_BYTES + 1))
 
 
 def made(**changes: Any) -> Release:
-    here = {"architecture": release_check.ARCHITECTURES["x86_64"], "python": "3.11"}
+    here = {"architecture": machine.ARCHITECTURES["x86_64"], "python": "3.11"}
     usual: dict[str, Any] = {
         "software": "1.2.0", "counter": 7, "floor": 3, "outbox": stored_formats.OUTBOX, "documents": stored_formats.DOCUMENTS,
         "base": stored_formats.BASE, "unpacked": 1, "expires_ms": NOW_MS + 1000, "parts": (PART,),

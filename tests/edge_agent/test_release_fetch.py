@@ -15,7 +15,7 @@ from province_world import Scanner, cli, founded, free_port, scanner
 from small_disk import small_disk
 from tcp_proxy import TcpProxy
 from tcp_pump import Act, Way
-from update_world import Served
+from update_served import Served
 
 from edge_agent.update.release_fetch import Ended, Fetcher, Manners, NotFetched
 from edge_agent.wire import release

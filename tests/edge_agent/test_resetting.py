@@ -14,7 +14,7 @@ from agent_shell import gate_agent, running
 from real_broker import Authority, Config, bundle, write_bundle
 from sealed_examples import DEVICE, NAME, filled
 
-from edge_agent.device import device_keys, identity, resetting
+from edge_agent.device import device_keys, identity, resetting, taken
 from edge_agent.device.documents import FILE_NAME as DOCUMENTS
 from edge_agent.device.documents import Documents
 from edge_agent.enrolment import enrol, reset, takeover
@@ -190,3 +190,11 @@ def test_an_outbox_noted_as_damaged_is_salvaged_before_anything_is_thrown_away(t
     assert salvaged.kept == 5
     reset.reset(tmp_path, discard=5, new_keys=False)
     assert first_entry(tmp_path).predecessor == head
+
+
+def test_with_the_former_owners_commands_goes_that_there_were_any(tmp_path: Path) -> None:
+    member(tmp_path)
+    taken.note_commands(tmp_path)
+    taken.note_config(tmp_path, 9)
+    reset.reset(tmp_path, discard=5, new_keys=False)
+    assert (taken.were_commands(tmp_path), taken.config_counter(tmp_path)) == (False, 0)

@@ -16,10 +16,11 @@ from tcp_pump import Way
 from uplink_world import ENTRIES, QUICK, Agent, Province
 
 from edge_agent.carry import carrying
+from edge_agent.carry.connecting import Work, connect
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Work, connect
 from edge_agent.device import identity
 from edge_agent.link.broker_link import Connected, Message
+from edge_agent.wire import telemetry
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 quick, broker, state, province = uplink_world.quick, uplink_world.broker, uplink_world.state, uplink_world.province
@@ -41,6 +42,9 @@ def test_a_connection_given_up_leaves_the_word_that_we_are_away_until_we_are_bac
         while told[-1] != ("online", None):
             told.append(province.status())  # a broker that still spoke to us when we had closed says it once more, by the will
         assert set(told[:-1]) == {("offline", "lost")}
+    leave = agent.link.leave
+    assert leave is not None
+    assert telemetry.decode_status(leave.payload).returning
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["before the uplink knows of the connection", "behind entries on their way"])

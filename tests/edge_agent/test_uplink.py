@@ -23,7 +23,7 @@ from sealed_examples import (
 )
 from uplink_world import QUICK, RECEIPTS, STATUS, Agent, Province, exact, log_of, waits
 
-from edge_agent.carry.uplink import Recorded, farewell
+from edge_agent.carry.connecting import Recorded, farewell
 from edge_agent.device import identity, stored_keyring
 from edge_agent.link.broker_link import Connected, Disconnected
 from edge_agent.store.outbox import FILE_NAME

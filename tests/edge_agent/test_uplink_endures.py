@@ -13,8 +13,9 @@ from real_broker import Broker
 from sealed_examples import KEYRING_OFFICER, UNDATED_KEY, filled
 from uplink_world import QUICK, STATUS, Agent, Province, exact, log_of
 
+from edge_agent.carry.connecting import Recorded, Stop, Work
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Recorded, Stop, Uplink, Work
+from edge_agent.carry.uplink import Uplink
 from edge_agent.device import identity
 from edge_agent.device.documents import FILE_NAME as DOCUMENTS
 from edge_agent.link.broker_link import Connected, Disconnected, Message

@@ -12,9 +12,10 @@ from real_broker import Authority, bundle, write_bundle
 from sealed_examples import DAY, FROM_MS, NAME, ROOT_PUBLIC, TO_MS, UNDATED_KEY, filled, officer
 
 from drivers import system_clock
+from edge_agent.carry.connecting import Stop, Work
 from edge_agent.carry.intake import Intake
 from edge_agent.carry.trusted_time import trusted_ms
-from edge_agent.carry.uplink import Stop, Uplink, Work
+from edge_agent.carry.uplink import Uplink
 from edge_agent.device import identity, stored_keyring, stored_time
 from edge_agent.device.settings import AgentSettings
 from edge_agent.enrolment import enrol

@@ -11,9 +11,10 @@ import pytest
 from real_broker import Authority, Broker, Listener, bundle, write_bundle
 from sealed_examples import DEVICE_PUBLIC, NAME, WAIT_S, officer
 
-from edge_agent.carry import uplink
+from edge_agent.carry import connecting, uplink
+from edge_agent.carry.connecting import Stop, Work
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Stop, Uplink, Work
+from edge_agent.carry.uplink import Uplink
 from edge_agent.device import identity
 from edge_agent.device.settings import AgentSettings
 from edge_agent.enrolment import enrol
@@ -60,7 +61,7 @@ class Agent:
         self.work: Intake[Work] = Intake()
         self.changed = threading.Condition()
         who = identity.load(state)
-        self.link = uplink.connect(who, settings, self.work)
+        self.link = connecting.connect(who, settings, self.work)
         self.uplink = Uplink(who, settings, state, self.work, self.link.publish, self._on_change)
         self.thread = threading.Thread(target=self.uplink.run)
         self.thread.start()

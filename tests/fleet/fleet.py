@@ -20,7 +20,8 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tests/province")]
 
 from sim_chart import draw  # noqa: E402 - the path above comes first
-from sim_run import LEAST_DEVICES, Plan, run  # noqa: E402 - the same
+from sim_plan import LEAST_DEVICES, Plan  # noqa: E402 - the same
+from sim_run import run  # noqa: E402 - the same
 from sim_table import missed, table  # noqa: E402 - the same
 
 _WORTH_A_PICTURE = 1000

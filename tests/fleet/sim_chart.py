@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
-from sim_run import Outcome
+from sim_plan import Outcome
 
 _INK, _SOFT, _LINE, _CONNECTED, _TOLD = "#1d2733", "#5b6b7b", "#dbe1e8", "#1f5fa8", "#2f7d4f"
 _STYLE = 'font-family="Noto Sans, DejaVu Sans, sans-serif" font-size="13"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from sim_run import Outcome
+from sim_plan import Outcome
 
 _SHOWN_S = 1.0  # from telemetry to what a desk sees
 _PAINT_S = 1.0

@@ -13,8 +13,9 @@ from fleet_world import HEAD, NOW_MS, well
 from sim_chart import draw
 from sim_conditions import CONDITIONS, WELL, telemetry
 from sim_desk import flaws
+from sim_plan import LEAST_DEVICES, Outcome, Plan
 from sim_province import names
-from sim_run import LEAST_DEVICES, Outcome, Plan, run
+from sim_run import run
 from sim_table import missed, table
 
 from edge_agent.wire.telemetry import Telemetry, decode, encode

@@ -12,8 +12,9 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from edge_agent.carry.connecting import Recorded, Work
 from edge_agent.carry.intake import Intake
-from edge_agent.carry.uplink import Recorded, Uplink, Work
+from edge_agent.carry.uplink import Uplink
 from edge_agent.device import identity
 from edge_agent.device.settings import AgentSettings, DeviceSettings, GateSettings, OutboxSettings, Settings
 from edge_agent.device.stored_keyring import WatchedKeyring

@@ -146,6 +146,7 @@ def speaking(scanner: Scanner, keepalive_s: int = 5) -> Iterator[BrokerLink]:
         scanner.endpoint, str(scanner.name), [], lambda event: connected.set() if isinstance(event, Connected) else None,
         will=Message(topic, telemetry.encode(OFFLINE), retain=True), keepalive_s=keepalive_s,
     )  # fmt: skip
+    link.leave = Message(topic, telemetry.encode(msgspec.structs.replace(OFFLINE, returning=True)), retain=True)
     link.start()
     try:
         assert connected.wait(WAIT_S)

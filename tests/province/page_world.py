@@ -137,7 +137,7 @@ class Browser:
         self._context = ssl.create_default_context(cafile=str(authority))
 
     def ask(self, method: str, path: str, body: str | None = None, /, **headers: str) -> Answered:
-        """One request on a connection of its own."""
+        """One request on a connection of its own; of a stream, which has no end, the text is not read."""
         host = f"127.0.0.1:{self.port}"
         with closing(http.client.HTTPSConnection("127.0.0.1", self.port, timeout=WAIT_S, context=self._context)) as connection:
             own = {"Host": host, "Cookie": self.cookie}
@@ -149,8 +149,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            content = response.read()
             headings = {name.lower(): value for name, value in response.getheaders()}
+            endless = headings.get("content-type", "").startswith("text/event-stream")
+            content = b"" if endless else response.read()
             answered = Answered(response.status, headings, content.decode(errors="replace"), content)
             set_cookies = response.headers.get_all("set-cookie", [])
         kept = dict(pair.split("=", 1) for pair in self.cookie.split("; ") if pair)
@@ -185,8 +186,9 @@ class Browser:
             assert response.status == 200, response.status
 
             def following() -> tuple[str, str]:
-                name, data = "", list[str]()
+                name, data, over_s = "", list[str](), time.monotonic() + WAIT_S
                 while line := response.readline().decode():
+                    assert time.monotonic() < over_s, "only signs of life"
                     if line == "\n":
                         if name:
                             return name, "\n".join(data)

@@ -11,9 +11,12 @@ import register_of_version_3
 from old_province import arrive, days_ago, here, made_ago, rows
 from postgres_world import Server
 from province_world import Log, Scanner, passage, scanner
+from web_world import PASSWORD, enlist, roll_of
 
 from edge_agent.base.process_lock import ProcessLock
 from edge_agent.wire.entry import RecordedPerson
+from province.accounts.account import Role
+from province.accounts.passwords import Check
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting.register import Register
@@ -135,3 +138,25 @@ def test_a_lost_register_is_put_back(layout: Layout, device: Scanner, tmp_path: 
     assert ran.returncode == 0, ran.stderr
     assert len(rows(layout)) == 2
     assert {path.stat().st_mode & 0o777 for path in layout.root.glob("register.*")} == {0o600}
+
+
+def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: Layout, tmp_path: Path, somewhere: list[str]) -> None:
+    gone, lower, stays = (enlist(layout, role, f"091234567{at}") for at, role in enumerate((Role.REPORTER, Role.ADMIN, Role.ADMIN)))
+    roll = roll_of(layout)
+    with closing(database.connect(layout.register)) as connection:
+        roll.set_password(connection, stays.id, "another one, quite long")
+    backup = saved(layout, tmp_path / "backup")
+    assert here("account", "remove", layout.root, gone.id).returncode == 0
+    assert here("account", "role", layout.root, lower.id, "--role", "reporter").returncode == 0
+    ran = here("store", "restore", layout.root, backup, "--json", *somewhere)
+    assert (ran.returncode, json.loads(ran.stdout)["accounts"]) == (0, 2), ran.stderr
+    with closing(database.connect(layout.register)) as connection:
+        assert [roll.by_phone(connection, "0912345670"), roll.find(connection, gone.id)] == [None, None]
+        again, same = roll.find(connection, lower.id), roll.find(connection, stays.id)
+        assert again is not None
+        assert same is not None
+        check = Check()
+        assert [check.is_of(PASSWORD, again.hashed), check.is_of("another one, quite long", same.hashed)] == [False, True]
+        roll.set_password(connection, lower.id, PASSWORD)
+        assert roll.reapply(connection) == 0
+    assert Keystore(layout.keystore).strangers() == []

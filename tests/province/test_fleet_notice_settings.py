@@ -110,3 +110,13 @@ def test_what_is_no_place_is_named_and_not_told(tmp_path: Path, text: str) -> No
 def test_scheme_host_and_port_of_a_wrong_url_are_told(tmp_path: Path) -> None:
     assert "webhook[1].url = 'https://h:99999/…': allowed" in read(tmp_path, "webhook", url="'https://h:99999/x'")
     assert "webhook[1].url = None: allowed" in refused(tmp_path, "[[webhook]]\nname = 'w'")
+
+
+def test_more_places_than_there_are_threads_for_are_refused(tmp_path: Path) -> None:
+    def many(count: int) -> str:
+        keys = {**GOOD["mail"], "name": "'{}'", "user": "''"}
+        table = "[[mail]]\n" + "\n".join(f"{key} = {value}" for key, value in keys.items())
+        return refused(tmp_path, "\n".join(table.replace("{}", str(number)) for number in range(count)))
+
+    assert many(32) == ""
+    assert "33 places; allowed: 32" in many(33)

@@ -1,4 +1,4 @@
-"""Alerts told on: what the settings refuse, what is told when, and that it arrives signed at a real HTTPS and a real SMTP server."""
+"""Alerts told on: what the settings refuse, what is remembered, and that it arrives signed at a real HTTPS and a real SMTP server."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from page_world import until
 from province_world import founded, free_port
 
 from edge_agent.wire.topics import DeviceName
@@ -30,11 +29,10 @@ from province.base.layout import Layout
 from province.fleet import notice_settings
 from province.fleet.notice_settings import Mail, Sink, Webhook
 from province.fleet.notices import GIVE_UP_MS, Batch, Notice, Notices
-from province.fleet.senders import NotDelivered, Teller, send
-from province.fleet.sight import Sight
+from province.fleet.senders import NotDelivered, send
 from province.trust import renewing
-from province.watch.fleet_rules import Seen, Trouble
-from province.watch.fleet_store import FleetAlert, FleetStore
+from province.watch.fleet_rules import Trouble
+from province.watch.fleet_store import FleetAlert
 
 NOW_MS = 1_766_282_400_000
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -212,55 +210,6 @@ def test_each_is_tried_for_a_day_of_its_own(tmp_path: Path) -> None:
         assert notices.failed(due, NOW_MS + GIVE_UP_MS + 1) == 1
         (again,) = notices.due([SINK], [ALERT, young], NOW_MS + GIVE_UP_MS + 3_600_001)
     assert [notice.alert for notice in again.notices] == [young]
-
-
-def test_a_round_goes_from_the_store_to_the_desk(layout: Layout) -> None:
-    came = threading.Event()
-
-    def deliver(due: Batch, _at_ms: int) -> None:
-        assert [(notice.alert.name, notice.alert.trouble) for notice in due.notices] == [(ALERT.name, Trouble.OFFLINE)]
-        came.set()
-
-    with FleetStore(layout.fleet_store) as store:
-        store.registered([Seen(ALERT.name, "Bến xe", "Cửa trước", 0)])
-        store.judged(ALERT.name, {Trouble.OFFLINE: "was stopped"}, NOW_MS)
-    sight = Sight(layout.fleet_store)
-    sight.start()
-    teller = Teller(layout, sight, [replace(SINK, after_s=0)], deliver)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("province.fleet.senders._EACH_S", 0.01)
-        teller.start()
-        until(came.is_set)
-    teller.stop()
-    sight.stop()
-
-
-def test_one_place_that_raises_does_not_keep_those_behind_it_waiting(
-    layout: Layout, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Sights:
-        def ask(self, _asked: object) -> list[FleetAlert]:
-            return [ALERT]
-
-    reached: list[str] = []
-
-    def deliver(due: Batch, _at_ms: int) -> None:
-        reached.append(due.sink.name)
-        if due.sink.name == "mistyped":
-            raise UnicodeError("hunter2")
-
-    sinks = [replace(SINK, name="mistyped"), SINK]
-    with Notices(tmp_path / "n.sqlite") as notices:
-        teller = Teller(layout, cast(Sight, Sights()), sinks, deliver)
-        for later_ms in (0, 9_999, 10_000):
-            teller.round(notices, NOW_MS + later_ms)
-        assert reached == ["mistyped", SINK.name, "mistyped"]
-        teller.round(notices, NOW_MS + GIVE_UP_MS + 1)
-        teller.round(notices, NOW_MS + 2 * GIVE_UP_MS)
-    assert reached == ["mistyped", SINK.name, "mistyped", "mistyped"]
-    assert "mistyped: not told (unexpected UnicodeError (test_fleet_notices.py" in caplog.text
-    assert "1 given up" in caplog.text
-    assert "hunter2" not in caplog.text
 
 
 def test_every_mistake_of_the_settings_is_told_at_once(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_more_than_may_wait_are_refused_and_it_still_ends(world: World, scanner:
 
 def test_it_goes_on_sending_after_more_commands_than_it_shows(world: World, scanner: Scanner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("province.fleet.orders._MOST", 2)
+    monkeypatch.setattr("province.commands.operating._CONNECT_S", 0.2)
     orders = Orders(world.layout, ("127.0.0.1", free_port()))  # nobody is there: each is told so
     refs = [orders.give(new_ref(), scanner.name, Action.IDENTIFY, "", "lan").ref for _ in range(5)]
     orders.start()

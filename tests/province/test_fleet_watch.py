@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 from conftest import World
 from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
+from page_world import until
 from province_world import Log, cli, json_lines, session
 
 from edge_agent.base.process_lock import ProcessLock
-from edge_agent.link.broker_link import Arrived, BrokerLink
+from edge_agent.link.broker_link import Arrived, BrokerLink, Message
 from edge_agent.wire import telemetry
 from edge_agent.wire.entry import LogHead
+from edge_agent.wire.telemetry import Status, Versions
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
+from province.base.errors import ProvinceError
+from province.fleet.sight import State, picture_of
 from province.watch import fleet_discovery, fleet_watch
 from province.watch.fleet_rules import Seen, Trouble
 from province.watch.fleet_store import FleetStore
@@ -46,6 +50,34 @@ def test_a_last_will_is_an_alert_and_a_birth_its_end(world: World) -> None:
             tell(link, device, well(at_ms=now_ms()))
             watch.until(device.name, lambda found: not found)
         assert [alert for alert in watch.look.alerts("bus-co") if alert.name == device.name] == []
+
+
+def test_a_connection_made_anew_is_no_alert_and_no_trouble_on_the_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a scanner does whose entries are not receipted: it says that it leaves, and is back."""
+    device, heard, shown = world.new_scanner(), list[str](), set[State]()
+    note = FleetStore.status
+
+    def noted(store: FleetStore, name: DeviceName, status: Status, at_ms: int) -> None:
+        note(store, name, status, at_ms)
+        if name == device.name:
+            heard.append(status.state)
+            shown.update(row.state for row in picture_of(store).values() if row.seen.name == name)
+
+    monkeypatch.setattr(FleetStore, "status", noted)
+    with watching(world.layout) as watch, speaking(device) as link:
+        tell(link, device, well(at_ms=now_ms()))
+        watch.until(device.name, lambda found: not found)
+        before = watch.look.alerts("bus-co", also_ended=True)
+        shown.clear()
+        for times in range(1, 4):
+            link.renew()
+            until(lambda times=times: heard.count("offline") >= times and link.connected)  # type: ignore[misc]
+            tell(link, device, telemetry.encode(ONLINE), Leaf.STATUS)
+        until(lambda: heard[-1] == "online")
+        watch.until(device.name, lambda found: not found)
+        assert heard.count("online") >= 4
+        assert shown == {State.WELL}
+        assert watch.look.alerts("bus-co", also_ended=True) == before
 
 
 def test_a_tail_that_was_cut_off_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +156,24 @@ def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None
         assert revoked.returncode == 0, revoked.stderr
     with watching(world.layout) as watch:
         assert watch.published.get(timeout=20) == fleet_discovery.gone(device.name)
+
+
+def test_home_assistant_is_told_anew_when_another_release_is_offered_and_not_while_releases_cannot_be_read(tmp_path: Path) -> None:
+    told, published = well(versions=Versions("0.1.0", architecture="arm64", python="3.11")), list[Message]()
+    answers: list[dict[tuple[str, str], str] | None] = [{}, {("arm64", "3.11"): "0.2.0"}, None]
+
+    def offers() -> dict[tuple[str, str], str]:
+        answer = answers.pop(0)
+        if answer is None:
+            raise ProvinceError("root.pub cannot be read")
+        return answer
+
+    with FleetStore(tmp_path / "fleet.sqlite") as store:
+        watch = fleet_watch.FleetWatch(store, tmp_path / "register.sqlite", offers=offers)
+        for _ in range(3):
+            watch._look_for_releases()
+            watch._let_discover(seen(telemetry=told), published.append)
+    assert [b'"0.2.0' in message.payload or b'\\"0.2.0' in message.payload for message in published] == [False, True]
 
 
 def test_a_flood_of_births_and_wills_is_taken_whole(tmp_path: Path) -> None:

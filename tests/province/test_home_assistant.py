@@ -11,7 +11,9 @@ import pytest
 from fleet_world import seen, well
 from health_world import COUNTERS, Device
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from msgspec import structs
 
+from edge_agent.base import machine
 from edge_agent.wire import telemetry
 from edge_agent.wire.telemetry import Source, Telemetry
 from edge_agent.wire.topics import discovery_prefix
@@ -101,8 +103,8 @@ def rendered(template: str, payload: bytes) -> str:
     return environment.from_string(template).render(value=payload.decode(), value_json=json.loads(payload)).strip()
 
 
-def made(told: Telemetry) -> dict[str, Any]:
-    payload = fleet_discovery.payload(seen(telemetry=told))
+def made(told: Telemetry, offered: fleet_discovery.Offered | None = None) -> dict[str, Any]:
+    payload = fleet_discovery.payload(seen(telemetry=told), offered or {})
     assert payload is not None
     return payload
 
@@ -142,6 +144,23 @@ def test_each_entity_shows_what_a_real_device_told(real: Telemetry) -> None:
             assert shown[key] in {"ON", "OFF"}
 
 
+@pytest.mark.parametrize("newest", ["9.9.9", 'a"}}b{{c', "{% raw %}"])
+def test_the_update_entity_shows_the_newest_release_for_the_device_s_machine_and_python(real: Telemetry, newest: str) -> None:
+    own, payload = real.versions, telemetry.encode(real)
+
+    def shown(offered: fleet_discovery.Offered) -> dict[str, str]:
+        found: dict[str, str] = json.loads(rendered(made(real, offered)["components"]["update"]["value_template"], payload))
+        return found
+
+    installed = {"installed_version": own.software, "latest_version": own.software}
+    assert own.architecture == machine.architecture()
+    assert shown({(own.architecture, own.python): newest}) == {**installed, "latest_version": newest}
+    assert shown({("riscv64", own.python): newest, (own.architecture, "3.10"): newest}) == installed
+    older = {("", ""): newest}  # one that does not say what it is
+    assert rendered(made(least(), {})["components"]["update"]["value_template"], telemetry.encode(least())).count("0.1.0") == 2
+    assert newest not in rendered(made(least(), older)["components"]["update"]["value_template"], telemetry.encode(least()))
+
+
 def test_what_a_device_does_not_tell_is_unknown_and_no_error() -> None:
     payload = telemetry.encode(least())
     shown = {key: rendered(each["value_template"], payload) for key, each in made(least())["components"].items()}
@@ -151,9 +170,9 @@ def test_what_a_device_does_not_tell_is_unknown_and_no_error() -> None:
 
 def test_availability_follows_birth_and_will() -> None:
     payload = made(well())
-    for status in (telemetry.Status(v=1, state="online"), telemetry.Status(v=1, state="offline", reason="lost")):
-        told = rendered(payload["availability_template"], telemetry.encode(status))
-        assert told == {"online": payload["payload_available"], "offline": payload["payload_not_available"]}[status.state]
+    online, lost = telemetry.Status(v=1, state="online"), telemetry.Status(v=1, state="offline", reason="lost")
+    for status, shown in ((online, "available"), (lost, "not_available"), (structs.replace(lost, returning=True), "available")):
+        assert rendered(payload["availability_template"], telemetry.encode(status)) == payload[f"payload_{shown}"]
 
 
 @pytest.mark.parametrize("lane", ['say "hi"', "a}}b{{c", "{% raw %}", "back\\slash", "làn vào số 1", "it's"])

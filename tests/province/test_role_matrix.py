@@ -16,10 +16,12 @@ from province.web.door import TWO_STEPS
 
 ALL: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
+TRACER: Final = frozenset({Role.TRACER})
+CASES: Final = TRACER | ADMIN  # who administers sees no person there: numbers masked
+REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
-REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
-TRACERS: Final = frozenset({Role.TRACER})
+BOARDS: Final = SITES | ADMIN  # an administrator's has counts alone
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
@@ -32,6 +34,20 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
+    ("GET", "/{language}/board/{site}"): BOARDS,
+    ("GET", "/{language}/stream/board/{site}"): BOARDS,
+    ("GET", "/{language}/tracing"): CASES,
+    ("POST", "/{language}/tracing/open"): TRACER,
+    ("GET", "/{language}/tracing/{case:int}"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/approve"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/close"): CASES,
+    ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACER,
+    ("GET", "/{language}/reports"): REPORTS,
+    ("GET", "/{language}/reports/files"): REPORTS,
+    ("GET", "/{language}/reports/files/{kind}/{subject}/{day}/{suffix}"): REPORTS,
+    ("POST", "/{language}/reports/fresh"): REPORTS,
+    ("GET", "/{language}/reports/figures"): REPORTS,
+    ("POST", "/{language}/reports/figures/keep"): REPORTS,
     ("GET", "/{language}/account"): ALL,
     ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
@@ -46,20 +62,6 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/{language}/people/{id}"): ADMIN,
     ("GET", "/{language}/people/{id}/{change}"): ADMIN,
     ("POST", "/{language}/people/{id}/{change}"): ADMIN,
-    ("GET", "/{language}/board/{site}"): SITES | ADMIN,  # an administrator's has counts alone
-    ("GET", "/{language}/stream/board/{site}"): SITES | ADMIN,
-    ("GET", "/{language}/tracing"): TRACERS | ADMIN,
-    ("POST", "/{language}/tracing/open"): TRACERS,
-    ("GET", "/{language}/tracing/{case:int}"): TRACERS | ADMIN,
-    ("POST", "/{language}/tracing/{case:int}/approve"): TRACERS | ADMIN,
-    ("POST", "/{language}/tracing/{case:int}/close"): TRACERS | ADMIN,
-    ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACERS,
-    ("GET", "/{language}/reports"): REPORTS,
-    ("GET", "/{language}/reports/files"): REPORTS,
-    ("GET", "/{language}/reports/files/{kind}/{subject}/{day}/{suffix}"): REPORTS,
-    ("POST", "/{language}/reports/fresh"): REPORTS,
-    ("GET", "/{language}/reports/figures"): REPORTS,
-    ("POST", "/{language}/reports/figures/keep"): REPORTS,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
 _VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password", "site": "cho-dong-ba"}

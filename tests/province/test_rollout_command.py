@@ -230,6 +230,14 @@ def test_what_has_begun_is_not_begun_again(world: World) -> None:
     assert "already" in again.stderr
 
 
+def test_of_a_machine_the_newest_release_that_has_not_expired_is_offered(world: World) -> None:
+    world.add("1.8.0")
+    world.add("1.7.9")  # signed later: a way back is the newest too
+    at_ms = now_ms()
+    assert releases.newest(world.layout, at_ms) == {("arm64", "3.11"): "1.7.9"}
+    assert releases.newest(world.layout, at_ms + 400 * 86_400_000) == {}
+
+
 def test_releases_are_listed_and_signed_with_the_key_for_updates(world: World) -> None:
     listed = [json.loads(line) for line in cli("release", "list", world.layout.root, "--json").stdout.splitlines()]
     assert [each["counter"] for each in listed] == sorted((each["counter"] for each in listed), reverse=True)

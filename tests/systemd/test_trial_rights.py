@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.device.settings import DeviceSettings
+
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 _LOOK = (
@@ -48,6 +50,20 @@ def test_the_outbox_is_opened_as_its_owner(state: Path) -> None:
     (state / "outbox.sqlite").write_bytes(b"")
     os.chown(state / "outbox.sqlite", NOBODY, NOBODY)
     assert rights_after(state / "outbox.sqlite") == f"{NOBODY} {NOBODY}"
+
+
+@pytest.mark.parametrize("named", ["by the configuration", "by an update", "by neither"])
+def test_the_outbox_that_is_looked_at_is_this_devices(tmp_path: Path, named: str) -> None:
+    config, words = tmp_path / "gate.toml", [str(tmp_path / "other")] if named == "by an update" else []
+    if named != "by neither":  # a mistake elsewhere in the file is for another to find
+        config.write_text(f"[device]\nstate = '{tmp_path}/own'\n[gate]\nheld_s = 'long'\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, gate_trial; print(gate_trial._state(sys.argv[1:]))", *words],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'debian'}", "GATE_CONFIG": str(config)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    expected = {"by the configuration": tmp_path / "own", "by an update": tmp_path / "other", "by neither": DeviceSettings().state}
+    assert Path(done.stdout.strip()) == expected[named]
 
 
 def test_a_way_to_a_file_of_roots_gives_nobody_roots_rights(state: Path) -> None:

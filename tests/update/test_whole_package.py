@@ -14,10 +14,10 @@ from gate_world import Enrolled, Reader
 from province_world import ROOT, founded
 from real_systemd import Machine, booted
 
+from edge_agent.base.machine import ARCHITECTURES
 from edge_agent.device import identity, stored_keyring
 from edge_agent.device.documents import Documents
 from edge_agent.update.installing import FETCHED, SIGNED
-from edge_agent.update.release_check import ARCHITECTURES
 from edge_agent.update.slots import slot_of
 from edge_agent.wire import keyring
 from province.base.clock import now_ms
