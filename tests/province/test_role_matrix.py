@@ -21,8 +21,7 @@ CASES: Final = TRACER | ADMIN  # who administers sees no person there: numbers m
 REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
 SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
-BOARDS: Final = SITES | ADMIN  # an administrator's is masked
-REPORTS: Final = frozenset({Role.REPORTER, Role.ADMIN})
+BOARDS: Final = SITES | ADMIN  # an administrator's has counts alone
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
