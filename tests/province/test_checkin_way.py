@@ -7,12 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 from chain_world import Process
-from checkin_world import FILE_OF_ENTRIES, MARKET, made, served
+from checkin_world import BUS, FILE_OF_ENTRIES, MARKET, made, served
 from old_province import here
 from page_world import until
 from province_world import Broker, Collecting, free_port
 
+from province.base.clock import now_ms
 from province.base.layout import Layout
+from province.boards.passages import Place, Wanted, sheet
 from province.keys.keystore import Keystore
 from province.records import views
 from province.registry import sites
@@ -51,6 +53,10 @@ def test_a_check_in_is_in_the_register_ledger_and_lookups_like_any_passage_and_r
         assert (log.first, log.count) == (1, 3)  # with the boot; the close is not sent yet
         assert sites.of_entry(connection, "checkin", "cho-dong-ba") == MARKET
         assert ("checkin", "cho-dong-ba") in sites.names_in_entries(MARKET)
+        today = Wanted(now_ms() - 3_600_000, now_ms() + 1000)
+        at_the_market, in_the_bus = (sheet(connection, Place.of(connection, site), today).rows for site in (MARKET, BUS))
+        assert [row["direction"] for row in at_the_market] == ["out", "in"]
+        assert not in_the_bus
     shown = here("entries", layout.root)
     assert "checkin/page-1" in shown.stdout
     assert "0101234567" not in shown.stdout
