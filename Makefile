@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Files of tests at once: most tests wait, for processes and networks.
 JOBS ?= 3
 
-.PHONY: help setup run test arm64 lint bench crash model chaos fleet codes fuzz format docs deb deb-check install image-check screens kills update-check
+.PHONY: help setup run test arm64 lint bench crash model chaos cluster fleet codes fuzz format docs deb deb-check install image-check screens kills update-check
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -48,6 +48,9 @@ kills: .venv/.ready  ## every command killed (SIGKILL) at each of its steps, by 
 
 chaos: .venv/.ready  ## kills, cuts and parts three gates and all behind them at random for so long, then audits (TIME=600 SEED=7)
 	@$(BIN)/python tests/chaos/chaos.py $(if $(TIME),--seconds $(TIME)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+cluster: .venv/.ready  ## RabbitMQ of three nodes, PostgreSQL, two collectors: one of each killed while entries come, then counted (ENTRIES=20000 SEED=1)
+	@$(BIN)/python tests/cluster/cluster.py $(if $(ENTRIES),--entries $(ENTRIES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 fleet: .venv/.ready  ## a simulated fleet against a real broker, collector and watch: figures, and whether all that is shown is right (DEVICES=1000)
 	@$(BIN)/python tests/fleet/fleet.py $(if $(DEVICES),--devices $(DEVICES)) $(ARGS)

@@ -47,6 +47,7 @@ _COMMANDS = {
     "held": "show and open entries that wait for a key",
     "prove": "certify that a scanner's day is complete, or where it is not",
     "subject": "look up, hand out or erase what is kept of one person",
+    "trace": "where a case was, and who shared air with them",
     "audit": "check and show the log of every unmasked look",
     "certificates": "when the province's own end, and renewing them",
     "keyring": "show the published sealing keys, publish longer ones",

@@ -8,12 +8,32 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
-from province.base.errors import NotAProvince
+from province.base.errors import AlreadyThere, NotAProvince
 
 NAME_CHARACTERS = 100
 _ID = re.compile(r"[a-hj-km-np-z2-9]{8}")
 _UNIT = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,38}[0-9A-Za-z])?")
 _PHONE = re.compile(r"0\d{9,10}")
+
+
+class Unfit(NotAProvince):
+    """An account cannot be so.
+
+    Attributes:
+        key: what is wrong, for pages that say it in their own words.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Taken(AlreadyThere):
+    """Another account has it; `key` as in `Unfit`."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class Role(StrEnum):
@@ -24,7 +44,7 @@ class Role(StrEnum):
     TRACER = "tracer"  # sees all within a case
     REPORTER = "reporter"  # sees sums alone
     OPERATOR = "operator"  # looks after their organisation's scanners
-    ADMIN = "admin"  # registers sites and accounts; sees nobody's passages
+    ADMIN = "admin"  # registers sites and accounts; sees masked boards
 
 
 HAS_SITES = frozenset({Role.KEEPER, Role.SPECIAL})
@@ -44,7 +64,7 @@ class Account:
         commands: whether an operator may send commands.
 
     Raises:
-        ValueError: a part cannot be.
+        Unfit: a part cannot be.
     """
 
     id: str
@@ -57,25 +77,27 @@ class Account:
 
     def __post_init__(self) -> None:
         if _ID.fullmatch(self.id) is None:
-            raise ValueError(f"account {self.id!r}: not an account's id")
+            raise Unfit("id", f"account {self.id!r}: not an account's id.")
         if not 1 <= len(self.name) <= NAME_CHARACTERS or not self.name.isprintable() or self.name != self.name.strip():
-            raise ValueError(f"--name: must be 1 to {NAME_CHARACTERS} printable characters")
+            raise Unfit("name", f"--name: must be 1 to {NAME_CHARACTERS} printable characters.")
         for option, name in (("--org", self.org), *(("--site", site) for site in sorted(self.sites))):
             if name is not None and (not is_name(name) or name == PROVINCE):
-                raise ValueError(f"{option} {name!r}: must be {NAME_RULE}, and not {PROVINCE!r}")
+                raise Unfit(option[2:], f"{option} {name!r}: must be {NAME_RULE}, and not {PROVINCE!r}.")
         if self.unit is not None and _UNIT.fullmatch(self.unit) is None:
-            raise ValueError(f"--unit {self.unit!r}: not the id of an administrative unit")
+            raise Unfit("unit", f"--unit {self.unit!r}: not the id of an administrative unit.")
         self._check_reach()
 
     def _check_reach(self) -> None:
-        if (self.role in HAS_SITES) != bool(self.sites):
-            raise ValueError(f"--role {self.role}: needs --site, one or more" if not self.sites else f"--role {self.role}: has no --site")
+        if self.role in HAS_SITES and not self.sites:
+            raise Unfit("needs-site", f"--role {self.role}: needs --site, one or more.")
+        if self.sites and self.role not in HAS_SITES:
+            raise Unfit("has-no-site", f"--role {self.role}: has no --site.")
         if self.role is Role.TRACER and self.unit is None:
-            raise ValueError("--role tracer: needs --unit, whose tracing officer they are")
+            raise Unfit("needs-unit", "--role tracer: needs --unit, whose tracing officer they are.")
         if self.unit is not None and self.role not in HAS_UNIT:
-            raise ValueError(f"--role {self.role}: has no --unit")
+            raise Unfit("has-no-unit", f"--role {self.role}: has no --unit.")
         if self.commands and self.role is not Role.OPERATOR:
-            raise ValueError(f"--role {self.role}: has no --commands; operators have")
+            raise Unfit("has-no-commands", f"--role {self.role}: has no --commands; operators have.")
 
 
 def account(
@@ -84,19 +106,16 @@ def account(
     """An account, its name in one Unicode form (NFC) and without spaces around it.
 
     Raises:
-        NotAProvince: a part cannot be.
+        Unfit: a part cannot be.
     """
-    try:
-        return Account(id_, unicodedata.normalize("NFC", name).strip(), role, org, unit, sites, commands)
-    except ValueError as error:
-        raise NotAProvince(f"{error}.") from None
+    return Account(id_, unicodedata.normalize("NFC", name).strip(), role, org, unit, sites, commands)
 
 
 def phone(text: str) -> str:
     """A Vietnamese phone number in one spelling.
 
     Raises:
-        NotAProvince: it is none. What was given is not said.
+        Unfit: it is none. What was given is not said.
 
     Example:
         >>> phone("+84 912 345 678"), phone("0912.345.678")
@@ -105,5 +124,5 @@ def phone(text: str) -> str:
     digits = "".join(char for char in unicodedata.normalize("NFKC", text) if char not in " .-()")
     digits = "0" + digits.removeprefix("+84") if digits.startswith("+84") else digits
     if not digits.isascii() or _PHONE.fullmatch(digits) is None:
-        raise NotAProvince("--phone: must be a Vietnamese number, such as 0912345678 or +84912345678.")
+        raise Unfit("phone", "--phone: must be a Vietnamese number, such as 0912345678 or +84912345678.")
     return digits

@@ -11,8 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from edge_agent.wire.cbor import encode
 from province.accounts import passwords, second
-from province.accounts.account import Account, Role
-from province.base.errors import AlreadyThere, NotAProvince
+from province.accounts.account import Account, Role, Taken, Unfit
 from province.keys.people_keys import PeopleKeys
 from province.store.accounts_tables import account as table
 from province.store.accounts_tables import account_phone, account_recovery, account_site
@@ -57,10 +56,7 @@ class Roll:
     def find(self, connection: Connection, id_: str) -> Member | None:
         """By id; None where there is none."""
         row = connection.row(select(table).where(table.c.id == id_))
-        if row is None:
-            return None
-        found = connection.rows(select(account_site.c.site).where(account_site.c.account == id_))
-        return self._member(row, frozenset(each["site"] for each in found))
+        return None if row is None else self._member(row, self._sites(connection, id_))
 
     def by_phone(self, connection: Connection, phone: str) -> Member | None:
         """By one of their numbers; None where it is nobody's."""
@@ -75,6 +71,19 @@ class Roll:
         rows = connection.rows(select(table).order_by(table.c.made_ms, table.c.id))
         return [self._member(row, frozenset(sites.get(row["id"], ()))) for row in rows]
 
+    def some(
+        self, connection: Connection, *, role: Role | None = None, site: str | None = None, skip: int = 0, most: int = 50
+    ) -> tuple[list[Member], int]:
+        """Some of them, oldest first, and how many there are in all: of a role, of a site, or of both."""
+        wanted = select(table)
+        if role is not None:
+            wanted = wanted.where(table.c.role == str(role))
+        if site is not None:
+            wanted = wanted.where(table.c.id.in_(select(account_site.c.account).where(account_site.c.site == site)))
+        count = int(connection.value(select(func.count()).select_from(wanted.subquery())))
+        rows = connection.rows(wanted.order_by(table.c.made_ms, table.c.id).offset(skip).limit(most))
+        return [self._member(row, self._sites(connection, row["id"])) for row in rows], count
+
     def all_phones(self, connection: Connection) -> dict[str, list[str]]:
         """Everybody's numbers, by account, in order."""
         found: dict[str, list[str]] = {}
@@ -86,6 +95,10 @@ class Roll:
         """Their numbers, in order."""
         rows = connection.rows(select(account_phone.c.phone).where(account_phone.c.account == id_))
         return sorted(self.keys.open(row["phone"], "phone", id_) for row in rows)
+
+    @staticmethod
+    def _sites(connection: Connection, id_: str) -> frozenset[str]:
+        return frozenset(each["site"] for each in connection.rows(select(account_site.c.site).where(account_site.c.account == id_)))
 
     def _member(self, row: Row, sites: frozenset[str]) -> Member:
         id_ = row["id"]
@@ -109,8 +122,8 @@ class Roll:
             now_ms: milliseconds since 1970 UTC.
 
         Raises:
-            AlreadyThere: a number is another's, or the unit has a tracing officer.
-            NotAProvince: no number.
+            Taken: a number is another's, or the unit has a tracing officer.
+            Unfit: no number.
             RegisterBusy: not now.
         """
         self.add_hashed(connection, one, phones, passwords.hashed(password), now_ms)
@@ -118,7 +131,7 @@ class Roll:
     def add_hashed(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
         """As `add`, for a password of which only what is kept is known."""
         if not phones:
-            raise NotAProvince("--phone: at least one, by which they come in.")
+            raise Unfit("phone", "--phone: at least one, by which they come in.")
         with transaction(connection, self.path):
             self._check_unit(connection, one)
             row = {
@@ -134,7 +147,7 @@ class Roll:
         """Gives an account another name, role or reach; whoever is in with the one before is out.
 
         Raises:
-            AlreadyThere: the unit has a tracing officer.
+            Taken: the unit has a tracing officer.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
@@ -205,7 +218,7 @@ class Roll:
         """Gives them one more number.
 
         Raises:
-            AlreadyThere: it is another's, or theirs.
+            Taken: it is another's, or theirs.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
@@ -215,7 +228,7 @@ class Roll:
         """Takes a number from them.
 
         Raises:
-            NotAProvince: it is not theirs, or their last.
+            Unfit: it is not theirs, or their last.
             RegisterBusy: not now.
         """
         own = account_phone.c.account == id_
@@ -223,9 +236,9 @@ class Roll:
             kept = {bytes(row["token"]) for row in connection.rows(select(account_phone.c.token).where(own))}
             token = self.keys.token(phone)
             if token not in kept:
-                raise NotAProvince("--phone: not a number of this account.")
+                raise Unfit("not-theirs", "--phone: not a number of this account.")
             if len(kept) == 1:
-                raise NotAProvince("--phone: their last number. Add another first, or remove the account.")
+                raise Unfit("last-phone", "--phone: their last number. Add another first, or remove the account.")
             connection.execute(delete(account_phone).where(own, account_phone.c.token == token))
 
     def remove(self, connection: Connection, id_: str) -> None:
@@ -246,7 +259,7 @@ class Roll:
     def _add_phone(self, connection: Connection, id_: str, phone: str) -> None:
         token = self.keys.token(phone)
         if connection.has(select(account_phone.c.account).where(account_phone.c.token == token)):
-            raise AlreadyThere("--phone: the number is an account's already. `gate-province account list` shows them, masked.")
+            raise Taken("phone-taken", "--phone: the number is an account's already. `gate-province account list` shows them, masked.")
         row = {"token": token, "account": id_, "phone": self.keys.close(phone, "phone", id_)}
         connection.execute(insert(account_phone), row)
 
@@ -256,7 +269,7 @@ class Roll:
             return
         others = select(table.c.id).where(table.c.role == str(Role.TRACER), table.c.unit == one.unit, table.c.id != one.id)
         if (other := connection.value(others)) is not None:
-            raise AlreadyThere(f"--unit {one.unit}: has its tracing officer, account {other}. Give that one another role first.")
+            raise Taken("unit-taken", f"--unit {one.unit}: has its tracing officer, account {other}. Give that one another role first.")
 
 
 def new_id() -> str:

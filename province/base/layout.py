@@ -289,6 +289,11 @@ class Layout:
         return self.collector_of(number).with_suffix(".lock")
 
     @property
+    def tracing_rules(self) -> Path:
+        """What the province lays down for tracing, TOML."""
+        return self.root / "tracing.toml"
+
+    @property
     def audit_lock(self) -> Path:
         """Held by whoever writes a line of the audit log."""
         return self.root / "audit.lock"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, literal_column, select
 
-from edge_agent.wire.entry import Direction
+from edge_agent.wire.entry import Direction, Kind
 from edge_agent.wire.receipt import Status
 from province.boards.passages import Place, is_blind, last_id
 from province.boards.tally import Counts, DayTally
@@ -21,6 +21,16 @@ _PLACES_MOST = 100
 # Of a person's tokens the first of these is taken: the number that most of their codes carry.
 _BY_RANK = (Identifier.ID_NUMBER, Identifier.OLD_ID, Identifier.PASSPORT, Identifier.CARD_NUMBER)
 _RANK = {str(kind): rank for rank, kind in enumerate(_BY_RANK)}
+# The rows of a place's day, once for each token of the person; always the same statement, so that it is compiled once.
+_PASSED = (
+    select(entry.c.id, best_ms, entry.c.direction, is_blind, token.c.kind, token.c.token)
+    .select_from(entry)
+    .join(token, and_(token.c.entry_id == entry.c.id, token.c.kind.in_([literal_column(f"'{kind}'") for kind in _BY_RANK])), isouter=True)
+    .where(entry.c.site == bindparam("of_site"), entry.c.org == bindparam("of_org"), entry.c.kind == Kind.PASSAGE.value)
+    .where(best_ms >= bindparam("first_ms"), best_ms < bindparam("after_ms"))
+    .where(entry.c.id > bindparam("last_id"), entry.c.id <= bindparam("newest"))
+    .where(entry.c.status == Status.REGISTERED.value, entry.c.direction.is_not(None))
+)
 
 
 class _Kept:
@@ -86,19 +96,13 @@ def count_day(connection: Connection, place: Place, day_ms: int, until_ms: int) 
 
 def _add(connection: Connection, place: Place, kept: _Kept, newest: int, now_ms: int) -> int:
     """Adds the rows after the last that was counted; says how many."""
-    rows = (
-        select(entry.c.id, best_ms, entry.c.direction, is_blind, token.c.kind, token.c.token)
-        .join(token, and_(token.c.entry_id == entry.c.id, token.c.kind.in_(list(_RANK))), isouter=True)
-        .where(place.rows(), best_ms >= kept.day_ms, best_ms < now_ms + AHEAD_MS, entry.c.id <= newest)
-        .where(entry.c.status == Status.REGISTERED.value, entry.c.direction.is_not(None))
-    )
-    if kept.last_id:
-        rows = rows.where(entry.c.id > kept.last_id)
-    found: dict[int, tuple[int, bool, int, bytes | None, bool]] = {}
-    for row_id, at_ms, direction, blind, kind, mark in connection.execute(rows):
+    asked = {"of_org": place.org, "of_site": place.site, "first_ms": kept.day_ms, "after_ms": now_ms + AHEAD_MS}
+    found: dict[int, tuple[int, bool, int, bytes | None, int]] = {}
+    for row_id, at_ms, direction, blind, kind, mark in connection.found(_PASSED, asked | {"last_id": kept.last_id, "newest": newest}):
         rank = _RANK.get(kind, len(_RANK))
-        if row_id not in found or rank < found[row_id][2]:
-            found[row_id] = (at_ms, direction == Direction.IN, rank, None if mark is None else bytes(mark), bool(blind))
+        before = found.get(row_id)
+        if before is None or rank < before[2]:
+            found[row_id] = (at_ms, direction == Direction.IN, rank, mark, blind)
     for row_id, (at_ms, inwards, _rank, who, blind) in found.items():
-        kept.tally.add(row_id, at_ms, inwards, who, blind=blind)
+        kept.tally.add(row_id, at_ms, inwards, None if who is None else bytes(who), blind=bool(blind))
     return len(found)

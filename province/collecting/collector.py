@@ -1,4 +1,4 @@
-"""Receives entries: verifies, opens, commits a batch, and only then sends receipts and acknowledges to the broker.
+"""Receives entries: verifies, opens, commits a batch, and only then has it receipted and acknowledged, whichever way it came.
 
 One worker does all of it in order, so that nothing is ever receipted that is not committed. Whatever goes wrong outside (broker,
 disk, keystore) is waited out; whatever is wrong with a message puts that message into quarantine.
@@ -7,17 +7,15 @@ disk, keystore) is waited out; whatever is wrong with a message puts that messag
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Protocol
 
 from edge_agent.base.trouble import where
-from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Event, Message
+from edge_agent.link.broker_link import Message
 from edge_agent.wire import receipt, topics
 from edge_agent.wire.authority import Officer
 from edge_agent.wire.keyring import day_of
@@ -27,6 +25,7 @@ from province.base.clock import now_ms, shown
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.base.seldom import Seldom
+from province.collecting.inlet import Inlet, Parcel
 from province.collecting.intake import Intake, Reason, Refused, Taken
 from province.collecting.receipt_ranges import Outcome, build
 from province.collecting.register import Register, Stored
@@ -39,7 +38,6 @@ from province.trust.keyring_office import KeyringOffice
 
 _log = logging.getLogger(__name__)
 _BATCH_MOST = 200
-_WAITING_MOST = 2000
 _KEYRING_CHECK_S, _LOOK_S = 60.0, 2.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 10.0
 
@@ -48,28 +46,11 @@ class ClockBehind(ProvinceError):
     """This machine's clock says less than it said before; nothing was stored."""
 
 
-class Link(Protocol):
-    """The part of `BrokerLink` the collector uses."""
-
-    def publish(self, message: Message) -> object:
-        """Hands a message over for sending."""
-
-    def acknowledge(self, handle: tuple[int, int]) -> None:
-        """Tells the broker that a message is safe with us."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A message and the connection it came by: its handle means nothing on a later one."""
-
-    arrived: Arrived
-    connection: int
-
-
 class Collector:
-    """The worker behind a broker link.
+    """The worker behind an inlet.
 
     Args:
+        inlet: where entries come in; whoever made it starts and stops it.
         register: opened in the thread that calls `work`.
         keystore: the day keys.
         office: extends the keyring.
@@ -78,12 +59,11 @@ class Collector:
         look_after: called once a minute, for what a service of years has to look after.
         trust_clock: go by this machine's clock although it says less than was said here before.
         alive: called at each round, once a minute at least, and at each try while something is waited out.
-
-    Give `on_event` to a `BrokerLink` with manual acknowledgement, start it, and call `work` with it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the province that others make
         self,
+        inlet: Inlet,
         register: Register,
         keystore: Keystore,
         office: KeyringOffice,
@@ -94,6 +74,7 @@ class Collector:
         trust_clock: bool = False,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
+        self._inlet = inlet
         self._alive = alive
         self._register = register
         self._keystore = keystore
@@ -102,41 +83,18 @@ class Collector:
         self._report = report
         self._look_after = look_after
         self._trust_clock = trust_clock
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._connection = 0
         self._seldom = Seldom()
         self._troubles: dict[str, str] = {}
         self._latest_day_ms = 0
-        self._publish_keyring = threading.Event()
+        self._published = b""
         self._stopping = threading.Event()
-
-    def on_event(self, event: Event) -> None:
-        """Takes what the link tells, in the link's thread."""
-        match event:
-            case Connected():
-                _log.info("connected to the broker")
-                self._publish_keyring.set()  # at every connection: the broker may have lost its store
-                self._queue.put(None)
-            case Disconnected(why):
-                self._connection += 1
-                _log.warning("not connected: %s; trying again", why)
-            case Arrived() as arrived:
-                self._enqueue(arrived)
-
-    def _enqueue(self, arrived: Arrived) -> None:
-        # The broker keeps to its limit of unacknowledged messages with QoS 1; QoS 0 knows no limit, and no entry is sent so.
-        if arrived.handle[1] == 0 and self._queue.qsize() >= _WAITING_MOST:
-            if count := self._seldom.worth_a_line("dropped"):
-                _log.warning("dropped %d messages sent with QoS 0 while the queue was full", count)
-            return
-        self._queue.put(_Waiting(arrived, self._connection))
 
     def stop(self) -> None:
         """Ends `work` after the batch in hand; may be called from any thread."""
         self._stopping.set()
-        self._queue.put(None)
+        self._inlet.wake()
 
-    def work(self, link: Link) -> None:
+    def work(self) -> None:
         """Handles what arrives until `stop`.
 
         Raises:
@@ -145,7 +103,7 @@ class Collector:
         checked_s = float("-inf")
         while not self._stopping.is_set():
             self._alive()
-            batch = self._take()
+            batch = self._inlet.take(_BATCH_MOST, _LOOK_S)
             if self._office.is_another() and time.monotonic() - checked_s < _KEYRING_CHECK_S:
                 self._step("keyring not extended", self._extend_keyring)  # an operator was revoked just now: each second counts
             if time.monotonic() - checked_s >= _KEYRING_CHECK_S:
@@ -155,27 +113,11 @@ class Collector:
                 self._step("no room for the days to come", self._look_ahead)
                 self._step("revocations not applied", self._revoke_again)
                 self._step("erasures not applied", self._erase_again)
-            if self._publish_keyring.is_set():
-                self._publish_keyring.clear()
-                link.publish(Message(topics.KEYRING, self._office.signed, retain=True))
+            if self._published != self._office.signed:
+                self._published = self._office.signed
+                self._inlet.keep_published(Message(topics.KEYRING, self._published, retain=True))
             if batch:
-                self._handle(batch, link)
-
-    def _take(self) -> list[_Waiting]:
-        """What has arrived, waiting for the first."""
-        try:
-            first = self._queue.get(timeout=_LOOK_S)
-        except queue.Empty:
-            return []
-        batch = [] if first is None else [first]
-        while len(batch) < _BATCH_MOST:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if item is not None:
-                batch.append(item)
-        return batch
+                self._handle(batch)
 
     def _step(self, what: str, work: Callable[[], None]) -> None:
         """Does a part of each minute's work; what is away is waited for, the other parts are done, and each trouble is said once."""
@@ -191,8 +133,7 @@ class Collector:
 
     def _extend_keyring(self) -> None:
         try:
-            if self._office.extend(now_ms()):
-                self._publish_keyring.set()
+            self._office.extend(now_ms())
             self._latest_day_ms = self._office.latest_day_ms
         except (OSError, ProvinceError, ValueError) as error:
             raise ProvinceError(f"{error}; it ends on {self._office.last_day}") from None
@@ -216,19 +157,16 @@ class Collector:
                 layout.revocations, lacking,
             )  # fmt: skip
 
-    def _handle(self, batch: Sequence[_Waiting], link: Link) -> None:
+    def _handle(self, batch: Sequence[Parcel]) -> None:
         """Carries a batch all the way: commit, receipts, acknowledgements."""
         began_s = time.monotonic()
-        results = self._commit_at_last([item.arrived for item in batch])
+        results = self._commit_at_last(batch)
         committed_ms = now_ms()
-        for message in receipts(results, committed_ms, self._officer()):
-            link.publish(message)
-        for item in batch if results else ():
-            if item.connection == self._connection:
-                link.acknowledge(item.arrived.handle)
+        if results:
+            self._inlet.settle(batch, receipts(results, committed_ms, self._officer()))
         self._tell(results, committed_ms, time.monotonic() - began_s)
 
-    def _commit_at_last(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
+    def _commit_at_last(self, batch: Sequence[Parcel]) -> list[Stored | Refused]:
         """Commits a batch however long it takes; nothing when told to stop, then the broker and the devices deliver it again."""
         retry_s = _FIRST_RETRY_S
         while True:
@@ -252,7 +190,7 @@ class Collector:
                 "if it is right now, start with --trust-clock"
             )
 
-    def _commit(self, batch: Sequence[Arrived]) -> list[Stored | Refused]:
+    def _commit(self, batch: Sequence[Parcel]) -> list[Stored | Refused]:
         try:
             return self._register.store(self._examine(batch), now_ms)
         except (RegisterBusy, RegisterReplaced, KeystoreAway):
@@ -264,7 +202,7 @@ class Collector:
             refused = Refused(batch[0].topic, batch[0].payload, Reason.INTERNAL_ERROR, type(error).__name__)
             return self._register.store([refused], now_ms)
 
-    def _examine(self, batch: Sequence[Arrived]) -> list[Taken | Refused]:
+    def _examine(self, batch: Sequence[Parcel]) -> list[Taken | Refused]:
         # Caches live for one batch: a device added or a day destroyed counts from the next on.
         arrived_ms = max(now_ms(), self._latest_day_ms)  # a clock of ours put back must not move entries into the past
         intake = Intake(lru_cache(self._device), lru_cache(self._keystore.load), arrived_ms)

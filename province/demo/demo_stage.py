@@ -17,11 +17,13 @@ from typing import Self
 from edge_agent.device.control import ControlClient
 from edge_agent.wire.sealing import Suite
 from edge_agent.wire.topics import DeviceName
+from province.accounts.account import Role
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout, Settings
 from province.demo.living import populate
 from province.demo.living_accounts import Login, add_accounts
+from province.demo.living_case import open_case
 from province.joining.enrolling import Place, add_device
 from province.trust.founding import found
 
@@ -111,8 +113,9 @@ class Stage:
         settings = Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", Suite.XWING, 45)
         found(self.root / "province", settings, now_ms())
         if self._pages:
-            populate(self.layout, now_ms(), people=_NEIGHBOURS, seed=self._seed + _OTHER_PEOPLE)
+            living = populate(self.layout, now_ms(), people=_NEIGHBOURS, seed=self._seed + _OTHER_PEOPLE)
             self.logins = add_accounts(self.layout, now_ms())
+            open_case(self.layout, living, self.logins["tracer"], now_ms())
         bundle = self.root / "bundle.json"
         add_device(self.layout, NAME, Place("Chợ Cốc Lều", "Cổng 1"), ("127.0.0.1", port), bundle, now_ms())
         self.runtime.mkdir()
@@ -135,7 +138,8 @@ class Stage:
 
     def _serve_pages(self) -> None:
         port = free_port()
-        self._start("web", *self.python("province", "web", str(self.layout.root), "--listen", f"127.0.0.1:{port}"))
+        one_step = [word for role in Role for word in ("--password-only", str(role))]  # nobody sets up an app for two minutes
+        self._start("web", *self.python("province", "web", str(self.layout.root), "--listen", f"127.0.0.1:{port}", *one_step))
         self._await("web", lambda: _listens(port))
         self.address = f"https://127.0.0.1:{port}/"
 

@@ -57,8 +57,18 @@ class Look:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what every look needs to say."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
+    add_subject(parser)
+    add_officers(parser)
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """Adds whom the look is for, and why."""
     parser.add_argument("--id", metavar="NUMBER", default="-", help="the identifier, or - for standard input (default)")
     parser.add_argument("--reason", required=True, help='why, such as "case 2021/117"; kept in the audit log: name no person in it')
+
+
+def add_officers(parser: argparse.ArgumentParser) -> None:
+    """Adds who looks."""
     parser.add_argument("--officer", metavar="NAME", help="who looks (default: the operating system's user)")
     parser.add_argument("--second-officer", metavar="NAME", help="who looks along, and types their passphrase")
 
@@ -78,10 +88,10 @@ def entered(args: argparse.Namespace, action: str) -> Iterator[Look]:
     layout = Layout(args.folder.absolute())
     layout.read_settings()
     number = ask_number(args.id)
-    who = _looker(args, layout, number)
+    who = looker(args, layout, check_reason(args.reason, number))
     keystore = Keystore(layout.keystore)
     with closing(erasures.connect(layout, keystore, now_ms())) as connection:
-        _enter(connection, layout, keystore, who, action, number)
+        enter(connection, layout, keystore, who, action, number)
         yield Look(layout, keystore, connection, number)
 
 
@@ -115,13 +125,26 @@ def user() -> str:
         return f"uid-{os.getuid()}"
 
 
-def _looker(args: argparse.Namespace, layout: Layout, number: str) -> Looker:
-    """Reads who looks and why, and asks a second officer for their passphrase."""
-    reason = str(args.reason).strip()
+def check_reason(given: str, number: str) -> str:
+    """A reason as it may stand in the audit log.
+
+    Raises:
+        NotAProvince: it is none, or names the person.
+    """
+    reason = given.strip()
     if not 3 <= len(reason) <= 200 or not reason.isprintable():
         raise NotAProvince("--reason: must be 3 to 200 printable characters.")
     if _DIGITS.search(reason) or (len(number) > 5 and number.casefold() in reason.casefold()):
         raise NotAProvince("--reason: name the case, not the person: it stays in the audit log longer than anything about them.")
+    return reason
+
+
+def looker(args: argparse.Namespace, layout: Layout, reason: str) -> Looker:
+    """Reads who looks, with the arguments of `add_officers`, and asks a second officer for their passphrase.
+
+    Raises:
+        NotAProvince: a name will not do, or the second officer has no key or another passphrase.
+    """
     officer = auditors.check_name(args.officer) if args.officer else user()
     if args.second_officer is None:
         return Looker(officer, reason)
@@ -131,7 +154,12 @@ def _looker(args: argparse.Namespace, layout: Layout, number: str) -> Looker:
     return Looker(officer, reason, (args.second_officer, key))
 
 
-def _enter(connection: Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str) -> None:
+def enter(connection: Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str) -> None:
+    """Enters a look for the person of a number in the audit log; only then may anything be shown.
+
+    Raises:
+        RegisterBusy, KeystoreAway, ProvinceError: not entered.
+    """
     at_ms = now_ms()
     mark = audit.subject(keystore, number, at_ms)
     second, key = who.second or (None, None)

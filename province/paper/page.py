@@ -34,7 +34,7 @@ def new_canvas(buffer: Any, font: Path | None) -> Any:
         font: a TrueType font with Vietnamese letters; None looks for DejaVu Sans or Noto Sans.
 
     Raises:
-        NoFont: there is none, or it cannot be used.
+        NoFont: as `register_font`.
         ProvinceError: what draws is not installed.
     """
     try:
@@ -42,11 +42,19 @@ def new_canvas(buffer: Any, font: Path | None) -> Any:
         from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ProvinceError(f"printing needs {error.name}: install gate-scanner[province].") from None
-    _register(font)
+    register_font(font)
     return Canvas(buffer, pagesize=tuple(map(pt, PAGE_MM)), invariant=1, initialFontName=FONT)
 
 
-def _register(font: Path | None) -> None:
+def register_font(font: Path | None) -> None:
+    """Has PDFs that are made from now on use our font, as `FONT`.
+
+    Args:
+        font: a TrueType font with Vietnamese letters; None looks for DejaVu Sans or Noto Sans.
+
+    Raises:
+        NoFont: there is none, or it cannot be used.
+    """
     from reportlab.pdfbase import pdfmetrics  # noqa: PLC0415 - as above
     from reportlab.pdfbase.ttfonts import TTFError, TTFont  # noqa: PLC0415
 

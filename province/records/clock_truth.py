@@ -124,35 +124,58 @@ class When:
         return self.at_ms if self.at_ms is not None else self.not_before_ms or 0
 
 
+class Whens:
+    """When entries happened; what lies between two known times of a log is looked up once for all of it.
+
+    Args:
+        connection: the register.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._between: dict[tuple[str, str, bytes], list[tuple[int, int | None, int | None, int | None]]] = {}
+
+    def of(self, row: Row) -> When:
+        """When an entry happened, by its own clock, its boot's, or its neighbours in the chain; never after it came."""
+        known_ms = row["corrected_ms"] if row["corrected_ms"] is not None else None if row["clock"] in (None, "unknown") else row["wall_ms"]
+        if known_ms is not None and known_ms <= row["registered_ms"] + AHEAD_MS:
+            return When(known_ms, known_ms, known_ms)
+        before, later = self._bounds(DeviceName(row["org"], row["device"]), row["log"], row["seq"])
+        return When(None, before, row["registered_ms"] if later is None else min(later, row["registered_ms"]))
+
+    def _bounds(self, name: DeviceName, log: bytes, seq: int) -> tuple[int | None, int | None]:
+        """The last known time before a number, and the first after it."""
+        known = self._between.setdefault((name.org, name.device, log), [])
+        for low, high, before, later in known:
+            if low < seq and (high is None or seq < high):
+                return before, later
+        low, before = _known_before(self._connection, name, log, seq)
+        high, later = _neighbour(self._connection, name, log, seq, forward=True) or (None, None)
+        known.append((low, high, before, later))
+        return before, later
+
+
 def when(connection: Connection, row: Row) -> When:
-    """When an entry happened, by its own clock, its boot's, or its neighbours in the chain; never after it came."""
-    known_ms = row["corrected_ms"] if row["corrected_ms"] is not None else None if row["clock"] in (None, "unknown") else row["wall_ms"]
-    if known_ms is not None and known_ms <= row["registered_ms"] + AHEAD_MS:
-        return When(known_ms, known_ms, known_ms)
-    name = DeviceName(row["org"], row["device"])
-    later = _neighbour(connection, name, row["log"], row["seq"], forward=True)
-    return When(
-        None,
-        _known_before(connection, name, row["log"], row["seq"]),
-        row["registered_ms"] if later is None else min(later, row["registered_ms"]),
-    )
+    """When one entry happened; see `Whens`."""
+    return Whens(connection).of(row)
 
 
-def _known_before(connection: Connection, name: DeviceName, log: bytes, seq: int) -> int | None:
-    """The last known time before a number, in its log or the logs before it."""
-    for _ in range(_LOGS_BACK):
+def _known_before(connection: Connection, name: DeviceName, log: bytes, seq: int) -> tuple[int, int | None]:
+    """The last number of known time before a number, 0 where it is in a log before it or nowhere, and that time."""
+    for back in range(_LOGS_BACK):
         if (found := _neighbour(connection, name, log, seq, forward=False)) is not None:
-            return found
+            return (0 if back else found[0]), found[1]
         by_this = announced.c.org == name.org, announced.c.device == name.device, announced.c.by_log == log
         before = connection.row(select(announced.c.log, announced.c.seq).where(*by_this).limit(1))
         if before is None:
-            return None
+            break
         log, seq = before["log"], before["seq"] + 1
-    return None
+    return 0, None
 
 
-def _neighbour(connection: Connection, name: DeviceName, log: bytes, seq: int, *, forward: bool) -> int | None:
+def _neighbour(connection: Connection, name: DeviceName, log: bytes, seq: int, *, forward: bool) -> tuple[int, int] | None:
+    """The nearest number of known time, and that time."""
     of_log = entry.c.org == name.org, entry.c.device == name.device, entry.c.log == log
     there, order = (entry.c.seq > seq, entry.c.seq) if forward else (entry.c.seq < seq, entry.c.seq.desc())
-    found = connection.value(select(best_ms).where(*of_log, there, _KNOWN).order_by(order).limit(1))
-    return None if found is None else int(found)
+    row = connection.row(select(entry.c.seq, best_ms.label("at_ms")).where(*of_log, there, _KNOWN).order_by(order).limit(1))
+    return None if row is None else (row["seq"], row["at_ms"])

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from province.web.world import World
 
 # The rooms that have pages, in the order of the menu: `province.<room>.section` gives each.
-ROOMS: tuple[str, ...] = ("boards",)
+ROOMS: tuple[str, ...] = ("boards", "tracing")
 
+_CONNECTIONS = 2000
 _log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         raise ProvinceError(f"{error}.") from None
     with lock:
         beat = Beat(of_this_process())
-        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy), beat)
+        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy), beat, connections=_CONNECTIONS)
 
         def stop() -> None:
             beat.notifier.stopping()

@@ -54,6 +54,10 @@ Index("entry_by_epoch", entry.c.epoch)
 Index("entry_by_boot", entry.c.org, entry.c.device, entry.c.boot, entry.c.kind)
 Index("entry_held", entry.c.id, sqlite_where=text("status = 'held'"), postgresql_where=text("status = 'held'"))
 IS_HELD = entry.c.status == literal_column("'held'")  # in these words, or the index is of no use
+# what `clock_truth.when` can only bound, again in the index's own words
+DOUBTFUL = "((corrected_ms IS NULL AND clock = 'unknown') OR coalesce(corrected_ms, wall_ms) > registered_ms + 300000)"
+Index("entry_by_site", entry.c.site, func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
+Index("entry_doubtful", entry.c.site, entry.c.registered_ms, sqlite_where=text(DOUBTFUL), postgresql_where=text(DOUBTFUL))
 
 token = Table(
     "token", metadata,

@@ -17,10 +17,11 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.wire import topics
 from edge_agent.wire.topics import DeviceName, Leaf
-from province.base.layout import COLLECTOR, COMMANDER, FLEET, REGISTRAR
+from province.base.amqp_names import ENTRIES_QUEUE, EXCHANGE
+from province.base.layout import COLLECTOR, COLLECTORS, COMMANDER, FLEET, REGISTRAR
 from province.trust.operator_records import Operator
 
-_EXCHANGE = "amq.topic"  # the plug-in's default
+_MOST_DELIVERIES = 2**31 - 1  # RabbitMQ 4 throws away what was delivered 20 times, unless told another number; 3.10 knows no "never"
 _NOTHING = "^$"
 _ANY_NAME = r"[^.]+"
 
@@ -53,24 +54,59 @@ def _operator(operator: Operator) -> tuple[dict[str, Any], dict[str, Any], dict[
 
 def _user(name: str, write: str, read: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     queues = rf"^(mqtt-subscription-{re.escape(name)}qos[01]|amq\.topic)$"
+    return _member(name, queues, queues, queues, write, read)
+
+
+def _member(
+    name: str, configures: str, writes: str, reads: str, write: str, read: str
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     return (
         # No password: RabbitMQ lets such a user in by certificate alone.
         {"name": name, "password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []},
-        {"user": name, "vhost": "/", "configure": queues, "write": queues, "read": queues},
-        {"user": name, "vhost": "/", "exchange": _EXCHANGE, "write": write, "read": read},
+        {"user": name, "vhost": "/", "configure": configures, "write": writes, "read": reads},
+        {"user": name, "vhost": "/", "exchange": EXCHANGE, "write": write, "read": read},
     )
 
 
-def definitions(devices: Iterable[DeviceName], operators: Iterable[Operator] = ()) -> dict[str, Any]:
+def _collectors(*, amqp: bool) -> list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
+    """By MQTT one, which subscribes; by AMQP all, who read one queue and make none."""
+    writes, keyring = _one_of([_everyones(Leaf.RECEIPTS), _key(topics.KEYRING)]), _key(topics.KEYRING)
+    if amqp:
+        return [
+            _member(name, _NOTHING, rf"^{re.escape(EXCHANGE)}$", rf"^{re.escape(ENTRIES_QUEUE)}$", writes, _NOTHING) for name in COLLECTORS
+        ]
+    return [_user(COLLECTOR, writes, _one_of([_everyones(Leaf.ENTRIES), keyring]))]
+
+
+def _queue() -> dict[str, Any]:
+    """The queue of entries: on most nodes' disks before the device is told that an entry came; none is ever dropped from it."""
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-quorum-initial-group-size": 3,
+        "x-delivery-limit": _MOST_DELIVERIES,
+    }
+    return {
+        "queues": [{"name": ENTRIES_QUEUE, "vhost": "/", "durable": True, "auto_delete": False, "arguments": arguments}],
+        "bindings": [
+            {
+                "source": EXCHANGE, "vhost": "/", "destination": ENTRIES_QUEUE, "destination_type": "queue",
+                "routing_key": topics.ALL_ENTRIES.replace("/", ".").replace("+", "*"), "arguments": {},
+            },
+        ],
+    }  # fmt: skip
+
+
+def definitions(devices: Iterable[DeviceName], operators: Iterable[Operator] = (), *, amqp: bool = False) -> dict[str, Any]:
     """RabbitMQ definitions (for `rabbitmqctl import_definitions`): users, permissions, topic permissions.
 
     Args:
         devices: those that may speak now.
         operators: those who have a desk of their own now.
+        amqp: collectors read a queue by AMQP; it is among the definitions then, and fills from then on whether or not anybody reads it.
     """
     keyring, names = _key(topics.KEYRING), list(devices)
     rows = [
-        _user(COLLECTOR, _one_of([_everyones(Leaf.RECEIPTS), keyring]), _one_of([_everyones(Leaf.ENTRIES), keyring])),
+        *_collectors(amqp=amqp),
         _user(REGISTRAR, _one_of([_everyones(Leaf.CERTIFICATE_ISSUED)]), _one_of([_everyones(Leaf.CERTIFICATE_REQUEST), keyring])),
         _user(
             COMMANDER,
@@ -99,6 +135,7 @@ def definitions(devices: Iterable[DeviceName], operators: Iterable[Operator] = (
         "users": list(users),
         "permissions": list(permissions),
         "topic_permissions": list(topic_permissions),
+        **(_queue() if amqp else {}),
     }
 
 
@@ -110,9 +147,20 @@ def rights(whole: dict[str, Any]) -> dict[str, Any]:
     return {**whole, "permissions": []}
 
 
-def config(authority: str, certificate: str, key: str, port: int) -> str:
-    """The lines of rabbitmq.conf that matter: mutual TLS, and the certificate's common name as user name."""
-    return f"""\
+def config(authority: str, certificate: str, key: str, port: int, *, amqp_port: int | None = None) -> str:
+    """The lines of rabbitmq.conf that matter: mutual TLS, and the certificate's common name as user name.
+
+    Args:
+        authority: file of the authority's certificate.
+        certificate: the broker's, file.
+        key: the broker's, file.
+        port: for MQTT.
+        amqp_port: for collectors by AMQP, with plug-in rabbitmq_auth_mechanism_ssl.
+    """
+    by_amqp = "" if amqp_port is None else f"listeners.ssl.default = {amqp_port}\nauth_mechanisms.1 = EXTERNAL\n"
+    return (
+        by_amqp
+        + f"""\
 listeners.tcp = none
 mqtt.listeners.tcp = none
 mqtt.listeners.ssl.default = {port}
@@ -127,6 +175,7 @@ ssl_options.fail_if_no_peer_cert = true
 ssl_options.versions.1 = tlsv1.2
 ssl_options.versions.2 = tlsv1.3
 """
+    )
 
 
 def advanced(authority: str, certificate: str, key: str, lists: str) -> str:

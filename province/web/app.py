@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from province.base.errors import ProvinceError
-from province.web import own
+from province.web import own, people
 from province.web.door import TWO_STEPS, Door, Policy
 from province.web.forms import language_of
 from province.web.frame import Frame
@@ -31,7 +31,7 @@ class Pages:
 
     Args:
         world: what they stand on.
-        sections: the rooms of pages, in the order of the menu; one's own account comes last.
+        sections: the rooms of pages, in the order of the menu; accounts come last.
         policy: how people come in.
         proxied: whether a reverse proxy on this machine stands before it and says who asks (X-Forwarded-For).
         now_s: monotonic seconds.
@@ -47,7 +47,7 @@ class Pages:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.door = Door(world, policy, now_s, proxied=proxied)
-        self.sections = (*sections, own.section(world, self.door))
+        self.sections = (*sections, people.section(world), own.section(world, self.door))
         self._frame: Frame = world.furnish(self.sections, self._still)
 
     def app(self, hosts: set[str]) -> Guard:
@@ -89,10 +89,10 @@ class Pages:
             if found is None:
                 return Response(status_code=204) if streamed else RedirectResponse(f"/{language}/login", 303)
             session, member = found
-            if self.door.is_half_in(session, member) and not page.path.startswith(SECOND):
-                return Response(status_code=204) if streamed else RedirectResponse(f"/{language}{SECOND}", 303)
             if member.account.role not in page.roles:
                 raise Refused(403)
+            if self.door.is_half_in(session, member) and not page.path.startswith(SECOND):
+                return Response(status_code=204) if streamed else RedirectResponse(f"/{language}{SECOND}", 303)
             return await page.answer(request, Visit(member.account, language, session.form_token))
 
         return asked

@@ -95,6 +95,7 @@ class Served:
         folder: for the TLS key and certificate.
         opened: opens what the pages stand on, within their loop, and yields what makes them.
         alive: called every few seconds while they answer.
+        connections: so many at once; others are told to come again.
     """
 
     def __init__(
@@ -105,7 +106,10 @@ class Served:
         folder: Path,
         opened: Callable[[], AbstractAsyncContextManager[App]],
         alive: Callable[[], None] = lambda: None,
+        *,
+        connections: int = _CONNECTIONS,
     ) -> None:
+        self._connections = connections
         self._layout, self._place, self._folder, self._opened, self._alive = layout, place, folder, opened, alive
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._began = threading.Event()
@@ -163,7 +167,7 @@ class Served:
     async def _answer(self, app: Guard, listener: socket.socket) -> None:
         assert self._ending is not None  # noqa: S101 - set where it began
         context = None if self._place.behind else await asyncio.to_thread(self._context)
-        server = _Server(_configuration(app, context))
+        server = _Server(_configuration(app, context, self._connections))
         serving = asyncio.create_task(server.serve_on(listener))
         try:
             await server.begun.wait()
@@ -273,7 +277,7 @@ class _Server(uvicorn.Server):
         self.begun.set()
 
 
-def _configuration(app: Any, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _configuration(app: Any, context: ssl.SSLContext | None, connections: int) -> uvicorn.Config:
     """No access log, no word of uvicorn's: what goes wrong with a request is nobody's business in a log but the guard's."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
         logging.getLogger(name).setLevel(_SILENT)
@@ -287,7 +291,7 @@ def _configuration(app: Any, context: ssl.SSLContext | None) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_CONNECTIONS,
+        limit_concurrency=connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=_HEAD_BYTES,

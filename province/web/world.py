@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,13 +18,15 @@ from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.store import database
-from province.store.opened import Connection
+from province.store.opened import Connection, RegisterBusy
 from province.web.frame import Frame
 from province.web.languages import Language
 from province.web.live import Changes, Drawn, Streams
 from province.web.section import Section, Visit
 
 _MOST_IDLE = 8
+_MOST_STREAMS = 1000
+_ASKED_S = 2.0  # so long after somebody is out a stream of theirs may still go on
 
 
 class World:
@@ -48,7 +51,7 @@ class World:
         self.keystore = Keystore(layout.keystore)
         self.roll = Roll(layout.register, people_keys.ensure(self.keystore))
         self.changes = Changes()
-        self._streams = Streams(self.changes)
+        self._streams = Streams(self.changes, _MOST_STREAMS)
         self._idle: list[Connection] = []
         self._idle_lock = threading.Lock()
         self._frame: Frame | None = None
@@ -74,6 +77,9 @@ class World:
             with database.explained(self.layout.register):
                 yield connection
             keep = not connection.is_file
+        except RegisterBusy:
+            self.close()  # a server that was away has forgotten all of them
+            raise
         finally:
             with self._idle_lock:
                 keep = keep and len(self._idle) < _MOST_IDLE
@@ -83,10 +89,11 @@ class World:
                 connection.close()
 
     def close(self) -> None:
-        """Closes what is idle; nobody asks any more."""
-        while self._idle:
-            with closing(self._idle.pop()):
-                pass
+        """Closes what is idle."""
+        with self._idle_lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def member(self, id_: str) -> Member | None:
         """An account as it is now."""
@@ -127,8 +134,13 @@ class World:
         Raises:
             Refused: there are too many.
         """
+        asked_s = time.monotonic()
 
         async def still() -> bool:
+            nonlocal asked_s
+            if time.monotonic() - asked_s < _ASKED_S:
+                return True
+            asked_s = time.monotonic()
             return self._still is not None and await self._still(request, visit)
 
         return self._streams.open(visit.account.id, draw, still)

@@ -16,6 +16,7 @@ from pathlib import Path
 from chain_world import GATE_1, Chain, chain
 from measures import Measure, at_most, none_of, told
 from page_world import Browser
+from web_world import PASSWORD_ONLY
 
 from edge_agent.device.control import ControlClient
 from province.accounts import passwords
@@ -117,7 +118,7 @@ def measure() -> list[Measure]:
     with tempfile.TemporaryDirectory() as name, chain(Path(name)) as world, ExitStack() as stack:
         password = _keeper(world)
         place = Place("127.0.0.1", 0, ("127.0.0.1",))
-        served = Served("web", world.layout, place, world.layout.web, lambda: opened(world.layout, place))
+        served = Served("web", world.layout, place, world.layout.web, lambda: opened(world.layout, place, PASSWORD_ONLY))
         served.start()
         stack.callback(served.wait)
         stack.callback(served.stop)

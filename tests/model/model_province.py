@@ -17,7 +17,8 @@ from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting import quarantine
-from province.collecting.collector import Collector
+from province.collecting.collector import _BATCH_MOST, Collector
+from province.collecting.mqtt_inlet import MqttInlet
 from province.collecting.register import Register
 from province.keys import wrapping
 from province.keys.day_keys import DayKeys
@@ -89,11 +90,12 @@ class Province:
     def start(self) -> None:
         """A collector's process starts."""
         self._register = Register(self.layout.register, wait_s=0.0)
-        self._collector = Collector(self._register, self.keystore, self.office, lambda: self.receipts_officer)
+        self._inlet = MqttInlet(lambda _listener: self, "the model")
+        self._collector = Collector(self._inlet, self._register, self.keystore, self.office, lambda: self.receipts_officer)
         self._patience = _Patience()
         self._collector._stopping = self._patience
-        self._collector.on_event(Connected())
-        self._collector._take()
+        self._inlet.on_event(Connected())
+        self._inlet.take(1, 0.0)
 
     def stop(self) -> None:
         self._register.close()
@@ -125,9 +127,9 @@ class Province:
         self._acknowledged.clear()
         self._patience.meanwhile = meanwhile
         for number, (topic, payload) in enumerate(messages):
-            self._collector.on_event(Arrived(topic, payload, retained=False, handle=(number, 1)))
+            self._inlet.on_event(Arrived(topic, payload, retained=False, handle=(number, 1)))
         try:
-            self._collector._handle(self._collector._take(), self)
+            self._collector._handle(self._inlet.take(_BATCH_MOST, 1.0))
         finally:
             left, self._patience.meanwhile = self._patience.meanwhile, None
             if left is not None:

@@ -18,6 +18,7 @@ from fleet_screens import opened_browser  # noqa: E402 - the test folders are fo
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page  # noqa: E402
 from province_world import free_port, settings  # noqa: E402
+from web_world import PASSWORD_ONLY  # noqa: E402
 
 from province.base.layout import Layout  # noqa: E402
 from province.demo.living import populate  # noqa: E402
@@ -68,7 +69,7 @@ def main() -> None:
     async def opened() -> AsyncIterator[App]:
         world = World(layout, lambda: AT_MS)
         try:
-            yield Pages(world, sections(world)).app
+            yield Pages(world, sections(world), PASSWORD_ONLY).app
         finally:
             await asyncio.to_thread(world.close)
 

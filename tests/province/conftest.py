@@ -63,6 +63,7 @@ IN_BOTH = {
     "test_boards",
     "test_registry_commands",
     "test_registry_import",
+    "test_tracing_oracle",
     "test_accounts",
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from page_world import Browser
 from province_world import founded, free_port
+from web_world import PASSWORD_ONLY
 
 from edge_agent.wire.entry import Clock, Direction, Kind, Known, Method, Passage, RecordedPerson
 from edge_agent.wire.keyring import day_of
@@ -18,6 +19,7 @@ from province.base.layout import Layout
 from province.collecting.register import Register
 from province.demo.living import Chain, Living, populate
 from province.demo.living_accounts import Login, add_accounts
+from province.demo.living_case import open_case
 from province.demo.living_places import SPOTS
 from province.keys.day_keys import DayKeys
 from province.keys.keystore import Keystore
@@ -68,8 +70,9 @@ def living_layout(folder: Path, *, days: int = 3, people: int = 120) -> tuple[La
 def shown(layout: Layout, living: Living) -> Iterator[Shown]:
     """Serves the pages of a living province."""
     logins = add_accounts(layout, now_ms())
+    open_case(layout, living, logins["tracer"], now_ms())
     place = Place("127.0.0.1", 0, ("127.0.0.1", "localhost"))
-    served = Served("web", layout, place, layout.web, lambda: opened(layout, place))
+    served = Served("web", layout, place, layout.web, lambda: opened(layout, place, PASSWORD_ONLY))
     served.start()
     try:
         yield Shown(layout, living, logins, served.port)

@@ -148,7 +148,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            answered = Answered(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode())
+            answered = Answered(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode(errors="replace")
+            )
             set_cookies = response.headers.get_all("set-cookie", [])
         kept = dict(pair.split("=", 1) for pair in self.cookie.split("; ") if pair)
         for each in set_cookies:

@@ -27,7 +27,8 @@ _READY = "database system is ready to accept connections"
 class Server:
     """One server; `database` makes a new, empty database each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
+        self._fsync = "on" if fsync else "off"
         assert BIN is not None, MISSING
         self.bin = BIN
         self.folder = Path(tempfile.mkdtemp(prefix="gate-postgres-"))  # short: the path of a socket has 107 bytes
@@ -42,7 +43,8 @@ class Server:
 
     def start(self) -> Self:
         """Starts it and waits until it takes connections."""
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": "off", "max_connections": "50"}
+        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": self._fsync, "max_connections": "50"}
+        settings["log_min_messages"] = "log"  # what nobody reads must not fill its pipe
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         # by setpriv last, or the new user's program would not be told of its parent's death
         dying = ["setpriv", "--pdeathsig", "INT", *self._as_nobody[1:]]
@@ -61,6 +63,13 @@ class Server:
         assert self._process is not None
         self._process.kill()
         self._process.communicate(timeout=30)
+
+    def restart(self) -> None:
+        """Everybody is thrown out at once, nothing is written out first; the next start recovers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.communicate(timeout=30)
+        self.start()
 
     def stop(self) -> None:
         """Stops it for good."""

@@ -243,9 +243,9 @@ class Collecting:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def wait_until_logged(self, text: str) -> None:
+    def wait_until_logged(self, text: str, times: int = 1) -> None:
         """Waits for a line of the collector's log."""
-        while text not in self.log():
+        while self.log().count(text) < times:
             with suppress(subprocess.TimeoutExpired):
                 code = self.process.wait(0.02)
                 raise AssertionError(f"the collector ended with {code}: {self.log()}")

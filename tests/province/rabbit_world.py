@@ -9,10 +9,11 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,60 +36,121 @@ def is_installed() -> bool:
     return (PROGRAMS / "rabbitmq-server").exists()
 
 
-class Rabbit:
-    """RabbitMQ in a folder of its own, ended by its process id, its port mapper by its own command."""
+class Node:
+    """One RabbitMQ in a folder of its own, ended by its process id, its port mapper by its own command.
 
-    def __init__(self, layout: Layout, folder: Path) -> None:
-        self.layout = layout
-        self.port = layout.read_settings().port
-        self._home = folder / "rabbit"
-        self._home.mkdir()
-        self._mapper_port = str(free_port())
-        definitions = self._home / "definitions"
-        definitions.mkdir()
-        whole = rabbitmq_rules.definitions([DeviceName(*name.split("/")) for name in DEVICES], OPERATORS)
-        (definitions / "1-rights.json").write_text(json.dumps(rabbitmq_rules.rights(whole)))
-        (definitions / "2-definitions.json").write_text(json.dumps(whole))
-        config = rabbitmq_rules.config(
-            str(layout.authority_certificate), str(layout.broker / "server.crt"), str(layout.broker / "server.key"), self.port
-        )
-        (self._home / "rabbitmq.conf").write_text(f"{config}load_definitions = {definitions}\nlog.console = true\nlog.file = false\n")
-        told = cli("rabbitmq", layout.root, "--advanced")
-        assert told.returncode == 0, told.stderr
-        (self._home / "advanced.config").write_text(told.stdout)
-        (self._home / "plugins").write_text("[rabbitmq_mqtt].\n")
+    Args:
+        home: its folder, new; the cookie in it is its own.
+        name: which of several on this machine.
+        config: rabbitmq.conf.
+        advanced: advanced.config.
+        mapper_port: of the port mapper; nodes of one cluster share it, and nobody else.
+    """
 
-    def start(self) -> None:
-        home = self._home
+    def __init__(self, home: Path, name: str, config: str, advanced: str, mapper_port: int | None = None, cookie: str = "") -> None:
+        self.home = home
+        self.home.mkdir(parents=True)
+        if cookie:
+            (home / ".erlang.cookie").write_text(cookie)
+            (home / ".erlang.cookie").chmod(0o400)
+        (home / "rabbitmq.conf").write_text(f"{config}log.console = true\nlog.file = false\n")
+        (home / "advanced.config").write_text(advanced)
+        (home / "plugins").write_text("[rabbitmq_auth_mechanism_ssl,rabbitmq_mqtt].\n")
+        self.node = f"{name}-{os.getpid()}@localhost"
         self._environment = {
-            **os.environ, "HOME": str(home), "RABBITMQ_NODENAME": f"gate{os.getpid()}@localhost",
+            **os.environ, "HOME": str(home), "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_MNESIA_BASE": str(home / "mnesia"), "RABBITMQ_LOG_BASE": str(home / "log"),
             "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"), "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"), "RABBITMQ_DIST_PORT": str(free_port()),
-            "ERL_EPMD_PORT": self._mapper_port, "RABBITMQ_PID_FILE": str(home / "pid"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "ERL_EPMD_PORT": str(mapper_port or free_port()), "RABBITMQ_PID_FILE": str(home / "pid"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
         }  # fmt: skip
-        with (home / "out").open("wb") as out:
-            self._process = subprocess.Popen([str(PROGRAMS / "rabbitmq-server")], env=self._environment, stdout=out, stderr=out)
-        while b"Server startup complete" not in (home / "out").read_bytes():  # its port is open before its definitions are in force
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it works: its port is open before its definitions are in force."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        with (self.home / "out").open("wb") as out:
+            self._process = subprocess.Popen(
+                [str(PROGRAMS / "rabbitmq-server")], env=self._environment, stdout=out, stderr=out, cwd=self.home
+            )
+
+    def wait(self) -> None:
+        assert self._process is not None
+        while b"Server startup complete" not in (self.home / "out").read_bytes():
             with suppress(subprocess.TimeoutExpired):  # so long it runs: wait for it a moment and look again
-                raise AssertionError(f"RabbitMQ ended with {self._process.wait(0.1)}: {(home / 'out').read_text()[-2000:]}")
+                raise AssertionError(f"RabbitMQ ended with {self._process.wait(0.1)}: {(self.home / 'out').read_text()[-2000:]}")
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """As a power cut would: the virtual machine itself, not the script that started it."""
+        assert self._process is not None
+        os.kill(int((self.home / "pid").read_text()), signal.SIGKILL)
+        self._process.wait(WAIT_S)
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(WAIT_S)
+        if self._process is not None and self.is_running():
+            self._process.terminate()
+            try:
+                self._process.wait(WAIT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def end_mapper(self) -> None:
+        """When no node needs it any more."""
         mapper = shutil.which("epmd")
         assert mapper
-        subprocess.run([mapper, "-port", self._mapper_port, "-kill"], capture_output=True, check=False)
+        subprocess.run([mapper, "-port", self._environment["ERL_EPMD_PORT"], "-kill"], capture_output=True, check=False)
 
     def control(self) -> str:
         """The command that runs `rabbitmqctl` for this one, whose cookie, node and port mapper are its own."""
         needed = ("HOME", "ERL_EPMD_PORT", "RABBITMQ_CONF_ENV_FILE")
         settings = (f"{name}={self._environment[name]}" for name in needed)
-        return shlex.join(["env", *settings, str(PROGRAMS / "rabbitmqctl"), "--node", self._environment["RABBITMQ_NODENAME"]])
+        return shlex.join(["env", *settings, str(PROGRAMS / "rabbitmqctl"), "--node", self.node])
+
+    def controlled(self, *words: str) -> str:
+        """Runs `rabbitmqctl`; what it says."""
+        ran = subprocess.run([*shlex.split(self.control()), *words], capture_output=True, text=True, check=False, timeout=120)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+
+class Rabbit(Node):
+    """A RabbitMQ alone, with our rights for some devices.
+
+    Args:
+        layout: the province.
+        folder: where it gets a folder of its own.
+        devices: who may speak.
+        amqp_port: where collectors read by AMQP; None where they come by MQTT.
+    """
+
+    def __init__(self, layout: Layout, folder: Path, devices: Sequence[str] = DEVICES, amqp_port: int | None = None) -> None:
+        self.layout = layout
+        self.port = layout.read_settings().port
+        files = str(layout.authority_certificate), str(layout.broker / "server.crt"), str(layout.broker / "server.key")
+        config = rabbitmq_rules.config(*files, self.port, amqp_port=amqp_port)
+        told = cli("rabbitmq", layout.root, "--advanced")
+        assert told.returncode == 0, told.stderr
+        definitions = folder / "rabbit" / "definitions"
+        super().__init__(folder / "rabbit", "gate", f"{config}load_definitions = {definitions}\n", told.stdout)
+        definitions.mkdir()
+        names = [DeviceName(*name.split("/")) for name in devices]
+        whole = rabbitmq_rules.definitions(names, OPERATORS, amqp=amqp_port is not None)
+        (definitions / "1-rights.json").write_text(json.dumps(rabbitmq_rules.rights(whole)))
+        (definitions / "2-definitions.json").write_text(json.dumps(whole))
+
+    def stop(self) -> None:
+        super().stop()
+        self.end_mapper()
 
     def context(self, role: str) -> ssl.SSLContext:
         """The TLS of somebody whom the authority has certified under this name; the same certificate each time."""
-        home = self._home / role.replace("/", "_")
+        home = self.home / role.replace("/", "_")
         if not home.exists():
             home.mkdir()
             authority = TlsAuthority.load(self.layout.authority_key, self.layout.authority_certificate)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from web_world import PASSWORD, enlist, roll_of
+from sqlalchemy import insert
+from web_world import PASSWORD, enlist, roll_of, served_pages
 
 from province.accounts import second
 from province.accounts.account import Role
@@ -14,6 +16,8 @@ from province.accounts.passwords import Check
 from province.base.errors import AlreadyThere, NotAProvince
 from province.base.layout import Layout
 from province.store import database
+from province.store.schema import entry
+from province.web.watching import Watch
 
 
 def test_an_account_is_found_by_each_of_its_numbers_and_by_no_others(layout: Layout) -> None:
@@ -83,3 +87,27 @@ def test_a_code_lets_in_once_and_another_second_step_or_role_is_another_mark(lay
         marks.append(mark())
         assert len(set(marks)) == len(marks)
         assert roll.all_phones(connection) == {one.id: ["0912345678"]}
+
+
+def test_the_pages_stand_on_it_wherever_it_is(layout: Layout) -> None:
+    with served_pages(layout, roles=(Role.ADMIN, Role.KEEPER)) as site:
+        admin, keeper = site.browser(Role.ADMIN), site.browser(Role.KEEPER)
+        for _ in range(3):
+            assert [admin.get("/vi/people").status, keeper.get("/vi/account").status, keeper.get("/vi/people").status] == [200, 200, 403]
+        listed = admin.get("/vi/people?site=cho-dong-ba").text
+        assert "1 tài khoản" in listed
+
+
+def test_open_pages_are_told_that_an_entry_came(layout: Layout) -> None:
+    told = threading.Event()
+    watch = Watch(layout, told.set)
+    watch.start()
+    try:
+        assert told.wait(20)  # it has begun
+        told.clear()
+        row = {"id": 1, "org": "hue", "device": "cong-1", "log": b"l", "seq": 1, "hash": b"h", "prev": b"p", "status": "registered"}
+        with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
+            connection.execute(insert(entry), {**row, "forked": 0, "registered_ms": 1})
+        assert told.wait(20)
+    finally:
+        watch.stop()

@@ -26,8 +26,6 @@ from province.base.clock import now_ms
 PAGES = {
     "keeper": ("/", "/board/cho-coc-leu", "/board/cho-coc-leu?from=03:00&way=in"),
     "special": ("/", "/board/chot-cau-vong"),
-    "tracer": ("/",),
-    "reporter": ("/",),
     "operator": ("/",),
     "admin": ("/", "/board/sieu-thi"),
 }
@@ -118,10 +116,10 @@ def test_every_page_is_accessible_in_both_colours_and_as_wide_as_the_screen(
                 page.goto(address(province, f"/{language}{path}"))
                 assert page.get_attribute("html", "lang") == language
                 assert page.evaluate("document.documentElement.scrollWidth") == size[0], (who, path)
-                for colours in ("light", "dark") if who in {"keeper", "special"} else ("light",):
+                for colours in ("light", "dark") if who == "special" else ("light",):
                     page.emulate_media(color_scheme=colours)
                     response = axe.run(page).response
                     found += [f"{who} {path}, {colours}: {each['id']}: {each['help']}" for each in response["violations"]]
                     passed += len(response["passes"])
     assert found == []
-    assert passed > 10 * 15  # it has looked
+    assert passed > 8 * 15  # it has looked

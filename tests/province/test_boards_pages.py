@@ -123,7 +123,7 @@ def test_a_passage_shows_at_once_and_only_what_changed_is_sent(pages: Pages) -> 
         inside = re.search(r"<b>(\d+)</b>", html)
         assert inside is not None
         cho.arrive(cho.made(person(777), ago_ms=10))
-        pages.site.pages.door._world.changes.tell()
+        pages.site.world.changes.tell()
         name, html = following()
         assert "Trần Thị ***" in html
         assert f"<b>{int(inside[1]) + 1}</b>" in html
@@ -135,7 +135,7 @@ def test_a_stream_of_a_special_place_notes_each_passage_before_it_shows_it(pages
         following()
         before = len(pages.lines())
         hospital.arrive(hospital.made(replace(person(1), name="Lê Thị Mới"), ago_ms=10))
-        pages.site.pages.door._world.changes.tell()
+        pages.site.world.changes.tell()
         assert "Lê Thị Mới" in following()[1]
         new = pages.lines()[before:]
         assert len(new) == 1

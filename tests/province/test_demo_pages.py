@@ -47,6 +47,9 @@ def test_what_it_prints_lets_each_role_in_and_the_gate_is_on_a_board(tmp_path: P
             assert browser.post("/vi/login", {"phone": phone, "password": password}).status == 303, who
             home = browser.get("/vi/")
             assert home.status == 200
+            if "tracing officer of the district" in who:
+                assert "Ca số 1" in home.text
+                assert browser.get("/vi/tracing/1").status == 200
             if "keeper" in who:
                 assert "Chợ Cốc Lều" in home.text
                 board = browser.get("/vi/board/cho-coc-leu").text

@@ -42,7 +42,7 @@ import sys, threading
 from pathlib import Path
 from edge_agent.base import logs
 from edge_agent.link.broker_link import BrokerLink
-from province.shell.collect_command import collect
+from province.shell.collect_command import by_mqtt, collect
 from province.base.layout import Layout
 
 class Link(BrokerLink):
@@ -50,14 +50,15 @@ class Link(BrokerLink):
         threading.Event().wait()
 
 logs.configure(verbose=False)
-collect(Layout(Path(sys.argv[1])), ("127.0.0.1", 1), lambda item, committed_ms: None, Link)
+layout = Layout(Path(sys.argv[1]))
+collect(layout, by_mqtt(layout, ("127.0.0.1", 1), make_link=Link), lambda item, committed_ms: None)
 """
 
 DIES_BEFORE_THE_RECEIPT = """
 import os, signal, sys
 from pathlib import Path
 from edge_agent.link.broker_link import BrokerLink, Message
-from province.shell.collect_command import collect
+from province.shell.collect_command import by_mqtt, collect
 from province.base.layout import Layout
 
 class Link(BrokerLink):
@@ -66,7 +67,8 @@ class Link(BrokerLink):
             os.kill(os.getpid(), signal.SIGKILL)
         super().publish(message)
 
-collect(Layout(Path(sys.argv[1])), ("127.0.0.1", int(sys.argv[2])), lambda item, committed_ms: None, Link)
+layout = Layout(Path(sys.argv[1]))
+collect(layout, by_mqtt(layout, ("127.0.0.1", int(sys.argv[2])), make_link=Link), lambda item, committed_ms: None)
 """
 
 
@@ -208,7 +210,7 @@ def test_a_folder_that_cannot_be_locked_is_said(layout: Layout) -> None:
 @pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_a_collector_whose_stopping_hangs(layout: Layout, again: signal.Signals) -> None:
     with Collecting(layout, (sys.executable, "-c", HANGS_WHEN_STOPPING, str(layout.root))) as collecting:
-        collecting.wait_until_logged("collecting broker=")
+        collecting.wait_until_logged("collecting from ")
         collecting.process.send_signal(signal.SIGTERM)
         try:
             collecting.wait_until_logged("stopping after the batch in hand: SIGTERM")

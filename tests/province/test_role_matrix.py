@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from old_province import here
 from province_world import founded
 from web_world import PASSWORD_ONLY, Site, Visitor, served_pages
 
@@ -14,7 +15,10 @@ from province.accounts.account import Role
 from province.web.door import TWO_STEPS
 
 ALL: Final = frozenset(Role)
+ADMIN: Final = frozenset({Role.ADMIN})
+SITES: Final = frozenset({Role.KEEPER, Role.SPECIAL})
 PUBLIC: Final = frozenset({*Role, None})
+BOARDS: Final = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
 # (method, path) → who may. `None` is nobody. What is said here is what the province decided; the pages say the same in their rooms.
 EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/"): PUBLIC,
@@ -27,6 +31,8 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
+    ("GET", "/{language}/board/{site}"): BOARDS,
+    ("GET", "/{language}/stream/board/{site}"): BOARDS,
     ("GET", "/{language}/account"): ALL,
     ("GET", "/{language}/account/password"): ALL,
     ("POST", "/{language}/account/password"): ALL,
@@ -35,14 +41,25 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/account/second"): ALL,
     ("GET", "/{language}/account/second/again"): ALL,
     ("POST", "/{language}/account/second/again"): ALL,
+    ("GET", "/{language}/people"): ADMIN,
+    ("GET", "/{language}/people/add"): ADMIN,
+    ("POST", "/{language}/people/add"): ADMIN,
+    ("GET", "/{language}/people/{id}"): ADMIN,
+    ("GET", "/{language}/people/{id}/{change}"): ADMIN,
+    ("POST", "/{language}/people/{id}/{change}"): ADMIN,
+    ("GET", "/{language}/board/{site}"): SITES | ADMIN,  # an administrator's is masked
+    ("GET", "/{language}/stream/board/{site}"): SITES | ADMIN,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
-_VALUES = {"language": "vi", "section": "web", "file": "web.css"}
+_VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password", "site": "cho-dong-ba"}
 
 
 @pytest.fixture(scope="module", params=["one-step", "two-steps"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     layout = founded(tmp_path_factory.mktemp("matrix") / "province")
+    for id_ in ("cho-dong-ba", "cho-khac"):
+        words = ("--id", id_, "--org", "hue", "--name", id_, "--category", "hospital", "--address", f"{id_} 1", "--gate", "1")
+        assert here("site", "add", layout.root, *words).returncode == 0
     with served_pages(layout, policy=PASSWORD_ONLY if request.param == "one-step" else TWO_STEPS) as site:
         yield site
 
@@ -53,6 +70,8 @@ def there(site: Site) -> set[tuple[str, str]]:
 
 def asked(browser: Visitor, method: str, path: str, token: str) -> tuple[int, str]:
     place = _MARK.sub(lambda mark: _VALUES.get(mark[1], "1"), path)
+    if "/stream/" in path:
+        return browser.stream_status(place), ""
     answer = browser.get(place) if method == "GET" else browser.post(place, {"token": token})
     return answer.status, answer.headers.get("location", "")
 
@@ -65,10 +84,10 @@ def is_right(role: Role | None, who: frozenset[Role | None], path: str, *, half_
     """Whether an answer is what the table says."""
     if who == PUBLIC:
         return status in {200, 303, 403, 404, 429}  # a form without its fields is told so
-    if role not in who:
-        return location.endswith("/login") or status == 204 if role is None else status == 403
     if half_in and "second" not in path:
         return location.endswith("/account/second") or status == 204
+    if role not in who:
+        return location.endswith("/login") or status == 204 if role is None else status == 403
     return status in {200, 303, 400, 404} and not location.endswith("/login")
 
 
@@ -85,6 +104,22 @@ def test_each_route_is_for_whom_it_is(site: Site, role: Role | None) -> None:
             browser = site.browser(role)
             token = browser.token("/vi/account/second")
     assert wrong == []
+
+
+def test_a_page_of_a_site_is_for_those_of_that_site(site: Site) -> None:
+    pages = [path for (method, path), who in EXPECTED.items() if method == "GET" and "{site}" in path and who >= SITES]
+    for role in SITES:
+        browser = site.browser(role)
+        if browser.get("/vi/account").status == 303:
+            continue  # half in
+        for path in pages:
+            places = [_MARK.sub(lambda mark: (_VALUES | {"site": each})[mark[1]], path) for each in ("cho-dong-ba", "cho-khac", "nowhere")]  # noqa: B023
+            if "/stream/" in path:
+                with browser.stream(places[0]) as following:
+                    assert following()
+                places = places[1:]
+            assert [browser.get(place).status for place in places][-2:] == [404, 404], (role, path)
+            assert "/stream/" in path or browser.get(places[0]).status == 200
 
 
 def test_a_form_of_every_page_is_refused_without_its_token_and_from_elsewhere(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from urllib.parse import quote, urlencode
 
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -148,6 +149,21 @@ def test_what_is_typed_in_a_form_is_text(site: Site, clock: Clock, current: str,
     assert browser.post("/vi/account/second", {"token": own, "code": current}).status == 400
     assert browser.post(f"/vi/account/second/again?x={'y' * 9}", {"token": own, "password": current, "code": new}).status == 400
     assert "<script>alert" not in answer.text
+
+
+@BRIEFLY
+@given(values=some.lists(HOSTILE, min_size=7, max_size=7), role=some.sampled_from([*map(str, Role), "king"]))
+def test_what_an_administrator_types_is_text(site: Site, clock: Clock, values: list[str], role: str) -> None:
+    clock.later(3600)
+    admin = site.browser(Role.ADMIN)
+    before = admin.get("/en/people").text.partition(" accounts")[0].rpartition(">")[2]
+    fields = dict(zip(("name", "phone", "sites", "unit", "org", "commands", "x"), values, strict=True))
+    answer = admin.post("/en/people/add", {**fields, "role": role, "token": admin.token()})
+    assert answer.status == 400
+    assert answer.text.count("<script") == 1
+    assert admin.get(f"/en/people?{urlencode({'site': values[2], 'role': values[3], 'page': values[4]})}").status == 200
+    assert admin.get(f"/en/people/x{quote(values[0], safe='')}").status in {303, 400, 404}
+    assert admin.get("/en/people").text.partition(" accounts")[0].rpartition(">")[2] == before
 
 
 @BRIEFLY

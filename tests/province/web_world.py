@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 
-from page_world import Answered, Browser
+from page_world import WAIT_S, Answered, Browser
 
 from province.accounts import account as accounts
 from province.accounts.account import HAS_SITES, Account, Role
@@ -53,6 +54,12 @@ class Visitor(Browser):
     def login(self, name: str, password: str = PASSWORD) -> Answered:
         return self.post("/vi/login", {"phone": name, "password": password})
 
+    def stream_status(self, path: str) -> int:
+        """What a stream answers; it is hung up on at once."""
+        with closing(http.client.HTTPSConnection("127.0.0.1", self.port, timeout=WAIT_S, context=self._context)) as connection:
+            connection.request("GET", path, headers={"Cookie": self.cookie})
+            return connection.getresponse().status
+
     def token(self, path: str = "/vi/account") -> str:
         """What a form of this browser must carry."""
         return self.get(path).text.partition('name="token" value="')[2].partition('"')[0]
@@ -82,6 +89,7 @@ class Site:
     layout: Layout
     served: Served
     pages: Pages
+    world: World
     phones: Mapping[Role, str] = field(default_factory=dict)
 
     def browser(self, role: Role | None = None) -> Visitor:
@@ -114,10 +122,12 @@ def served_pages(
         policy: how they come in; by password alone.
     """
     made: list[Pages] = []
+    worlds: list[World] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[App]:
         world = World(layout, at_ms)
+        worlds.append(world)
         made.append(Pages(world, sections(world), policy, now_s=now_s))
         try:
             yield made[0].app
@@ -130,7 +140,7 @@ def served_pages(
     served = Served("web", layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), layout.web, opened)
     served.start()
     try:
-        yield Site(layout, served, made[0], phones)
+        yield Site(layout, served, made[0], worlds[0], phones)
     finally:
         served.stop()
         served.wait()

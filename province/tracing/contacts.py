@@ -1,0 +1,262 @@
+"""Who shared air with a case: people with overlapping stays at the same place or on the same trip, and for how long.
+
+Place by place: the people there are told apart by tokens, their stays compared with the case's, and only who was there together with it
+is opened. So memory holds one place's passages of a week at a time, and a crowd is named only as far as the rules say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge_agent.wire.entry import Kind, Method, Note, RecordedPerson
+from province.keys.identifiers import Identifier, canonical, tokens
+from province.looks.subjects import ids_of
+from province.store.opened import Connection
+from province.tracing import linking, site_rows, trips
+from province.tracing.finding import Finder, Place
+from province.tracing.opening import named, opened
+from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
+from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
+from province.tracing.stays import Rule, Stay, TripSpan, overlap, stays, together_ms
+
+_PIECE_MS = 7 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """Somebody was at a place while the case was there.
+
+    Attributes:
+        mine: the case's stay; `theirs`: the contact's.
+        on_paper: their code was declared on paper.
+    """
+
+    place: Place
+    mine: Stay
+    theirs: Stay
+    on_paper: bool = False
+
+    @property
+    def begin_ms(self) -> int:
+        """When both were there."""
+        return max(self.mine.begin_ms, self.theirs.begin_ms)
+
+    @property
+    def end_ms(self) -> int:
+        """Until when both were there."""
+        return min(self.mine.end_ms, self.theirs.end_ms)
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether a beginning or end of either was not seen."""
+        return self.mine.is_assumed or self.theirs.is_assumed
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a clock was not known."""
+        return self.mine.is_unsure or self.theirs.is_unsure
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody who shared air with the case.
+
+    Attributes:
+        ids: what names them alone.
+        person: as their latest code says.
+        together_ms: how long in all.
+    """
+
+    ids: frozenset[str] = field(repr=False)
+    person: RecordedPerson = field(repr=False)
+    encounters: tuple[Encounter, ...]
+    together_ms: int
+
+    @property
+    def minutes(self) -> int:
+        """How long in all, begun minutes counted whole."""
+        return -(-self.together_ms // MINUTE_MS)
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """Where."""
+        return frozenset(one.place for one in self.encounters)
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """All contacts of a case.
+
+    Attributes:
+        found: the longest together first.
+        unnamed: by place, how many more were there than the rules let be named.
+    """
+
+    found: tuple[Contact, ...]
+    unnamed: Mapping[Place, int]
+
+
+@dataclass(slots=True)
+class _Met:
+    """Somebody at one place, opened."""
+
+    ids: frozenset[str]
+    person: RecordedPerson
+    newest_ms: int
+    encounters: list[Encounter]
+    together_ms: int
+
+
+def contacts(
+    connection: Connection,
+    finder: Finder,
+    own: frozenset[int],
+    visits: Mapping[Place, Sequence[Stay]],
+    rules: Mapping[Place, Rule],
+    most: Rules,
+) -> Contacts:
+    """Finds the contacts.
+
+    Args:
+        connection: the register.
+        finder: has the keys.
+        own: the rows of the case's own passages.
+        visits: the case's stays by place.
+        rules: how long people stay, by place.
+        most: the least overlap, and how many are named.
+
+    Raises:
+        KeystoreAway: the keystore cannot be read.
+    """
+    met: list[_Met] = []
+    unnamed: dict[Place, int] = defaultdict(int)
+    for place, all_stays in visits.items():
+        for some in _pieces(all_stays, rules[place]):
+            at = _AtOnePlace(connection, finder, place, rules[place], some)
+            found, left = at.met(own, most.contacts_most)
+            met += found
+            if left:
+                unnamed[place] += left
+    merged = [each for each in _merged(met) if each.together_ms >= most.least_ms]
+    return Contacts(tuple(sorted(merged, key=lambda each: (-each.together_ms, each.person.name))), dict(unnamed))
+
+
+def _pieces(all_stays: Sequence[Stay], rule: Rule) -> Iterator[list[Stay]]:
+    """The case's stays at a place in pieces that are read at once: those near each other together, a week at most."""
+    piece: list[Stay] = []
+    for stay in sorted(all_stays, key=lambda stay: stay.begin_ms):
+        far = piece and stay.begin_ms - max(each.end_ms for each in piece) > 2 * rule.longest_ms
+        if piece and (far or stay.end_ms - piece[0].begin_ms > _PIECE_MS):
+            yield piece
+            piece = []
+        piece.append(stay)
+    if piece:
+        yield piece
+
+
+class _AtOnePlace:
+    """Who was at one place around some stays of the case."""
+
+    def __init__(self, connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay]) -> None:
+        self._connection, self._finder, self._place, self._rule, self._mine = connection, finder, place, rule, mine
+        self.there = around(connection, finder, place, rule, mine)
+        is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
+        self._trips = told_trips(connection, finder, self.there.events) if is_vehicle else {}
+
+    def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
+        """The people met, the longest together first, and how many more there were."""
+        found = linking.people(self.there.rows, self._mine, self._rule, self._tokens_of)
+        shared: list[tuple[int, list[Stay], list[SiteRow]]] = []
+        for rows in found:
+            if any(row.passed.row_id in own for row in rows):
+                continue
+            if not self._may_touch(rows):
+                continue
+            theirs = stays((row.passed for row in rows), self._rule, self._trips)
+            if together := together_ms(self._mine, theirs):
+                shared.append((together, theirs, rows))
+        shared.sort(key=lambda one: -one[0])
+        return list(self._named(shared[:most])), max(0, len(shared) - most)
+
+    def _may_touch(self, rows: Sequence[SiteRow]) -> bool:
+        """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
+        passed = [row.passed for row in rows]
+        first, last = min(passed, key=lambda one: one.early_ms), max(passed, key=lambda one: one.late_ms)
+        if first.early_ms != first.late_ms or last.early_ms != last.late_ms or first.trip is not None or last.trip is not None:
+            return True
+        low, high = first.early_ms - self._rule.assumed_ms, last.late_ms + self._rule.assumed_ms
+        return any(low < stay.end_ms and stay.begin_ms < high for stay in self._mine)
+
+    def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
+        epochs = {row.epoch for row in self.there.rows}
+        for one in named(self._connection, self._finder.keys, _by_day(rows)):
+            others = [keys for epoch in epochs - {one.epoch} if (keys := self._finder.keys.get(epoch)) is not None]
+            marks = [tokens(one.person, keys.token_key) for keys in others]
+            yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
+
+    def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
+        wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
+        opened_of = {one.row_id: one for one in named(self._connection, self._finder.keys, _by_day(wanted))}
+        for together, theirs, rows in shared:
+            said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
+            if not said:
+                continue  # erased, or its day's keys are gone, since it was read
+            newest, latest = max(said, key=lambda one: one[0].early_ms)
+            on_paper = any(each.method == Method.PAPER for _passed, each in said)
+            encounters = [
+                Encounter(self._place, one, other, on_paper)
+                for one in self._mine
+                for other in theirs
+                if one.trip == other.trip and overlap(one, other)
+            ]
+            ids = frozenset[str]().union(*(ids_of(each.person) for _passed, each in said))
+            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters, together)
+
+
+def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:
+    """All of a place that a stay near some stays could follow from."""
+    low = min(stay.begin_ms for stay in mine) - rule.longest_ms
+    high = max(stay.end_ms for stay in mine) + rule.longest_ms
+    return site_rows.read(connection, place, (low, high), finder.earliest_ms, kinds)
+
+
+def told_trips(connection: Connection, finder: Finder, events: Sequence[Event]) -> dict[str, TripSpan]:
+    """The trips of a vehicle, by its gate's events."""
+    at = {event.row_id: event for event in events}
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        wanted[event.epoch].append(event.row_id)
+    notes = ((at[one.row_id], one.body) for one in opened(connection, finder.keys, wanted) if isinstance(one.body, Note))
+    told = [trips.Told(event.early_ms, event.late_ms, note.facts) for event, note in notes]
+    return trips.spans(sorted(told, key=lambda one: one.early_ms))
+
+
+def nameless(person: RecordedPerson) -> frozenset[str]:
+    """What tells somebody apart whose code tells no number in full."""
+    return frozenset({f"name {person.name} {canonical(Identifier.PHONE, person.phone or '')}"})
+
+
+def _by_day(rows: Iterable[SiteRow]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        found[row.epoch].append(row.passed.row_id)
+    return found
+
+
+def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
+    """The same person at several places is one contact."""
+    by_id: dict[str, list[_Met]] = {}
+    for one in met:
+        same = {id(found): found for each in one.ids if (found := by_id.get(each)) is not None}
+        joined = [one]
+        for found in same.values():
+            joined += found
+        for each in {each for part in joined for each in part.ids}:
+            by_id[each] = joined
+    for group in {id(found): found for found in by_id.values()}.values():
+        newest = max(group, key=lambda one: one.newest_ms)
+        encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
+        ids = frozenset[str]().union(*(one.ids for one in group))
+        yield Contact(ids, newest.person, tuple(encounters), sum(one.together_ms for one in group))

@@ -1,0 +1,115 @@
+"""What a tracing officer does: opens a case, has it approved, looks, closes it. Each look is in the audit log before anything is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.looks import looking
+from province.looks.looking import Looker
+from province.records.opened_rows import LookKeys
+from province.store.opened import Connection
+from province.tracing import cases
+from province.tracing.cases import Case, Details, State
+from province.tracing.contacts import Contacts
+from province.tracing.rules import Rules
+from province.tracing.trace import Movements, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known of a case."""
+
+    case: Case
+    movements: Movements
+    contacts: Contacts
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The officer's desk.
+
+    Attributes:
+        connection: the register, with what was erased erased in it (`erasures.connect`).
+        now_ms: the time, milliseconds since 1970 UTC.
+    """
+
+    layout: Layout
+    keystore: Keystore
+    connection: Connection
+    rules: Rules
+    now_ms: int
+
+    @property
+    def _keys(self) -> LookKeys:
+        return LookKeys(self.keystore)
+
+    def open(self, who: Looker, number: str, days: int | None = None) -> Case:
+        """Opens a case for the person of a number; where the rules say so, it waits for a second officer.
+
+        Raises:
+            RegisterBusy, KeystoreAway, ProvinceError: it is not open.
+        """
+        self._enter(who, "trace-open", number)
+        second = "" if who.second is None else who.second[0]
+        details = Details(number, who.reason, self.rules.window_days if days is None else days, who.officer, second)
+        state = State.WAITING if self.rules.second_officer and not second else State.OPEN
+        return cases.add(self.connection, self.layout.register, self._keys, details, state, self.now_ms)
+
+    def every(self) -> list[Case]:
+        """All cases, the newest first."""
+        return cases.every(self.connection, self._keys)
+
+    def find(self, number: int) -> Case:
+        """A case.
+
+        Raises:
+            NotAProvince: there is none of this number.
+        """
+        return cases.find(self.connection, self._keys, number)
+
+    def approve(self, who: Looker, case: Case) -> None:
+        """Lets another officer's case be looked at.
+
+        Raises:
+            NotAProvince: it does not wait, or it is their own.
+            RegisterBusy, KeystoreAway, ProvinceError: not now.
+        """
+        officer = who.officer if who.second is None else who.second[0]
+        if case.details is not None:
+            self._enter(who, "trace-approve", case.details.number)
+        cases.approve(self.connection, self.layout.register, self._keys, case, officer, self.now_ms)
+
+    def report(self, who: Looker, case: Case, action: str = "trace-show") -> Report:
+        """Looks: where the person was, and who shared air with them.
+
+        Raises:
+            CaseShut: it may not be looked at.
+            SeveralPeople: its number is shared.
+            RegisterBusy, KeystoreAway, ProvinceError: not now.
+        """
+        details = case.readable()
+        self._enter(who, action, details.number)
+        trace = Trace(self.connection, self.keystore, self.rules, case.opened_ms, self.now_ms)
+        movements = trace.movements(details.number, details.days)
+        return Report(case, movements, trace.contacts(movements))
+
+    def close(self, who: Looker, case: Case) -> None:
+        """Closes a case for good.
+
+        Raises:
+            RegisterBusy, KeystoreAway, ProvinceError: not now.
+        """
+        if case.details is not None:
+            self._enter(who, "trace-close", case.details.number)
+        cases.close(self.connection, self.layout.register, case, self.now_ms)
+
+    def _enter(self, who: Looker, action: str, number: str) -> None:
+        looking.enter(self.connection, self.layout, self.keystore, who, action, number)
+
+
+def because(case: Case, officer: str) -> Looker:
+    """Who looks at a case again, for its reason."""
+    reason = "" if case.details is None else f": {case.details.reason}"
+    return Looker(officer, f"case {case.id}{reason}"[:200])

@@ -1,0 +1,142 @@
+"""Finds all passages of one person, under whatever code: by token on every day at once, opened to follow them from code to code."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, select
+
+from edge_agent.wire.entry import Passage, RecordedPerson
+from province.keys.identifiers import Identifier, canonical, token
+from province.keys.keystore import Keystore
+from province.looks.subjects import SeveralPeople, ids_of, people
+from province.records.clock_truth import Whens
+from province.records.opened_rows import LookKeys
+from province.store import schema
+from province.store.opened import Connection, Row
+from province.tracing.opening import Opened, opened
+from province.tracing.stays import Passed
+
+OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
+_MARKED = select(schema.token.c.entry_id, schema.token.c.epoch).where(
+    schema.token.c.epoch.in_(bindparam("days", expanding=True)), schema.token.c.token.in_(bindparam("marks", expanding=True))
+)
+_CLEAR = select(*(column for column in schema.entry.c if column.name not in {"body", "prev", "boot"})).where(
+    schema.entry.c.epoch == bindparam("of_day"), schema.entry.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where scanners stand: an organisation, and the name of its site as scanners say it."""
+
+    org: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One passage of the person, opened.
+
+    Attributes:
+        passed: when and which way.
+    """
+
+    place: Place
+    gate: str
+    device: str
+    passed: Passed
+    body: Passage = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who was looked up.
+
+    Attributes:
+        ids: what names them alone, in one spelling each.
+        recorded: as their latest code says; None when nothing of them is there.
+        seen: their passages, in the order of the register's rows.
+    """
+
+    ids: frozenset[str] = field(repr=False)
+    recorded: RecordedPerson | None = field(repr=False)
+    seen: tuple[Seen, ...]
+
+
+class Finder:
+    """Finds people in one register.
+
+    Args:
+        connection: the register.
+        keystore: each day's token key is needed.
+        earliest_ms: what nobody can date was not before this, milliseconds since 1970 UTC.
+
+    Raises:
+        KeystoreAway: the keystore cannot be read.
+    """
+
+    def __init__(self, connection: Connection, keystore: Keystore, earliest_ms: int) -> None:
+        self._connection = connection
+        self.earliest_ms = earliest_ms
+        self._whens = Whens(connection)
+        self.keys = LookKeys(keystore)
+        self.days = [epoch for epoch in keystore.epochs() if self.keys.get(epoch) is not None]
+
+    def person(self, value: str) -> Person:
+        """The one person of a number.
+
+        Raises:
+            SeveralPeople: it is shared; give the id number.
+            KeystoreAway: the keystore cannot be read.
+        """
+        found = self._open(self._marked([value], tuple(Identifier)), ())
+        known = people(body for each in found if isinstance(body := each.body, Passage))
+        if len(known) > 1:
+            raise SeveralPeople(f"--id: leads to {len(known)} people, as a family's phone does. Give the id number of one of them.")
+        ids, asked = (known[0] if known else frozenset[str]()), {canonical(Identifier.ID_NUMBER, value)}
+        while todo := {each for each in ids if not each.startswith("name ")} - asked:
+            found += self._open(self._marked(todo, OF_THE_PERSON), {each.row_id for each in found})
+            asked |= todo
+            ids = ids.union(*(ids_of(each.body.person) for each in found if isinstance(each.body, Passage)))
+        bodies = {each.row_id: each.body for each in found if isinstance(each.body, Passage)}
+        seen = tuple(self._seen(row, bodies[row["id"]]) for row in self._rows(found) if row["id"] in bodies)
+        newest = max(seen, key=lambda one: one.passed.early_ms, default=None)
+        return Person(ids, None if newest is None else newest.body.person, seen)
+
+    def _marked(self, values: Iterable[str], kinds: Sequence[Identifier]) -> dict[str, list[int]]:
+        """The rows of some numbers, by day."""
+        marks = [
+            token(kind, value, keys.token_key)
+            for epoch in self.days
+            if (keys := self.keys.get(epoch)) is not None
+            for value in values
+            for kind in kinds
+        ]
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row_id, epoch in self._connection.execute(_MARKED, {"days": self.days, "marks": marks}) if marks else ():
+            rows[epoch].append(row_id)
+        return rows
+
+    def _open(self, rows: dict[str, list[int]], known: Collection[int]) -> list[Opened]:
+        new = {epoch: sorted({*row_ids} - {*known}) for epoch, row_ids in rows.items()}
+        return list(opened(self._connection, self.keys, new))
+
+    def _rows(self, found: Iterable[Opened]) -> list[Row]:
+        """The rows of what was opened, in their order."""
+        by_day: dict[str, list[int]] = defaultdict(list)
+        for one in found:
+            by_day[one.epoch].append(one.row_id)
+        rows = [row for epoch, ids in by_day.items() for row in self._connection.rows(_CLEAR, {"of_day": epoch, "ids": ids})]
+        return sorted(rows, key=lambda row: int(row["id"]))
+
+    def _seen(self, row: Row, body: Passage) -> Seen:
+        at = self._whens.of(row)
+        early_ms = at.not_before_ms if at.not_before_ms is not None else self.earliest_ms
+        late_ms = at.not_after_ms if at.not_after_ms is not None else row["registered_ms"]
+        passed = Passed(
+            row["id"], min(early_ms, late_ms), late_ms, body.direction, row["log"], row["seq"], row["trip"], bool(row["forked"])
+        )
+        return Seen(Place(row["org"], row["site"]), row["gate"], row["device"], passed, body)

@@ -1,0 +1,198 @@
+"""The pages of tracing: the cases, one case with timeline, map, places and contacts, its exports, its approval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from firmware.person_codes.masking import mask_number
+from province.accounts.account import Role
+from province.base.errors import NotAProvince
+from province.keys.identifiers import Identifier, canonical
+from province.looks import looking
+from province.looks.looking import NUMBER_MOST, Looker
+from province.looks.subjects import SeveralPeople
+from province.records import erasures
+from province.records.opened_rows import LookKeys
+from province.store.opened import Connection
+from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, timeline
+from province.tracing.cases import Case, State
+from province.tracing.desk import Desk, Report, because
+from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
+from province.tracing.words import WORDS
+from province.web.forms import form_of
+from province.web.guard import Refused
+from province.web.needs import Need, Urgency
+from province.web.section import MenuItem, Page, Section, Visit
+from province.web.world import World
+
+_TRACER = frozenset({Role.TRACER})
+_BOTH = frozenset({Role.TRACER, Role.ADMIN})  # who administers sees no person: numbers masked
+_DAYS_MOST = 60
+_NEEDS_MOST = 20
+_SHOWN_MOST = 300  # contacts on the page; all are in the exports
+_EXPORTS: Mapping[str, tuple[Callable[[Report, Mapping[str, str]], bytes], str]] = {
+    "xlsx": (sheets.workbook, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "pdf": (paper_report.draw, "application/pdf"),
+    "csv": (notices.as_csv, "text/csv; charset=utf-8"),
+}
+
+
+def section(world: World) -> Section:
+    """The pages of tracing."""
+    pages = _Pages(world)
+    return Section(
+        "tracing", "province.tracing", WORDS,
+        pages=(
+            Page("/tracing", pages.cases, _BOTH),
+            Page("/tracing/open", pages.open, _TRACER, ("POST",)),
+            Page("/tracing/{case:int}", pages.case, _BOTH),
+            Page("/tracing/{case:int}/approve", pages.approve, _BOTH, ("POST",)),
+            Page("/tracing/{case:int}/close", pages.close, _BOTH, ("POST",)),
+            Page("/tracing/{case:int}/export/{form:str}", pages.export, _TRACER),
+        ),
+        menu=(MenuItem("/tracing", "tracing", _BOTH),), needs=pages.needs,
+    )  # fmt: skip
+
+
+class _Pages:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def _ask(self, work: Callable[[Desk], Any]) -> Any:
+        """What some work at the desk returns; done in a thread, with what was erased erased."""
+
+        def asked(connection: Connection) -> Any:
+            world, at_ms = self._world, self._world.now_ms()
+            erasures.reapply(connection, world.layout.register, world.keystore, at_ms)
+            laid_down = rules.read(world.layout.tracing_rules)
+            return work(Desk(world.layout, world.keystore, connection, laid_down, at_ms))
+
+        return await self._world.ask(asked)
+
+    def needs(self, connection: Connection, visit: Visit) -> list[Need]:
+        """The cases that wait for whoever looks at their home page, and those that are open."""
+        if visit.account.role not in _BOTH:
+            return []
+        words, found = WORDS[visit.language], []
+        for one in cases.every(connection, LookKeys(self._world.keystore)):
+            if one.state is State.CLOSED or one.details is None:
+                continue
+            own = one.details.opened_by == visit.account.id
+            word = "need.open" if one.state is State.OPEN else "need.waits" if own else "need.approve"
+            urgency = {"need.open": Urgency.SOON, "need.waits": Urgency.KNOW}.get(word, Urgency.NOW)
+            found.append(Need(urgency, words[word].format(case=one.id), f"/tracing/{one.id}"))
+        return found[:_NEEDS_MOST]
+
+    async def cases(self, request: Request, visit: Visit) -> Response:
+        return await self._cases(request, visit)
+
+    async def _cases(self, request: Request, visit: Visit, wrong: str = "", given: Mapping[str, str] | None = None) -> Response:
+        found, days = await self._ask(lambda desk: (desk.every(), desk.rules.window_days))
+        rows = [_row(one) for one in found]
+        may_open = visit.account.role in _TRACER
+        return self._world.render(
+            request, visit, "tracing/cases.html", 400 if wrong else 200, cases=rows, may_open=may_open, wrong=wrong, days=days,
+            days_most=_DAYS_MOST, number_most=NUMBER_MOST, given=given or {},
+        )  # fmt: skip
+
+    async def open(self, request: Request, visit: Visit) -> Response:
+        form = await form_of(request, visit)
+        number, days = form.get("number", "").strip(), form.get("days", "")
+        if not 1 <= len(number) <= NUMBER_MOST or not canonical(Identifier.ID_NUMBER, number):
+            return await self._cases(request, visit, "wrong.number", form)
+        if not (days.isascii() and days.isdigit() and 1 <= int(days[:3]) <= _DAYS_MOST):
+            return await self._cases(request, visit, "wrong.days", form)
+        try:
+            reason = looking.check_reason(form.get("reason", ""), number)
+        except NotAProvince:
+            return await self._cases(request, visit, "wrong.reason", form)
+        case = await self._ask(lambda desk: desk.open(Looker(visit.account.id, reason), number, int(days)))
+        return RedirectResponse(f"/{visit.language}/tracing/{case.id}", 303)
+
+    async def case(self, request: Request, visit: Visit) -> Response:
+        case = await self._find(request)
+        if visit.account.role not in _TRACER or case.state is not State.OPEN or case.details is None:
+            own = case.details is not None and case.details.opened_by == visit.account.id
+            return self._world.render(request, visit, "tracing/shut.html", case=_row(case), own=own, several=False)
+        try:
+            report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case))
+        except SeveralPeople:
+            return self._world.render(request, visit, "tracing/shut.html", 400, case=_row(case), own=True, several=True)
+        drawn = await run_in_threadpool(_drawn, report, WORDS[visit.language])
+        return self._world.render(request, visit, "tracing/case.html", case=_row(case), forms=tuple(_EXPORTS), **drawn)
+
+    async def export(self, request: Request, visit: Visit) -> Response:
+        form = request.path_params["form"]
+        if form not in _EXPORTS:
+            raise Refused(404)
+        make, kind = _EXPORTS[form]
+        case = await self._find(request)
+        if case.state is not State.OPEN or case.details is None:
+            raise Refused(404)
+        report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case, "trace-export"))
+        content = await run_in_threadpool(make, report, WORDS[visit.language])
+        return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="case-{case.id}.{form}"'})
+
+    async def approve(self, request: Request, visit: Visit) -> Response:
+        await form_of(request, visit)
+        case = await self._find(request)
+        try:
+            await self._ask(lambda desk: desk.approve(because(case, visit.account.id), case))
+        except NotAProvince:
+            raise Refused(403) from None
+        return RedirectResponse(f"/{visit.language}/tracing/{case.id}", 303)
+
+    async def close(self, request: Request, visit: Visit) -> Response:
+        await form_of(request, visit)
+        case = await self._find(request)
+        await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
+        return RedirectResponse(f"/{visit.language}/tracing", 303)
+
+    async def _find(self, request: Request) -> Case:
+        try:
+            case: Case = await self._ask(lambda desk: desk.find(request.path_params["case"]))
+        except NotAProvince:
+            raise Refused(404) from None
+        return case
+
+
+def _row(one: Case) -> dict[str, Any]:
+    """A case without the person."""
+    details = one.details
+    state = "gone" if details is None and one.state is not State.CLOSED else str(one.state)
+    return {
+        "id": one.id, "state": state, "opened": shown(one.opened_ms), "number": mask_number(details.number) if details else "–",
+        "reason": details.reason if details else "–", "by": details.opened_by if details else "–",
+        "approved_by": details.approved_by if details else "",
+    }  # fmt: skip
+
+
+def _drawn(report: Report, said: Mapping[str, str]) -> dict[str, Any]:
+    """What the case's page shows."""
+    visits, about = report.movements.visits, report.movements.about
+    numbers = timeline.numbered(visits)
+    return {
+        "facts": sheets.facts(report, said),
+        "timeline": Markup(timeline.draw(visits, said).svg()) if visits else "",  # noqa: S704 - its texts are escaped where it is made
+        "map": Markup(map_picture.draw(visits, said).svg()) if visits else "",  # noqa: S704 - the same
+        "visits": [
+            {"number": numbers[one.place.org, one.place.site], "about": one.about, "from": shown(one.stay.begin_ms),
+             "until": shown(one.stay.end_ms), "minutes": minutes_of(one.stay), "notes": notes_of_visit(one, said), "trip": one.stay.trip}
+            for one in visits
+        ],
+        "contacts": [
+            {"person": one.person, "minutes": one.minutes, "first": shown(one.encounters[0].begin_ms),
+             "places": ", ".join(f"{numbers[at.org, at.site]}. {about[at].name}" for at in dict.fromkeys(m.place for m in one.encounters)),
+             "notes": notes_of_contact(one, said)}
+            for one in report.contacts.found[:_SHOWN_MOST]
+        ],
+        "count": len(report.contacts.found),
+        "unnamed": [{"place": about[place].name, "count": count} for place, count in report.contacts.unnamed.items()],
+        "districts": [(district, len({id(each.person) for each in told})) for district, told in notices.by_district(report, said).items()],
+    }  # fmt: skip

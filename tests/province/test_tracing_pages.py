@@ -1,0 +1,111 @@
+"""The pages of tracing as a browser asks them: who may see what, what a case shows, its exports, its approval; every look is audited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tracing_world import CASE, a_busy_week, hand, passed, someone
+from web_world import Site, Visitor, enlist, served_pages
+
+from edge_agent.wire.keyring import day_of
+from province.accounts.account import Role
+from province.base.clock import now_ms
+from province.base.layout import Layout
+from province.keys.keystore import Keystore
+from province.records import audit
+from province.records.views import day_bounds_ms
+from province.store import database
+
+REASON = "ca bệnh 117"
+
+
+@pytest.fixture
+def site(old_layout: Layout) -> Iterator[Site]:
+    with hand(old_layout) as write:
+        a_busy_week(write, day_bounds_ms(day_of(now_ms()) - timedelta(days=8))[0])
+    with served_pages(old_layout, roles=(Role.TRACER, Role.ADMIN)) as site:
+        yield site
+
+
+def opened(tracer: Visitor, number: str = CASE.id_number, **more: str) -> str:
+    """Opens a case, and says where it went."""
+    form = {"token": tracer.token("/vi/tracing"), "number": number, "reason": REASON, "days": "21", **more}
+    return dict(tracer.post("/vi/tracing/open", form).headers).get("location", "")
+
+
+def actions(layout: Layout) -> list[tuple[str, str]]:
+    with closing(database.connect(layout.register)) as connection:
+        assert not audit.verify(connection, Keystore(layout.keystore)).problems
+        return [(line.action, line.reason) for line in audit.lines(connection)]
+
+
+def test_a_tracer_opens_a_case_and_sees_who_shared_air(site: Site) -> None:
+    tracer = site.browser(Role.TRACER)
+    assert opened(tracer) == "/vi/tracing/1"
+    page = tracer.get("/vi/tracing/1").text
+    for told in (CASE.name, CASE.id_number, "Công ty Dệt may Hương Giang", "Nguyễn Văn 100", "<svg", "Thành phố Huế", "không có lượt ra"):
+        assert told in page
+    assert "<script>" not in page
+    assert "style=" not in page
+    for form, head in (("xlsx", "PK"), ("pdf", "%PDF"), ("csv", "\ufeffHuyện")):
+        answer = tracer.get(f"/vi/tracing/1/export/{form}")
+        assert (answer.status, answer.text[: len(head)]) == (200, head)
+    assert tracer.get("/vi/tracing/1/export/exe").status == 404
+    assert tracer.get("/vi/tracing/2").status == 404
+    assert actions(site.layout) == [
+        ("trace-open", REASON), ("trace-show", f"case 1: {REASON}"), *[("trace-export", f"case 1: {REASON}")] * 3,
+    ]  # fmt: skip
+
+
+def test_who_administers_sees_no_person(site: Site) -> None:
+    opened(site.browser(Role.TRACER))
+    admin = site.browser(Role.ADMIN)
+    for path in ("/vi/tracing", "/vi/tracing/1"):
+        page = admin.get(path)
+        assert (page.status, CASE.id_number in page.text, CASE.name in page.text) == (200, False, False)
+    assert admin.get("/vi/tracing/1/export/csv").status == 403
+
+
+def test_another_officer_approves_where_the_province_wants_two(site: Site) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    enlist(site.layout, Role.TRACER, "0913000000", unit="474")
+    tracer, second = site.browser(Role.TRACER), site.browser()
+    assert second.login("0913000000").status == 303
+    opened(tracer)
+    waiting = tracer.get("/vi/tracing/1").text
+    assert ("Chờ duyệt" in waiting, CASE.name in waiting, "/approve" in waiting) == (True, False, False)
+    assert tracer.get("/vi/tracing/1/export/csv").status == 404
+    assert tracer.post("/vi/tracing/1/approve", {"token": tracer.token("/vi/tracing")}).status == 403
+    assert second.post("/vi/tracing/1/approve", {"token": "x"}).status == 403
+    assert CASE.name not in tracer.get("/vi/tracing/1").text
+    assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 303
+    assert CASE.name in tracer.get("/vi/tracing/1").text
+    assert tracer.post("/vi/tracing/1/close", {"token": tracer.token("/vi/tracing")}).status == 303
+    assert CASE.name not in tracer.get("/vi/tracing/1").text
+
+
+def test_what_is_typed_wrong_opens_nothing_and_is_not_repeated(site: Site) -> None:
+    tracer = site.browser(Role.TRACER)
+    own = {"token": tracer.token("/vi/tracing"), "number": CASE.id_number, "reason": REASON, "days": "21"}
+    reasons, days = ({"reason": "ca của 001099012345"}, {"reason": "x"}), ({"days": "0"}, {"days": "²"})
+    for wrong in ({"number": "--"}, {"number": "9" * 101}, *reasons, *days):
+        answer = tracer.post("/vi/tracing/open", {**own, **wrong})
+        assert (answer.status, 'role="alert"' in answer.text, CASE.id_number in answer.text) == (400, True, False)
+    assert actions(site.layout) == []
+
+
+def test_what_a_code_says_is_only_text_on_the_page(old_layout: Layout) -> None:
+    rogue = replace(someone(9), name='<img src=x onerror="alert(1)">')
+    at_ms = now_ms() - 3 * 86_400_000
+    with hand(old_layout) as write:
+        write.put('Chợ "<b>', at_ms, passed(CASE, "in"))
+        write.put('Chợ "<b>', at_ms + 60_000, passed(rogue, "in"))
+    with served_pages(old_layout, roles=(Role.TRACER,)) as site:
+        tracer = site.browser(Role.TRACER)
+        opened(tracer)
+        page = tracer.get("/vi/tracing/1").text
+    assert ("<img" in page, "&lt;img" in page, '"<b>' in page) == (False, True, False)
