@@ -44,6 +44,7 @@ _COMMANDS = {
     "logs": "show each device's log: range, gaps, forks, alerts",
     "quarantine": "show what was refused, and why",
     "card": "print personal codes for people with no phone",
+    "report": "the daily and weekly reports, and sending them",
     "held": "show and open entries that wait for a key",
     "prove": "certify that a scanner's day is complete, or where it is not",
     "subject": "look up, hand out or erase what is kept of one person",

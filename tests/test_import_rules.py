@@ -33,7 +33,7 @@ AGENT_ROOMS = MAY.keys() - {"drivers", "person codes", "edge_agent", "firmware"}
 # The rooms of province, the ground first: each may import those before it, and of the rest of the house what both ends speak.
 PROVINCE = (
     "base", "keys", "store", "registry", "records", "trust", "collecting", "proof", "joining", "looks", "commands", "watch", "release",
-    "accounts", "web", "fleet", "paper", "boards", "tracing", "checkin", "api", "demo", "shell",
+    "accounts", "web", "fleet", "paper", "boards", "tracing", "reports", "checkin", "api", "demo", "shell",
 )  # fmt: skip
 OF_THE_HOUSE = {"link", "wire", "base", "person codes"}
 

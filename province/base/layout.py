@@ -221,6 +221,16 @@ class Layout:
         return self.root / "web.lock"
 
     @property
+    def reports_mail(self) -> Path:
+        """To whom reports go by e-mail, TOML."""
+        return self.root / "reports.toml"
+
+    @property
+    def reports_lock(self) -> Path:
+        """Held by whoever makes and sends reports."""
+        return self.root / "reports.lock"
+
+    @property
     def checkin(self) -> Path:
         """The check-in page's TLS key and certificate."""
         return self.root / "checkin"

@@ -29,6 +29,7 @@ from province.keys import wrapping
 from province.keys.day_keys import DayKeys, KeyDamaged
 from province.keys.keystore import Absent, Keystore
 from province.records import days
+from province.records.day_counts import Counts
 from province.store import database
 from province.store.opened import Connection, Row
 from province.store.schema import IS_HELD, entry
@@ -77,6 +78,7 @@ class Reopening:
         self._undated = undated
         self._keys_of: Callable[[str], DayKeys | Absent] = lru_cache(keystore.load)
         self._last_destroyed = max(keystore.destroyed(), default="")
+        self._counts = Counts()
 
     def run(self) -> Iterator[Reopened]:
         """Goes through them by some hundreds, each hundreds in one transaction, and tells after each how far it is.
@@ -91,6 +93,7 @@ class Reopening:
                     select(entry).where(IS_HELD, entry.c.id > after).order_by(entry.c.id).limit(_ROWS_A_TRANSACTION)
                 )
                 fates = [self._settle(row) for row in rows]
+                self._counts.write(self._connection)
             if not rows:
                 return
             for fate in fates:
@@ -152,17 +155,20 @@ class Reopening:
         if fate.status is Status.HELD:
             self._connection.execute(update(entry).where(entry.c.id == row["id"]).values(reason=str(fate.reason)))
             return
-        body, direction, trip = None, None, None
+        body, direction, trip, method = None, None, None, None
         if fate.opened is not None:
             opened = fate.opened
             about = wrapping.identity(DeviceName(row["org"], row["device"]), row["log"], row["seq"], row["hash"])
             body = wrapping.wrap(encode_body(opened.body), about, opened.keys.data_key)
             if isinstance(opened.body, Passage):
-                direction, trip = str(opened.body.direction), opened.body.trip
+                direction, trip, method = str(opened.body.direction), opened.body.trip, str(opened.body.method)
             put_tokens(self._connection, token_rows(row["id"], opened))
         epoch = fate.epoch or row["epoch"]
-        settled = {"status": str(fate.status), "reason": None, "epoch": epoch, "body": body, "direction": direction, "trip": trip}
+        settled = {
+            "status": str(fate.status), "reason": None, "epoch": epoch, "body": body, "direction": direction, "trip": trip, "method": method
+        }  # fmt: skip
         self._connection.execute(update(entry).where(entry.c.id == row["id"]).values(settled))
+        self._counts.add(row, status=str(fate.status), direction=direction, method=method)
 
 
 def held_counts(connection: Connection) -> list[tuple[str, int, int]]:

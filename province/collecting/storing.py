@@ -24,6 +24,7 @@ from province.keys import wrapping
 from province.keys.identifiers import tokens
 from province.records import clock_truth, days, predecessors
 from province.records.alerts import AlertKind
+from province.records.day_counts import Counts
 from province.records.ledger import Span, merge
 from province.store.opened import Connection, Inserter
 from province.store.schema import alert, announced, entry, ledger, token
@@ -134,6 +135,7 @@ class Storing:
         self._days: dict[tuple[str, str, bytes, str], tuple[int, int, int]] = {}
         self._sure: dict[tuple[str, str, bytes, str], tuple[int, int]] = {}
         self._boots: dict[tuple[DeviceName, bytes], set[int]] = defaultdict(set)
+        self._counts = Counts()
 
     def store(self, one: Taken) -> Stored:
         """Takes one entry."""
@@ -208,7 +210,9 @@ class Storing:
         if self._next_id is None:
             self._next_id = self._connection.found(_LAST_ID, {})[0][0] + 1
         row_id, self._next_id = self._next_id, self._next_id + 1
-        self._rows.append({"id": row_id, **_row(one, self._at_ms, forked=forked)})
+        row = {"id": row_id, **_row(one, self._at_ms, forked=forked)}
+        self._rows.append(row)
+        self._counts.add(row, corrected_ms=None)
         if one.fate.opened is not None:
             self._tokens += token_rows(row_id, one.fate.opened)
         header = one.header
@@ -230,6 +234,7 @@ class Storing:
         self._write_ledger()
         self._connection.many(_ENTER, self._rows)
         put_tokens(self._connection, self._tokens)
+        self._counts.write(self._connection)
         days.note_many(self._connection, self._days)
         days.note_many_sure(self._connection, self._sure)
         for (name, boot), row_ids in self._boots.items():
@@ -361,6 +366,7 @@ def _row(one: Taken, at_ms: int, *, forked: bool) -> dict[str, object]:
         "epoch": fate.epoch, "status": str(fate.status), "reason": None if fate.reason is None else str(fate.reason),
         "forked": int(forked), "registered_ms": at_ms, "body": one.envelope if fate.status is Status.HELD else None,
         "direction": None if passage is None else str(passage.direction), "trip": None if passage is None else passage.trip,
+        "method": None if passage is None else str(passage.method),
         **dict.fromkeys(("kind", "site", "gate", "wall_ms", "boot", "boottime_ms", "clock", "key_id")),
     }  # fmt: skip
     if header is not None:

@@ -6,10 +6,11 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from edge_agent.wire.topics import PROVINCE, is_name
@@ -19,12 +20,13 @@ from province.watch.fleet_rules import Trouble
 _LEAST_SECRET = 24
 _COMMON = {"name", "org", "troubles", "after_s", "tell_end"}
 _WEBHOOK = _COMMON | {"url", "secret_file", "ca_file", "plain_http"}
-_MAIL = _COMMON | {"server", "port", "security", "user", "password_file", "sender", "to", "ca_file", "language"}
+MAIL = {"server", "port", "security", "user", "password_file", "sender", "to", "ca_file", "language"}
 _SECURITY = ("starttls", "tls", "none")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")  # RFC 1035 section 2.3.4, and the underscore that networks of one's own have
 _LONGEST_HOST = 253
 _PLACE = re.compile(r"([a-z][a-z0-9+.-]*://)([^/?#@:]*(?::\d{1,5}(?!\d))?)(?=[/?#]|\Z)", re.ASCII | re.IGNORECASE)
 _HIDDEN = "(not shown)"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +79,52 @@ def read(file: Path) -> list[Sink]:
         NotAProvince: it cannot be read, or something in it is wrong: file, key, value, and what is allowed, of all at once. What is
             or may hold a secret is named without its value.
     """
+    fields, reading = tables(file), Reading(file)
+    sinks = [*reading.sinks(fields, "webhook", _webhook, _WEBHOOK), *reading.sinks(fields, "mail", mail, _COMMON | MAIL)]
+    reading.finish(fields, ("webhook", "mail"), [sink.name for sink in sinks])
+    return sinks
+
+
+def tables(file: Path) -> dict[str, Any]:
+    """What stands in a file; nothing where there is none.
+
+    Raises:
+        NotAProvince: it cannot be read.
+    """
     try:
-        fields = tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        return []
+        return {}
     except OSError as error:
         raise NotAProvince(f"{file}: cannot be read ({error.strerror}).") from None
     except ValueError as error:  # of TOML, of UTF-8, and of a number of thousands of digits
         raise NotAProvince(f"{file}: not TOML: {error}") from None
-    reading = _Reading(file)
-    sinks = [*reading.sinks(fields, "webhook", _webhook), *reading.sinks(fields, "mail", _mail)]
-    for key in fields.keys() - {"webhook", "mail"}:
-        reading.unknown(key, "[[webhook]] and [[mail]] alone")
-    names = [sink.name for sink in sinks]
-    for name in {name for name in names if names.count(name) > 1}:
-        reading.wrong("name", name, "one of its own for each")
-    if reading.problems:
-        raise NotAProvince("\n".join(reading.problems))
-    return sinks
 
 
-class _Reading:
+class Reading:
     """One file with the problems found so far; `take` reads a key of the table in hand."""
 
     def __init__(self, file: Path) -> None:
         self._file, self.problems = file, list[str]()
         self._where, self._table = "", dict[str, Any]()
+
+    def finish(self, fields: Mapping[str, Any], kinds: Sequence[str], names: Sequence[str]) -> None:
+        """Tells what was wrong, if anything was.
+
+        Args:
+            fields: of the whole file.
+            kinds: the tables there may be.
+            names: of all that was made.
+
+        Raises:
+            NotAProvince: all of it.
+        """
+        for key in fields.keys() - set(kinds):
+            self.unknown(key, f"{' and '.join(f'[[{kind}]]' for kind in kinds)} alone")
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self.wrong("name", name, "one of its own for each")
+        if self.problems:
+            raise NotAProvince("\n".join(self.problems))
 
     def wrong(self, key: str, value: object, allowed: str) -> None:
         """Notes a problem."""
@@ -112,13 +134,12 @@ class _Reading:
         """Notes a key that is none; its value may be a password, and is not told."""
         self.problems.append(f"{self._file}: {self._where}{key if key.isprintable() else repr(key)}: no such key; allowed: {allowed}")
 
-    def sinks(self, fields: Mapping[str, Any], kind: str, make: Callable[[_Reading], Sink]) -> Iterator[Sink]:
-        """Each table of a kind that has no problem."""
+    def sinks(self, fields: Mapping[str, Any], kind: str, make: Callable[[Reading], Made], keys: AbstractSet[str]) -> Iterator[Made]:
+        """Each table of a kind, with some keys, that has no problem."""
         tables = fields.get(kind, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.problems.append(f"{self._file}: {kind}: not a list of tables; allowed: [[{kind}]] before each")
             return
-        keys = _WEBHOOK if kind == "webhook" else _MAIL
         for number, table in enumerate(tables, 1):
             before, self._where, self._table = len(self.problems), f"{kind}[{number}].", table
             for key in table.keys() - keys:
@@ -186,7 +207,7 @@ class _Reading:
         return path
 
 
-def _webhook(reading: _Reading) -> Webhook:
+def _webhook(reading: Reading) -> Webhook:
     plain = reading.take("plain_http", bool, False, "true or false")
 
     url = reading.take(
@@ -203,7 +224,8 @@ def _webhook(reading: _Reading) -> Webhook:
     return Webhook(**reading.common(), url=url, secret=secret.encode(), ca_file=reading.authority())
 
 
-def _mail(reading: _Reading) -> Mail:
+def mail(reading: Reading) -> Mail:
+    """A table `[[mail]]`."""
     server = reading.take("server", str, None, "a host's name in ASCII (xn--… for other letters), or its address", _is_host)
     security = reading.take("security", str, "starttls", ", ".join(_SECURITY), lambda word: word in _SECURITY)
     if security == "none" and not _is_here(server):

@@ -105,18 +105,31 @@ def _post(sink: Webhook, body: bytes, at_ms: int) -> None:
 
 
 def _mail(sink: Mail, batch: Batch, at_ms: int) -> None:
+    with connected(sink) as server:
+        server.send_message(letter(sink, batch, at_ms))
+
+
+def connected(sink: Mail) -> smtplib.SMTP:
+    """A mail server that takes letters of ours now.
+
+    Raises:
+        OSError, smtplib.SMTPException: it does not.
+    """
     context = ssl.create_default_context(cafile=None if sink.ca_file is None else str(sink.ca_file))
     made: smtplib.SMTP = (
         smtplib.SMTP_SSL(sink.server, sink.port, timeout=_TIMEOUT_S, context=context)
         if sink.security == "tls"
         else smtplib.SMTP(sink.server, sink.port, timeout=_TIMEOUT_S)
     )
-    with made as server:
+    try:
         if sink.security == "starttls":
-            server.starttls(context=context)  # raises where the server has none: nothing goes in the clear
+            made.starttls(context=context)  # raises where the server has none: nothing goes in the clear
         if sink.user:
-            server.login(sink.user, sink.password)
-        server.send_message(letter(sink, batch, at_ms))
+            made.login(sink.user, sink.password)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def letter(sink: Mail, batch: Batch, at_ms: int) -> EmailMessage:

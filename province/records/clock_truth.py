@@ -16,6 +16,7 @@ from edge_agent.wire.entry import Clock, Kind
 from edge_agent.wire.keyring import UNDATED
 from edge_agent.wire.topics import DeviceName
 from province.records import days
+from province.records.day_counts import Counts
 from province.store.opened import Connection, Row
 from province.store.schema import announced, entry
 
@@ -96,14 +97,18 @@ def correct(connection: Connection, name: DeviceName, boot_id: bytes, row_ids: A
     changed = not row_ids.isdisjoint(row_id for row_id, *_ in witnesses)
     blind = connection.rows(_BLIND if changed else _BLIND.where(entry.c.id.in_(row_ids)), boot)
     known = [Moment(wall_ms, boottime_ms, Clock(clock), arrived_ms) for _id, wall_ms, boottime_ms, clock, arrived_ms in witnesses]
+    counts = Counts()
     for row in blind:
-        _correct_row(connection, row, corrected(_moment(row), known))
+        _correct_row(connection, row, corrected(_moment(row), known), counts)
+    counts.write(connection)
 
 
-def _correct_row(connection: Connection, row: Row, at_ms: int | None) -> None:
+def _correct_row(connection: Connection, row: Row, at_ms: int | None, counts: Counts) -> None:
     if at_ms is None or at_ms == row["corrected_ms"]:
         return
     connection.execute(update(entry).where(entry.c.id == row["id"]).values(corrected_ms=at_ms))
+    counts.add(row, -1)
+    counts.add(row, corrected_ms=at_ms)
     before = days.own_day(row["epoch"], row["clock"], row["wall_ms"], row["corrected_ms"])
     if before is None:
         day = days.own_day(None, row["clock"], row["wall_ms"], at_ms)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from province.web.world import World
 
 # The rooms that have pages, in the order of the menu: `province.<room>.section` gives each.
-ROOMS: tuple[str, ...] = ("boards", "tracing")
+ROOMS: tuple[str, ...] = ("boards", "tracing", "reports")
 
 _CONNECTIONS = 2000
 _log = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ device = Table(
 )  # fmt: skip
 Index("device_by_key", device.c.public_key)
 
-# hash: of the envelope. direction, trip: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
+# hash: of the envelope. direction, trip, method: of registered passages. wall_ms: as the device claims; corrected_ms: as later known.
 # epoch: the day whose keys close the body. body: registered: nonce and AES-256-GCM under the day's data key; held: the whole
 # envelope; expired or erased (erased_ms): NULL.
 entry = Table(
@@ -46,7 +46,7 @@ entry = Table(
     Column("wall_ms", _Number), Column("corrected_ms", _Number), Column("boot", LargeBinary), Column("boottime_ms", _Number),
     Column("clock", Text),
     Column("key_id", Text), Column("epoch", Text), _name("status"), Column("reason", Text), _number("forked"), _number("registered_ms"),
-    Column("body", LargeBinary), Column("erased_ms", _Number),
+    Column("body", LargeBinary), Column("erased_ms", _Number), Column("method", Text),
     UniqueConstraint("org", "device", "log", "seq", "hash"),
 )  # fmt: skip
 Index("entry_by_time", func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))

@@ -59,6 +59,7 @@ IN_BOTH = {
     "test_flooded_log",
     "test_admission",
     "test_backup",
+    "test_day_counts",
     "test_registry",
     "test_boards",
     "test_registry_commands",

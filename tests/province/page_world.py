@@ -126,6 +126,7 @@ class Answered:
     status: int
     headers: Mapping[str, str]
     text: str
+    body: bytes = b""
 
 
 class Browser:
@@ -148,9 +149,9 @@ class Browser:
                 connection.putheader(name, value)
             connection.endheaders(None if body is None else body.encode())
             response = connection.getresponse()
-            answered = Answered(
-                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode(errors="replace")
-            )
+            content = response.read()
+            headings = {name.lower(): value for name, value in response.getheaders()}
+            answered = Answered(response.status, headings, content.decode(errors="replace"), content)
             set_cookies = response.headers.get_all("set-cookie", [])
         kept = dict(pair.split("=", 1) for pair in self.cookie.split("; ") if pair)
         for each in set_cookies:

@@ -93,6 +93,7 @@ SITES = (
 )
 _AT_MS = 1_633_370_000_000
 _KEY = ("cho-dong-ba", "cong-1", bytes(16))
+DAY_COUNTS = [("2021-10-05", "cho-dong-ba", "Chợ Đông Ba", ENTRIES, 0, 0, 0)]  # what later releases count of them
 
 
 def make(path: Path, public_key: bytes = bytes(32)) -> None:

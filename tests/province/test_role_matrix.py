@@ -47,8 +47,6 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/{language}/people/{id}"): ADMIN,
     ("GET", "/{language}/people/{id}/{change}"): ADMIN,
     ("POST", "/{language}/people/{id}/{change}"): ADMIN,
-    ("GET", "/{language}/board/{site}"): SITES | ADMIN,  # an administrator's is masked
-    ("GET", "/{language}/stream/board/{site}"): SITES | ADMIN,
 }
 _MARK = re.compile(r"{(\w+)(?::\w+)?}")
 _VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "password", "site": "cho-dong-ba"}

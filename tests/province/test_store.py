@@ -74,6 +74,8 @@ def test_a_register_of_version_3_is_named_and_then_upgraded_in_place(old: Layout
     after = everything(old.register)
     assert after.pop("alembic_version") == [(f"{SCHEMA_VERSION:04}",)]
     assert after.pop("token") == sorted((*row, "2021-10-05") for row in before.pop("token"))
+    assert after.pop("day_count") == register_of_version_3.DAY_COUNTS
+    assert after.pop("entry") == [(*row, None) for row in before.pop("entry")]
     assert [site[:5] for site in after.pop("site")] == before.pop("site")  # test_registry.py looks at the rest
     assert {table: rows for table, rows in after.items() if table in before} == before
     assert not any(after[table] for table in after.keys() - before.keys() - {"organisation"}), "tables of later releases"

@@ -27,7 +27,7 @@ EXPOSURE = {
     "gate-firmware.service": 15, "gate-agent.service": 10, "gate-province-collect.service": 15, "gate-province-admit.service": 15,
     "gate-province-watch.service": 15, "gate-province-fleet.service": 15, "gate-province-web.service": 15,
     "gate-province-api.service": 15,
-    "gate-province-releases.service": 15,
+    "gate-province-releases.service": 15, "gate-province-reports.service": 15,
     "gate-device-restart.service": 20, "gate-update.service": 25, "gate-update-late.service": 10,
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from province.store import (  # noqa: F401 - their tables are among them
     accounts_tables,
     api_tables,
     registry_tables,
+    report_tables,
     tracing_tables,
 )
 from province.store.schema import metadata

@@ -1,0 +1,94 @@
+"""Figures that no scanner knows, as somebody typed or imported them: kept with who said it and when, and never written over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import insert, select
+
+from province.store.opened import Connection
+from province.store.report_tables import report_figure as table
+
+MOST = 1_000_000_000
+
+
+class Figure(StrEnum):
+    """What is said."""
+
+    POPULATION = "population"  # dân số
+    APP_INSTALLS = "app-installs"  # số người đã cài đặt Bluezone
+    OFFICIALS = "officials"  # cán bộ, công chức, viên chức, người lao động
+    PLACES = "places"  # how many places of a unit must have a code
+
+
+class About(StrEnum):
+    """Of what it is said."""
+
+    UNIT = "unit"
+    ORGANISATION = "organisation"
+    SITE = "site"
+
+
+OF = {
+    About.UNIT: (Figure.POPULATION, Figure.APP_INSTALLS, Figure.PLACES),
+    About.ORGANISATION: (Figure.APP_INSTALLS, Figure.OFFICIALS),
+    About.SITE: (Figure.APP_INSTALLS,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A figure that somebody told.
+
+    Attributes:
+        subject: the id of the unit, organisation or site.
+        day: from this day on it counts.
+        value: 0 or more; None: what was said before is taken back.
+        at_ms: when it was told, milliseconds since 1970 UTC.
+        by: an account's id, or the user of the province's machine.
+    """
+
+    about: About
+    subject: str
+    figure: Figure
+    day: date
+    value: int | None
+    at_ms: int
+    by: str
+
+    def __post_init__(self) -> None:
+        if self.figure not in OF[self.about]:
+            raise ValueError(f"{self.figure}: is not told of a {self.about}; allowed: {', '.join(OF[self.about])}")
+        if self.value is not None and not 0 <= self.value <= MOST:
+            raise ValueError(f"{self.figure}: must be 0 to {MOST}")
+
+
+Known = Mapping[tuple[About, str, Figure], int]
+
+
+def keep(connection: Connection, told: Iterable[Told]) -> None:
+    """Adds figures, in the open transaction."""
+    rows = [
+        {"about": str(one.about), "subject": one.subject, "figure": str(one.figure), "day": one.day.isoformat(), "value": one.value,
+         "at_ms": one.at_ms, "by_whom": one.by} for one in told
+    ]  # fmt: skip
+    connection.many(insert(table), rows)
+
+
+def known_on(connection: Connection, day: date) -> dict[tuple[About, str, Figure], int]:
+    """What counts on a day: of each figure the one for the latest day until then; of those for one day, what was told last."""
+    query = select(table).where(table.c.day <= day.isoformat()).order_by(table.c.day, table.c.at_ms, table.c.id)
+    found = {(About(row["about"]), row["subject"], Figure(row["figure"])): row["value"] for row in connection.rows(query)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def history(connection: Connection, about: About, subject: str) -> list[Told]:
+    """All that was ever told of something, newest first."""
+    query = select(table).where(table.c.about == str(about), table.c.subject == subject).order_by(table.c.at_ms.desc(), table.c.id.desc())
+    return [
+        Told(About(row["about"]), row["subject"], Figure(row["figure"]), date.fromisoformat(row["day"]), row["value"], row["at_ms"],
+             row["by_whom"]) for row in connection.rows(query)
+    ]  # fmt: skip

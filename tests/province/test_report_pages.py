@@ -1,0 +1,176 @@
+"""The pages of reports: who may see which, what they say, files to download, figures typed in; nobody is named."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import docx
+import pytest
+from page_world import Answered
+from province_world import founded
+from reports_world import DAY, MADE_MS, lao_cai, place
+from web_world import Site as Served
+from web_world import Visitor, enlist, served_pages
+
+from province.accounts.account import Role
+from province.base.layout import Layout
+from province.registry.categories import Category
+from province.reports import making, plan, rollup, shelf
+from province.reports.shelf import Kind, Which
+from province.shell.web_command import sections
+from province.store import database
+
+SILENT = "Quán <b>vắng</b>"
+PAGES = ("/reports", "/reports/files", "/reports/figures", f"/reports/files/unit/so-tttt/{DAY}/docx")
+
+
+@dataclass
+class Desk:
+    served: Served
+    layout: Layout
+
+    def browser(self, role: Role = Role.REPORTER) -> Visitor:
+        return self.served.browser(role)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    layout = founded(tmp_path_factory.mktemp("report-pages") / "province")
+    province = lao_cai()
+    province.sites.append(place("s-im", "nha-hang", SILENT, Category.RESTAURANT, "kim-tan"))
+    province.put(layout)
+    with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
+        known = making.survey(connection, DAY, MADE_MS)
+        for organisation in ("so-tttt", "so-gddt", "ubnd-tp"):
+            which = Which(Kind.UNIT, organisation, DAY)
+            shelf.put(connection, which, making.of_organisation(known, organisation), MADE_MS, plan.due_ms_of(Kind.UNIT, DAY), ["tỉnh"])
+        shelf.put(connection, Which(Kind.PROVINCE, "", DAY), rollup.daily(known), MADE_MS, MADE_MS - 1)
+    with served_pages(layout, sections=sections) as served:
+        for number, reach in enumerate(({"unit": "bat-xat"}, {"org": "so-gddt"}, {"unit": "tp"}), 50):
+            enlist(layout, Role.REPORTER, f"09120000{number}", **reach)
+        yield Desk(served, layout)
+
+
+def seen(desk: Desk, phone: str) -> Visitor:
+    made = desk.served.browser()
+    assert made.login(phone).status == 303
+    return made
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("role", list(Role))
+def test_reporters_and_administrators_see_reports_and_nobody_else(desk: Desk, role: Role, path: str) -> None:
+    answered = desk.browser(role).get(f"/vi{path}")
+    assert answered.status == (200 if role in {Role.REPORTER, Role.ADMIN} else 403)
+    assert desk.served.browser().get(f"/vi{path}").status == 303
+
+
+@pytest.mark.parametrize("role", [Role.KEEPER, Role.OPERATOR, Role.TRACER])
+@pytest.mark.parametrize("path", ["/reports/fresh", "/reports/figures/keep"])
+def test_who_may_not_see_may_not_send_either(desk: Desk, role: Role, path: str) -> None:
+    browser = desk.browser(role)
+    assert browser.post(f"/vi{path}", {"token": browser.token()}).status == 403
+
+
+def test_where_nobody_scans_stands_first_and_names_are_text(desk: Desk) -> None:
+    page = desk.browser().get(f"/vi/reports?day={DAY}").text
+    assert "Quán &lt;b&gt;vắng&lt;/b&gt;" in page
+    assert "<b>vắng" not in page
+    assert page.index("vắng") < page.index("Tiến độ so với chỉ tiêu")
+    assert "chưa từng" in page
+    assert "Số liệu đến 24h00 ngày 04/10/2021" in page
+    english = desk.browser().get(f"/en/reports?day={DAY}").text
+    assert "Registered, but nobody scans" in english
+    assert english.count("<svg") == english.count('aria-hidden="true"') > 4
+
+
+@pytest.mark.parametrize("asked", ["2999-01-01", "x", "2021-13-01"])
+def test_a_day_that_is_none_is_said_and_yesterday_shown(desk: Desk, asked: str) -> None:
+    answered = desk.browser().get(f"/vi/reports?day={quote(asked)}")
+    assert (answered.status, "Chọn một ngày đã hết." in answered.text) == (200, True)
+
+
+def test_what_was_made_can_be_downloaded_as_it_was_made(desk: Desk) -> None:
+    browser = desk.browser()
+    page = browser.get("/vi/reports/files").text
+    assert page.count("chờ gửi 1") == 3
+    assert page.count("! muộn") == 1
+    answered = browser.get(f"/vi/reports/files/unit/ubnd-tp/{DAY}/docx")
+    assert answered.headers["content-disposition"] == f'attachment; filename="phu-luc-3-ubnd-tp-{DAY}.docx"'
+    assert docx.Document(io.BytesIO(answered.body)).paragraphs[0].text == "PHỤ LỤC 3"
+    assert browser.get(f"/vi/reports/files/province/-/{DAY}/xlsx").body[:2] == b"PK"
+    for gone in ("unit/nobody", "year/-", "unit/so-tttt/2021-10-03"):
+        path = gone if gone.count("/") == 2 else f"{gone}/{DAY}"
+        assert browser.get(f"/vi/reports/files/{path}/docx").status in {403, 404}
+
+
+def test_somebody_of_a_part_sees_that_part_alone(desk: Desk) -> None:
+    elsewhere, watching, town = (seen(desk, f"09120000{number}") for number in (50, 51, 52))
+    page = elsewhere.get(f"/vi/reports?day={DAY}").text
+    assert "vắng" not in page
+    assert "Cốc Lếu" not in page
+    assert elsewhere.get(f"/vi/reports/files/unit/ubnd-tp/{DAY}/docx").status == 403
+    assert elsewhere.get(f"/vi/reports/files/province/-/{DAY}/docx").status == 403
+    assert watching.get(f"/vi/reports/files/unit/so-gddt/{DAY}/docx").status == 200
+    assert watching.get(f"/vi/reports/files/unit/so-tttt/{DAY}/docx").status == 403
+    assert "vắng" not in watching.get(f"/vi/reports?day={DAY}").text
+    assert "vắng" in town.get(f"/vi/reports?day={DAY}").text
+    made = keep(town, "unit:bat-xat", "population", "70000")
+    assert made.status == 403
+    assert fresh(elsewhere, "province").status == fresh(elsewhere, "week").status == 403
+
+
+def fresh(browser: Visitor, whose: str, **form: str) -> Answered:
+    fields = {"token": browser.token(), "whose": whose, "day": DAY.isoformat(), "format": "docx", **form}
+    return browser.post("/vi/reports/fresh", fields)
+
+
+def test_one_made_now_has_who_signs_in_the_file_and_nowhere_else(desk: Desk) -> None:
+    answered = fresh(desk.browser(), "so-tttt", preparer="Nguyễn Văn Ẩn", phone="0101234567")
+    assert answered.status == 200
+    words = [one.text for one in docx.Document(io.BytesIO(answered.body)).paragraphs]
+    assert {"Người lập biểu: Nguyễn Văn Ẩn", "Số điện thoại: 0101234567"} <= set(words)
+    for file in desk.layout.root.glob("register.sqlite*"):
+        assert b"0101234567" not in file.read_bytes()
+    assert fresh(desk.browser(), "so-tttt", format="exe").status == 400
+    assert fresh(desk.browser(), "so-tttt", day="2999-01-01").status == 400
+    assert fresh(desk.browser(), "nha-hang").status == 403
+    assert fresh(desk.browser(), "week").status == 200
+
+
+def keep(browser: Visitor, about: str, figure: str, value: str) -> Answered:
+    fields = {"token": browser.token(), "about": about, "figure": figure, "value": value, "since": "2021-10-01"}
+    return browser.post("/vi/reports/figures/keep", fields)
+
+
+def test_a_figure_typed_in_counts_in_the_form(desk: Desk) -> None:
+    browser = desk.browser()
+    assert keep(browser, "unit:ta-phoi", "population", "6.120").status == 303
+    assert "6.120" in browser.get("/vi/reports/figures?done=kept").text
+    tables = docx.Document(io.BytesIO(fresh(browser, "ubnd-tp").body)).tables
+    assert [cell.text for cell in tables[1].rows[3].cells][1:3] == ["Xã Tả Phời", "6.120"]
+    assert keep(browser, "unit:ta-phoi", "population", "").status == 303
+    tables = docx.Document(io.BytesIO(fresh(browser, "ubnd-tp").body)).tables
+    assert tables[1].rows[3].cells[2].text == ""
+
+
+@pytest.mark.parametrize(
+    "about,figure,value",
+    [
+        ("unit:coc-leu", "officials", "5"), ("unit:coc-leu", "population", "-5"), ("unit:coc-leu", "population", "năm"),
+        ("site:s-so", "population", "5"), ("x", "population", "5"), ("unit:coc-leu", "population", "9" * 12),
+    ],
+)  # fmt: skip
+def test_a_figure_that_cannot_be_is_not_kept_and_that_is_said(desk: Desk, about: str, figure: str, value: str) -> None:
+    answered = keep(desk.browser(), about, figure, value)
+    assert (answered.status, "Không lưu được" in answered.text) == (400, True)
+
+
+def test_without_the_forms_token_nothing_is_kept_or_made(desk: Desk) -> None:
+    browser = desk.browser()
+    for path in ("/reports/fresh", "/reports/figures/keep"):
+        assert browser.post(f"/vi{path}", {"token": "x"}).status == 403
