@@ -22,6 +22,7 @@ from province.keys.keystore import Keystore
 from province.records.clock_truth import AHEAD_MS, When, best_ms, dated_ahead, when
 from province.records.opened_rows import LookKeys, passage_of
 from province.registry.sites import Site
+from province.registry.texts import CHECKIN
 from province.store.opened import Connection, Row
 from province.store.registry_tables import site
 from province.store.schema import entry
@@ -36,10 +37,11 @@ _PASSAGE = entry.c.kind == literal_column(f"'{Kind.PASSAGE}'")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose entries a board shows, as entries name it: the organisation, and the place's name there."""
+    """Whose entries a board shows, as entries name it: the organisation, and the place's name there; from a check-in page its id."""
 
     org: str
     site: str
+    id: str | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, connection: Connection, one: Site) -> Self:
@@ -51,11 +53,14 @@ class Place:
         query = select(site.c.id).where(site.c.org == one.org, site.c.name == one.name, site.c.id != one.id, site.c.closed_ms.is_(None))
         if (other := connection.value(query)) is not None:
             raise NotAProvince(f"sites {one.id} and {other} of {one.org} have one name, so that neither has a board. Rename one of them.")
-        return cls(one.org, one.name)
+        return cls(one.org, one.name, one.id)
 
     def rows(self) -> ColumnElement[bool]:
         """The rows of its passages."""
-        return and_(entry.c.site == self.site, entry.c.org == self.org, _PASSAGE)
+        its = and_(entry.c.site == self.site, entry.c.org == self.org)
+        if self.id is not None:
+            its = or_(its, and_(entry.c.site == self.id, entry.c.org == CHECKIN))
+        return and_(its, _PASSAGE)
 
 
 @dataclass(frozen=True, slots=True, order=True)

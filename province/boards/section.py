@@ -134,7 +134,7 @@ class _Pages:
                 now_s = time.monotonic()
                 if last and now_s - last[0][2] < _ANEW_S:
                     board = last[0][0]
-                    if not has_new(connection, Place(board.site.org, board.site.name), board.newest):
+                    if not has_new(connection, Place(board.site.org, board.site.name, board.site.id), board.newest):
                         return last[0][1]
                 now_ms = self._world.now_ms()
                 board = self._look(connection, request, visit, Asked(day_of(now_ms)), told)

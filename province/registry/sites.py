@@ -258,19 +258,16 @@ def named(connection: Connection, org: str, name: str) -> Site | None:
     return min(found, key=lambda one: one.closed_ms is not None, default=None)
 
 
-def of_entry(connection: Connection, org: str, site: str) -> Site | None:
-    """The site that an entry's header means: by its organisation and the site's name, or, from a check-in page, by the site's id."""
-    return find(connection, site) if org == CHECKIN else named(connection, org, site)
+def all_names_in_entries(connection: Connection, org: str, name: str) -> tuple[tuple[str, str], ...]:
+    """By which organisations and sites the entries of a place go whose scanners say this; of one that is not registered, that alone."""
+    found = connection.rows(select(tables.site.c.id).where(tables.site.c.org == org, tables.site.c.name == name))
+    return ((org, name), *((CHECKIN, row["id"]) for row in found))
 
 
-def names_in_entries(one: Site) -> tuple[tuple[str, str], tuple[str, str]]:
-    """By which organisation and site the entries of a place go: those of its scanners, and those of the check-in pages.
-
-    Example:
-        >>> names_in_entries(Site("cho-1", "cho", "Chợ Một", Category.MARKET, "Huế", ("Cổng",)))
-        (('cho', 'Chợ Một'), ('checkin', 'cho-1'))
-    """
-    return (one.org, one.name), (CHECKIN, one.id)
+def name_at_scanners(connection: Connection, org: str, site: str) -> tuple[str, str]:
+    """An entry's organisation and site as scanners of its place say it: a check-in page names the place by its id."""
+    row = connection.row(select(tables.site).where(tables.site.c.id == site)) if org == CHECKIN else None
+    return (org, site) if row is None else (row["org"], row["name"])
 
 
 def with_code(connection: Connection, code: str) -> Site | None:

@@ -129,6 +129,8 @@ def _serve(layout: Layout, args: argparse.Namespace) -> int:
 
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
+    if not args.config.is_file():
+        raise NotAProvince(f"--config {args.config}: is not there. Make it: gate-province checkin make {args.folder} FOLDER.")
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
     try:

@@ -14,6 +14,7 @@ from province.keys.keystore import Keystore
 from province.looks.subjects import SeveralPeople, ids_of, people
 from province.records.clock_truth import Whens
 from province.records.opened_rows import LookKeys
+from province.registry import sites
 from province.store import schema
 from province.store.opened import Connection, Row
 from province.tracing.opening import Opened, opened
@@ -139,4 +140,4 @@ class Finder:
         passed = Passed(
             row["id"], min(early_ms, late_ms), late_ms, body.direction, row["log"], row["seq"], row["trip"], bool(row["forked"])
         )
-        return Seen(Place(row["org"], row["site"]), row["gate"], row["device"], passed, body)
+        return Seen(Place(*sites.name_at_scanners(self._connection, row["org"], row["site"])), row["gate"], row["device"], passed, body)

@@ -14,6 +14,7 @@ from edge_agent.wire.entry import Direction, Kind
 from edge_agent.wire.receipt import Status
 from province.keys.identifiers import Identifier
 from province.records.clock_truth import Whens, best_ms
+from province.registry import sites
 from province.store.opened import Connection
 from province.store.schema import DOUBTFUL, entry
 from province.tracing.finding import Place
@@ -91,15 +92,16 @@ def read(connection: Connection, place: Place, span_ms: tuple[int, int], earlies
         kinds: passages, events, or both.
     """
     low, high = span_ms
-    where = {"of_org": place.org, "of_site": place.site, "low": low, "kinds": [kind.value for kind in kinds]}
     rows: list[SiteRow] = []
     events: list[Event] = []
-    for row_id, epoch, kind, early_ms, late_ms, passage in _found(connection, where, low, high, earliest_ms):
-        if kind == Kind.EVENT:
-            events.append(Event(epoch, row_id, early_ms, late_ms))
-        else:
-            direction, log, seq, trip, forked = passage
-            rows.append(SiteRow(epoch, Passed(row_id, early_ms, late_ms, _WAYS[direction], log, seq, trip, bool(forked))))
+    for org, site in sites.all_names_in_entries(connection, place.org, place.site):
+        where = {"of_org": org, "of_site": site, "low": low, "kinds": [kind.value for kind in kinds]}
+        for row_id, epoch, kind, early_ms, late_ms, passage in _found(connection, where, low, high, earliest_ms):
+            if kind == Kind.EVENT:
+                events.append(Event(epoch, row_id, early_ms, late_ms))
+            else:
+                direction, log, seq, trip, forked = passage
+                rows.append(SiteRow(epoch, Passed(row_id, early_ms, late_ms, _WAYS[direction], log, seq, trip, bool(forked))))
     _put_tokens(connection, rows)
     return AtPlace(rows, events)
 

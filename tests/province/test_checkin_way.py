@@ -7,16 +7,19 @@ from contextlib import closing
 from pathlib import Path
 
 from chain_world import Process
-from checkin_world import FILE_OF_ENTRIES, MARKET, made, served
+from checkin_world import BUS, FILE_OF_ENTRIES, MARKET, made, served
 from old_province import here
 from page_world import until
 from province_world import Broker, Collecting, free_port
 
+from province.base.clock import now_ms
 from province.base.layout import Layout
+from province.boards.passages import Place, Wanted, sheet
 from province.keys.keystore import Keystore
 from province.records import views
 from province.registry import sites
 from province.store import database
+from province.tracing import finding, site_rows
 
 
 def waiting(config: Path) -> int:
@@ -49,8 +52,14 @@ def test_a_check_in_is_in_the_register_ledger_and_lookups_like_any_passage_and_r
         assert views.count_passages(connection, Keystore(layout.keystore), "0101234567") == 2
         [log] = views.logs(connection)
         assert (log.first, log.count) == (1, 3)  # with the boot; the close is not sent yet
-        assert sites.of_entry(connection, "checkin", "cho-dong-ba") == MARKET
-        assert ("checkin", "cho-dong-ba") in sites.names_in_entries(MARKET)
+        today = Wanted(now_ms() - 3_600_000, now_ms() + 1000)
+        at_the_market, in_the_bus = (sheet(connection, Place.of(connection, site), today).rows for site in (MARKET, BUS))
+        assert [row["direction"] for row in at_the_market] == ["out", "in"]
+        assert not in_the_bus
+        where = sites.name_at_scanners(connection, "checkin", MARKET.id)
+        assert where == (MARKET.org, MARKET.name)
+        traced = site_rows.read(connection, finding.Place(*where), (now_ms() - 3_600_000, now_ms()), 0)
+        assert sorted(str(row.passed.direction) for row in traced.rows) == ["in", "out"]
     shown = here("entries", layout.root)
     assert "checkin/page-1" in shown.stdout
     assert "0101234567" not in shown.stdout
