@@ -24,7 +24,7 @@ from edge_agent.wire.receipt import Status
 from edge_agent.wire.sealing import CannotOpen, KeyPair
 from edge_agent.wire.topics import DeviceName
 from province.collecting.fate import Fate, Held, Opened, decide
-from province.collecting.storing import put_tokens, token_rows
+from province.collecting.token_rows import put_tokens, token_rows
 from province.keys import wrapping
 from province.keys.day_keys import DayKeys, KeyDamaged
 from province.keys.keystore import Absent, Keystore

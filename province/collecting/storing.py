@@ -17,17 +17,16 @@ from sqlalchemy.dialects.sqlite import Insert
 from edge_agent.wire.entry import Clock, Kind, LogHead, Passage, encode_body
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import DeviceName
-from province.collecting.fate import Opened
 from province.collecting.intake import Taken
 from province.collecting.receipt_ranges import Outcome
+from province.collecting.token_rows import put_tokens, token_rows
 from province.keys import wrapping
-from province.keys.identifiers import tokens
 from province.records import clock_truth, days, predecessors
 from province.records.alerts import AlertKind
 from province.records.day_counts import Counts
 from province.records.ledger import Span, merge
 from province.store.opened import Connection, Inserter
-from province.store.schema import alert, announced, entry, ledger, token
+from province.store.schema import alert, announced, entry, ledger
 
 _PIECES_MOST = 64  # of a log that are looked at together; in more, around each entry alone
 _Key = tuple[str, str, bytes]
@@ -338,24 +337,6 @@ class Storing:
         known = self._logs.get((name.org, name.device, about.log))
         if known is not None and known.alerts is not None:
             known.alerts.add((about.seq, about.hash, str(kind)))
-
-
-def token_rows(row_id: int, opened: Opened) -> list[dict[str, object]]:
-    """What makes the person of a row findable."""
-    if not isinstance(opened.body, Passage):
-        return []
-    found = tokens(opened.body.person, opened.keys.token_key)
-    return [{"token": mark, "kind": str(kind), "entry_id": row_id, "epoch": opened.keys.epoch} for kind, mark in found]
-
-
-def put_tokens(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
-    """Writes rows of `token_rows`, in the open transaction."""
-    connection.many(_putting_tokens(connection.insert), rows)
-
-
-@cache
-def _putting_tokens(inserter: Inserter) -> Insert:
-    return inserter(token).on_conflict_do_nothing()
 
 
 @cache

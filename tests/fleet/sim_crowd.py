@@ -36,7 +36,6 @@ from edge_agent.wire.topics import DeviceName  # noqa: E402 - the same
 from province.base.clock import now_ms  # noqa: E402 - the same
 
 MOST_A_PROCESS = 250
-_TICK_S = 0.1
 _END_S = 30.0
 
 
@@ -59,7 +58,7 @@ class _Crowd:
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._over = threading.Lock(), threading.Event()
         self._entries_s = spec["entries_s"]
         for module in (cadence, reporting):
             vars(module)["LEAST_S"] = spec["least_s"]
@@ -84,8 +83,7 @@ class _Crowd:
     def _passing(self) -> None:
         """People pass, at random; windows time out."""
         due_s = {name: time.monotonic() + random.expovariate(1 / self._entries_s) for name in self._scanners}
-        while True:
-            time.sleep(_TICK_S)
+        while due_s and not self._over.wait(max(0.0, min(due_s.values()) - time.monotonic())):
             now_s = time.monotonic()
             for name in [name for name, at_s in due_s.items() if now_s >= at_s]:
                 due_s[name] = now_s + random.expovariate(1 / self._entries_s)
@@ -102,6 +100,7 @@ class _Crowd:
                 if name in self._scanners:
                     self._have(self._scanners[name], order)
             self.note("done", do=order["do"])
+        self._over.set()
         for one in self._scanners.values():
             threading.Thread(target=one.stop, daemon=True).start()
 

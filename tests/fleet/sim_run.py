@@ -126,15 +126,17 @@ class Fleet:
         )
         after_s = [each["at_s"] - began_s for each in self.crowds.since(mark, "connected")]
         self.crowds.until(lambda heard: self._have_told(heard[mark:]), _STORM_S, f"{name}: each tells how it is")
-        time.sleep(self.plan.period_s * 1.2)  # and how they go on
+        again = self.crowds.mark()
+        self.crowds.until(lambda heard: self._have_told(heard[mark:again], heard[again:]), _STORM_S, f"{name}: and each goes on")
         told_s = [each["at_s"] - began_s for each in self.crowds.since(mark, "told")]
         self.outcome.storms.append(Storm(name, after_s, len(self.crowds.since(mark, "lost")), told_s))
 
-    def _have_told(self, heard: list[dict[str, Any]]) -> bool:
-        """Whether each who has connected has told how it is since."""
+    def _have_told(self, heard: list[dict[str, Any]], later: Sequence[dict[str, Any]] | None = None) -> bool:
+        """Whether each who has connected has told how it is since; or later, where that is given."""
         last = {(each["what"], each["name"]): each["at_s"] for each in heard}
+        told = last if later is None else {(each["what"], each["name"]): each["at_s"] for each in later}
         mute = {str(name) for name in self.with_deed("mute")}
-        return all(last.get(("told", name), 0.0) > at_s for (what, name), at_s in last.items() if what == "connected" and name not in mute)
+        return all(told.get(("told", name), 0.0) > at_s for (what, name), at_s in last.items() if what == "connected" and name not in mute)
 
     def settled(self, timeout_s: float) -> None:
         """Waits until the alerts are as they must be."""
