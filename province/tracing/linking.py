@@ -145,7 +145,7 @@ def _may_go_on(one: _DayOfOne, ends: _Ends, near: Sequence[tuple[int, int]], rul
     first_ms, is_out = one.first.early_ms, one.first.direction is Direction.OUT
     assumed_ms = rule.assumed_ms if one.trip is None else rule.longest_ms  # to the trip's end
     low = first_ms - (rule.longest_ms if is_out else assumed_ms)
-    high = first_ms + (0 if is_out else assumed_ms)
+    high = first_ms + assumed_ms  # who went out before the assumed end was not there until then
     if not any(begin_ms < high and end_ms > low for begin_ms, end_ms in near):
         return False
     if ends.between(one.trip, Direction.IN, low, first_ms, but=one.epoch):

@@ -124,6 +124,7 @@ def register(old_layout: Layout) -> Iterator[tuple[Connection, Keystore]]:
 @example(
     passes=[Pass(1430, 0, 0, "cho", "in"), Pass(1450, 0, 1, "cho", "out"), Pass(1435, 1, 2, "cho", "in"), Pass(1445, 1, 0, "cho", "out")]
 )
+@example(passes=[Pass(1406, 1, 0, "cho", "in"), Pass(1440, 1, 0, "cho", "out"), Pass(1465, 0, 0, "cho", "in")])  # gone before the case came
 @settings(max_examples=MOST, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_same_places_contacts_and_minutes(register: tuple[Connection, Keystore], passes: list[Pass]) -> None:
     connection, keystore = register
