@@ -23,6 +23,7 @@ from size_world import World, children
 
 from edge_agent.wire.entry import NO_PREVIOUS
 from province.keys.day_keys import DayKeys
+from province.records import day_counts
 from province.store import database, partitions
 from province.store.schema import day, entry, ledger, sure_day, token
 
@@ -48,7 +49,11 @@ def load(world: World, count: int) -> float:
     if world.url is not None:
         with closing(psycopg.connect(world.url, autocommit=True)) as connection:
             connection.execute("ANALYZE")
-    return count / (time.monotonic() - began_s)
+    rate = count / (time.monotonic() - began_s)
+    world.say("counting the passages of each day, as the collector counts them as they come")
+    with world.register() as connection, database.transaction(connection, world.layout.register):
+        day_counts.repair(connection, world.rows.days[0])
+    return rate
 
 
 _Spread = Callable[[Callable[..., object], Iterable[object]], Iterator[object]]
