@@ -51,8 +51,8 @@ def load(world: World, count: int) -> float:
             connection.execute("ANALYZE")
     rate = count / (time.monotonic() - began_s)
     world.say("counting the passages of each day, as the collector counts them as they come")
-    with world.register() as connection, database.transaction(connection, world.layout.register):
-        day_counts.repair(connection, world.rows.days[0])
+    with world.register() as register, database.transaction(register, world.layout.register):
+        day_counts.repair(register, world.rows.days[0])
     return rate
 
 
