@@ -78,13 +78,14 @@ class NewSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CountShape(msgspec.Struct, frozen=True):
-    """Passages of one site on one day."""
+    """Passages of one registered place on one day."""
 
     org: Name
-    site: Annotated[str, Meta(description="the site's name, as its scanners have it")]
-    passages_in: Annotated[int, Meta(ge=0)]
-    passages_out: Annotated[int, Meta(ge=0)]
-    passages_other: Annotated[int, Meta(ge=0, description="of no known direction")]
+    site: Annotated[Name, Meta(description="its id")]
+    read_in: Annotated[int, Meta(ge=0, description="came in, read by a scanner")]
+    paper_in: Annotated[int, Meta(ge=0, description="came in, declared on paper")]
+    self_in: Annotated[int, Meta(ge=0, description="came in, by the place's code with a phone of their own")]
+    outs: Annotated[int, Meta(ge=0, description="went out, in any way")]
 
 
 class DeviceShape(msgspec.Struct, frozen=True):

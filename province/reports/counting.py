@@ -16,6 +16,7 @@ from province.records.views import day_bounds_ms
 from province.registry import organisations, sites, units
 from province.registry.organisations import Organisation
 from province.registry.sites import Site
+from province.registry.texts import CHECKIN
 from province.registry.units import Unit
 from province.reports import figures
 from province.reports.figures import About, Figure, Known
@@ -160,12 +161,13 @@ class Survey:
 
 
 class Names:
-    """Which site an entry means: entries name it by its organisation and name; of two with one name the open one."""
+    """Which site an entry means: a scanner names its organisation and name, of two with one name the open one; a check-in page its id."""
 
     def __init__(self, known: Iterable[Site]) -> None:
         self._found: dict[Named, str] = {}
         for one in sorted(known, key=lambda one: (one.closed_ms is None, one.closed_ms or 0)):
             self._found[one.org, one.name] = one.id
+            self._found[CHECKIN, one.id] = one.id
 
     def site(self, org: str, name: str) -> str | None:
         """Its id, None when nobody registered it."""

@@ -106,6 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 f"quan-{number}", "bus-co", f"Quán {number}", Category.RESTAURANT, f"{number} Lê Lợi", ("Cửa",), unit=COMMUNE.id
             )
             sites.add(connection, layout.register, made)
+        sites.add(connection, layout.register, sites.site("cho-cua-xe", "bus-co", "Chợ", Category.MARKET, "1 Bến xe", ("Cổng",)))
         sites.add(connection, layout.register, sites.site("cho-dong-ba", "cho-hue", "Chợ", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng",)))
     passed = stored(layout, one)
     with FleetStore(layout.fleet_store) as store:
@@ -173,7 +174,7 @@ def test_metrics_are_for_their_scope(world: World) -> None:
     text = world.get("/metrics", world.token(Scope.METRICS_READ)).body.decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
     with closing(database.connect(world.layout.register)) as connection:
-        assert families["gate_province_sites"].samples[0].value == len(sites.every(connection, closed=False)) >= 8
+        assert families["gate_province_sites"].samples[0].value == len(sites.every(connection, closed=False)) >= 9
     assert families["gate_province_newest_entry_number"].samples[0].value == sum(world.passed.values())
     assert {sample.labels["trouble"] for sample in families["gate_province_fleet_alerts"].samples} >= {"backlog"}
 
@@ -216,8 +217,8 @@ def test_sites_come_a_page_at_a_time_each_once(world: World) -> None:
 
 def test_passages_are_counted_by_direction(world: World) -> None:
     counts = world.json(f"/counts/{day_of(now_ms())}", world.token(Scope.COUNTS_READ))["counts"]
-    wanted = {"passages_in": world.passed["in"], "passages_out": world.passed["out"], "passages_other": 0}
-    assert counts == [{"org": "bus-co", "site": "Chợ", **wanted}]
+    wanted = {"read_in": world.passed["in"], "paper_in": 0, "self_in": 0, "outs": world.passed["out"]}
+    assert counts == [{"org": "bus-co", "site": "cho-cua-xe", **wanted}]
     assert world.get(f"{PATH}/counts/2021-02-30", world.token(Scope.COUNTS_READ)).status == 400
 
 

@@ -12,12 +12,15 @@ from old_province import here
 from page_world import until
 from province_world import Broker, Collecting, free_port
 
+from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.boards.passages import Place, Wanted, sheet
 from province.keys.keystore import Keystore
 from province.records import views
 from province.registry import sites
+from province.reports import counting
+from province.reports.counting import NOTHING, Tally
 from province.store import database
 from province.tracing import finding, site_rows
 
@@ -60,6 +63,8 @@ def test_a_check_in_is_in_the_register_ledger_and_lookups_like_any_passage_and_r
         assert where == (MARKET.org, MARKET.name)
         traced = site_rows.read(connection, finding.Place(*where), (now_ms() - 3_600_000, now_ms()), 0)
         assert sorted(str(row.passed.direction) for row in traced.rows) == ["in", "out"]
+        counted = counting.look(connection, day_of(now_ms()), now_ms())
+        assert (counted.today, counted.elsewhere) == ({MARKET.id: Tally(self_in=1, outs=1)}, NOTHING)
     shown = here("entries", layout.root)
     assert "checkin/page-1" in shown.stdout
     assert "0101234567" not in shown.stdout
