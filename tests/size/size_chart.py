@@ -18,7 +18,7 @@ _STYLE = 'font-family="Noto Sans, DejaVu Sans, sans-serif" font-size="13"'
 _PANELS = (
     ("a person's passages, 95 of 100", "a person's passages, 95 of 100 people, ms"),
     ("CPU a look-up, with the server's", "the same, CPU with the server's, ms"),
-    ("a site's last 50 passages, 95 of 100", "a site's last 50 passages, 95 of 100, ms"),
+    ("a board opened cold, 95 of 100", "a site's board opened, 95 of 100, ms"),
     ("a day closed", "a day closed, s (a file: row by row)"),
     ("register on the disk", "register on the disk, MB"),
     ("CPU an entry, collector: verify, open, store", "an entry verified, opened, stored, ms of CPU"),
