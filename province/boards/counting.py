@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, literal_column, select
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select
 
 from edge_agent.wire.entry import Direction, Kind
 from edge_agent.wire.receipt import Status
@@ -15,6 +15,7 @@ from province.boards.passages import Place, is_blind, last_id
 from province.boards.tally import Counts, DayTally
 from province.keys.identifiers import Identifier
 from province.records.clock_truth import AHEAD_MS, best_ms
+from province.registry.texts import CHECKIN
 from province.store.opened import Connection
 from province.store.schema import entry, token
 
@@ -24,7 +25,10 @@ _PLACES_MOST = 100
 _BY_RANK = (Identifier.ID_NUMBER, Identifier.OLD_ID, Identifier.PASSPORT, Identifier.CARD_NUMBER)
 _RANK = {str(kind): rank for rank, kind in enumerate(_BY_RANK)}
 _OF_DAY = and_(
-    entry.c.site == bindparam("of_site"), entry.c.org == bindparam("of_org"), entry.c.kind == Kind.PASSAGE.value,
+    entry.c.site.in_([bindparam("of_site"), bindparam("of_id")]),  # of scanners, and of a check-in page
+    or_(and_(entry.c.site == bindparam("of_site"), entry.c.org == bindparam("of_org")),
+        and_(entry.c.site == bindparam("of_id"), entry.c.org == literal_column(f"'{CHECKIN}'"))),
+    entry.c.kind == Kind.PASSAGE.value,
     best_ms >= bindparam("first_ms"), best_ms < bindparam("after_ms"), entry.c.id > bindparam("last_id"), entry.c.id <= bindparam("newest"),
 )  # fmt: skip
 # The rows of a place's day, once for each token of the person; always the same statement, so that it is compiled once.
@@ -115,7 +119,13 @@ def count_day(connection: Connection, place: Place, day_ms: int, until_ms: int) 
 
 def _add(connection: Connection, place: Place, kept: _Kept, newest: int, now_ms: int) -> int:
     """Adds the rows after the last that was counted; says how many."""
-    asked: dict[str, object] = {"of_org": place.org, "of_site": place.site, "first_ms": kept.day_ms, "after_ms": now_ms + AHEAD_MS}
+    asked: dict[str, object] = {
+        "of_org": place.org,
+        "of_site": place.site,
+        "of_id": place.id or place.site,
+        "first_ms": kept.day_ms,
+        "after_ms": now_ms + AHEAD_MS,
+    }
     found: dict[int, tuple[int, bool, int, bytes | None, int]] = {}
     for row_id, at_ms, direction, blind, kind, mark in _rows(connection, asked | {"last_id": kept.last_id, "newest": newest}):
         rank = _RANK.get(kind, len(_RANK))

@@ -59,7 +59,7 @@ class Place:
         """The rows of its passages."""
         its = and_(entry.c.site == self.site, entry.c.org == self.org)
         if self.id is not None:
-            its = or_(its, and_(entry.c.site == self.id, entry.c.org == CHECKIN))
+            its = and_(entry.c.site.in_([self.site, self.id]), or_(its, and_(entry.c.site == self.id, entry.c.org == CHECKIN)))
         return and_(its, _PASSAGE)
 
 

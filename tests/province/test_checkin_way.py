@@ -15,9 +15,11 @@ from province_world import Broker, Collecting, free_port
 from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms
 from province.base.layout import Layout
+from province.boards.counting import count_day
 from province.boards.passages import Place, Wanted, sheet
 from province.keys.keystore import Keystore
 from province.records import views
+from province.records.views import day_bounds_ms
 from province.registry import sites
 from province.reports import counting
 from province.reports.counting import NOTHING, Tally
@@ -59,6 +61,9 @@ def test_a_check_in_is_in_the_register_ledger_and_lookups_like_any_passage_and_r
         at_the_market, in_the_bus = (sheet(connection, Place.of(connection, site), today).rows for site in (MARKET, BUS))
         assert [row["direction"] for row in at_the_market] == ["out", "in"]
         assert not in_the_bus
+        midnight_ms, _after_ms = day_bounds_ms(day_of(now_ms()))
+        board = count_day(connection, Place.of(connection, MARKET), midnight_ms, now_ms())
+        assert (board.came, board.went, board.inside) == (1, 1, 0)
         where = sites.name_at_scanners(connection, "checkin", MARKET.id)
         assert where == (MARKET.org, MARKET.name)
         traced = site_rows.read(connection, finding.Place(*where), (now_ms() - 3_600_000, now_ms()), 0)
