@@ -85,6 +85,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "method.serial": ("đầu đọc", "reader"),
     "method.hid": ("đầu đọc cầm tay", "hand reader"),
     "method.paper": ("khai giấy", "on paper"),
+    "method.self": ("tự khai qua mã địa điểm", "by themselves, by the place's code"),
     "who.erased": ("đã xóa theo yêu cầu", "erased on request"),
     "who.held": ("chưa mở được", "not opened yet"),
     "who.gone": ("hết hạn lưu, hoặc thiếu khóa của ngày", "past retention, or its day's keys are missing"),

@@ -26,6 +26,7 @@ from province.fleet.sight import Row, Sight, is_quiet
 from province.fleet.views import DeviceSight, View, Views, offered, path_of
 from province.fleet.words import WORDS
 from province.watch.fleet_store import FleetAlert
+from province.web.asking import address_of
 from province.web.forms import TOKEN, here, is_token, language_of, read_form
 from province.web.frame import SHARED
 from province.web.guard import Guard, Refused
@@ -126,7 +127,7 @@ class Pages:
             return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=False))
         form = await read_form(request, _MOST_FIELDS)
         name, now_s = form.get("name", "").strip()[:40], self._world.now_s()
-        tried = (f"address {self._address(request)}", f"name {name}")
+        tried = (f"address {address_of(request, proxied=self._world.proxied)}", f"name {name}")
         wait_s = max(self._tries.wait_s(each, now_s) for each in tried)
         if wait_s > 0 or self._logging_in >= _MOST_LOGGING_IN:
             wait = round(wait_s) + 1
@@ -146,11 +147,6 @@ class Pages:
         cookie = self._sessions.begin(operator.name, operator.hashed, self._world.now_s())
         response.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="strict")
         return response
-
-    def _address(self, request: Request) -> str:
-        if self._world.proxied:
-            return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:60]
-        return "" if request.client is None else request.client.host
 
     async def _leave(self, request: Request) -> Response:
         view, operator = self._who(request)

@@ -15,7 +15,8 @@ def address_of(request: Request, *, proxied: bool) -> str:
         proxied: whether a reverse proxy on this machine stands before us and says who asks (X-Forwarded-For).
     """
     if proxied:
-        given = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:60]
+        # the last, of the last line: a proxy may add one of its own below whatever the visitor sent
+        given = (request.headers.getlist("x-forwarded-for") or [""])[-1].rpartition(",")[2].strip()[:60]
     else:
         given = "" if request.client is None else request.client.host
     try:

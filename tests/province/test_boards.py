@@ -10,7 +10,7 @@ import pytest
 from board_world import MARKED, World, person, world_of
 from sqlalchemy import insert
 
-from edge_agent.wire.entry import Clock, Direction
+from edge_agent.wire.entry import Clock, Direction, Method
 from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms
 from province.base.errors import NotAProvince
@@ -176,3 +176,9 @@ def test_an_address_is_read_for_what_it_says_rightly(world: World) -> None:
     assert again == "?day=2021-10-05&from=07%3A30&to=09%3A00&gate=C%E1%BB%95ng&way=out&before=5.7"
     assert Asked(today, first=time(7)).is_live(today) is False
     assert world.look(asked=Asked(today - timedelta(days=3))).rows == []
+
+
+def test_there_are_words_for_every_way_a_code_may_come_in_and_a_direction_be_known() -> None:
+    for words in WORDS.values():
+        assert {f"method.{method}" for method in Method} <= words.keys()
+        assert {f"way.{way}" for way in Direction} <= words.keys()

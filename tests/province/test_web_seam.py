@@ -22,6 +22,7 @@ from web_world import served_pages
 from province.__main__ import main
 from province.accounts.account import Role
 from province.base.layout import Layout
+from province.web.asking import address_of
 from province.web.forms import form_of
 from province.web.frame import Frame
 from province.web.live import Drawn
@@ -142,3 +143,18 @@ def test_the_command_serves_over_tls_until_it_is_asked_to_end(layout: Layout) ->
             process.send_signal(signal.SIGTERM)
         assert "stopped" in process.stderr.read()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "lines, wanted",
+    [
+        ([], "unknown"), (["9.9.9.8"], "9.9.9.8"), (["10.1.0.7, 9.9.9.8"], "9.9.9.8"), (["10.1.0.7", "9.9.9.8"], "9.9.9.8"),
+        (["10.1.0.7", "garbage"], "unknown"), (["2001:db8:1:2:3::4"], "2001:db8:1:2::/64"),
+    ],
+)  # fmt: skip
+def test_behind_a_proxy_who_asks_is_what_the_proxy_says_whatever_the_visitor_sent(lines: list[str], wanted: str) -> None:
+    """HAProxy adds a line of its own below the visitor's, nginx a word to it."""
+    headers = [(b"x-forwarded-for", line.encode()) for line in lines]
+    request = Request({"type": "http", "headers": headers, "client": ("127.0.0.1", 1)})
+    assert address_of(request, proxied=True) == wanted
+    assert address_of(request, proxied=False) == "127.0.0.1"
