@@ -120,6 +120,8 @@ def test_replayed_receipts_of_another_branch_let_nothing_be_forgotten(tmp_path: 
         shutil.copytree(world.gate.state, tmp_path / "image", ignore=shutil.ignore_patterns("*.lock"))
         world.gate.pass_by(people[:4])
         world.gate.firmware.end()
+        assert world.collecting is not None
+        world.collecting.wait_until_logged("connected to the broker")  # what comes before it subscribes an agent would send again
         receipts = receipts_for_what_waits(world)
         world.stop_collecting()
 

@@ -121,7 +121,8 @@ def test_what_nobody_can_believe_goes_to_quarantine_and_out_of_the_queue(world: 
         assert statuses(connected, 1) == {Status.REGISTERED}
         assert emptied(world, collecting)
         events = [collecting.events.get(timeout=WAIT_S) for _ in range(3)]
-    assert sorted(event["event"] for event in events) == ["quarantined", "quarantined", "registered"]
+    *refused, believed = sorted(str(event["event"]) for event in events)
+    assert (refused, believed in {"registered", "repeated"}) == (["quarantined", "quarantined"], True)  # a queue delivers at least once
 
 
 def test_what_was_delivered_in_vain_many_times_is_still_there(world: AmqpWorld, new_scanner: Callable[[], Scanner]) -> None:
