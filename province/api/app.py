@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from province.api import figures, fleet, metrics, registry
-from province.api.clients import Client, Scope, known_by
+from province.api.clients import Client, Scope, has_form, known_by
 from province.api.document import PATH, document
 from province.api.endpoints import Asked, Endpoint, Parameter, Refusal
 from province.api.shapes import Problem
@@ -33,6 +33,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (*registry.ENDPOINTS, *figures.ENDPOINTS, *fle
 PER_MINUTE, AT_ONCE = 600, 60  # of one client
 _MOST_BYTES = 64 * 1024
 _MOST_KNOWN = 4096
+_NOBODY = "send `Authorization: Bearer TOKEN`; `gate-province client add` makes one"
 _TITLES = {
     400: "Bad request", 401: "Not authorised", 403: "Not allowed", 404: "Not found", 405: "Not this way", 409: "Conflict",
     413: "Too large", 422: "Cannot be", 429: "Too many requests", 500: "Our fault", 503: "Not now",
@@ -77,6 +78,7 @@ class Api:
         return asked
 
     def _answer(self, one: Endpoint, request: Request, body: bytes) -> msgspec.Struct:
+        _token(request)  # before there is a connection to the register: who has none costs nothing
         with closing(database.connect(self._layout.register)) as connection, database.explained(self._layout.register):
             client = self._client(connection, request, one.scope)
             given = read(one.parameters, request.path_params, list(request.query_params.multi_items()))
@@ -89,10 +91,9 @@ class Api:
         Raises:
             Refusal: nobody we know, too often, or they may not.
         """
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        found = known_by(connection, token.strip(), self._now_ms()) if kind.lower() == "bearer" else None
+        found = known_by(connection, _token(request), self._now_ms())
         if found is None:
-            raise Refusal(401, "send `Authorization: Bearer TOKEN`; `gate-province client add` makes one")
+            raise Refusal(401, _NOBODY)
         if (wait_s := self._rates.wait_s(found.name)) > 0:
             raise Refusal(429, f"at most {PER_MINUTE} requests a minute; again in {wait_s} s")
         if scope not in found.scopes:
@@ -104,11 +105,24 @@ class Api:
 
     async def _metrics(self, request: Request) -> Response:
         def measured() -> str:
+            _token(request)
             with closing(database.connect(self._layout.register)) as connection, database.explained(self._layout.register):
                 self._client(connection, request, Scope.METRICS_READ)
                 return metrics.exposition(self._layout, connection, self._now_ms())
 
         return Response(await run_in_threadpool(measured), media_type=metrics.CONTENT_TYPE)
+
+
+def _token(request: Request) -> str:
+    """The token of a request, if it has the form of one.
+
+    Raises:
+        Refusal: it has none.
+    """
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not has_form(token.strip()):
+        raise Refusal(401, _NOBODY)
+    return token.strip()
 
 
 class Rates:

@@ -22,7 +22,7 @@ from province.store.database import transaction
 from province.store.opened import Connection, Row
 
 PREFIX = "gate1"
-_SECRET_BYTES = 32
+_SECRET_BYTES, _SECRET_LETTERS = 32, 43
 LONGEST_DAYS = 1096
 _DAY_MS = 86_400_000
 
@@ -108,13 +108,19 @@ def revoke(connection: Connection, path: Path, name: str, now_ms: int) -> None:
         connection.execute(update(table).where(table.c.name == name, table.c.revoked_ms.is_(None)).values(revoked_ms=now_ms))
 
 
+def has_form(token: str) -> bool:
+    """Whether a text could be a token: of our prefix, a name, and so many letters."""
+    match token.split("."):
+        case [prefix, name, secret]:
+            return prefix == PREFIX and is_name(name) and len(secret) == _SECRET_LETTERS
+    return False
+
+
 def known_by(connection: Connection, token: str, now_ms: int) -> Client | None:
     """Whose token this is, None when it is nobody's or counts no more."""
-    match token.split("."):
-        case [prefix, name, _secret] if prefix == PREFIX and is_name(name):
-            row = connection.row(select(table).where(table.c.name == name))
-        case _:
-            return None
+    if not has_form(token):
+        return None
+    row = connection.row(select(table).where(table.c.name == token.split(".")[1]))
     if row is None or not hmac.compare_digest(bytes(row["hashed"]), _hash(token)):
         return None
     found = _client(row)
