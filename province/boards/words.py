@@ -13,7 +13,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "home.now": ("Việc cần làm", "What needs you"),
     "home.nothing": ("Không có việc nào chờ bạn.", "Nothing waits for you."),
     "home.sites": ("Địa điểm của tôi", "My sites"),
-    "home.inside": ("đang ở trong", "inside now"),
+    "home.inside": ("đang ở trong, vào từ 0 giờ", "inside now, in since midnight"),
     "home.today": ("hôm nay: {came} lượt vào, {went} lượt ra", "today: {came} in, {went} out"),
     "home.last": ("lượt cuối {time}", "last passage {time}"),
     "home.never": ("chưa có lượt nào trong 7 ngày", "no passage in 7 days"),
@@ -37,7 +37,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "need.certificate.unread": ("Chứng thư {role} không đọc được", "Certificate {role} cannot be read"),
     "need.storage": ("Ổ đĩa còn trống {percent} % ({free} GB)", "The disk has {percent} % left ({free} GB)"),
     # ── a board ──
-    "board.inside": ("Đang ở trong", "Inside now"),
+    "board.inside": ("Đang ở trong (vào từ 0 giờ)", "Inside now (in since midnight)"),
     "board.inside.end": ("Còn ở trong lúc hết ngày", "Still inside when the day ended"),
     "board.came": ("Lượt vào", "In"),
     "board.went": ("Lượt ra", "Out"),
