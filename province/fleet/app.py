@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
+from province.accounts.account import Unfit, phone
 from province.base.errors import ProvinceError
 from province.fleet.accounts import Accounts, Operator
 from province.fleet.orders import Ordered, Orders, new_ref
@@ -127,7 +128,7 @@ class Pages:
             return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=False))
         form = await read_form(request, _MOST_FIELDS)
         name, now_s = form.get("name", "").strip()[:40], self._world.now_s()
-        tried = (f"address {address_of(request, proxied=self._world.proxied)}", f"name {name}")
+        tried = (f"address {address_of(request, proxied=self._world.proxied)}", f"name {_one_spelling(name)}")
         wait_s = max(self._tries.wait_s(each, now_s) for each in tried)
         if wait_s > 0 or self._logging_in >= _MOST_LOGGING_IN:
             wait = round(wait_s) + 1
@@ -391,3 +392,11 @@ def _table(rows: list[Row]) -> str:
 def _harmless(text: str) -> str:
     """No formula for a spreadsheet to run. Source: OWASP "CSV Injection"."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def _one_spelling(name: str) -> str:
+    """A name for counting tries: however somebody spells a phone number, it is the same account that they try."""
+    try:
+        return phone(name)
+    except Unfit:
+        return "".join(name.split()).casefold()

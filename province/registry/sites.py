@@ -360,6 +360,12 @@ def close(connection: Connection, path: Path, id_: str, at_ms: int | None) -> Si
             raise NotAProvince(f"site {id_!r}: is not there. See `gate-province site list`.")
         if at_ms is None and one.closed_ms is not None and (same := same_place(connection, one)):
             raise AlreadyThere(f"site {id_}: {_standing(same[0])}")
+        namesake = named(connection, one.org, one.name) if at_ms is None else None
+        if namesake is not None and namesake.id != id_ and namesake.closed_ms is None:
+            raise AlreadyThere(
+                f"site {id_}: organisation {one.org} has an open site of this name now: {namesake.id}, {namesake.address}. Entries name a "
+                "site by organisation and name: close that one, or leave this closed."
+            )
         connection.execute(update(tables.site).where(tables.site.c.id == id_).values(closed_ms=at_ms))
     return one
 

@@ -220,3 +220,15 @@ def test_every_category_has_a_name_in_both_languages() -> None:
 def test_a_key_of_a_key_is_the_key_itself(text: str) -> None:
     assert places.key(places.key(text)) == places.key(text)
     assert places.key(text.upper()) == places.key(text.upper().lower())
+
+
+def test_a_site_is_not_opened_again_beside_another_of_its_name(connection: Connection, layout: Layout) -> None:
+    first, other = replace(MARKET, id="cho-cu"), replace(MARKET, id="cho-moi", address="9 Đường khác")
+    sites.add(connection, layout.register, replace(first, code=site_codes.new()))
+    sites.close(connection, layout.register, "cho-cu", AT_MS)
+    sites.add(connection, layout.register, replace(other, code=site_codes.new()))
+    with pytest.raises(AlreadyThere, match="cho-moi"):
+        sites.close(connection, layout.register, "cho-cu", None)
+    sites.close(connection, layout.register, "cho-moi", AT_MS)
+    sites.close(connection, layout.register, "cho-cu", None)
+    assert [one.id for one in sites.every(connection, closed=False)] == ["cho-cu"]

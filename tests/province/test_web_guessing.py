@@ -14,6 +14,7 @@ from province_world import founded
 from web_world import PASSWORD, Clock, Site, enlist, served_pages
 
 from province.accounts.account import Role
+from province.fleet.app import _one_spelling
 from province.web.sessions import LONGEST_WAIT_S
 
 HOSTILE = some.one_of(
@@ -192,3 +193,29 @@ def test_a_name_is_shown_as_it_is_and_runs_nothing(site: Site, clock: Clock, nam
 )  # fmt: skip
 def test_headers_that_no_browser_sends_break_nothing(site: Site, headers: dict[str, str], status: int) -> None:
     assert site.browser().get("/vi/account", **headers).status in {status, 400}
+
+
+def test_an_open_session_guesses_its_password_no_faster_than_a_login(site: Site, clock: Clock) -> None:
+    enlist(site.layout, Role.KEEPER, "0955000077")
+    browser = site.browser()
+    assert browser.login("0955000077").status == 303
+    token = browser.token()
+
+    def change(current: str) -> int:
+        new = "bốn cây mít trước nhà"
+        return browser.post("/vi/account/password", {"token": token, "current": current, "new": new, "again": new}).status
+
+    assert [change("wrong") for _ in range(12)] == [400] * 12
+    assert change(PASSWORD) == 400, "not looked at meanwhile"
+    clock.later(3600.0)
+    assert browser.login("0955000077").status == 303
+    token = browser.token()
+    assert change(PASSWORD) == 303
+
+
+@pytest.mark.parametrize(
+    "spelled", ["0912345678", "0912 345 678", " 0912.345.678", "+84 912 345 678", "(0912) 345-678"]
+)  # fmt: skip
+def test_the_fleets_login_counts_one_account_however_its_number_is_spelled(spelled: str) -> None:
+    assert _one_spelling(spelled) == "0912345678"
+    assert _one_spelling("Lan ") == _one_spelling("lan")
