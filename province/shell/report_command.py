@@ -18,7 +18,9 @@ from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms, shown
 from province.base.errors import NotAProvince, ProvinceError
+from province.base.files import write_atomically
 from province.base.layout import Layout
+from province.looks.looking import ask
 from province.records import day_counts
 from province.reports import addressees, figure_sheet, figures, making, posting, rollup, shelf
 from province.reports.figures import About, Figure, Told
@@ -32,7 +34,7 @@ _log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
   gate-province report daily /srv/gate --out reports             every form and the roll-up, of yesterday
-  gate-province report daily /srv/gate --org so-y-te --day 2021-10-04 --out reports --preparer "…" --phone "…"
+  gate-province report daily /srv/gate --org so-y-te --day 2021-10-04 --out reports --preparer - --phone -
   gate-province report daily /srv/gate --org so-y-te --kept --out reports     as it was made and sent
   gate-province report weekly /srv/gate --out reports            the seven days until yesterday
   gate-province report silent /srv/gate                          registered places where nobody passed, those where nobody ever did first
@@ -67,8 +69,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         made.add_argument("--kept", action="store_true", help="as it was made in time, not counted anew")
         made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
         made.add_argument("--format", choices=["docx", "xlsx", "both"], default="both", help="(default %(default)s)")
-        made.add_argument("--preparer", default="", metavar="NAME", help="who signs; written into these files, kept nowhere")
-        made.add_argument("--phone", default="", metavar="NUMBER", help="their number; the same")
+        made.add_argument("--preparer", default="", metavar="NAME", help="who signs, - asks; written into these files, kept nowhere")
+        made.add_argument("--phone", default="", metavar="NUMBER", help="their number, - asks; the same")
     silent = action("silent", "list registered places where nobody passed")
     _add_day(silent)
     silent.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
@@ -149,14 +151,15 @@ def _write_kept(connection: Connection, which: Which, args: argparse.Namespace) 
 def _write(documents: list[Document], made_ms: int, args: argparse.Namespace) -> int:
     from province.reports import as_docx, as_xlsx  # noqa: PLC0415 - its libraries are loaded for this alone
 
-    preparer = Preparer(args.preparer, args.phone)
+    asked = (("Người lập biểu: ", args.preparer), ("Số điện thoại: ", args.phone))  # with - they stay out of the shell's history
+    preparer = Preparer(*(ask(prompt) if given == "-" else given for prompt, given in asked))
     for document in documents:
         for suffix, writing in (("docx", as_docx), ("xlsx", as_xlsx)):
             if args.format in {suffix, "both"}:
                 file = args.out / f"{document.name}.{suffix}"
                 try:
                     args.out.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(writing.write(document, made_ms, preparer))
+                    write_atomically(file, writing.write(document, made_ms, preparer))
                 except OSError as error:
                     raise ProvinceError(f"{file}: cannot be written ({error.strerror}).") from None
                 print_line(str(file))

@@ -56,6 +56,17 @@ def test_what_cannot_be_reported_is_said(layout: Layout, tmp_path: Path, words: 
     assert not (tmp_path / "out").exists()
 
 
+def test_who_signs_is_asked_and_stands_in_the_file_alone(layout: Layout, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    whose = "--day", DAY, "--org", "so-tttt", "--preparer", "-", "--phone", "-"
+    asked = here("report", "daily", layout.root, *whose, "--out", out, "--format", "xlsx", typed="Nguyễn Văn Mẫu\n0900000000\n")
+    assert asked.returncode == 0, asked.stderr
+    [file] = out.iterdir()
+    cells = [str(cell) for sheet in openpyxl.load_workbook(file).worksheets for row in sheet.iter_rows(values_only=True) for cell in row]
+    assert any("Nguyễn Văn Mẫu" in cell for cell in cells)
+    assert file.stat().st_mode & 0o077 == 0
+
+
 def test_silent_places_are_listed(layout: Layout) -> None:
     ran = here("report", "silent", layout.root, "--day", "2021-09-01", "--json")
     found = [json.loads(line) for line in ran.stdout.splitlines()]
