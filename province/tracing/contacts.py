@@ -20,7 +20,7 @@ from province.tracing.finding import Finder, Place
 from province.tracing.opening import named, opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
-from province.tracing.stays import Rule, Stay, TripSpan, overlap, stays, together_ms
+from province.tracing.stays import Rule, Stay, TripSpan, covered_ms, overlap, stays, together_ms
 
 _PIECE_MS = 7 * DAY_MS
 
@@ -67,7 +67,7 @@ class Contact:
     Attributes:
         ids: what names them alone.
         person: as their latest code says.
-        together_ms: how long in all.
+        together_ms: how long in all; a moment at which two pairs of their stays overlap counts once.
     """
 
     ids: frozenset[str] = field(repr=False)
@@ -107,7 +107,6 @@ class _Met:
     person: RecordedPerson
     newest_ms: int
     encounters: list[Encounter]
-    together_ms: int
 
 
 def contacts(
@@ -183,11 +182,10 @@ class _AtOnePlace:
 
     def _may_touch(self, rows: Sequence[SiteRow]) -> bool:
         """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
-        passed = [row.passed for row in rows]
-        first, last = min(passed, key=lambda one: one.early_ms), max(passed, key=lambda one: one.late_ms)
-        if first.early_ms != first.late_ms or last.early_ms != last.late_ms or first.trip is not None or last.trip is not None:
-            return True
-        low, high = first.early_ms - self._rule.assumed_ms, last.late_ms + self._rule.assumed_ms
+        if any(row.passed.trip is not None for row in rows):
+            return True  # to the trip's end
+        low = min(row.passed.early_ms for row in rows) - self._rule.assumed_ms
+        high = max(row.passed.late_ms for row in rows) + self._rule.assumed_ms
         return any(low < stay.end_ms and stay.begin_ms < high for stay in self._mine)
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
@@ -207,7 +205,7 @@ class _AtOnePlace:
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
         opened_of = {one.row_id: one for one in named(self._connection, self._finder.keys, _by_day(wanted))}
-        for together, theirs, rows in shared:
+        for _together, theirs, rows in shared:
             said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
@@ -220,7 +218,7 @@ class _AtOnePlace:
                 if one.trip == other.trip and overlap(one, other)
             ]
             ids = frozenset[str]().union(*(ids_of(each.person) for _passed, each in said))
-            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters, together)
+            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters)
 
 
 def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:
@@ -267,4 +265,4 @@ def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
         newest = max(group, key=lambda one: one.newest_ms)
         encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
         ids = frozenset[str]().union(*(one.ids for one in group))
-        yield Contact(ids, newest.person, tuple(encounters), sum(one.together_ms for one in group))
+        yield Contact(ids, newest.person, tuple(encounters), covered_ms((each.begin_ms, each.end_ms) for each in encounters))
