@@ -6,8 +6,10 @@ is opened. So memory holds one place's passages of a week at a time, and a crowd
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -132,15 +134,32 @@ def contacts(
     """
     met: list[_Met] = []
     unnamed: dict[Place, int] = defaultdict(int)
-    for place, all_stays in visits.items():
-        for some in _pieces(all_stays, rules[place]):
-            at = _AtOnePlace(connection, finder, place, rules[place], some)
-            found, left = at.met(own, most.contacts_most)
-            met += found
-            if left:
-                unnamed[place] += left
+    with _unswept():
+        for place, all_stays in visits.items():
+            for some in _pieces(all_stays, rules[place]):
+                at = _AtOnePlace(connection, finder, place, rules[place], some)
+                found, left = at.met(own, most.contacts_most)
+                met += found
+                if left:
+                    unnamed[place] += left
     merged = [each for each in _merged(met) if each.together_ms >= most.least_ms]
     return Contacts(tuple(sorted(merged, key=lambda each: (-each.together_ms, each.person.name))), dict(unnamed))
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Without searches for reference cycles meanwhile: rows are in none, and to go through tens of thousands takes a third of the time.
+
+    Whoever stops the searches starts them again: so two threads leave them running.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _pieces(all_stays: Sequence[Stay], rule: Rule) -> Iterator[list[Stay]]:
@@ -162,8 +181,9 @@ class _AtOnePlace:
     def __init__(self, connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay]) -> None:
         self._connection, self._finder, self._place, self._rule, self._mine = connection, finder, place, rule, mine
         self.there = around(connection, finder, place, rule, mine)
-        is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
-        self._trips = told_trips(connection, finder, self.there.events) if is_vehicle else {}
+        self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
+        self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
+        self._spans = [(stay.begin_ms, stay.end_ms) for stay in mine]
 
     def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
         """The people met, the longest together first, and how many more there were."""
@@ -182,11 +202,11 @@ class _AtOnePlace:
 
     def _may_touch(self, rows: Sequence[SiteRow]) -> bool:
         """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
-        if any(row.passed.trip is not None for row in rows):
+        if self._is_vehicle:
             return True  # to the trip's end
-        low = min(row.passed.early_ms for row in rows) - self._rule.assumed_ms
-        high = max(row.passed.late_ms for row in rows) + self._rule.assumed_ms
-        return any(low < stay.end_ms and stay.begin_ms < high for stay in self._mine)
+        low = min([row.passed.early_ms for row in rows]) - self._rule.assumed_ms
+        high = max([row.passed.late_ms for row in rows]) + self._rule.assumed_ms
+        return any(low < end_ms and begin_ms < high for begin_ms, end_ms in self._spans)
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}

@@ -61,7 +61,12 @@ def people(rows: Sequence[SiteRow], near: Sequence[Stay], rule: Rule, tokens_of:
     """
     joined = _Joined(len(rows))
     owner: dict[bytes, int] = {}
+    of_code: dict[tuple[bytes, ...], int] = {}
     for number, row in enumerate(rows):
+        first = of_code.setdefault(row.tokens, number) if row.tokens else number
+        if first != number:
+            joined.join(number, first)
+            continue
         for mark in row.tokens:
             joined.join(number, owner.setdefault(mark, number))
     numbers = {row.passed.row_id: number for number, row in enumerate(rows)}
