@@ -6,8 +6,10 @@ is opened. So memory holds one place's passages of a week at a time, and a crowd
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -20,7 +22,7 @@ from province.tracing.finding import Finder, Place
 from province.tracing.opening import named, opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
-from province.tracing.stays import Rule, Stay, TripSpan, overlap, stays, together_ms
+from province.tracing.stays import Rule, Stay, TripSpan, covered_ms, overlap, stays, together_ms
 
 _PIECE_MS = 7 * DAY_MS
 
@@ -67,7 +69,7 @@ class Contact:
     Attributes:
         ids: what names them alone.
         person: as their latest code says.
-        together_ms: how long in all.
+        together_ms: how long in all; a moment at which two pairs of their stays overlap counts once.
     """
 
     ids: frozenset[str] = field(repr=False)
@@ -107,7 +109,6 @@ class _Met:
     person: RecordedPerson
     newest_ms: int
     encounters: list[Encounter]
-    together_ms: int
 
 
 def contacts(
@@ -133,15 +134,32 @@ def contacts(
     """
     met: list[_Met] = []
     unnamed: dict[Place, int] = defaultdict(int)
-    for place, all_stays in visits.items():
-        for some in _pieces(all_stays, rules[place]):
-            at = _AtOnePlace(connection, finder, place, rules[place], some)
-            found, left = at.met(own, most.contacts_most)
-            met += found
-            if left:
-                unnamed[place] += left
+    with _unswept():
+        for place, all_stays in visits.items():
+            for some in _pieces(all_stays, rules[place]):
+                at = _AtOnePlace(connection, finder, place, rules[place], some)
+                found, left = at.met(own, most.contacts_most)
+                met += found
+                if left:
+                    unnamed[place] += left
     merged = [each for each in _merged(met) if each.together_ms >= most.least_ms]
     return Contacts(tuple(sorted(merged, key=lambda each: (-each.together_ms, each.person.name))), dict(unnamed))
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Without searches for reference cycles meanwhile: rows are in none, and to go through tens of thousands takes a third of the time.
+
+    Whoever stops the searches starts them again: so two threads leave them running.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _pieces(all_stays: Sequence[Stay], rule: Rule) -> Iterator[list[Stay]]:
@@ -163,8 +181,9 @@ class _AtOnePlace:
     def __init__(self, connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay]) -> None:
         self._connection, self._finder, self._place, self._rule, self._mine = connection, finder, place, rule, mine
         self.there = around(connection, finder, place, rule, mine)
-        is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
-        self._trips = told_trips(connection, finder, self.there.events) if is_vehicle else {}
+        self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
+        self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
+        self._spans = [(stay.begin_ms, stay.end_ms) for stay in mine]
 
     def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
         """The people met, the longest together first, and how many more there were."""
@@ -183,12 +202,11 @@ class _AtOnePlace:
 
     def _may_touch(self, rows: Sequence[SiteRow]) -> bool:
         """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
-        passed = [row.passed for row in rows]
-        first, last = min(passed, key=lambda one: one.early_ms), max(passed, key=lambda one: one.late_ms)
-        if first.early_ms != first.late_ms or last.early_ms != last.late_ms or first.trip is not None or last.trip is not None:
-            return True
-        low, high = first.early_ms - self._rule.assumed_ms, last.late_ms + self._rule.assumed_ms
-        return any(low < stay.end_ms and stay.begin_ms < high for stay in self._mine)
+        if self._is_vehicle:
+            return True  # to the trip's end
+        low = min([row.passed.early_ms for row in rows]) - self._rule.assumed_ms
+        high = max([row.passed.late_ms for row in rows]) + self._rule.assumed_ms
+        return any(low < end_ms and begin_ms < high for begin_ms, end_ms in self._spans)
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}
@@ -207,7 +225,7 @@ class _AtOnePlace:
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
         opened_of = {one.row_id: one for one in named(self._connection, self._finder.keys, _by_day(wanted))}
-        for together, theirs, rows in shared:
+        for _together, theirs, rows in shared:
             said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
@@ -220,7 +238,7 @@ class _AtOnePlace:
                 if one.trip == other.trip and overlap(one, other)
             ]
             ids = frozenset[str]().union(*(ids_of(each.person) for _passed, each in said))
-            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters, together)
+            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters)
 
 
 def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:
@@ -267,4 +285,4 @@ def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
         newest = max(group, key=lambda one: one.newest_ms)
         encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
         ids = frozenset[str]().union(*(one.ids for one in group))
-        yield Contact(ids, newest.person, tuple(encounters), sum(one.together_ms for one in group))
+        yield Contact(ids, newest.person, tuple(encounters), covered_ms((each.begin_ms, each.end_ms) for each in encounters))

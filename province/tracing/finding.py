@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, CompoundSelect, bindparam, select, union_all
 
 from edge_agent.wire.entry import Passage, RecordedPerson
 from province.keys.identifiers import Identifier, canonical, token
@@ -17,16 +18,27 @@ from province.records.opened_rows import LookKeys
 from province.registry import sites
 from province.store import schema
 from province.store.opened import Connection, Row
-from province.tracing.opening import Opened, opened
+from province.tracing.opening import Opened, batched, opened
 from province.tracing.stays import Passed
 
+_DAYS_AT_ONCE = 64
 OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
-_MARKED = select(schema.token.c.entry_id, schema.token.c.epoch).where(
-    schema.token.c.epoch.in_(bindparam("days", expanding=True)), schema.token.c.token.in_(bindparam("marks", expanding=True))
-)
+_TOKEN = schema.token.c
+_IN_FILE = select(_TOKEN.entry_id, _TOKEN.epoch).where(_TOKEN.token.in_(bindparam("marks", expanding=True)))
 _CLEAR = select(*(column for column in schema.entry.c if column.name not in {"body", "prev", "boot"})).where(
     schema.entry.c.epoch == bindparam("of_day"), schema.entry.c.id.in_(bindparam("ids", expanding=True))
 )
+
+
+@lru_cache(maxsize=8)
+def _on_server(days: int, of_a_day: int) -> CompoundSelect[int, str | None]:
+    """The rows of each day's own tokens, asked at once: else a server looks in the part of each day for the tokens of all."""
+    found = []
+    for day in range(days):
+        marks: list[BindParameter[bytes]] = [bindparam(f"mark_{day}_{number}") for number in range(of_a_day)]
+        of_day: BindParameter[str] = bindparam(f"day_{day}")
+        found.append(select(_TOKEN.entry_id, _TOKEN.epoch).where(_TOKEN.epoch == of_day, _TOKEN.token.in_(marks)))
+    return union_all(*found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +121,27 @@ class Finder:
 
     def _marked(self, values: Iterable[str], kinds: Sequence[Identifier]) -> dict[str, list[int]]:
         """The rows of some numbers, by day."""
-        marks = [
-            token(kind, value, keys.token_key)
+        wanted = [*values]
+        marks = {
+            epoch: [token(kind, value, keys.token_key) for value in wanted for kind in kinds]
             for epoch in self.days
             if (keys := self.keys.get(epoch)) is not None
-            for value in values
-            for kind in kinds
-        ]
+        }
         rows: dict[str, list[int]] = defaultdict(list)
-        for row_id, epoch in self._connection.execute(_MARKED, {"days": self.days, "marks": marks}) if marks else ():
-            rows[epoch].append(row_id)
+        for some in batched(marks if wanted else (), _DAYS_AT_ONCE):
+            for row_id, epoch in self._asked({epoch: marks[epoch] for epoch in some}):
+                rows[epoch].append(row_id)
         return rows
+
+    def _asked(self, marks: dict[str, list[bytes]]) -> Iterable[tuple[int, str]]:
+        """The rows that have one of some tokens, with their day."""
+        if self._connection.is_file:
+            return self._connection.execute(_IN_FILE, {"marks": [mark for of_day in marks.values() for mark in of_day]}).all()
+        asked: dict[str, str | bytes] = {}
+        for day, (epoch, of_day) in enumerate(marks.items()):
+            asked[f"day_{day}"] = epoch
+            asked |= {f"mark_{day}_{number}": mark for number, mark in enumerate(of_day)}
+        return self._connection.execute(_on_server(len(marks), len(of_day)), asked).all()
 
     def _open(self, rows: dict[str, list[int]], known: Collection[int]) -> list[Opened]:
         new = {epoch: sorted({*row_ids} - {*known}) for epoch, row_ids in rows.items()}

@@ -16,7 +16,7 @@ from functools import lru_cache
 from edge_agent.wire.entry import Direction
 from province.records.views import day_bounds_ms
 from province.tracing.site_rows import SiteRow
-from province.tracing.stays import Passed, Rule, Stay
+from province.tracing.stays import Passed, Rule, Stay, in_time
 
 TokensOf = Callable[[Sequence[SiteRow]], Iterable[tuple[int, Sequence[bytes]]]]
 """Opens passages: each one's row, and their person's tokens of every other day."""
@@ -61,7 +61,12 @@ def people(rows: Sequence[SiteRow], near: Sequence[Stay], rule: Rule, tokens_of:
     """
     joined = _Joined(len(rows))
     owner: dict[bytes, int] = {}
+    of_code: dict[tuple[bytes, ...], int] = {}
     for number, row in enumerate(rows):
+        first = of_code.setdefault(row.tokens, number) if row.tokens else number
+        if first != number:
+            joined.join(number, first)
+            continue
         for mark in row.tokens:
             joined.join(number, owner.setdefault(mark, number))
     numbers = {row.passed.row_id: number for number, row in enumerate(rows)}
@@ -100,7 +105,8 @@ def _over_midnight(found: Sequence[Sequence[SiteRow]], near: Sequence[Stay], rul
     wanted: dict[int, SiteRow] = {}
     for one in days:
         if any(is_stray(row) for row in one.rows) or _may_go_on(one, ends, spans[one.trip], rule):
-            wanted |= {row.passed.row_id: row for row in distinct(one.rows)}
+            of_code = distinct(sorted(one.rows, key=is_stray))  # the stray one of a code, if any: its neighbours may be of any day
+            wanted |= {row.passed.row_id: row for row in of_code}
     return list(wanted.values())
 
 
@@ -110,7 +116,7 @@ class _Ends:
     def __init__(self, days: Iterable[_DayOfOne]) -> None:
         self._times: dict[tuple[str | None, Direction], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for one in days:
-            last = max((row.passed for row in one.rows), key=lambda passed: passed.late_ms)
+            last = one.rows[-1].passed
             self._times[one.trip, last.direction][one.epoch].append(last.late_ms)
         for of_day in self._times.values():
             for times in of_day.values():
@@ -124,7 +130,7 @@ class _Ends:
 
 def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
     found: dict[str | None, list[SiteRow]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.passed.early_ms):
+    for row in sorted(rows, key=lambda row: in_time(row.passed)):
         found[row.passed.trip].append(row)
     return [_DayOfOne(rows[0].epoch, trip, of_trip) for trip, of_trip in found.items()]
 

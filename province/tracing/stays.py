@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from edge_agent.wire.entry import Direction
 
@@ -34,9 +35,8 @@ class Rule:
             raise ValueError("the longest stay must be at least twice the assumed one")
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """One passage of somebody.
+class Passed(NamedTuple):
+    """One passage of somebody: a tuple, as a case makes tens of thousands.
 
     Attributes:
         row_id: the register's row.
@@ -108,6 +108,11 @@ class Stay:
 _NOWHERE = TripSpan()
 
 
+def in_time(one: Passed) -> tuple[int, bytes, int, int]:
+    """Sorts passages by time, those of one time as their scanner counted them."""
+    return one.early_ms, one.log, one.seq, one.row_id
+
+
 def stays(passed: Iterable[Passed], rule: Rule, trips: Mapping[str, TripSpan] | None = None) -> list[Stay]:
     """The stays of one person at one place, in order; on a vehicle each trip is a place of its own.
 
@@ -120,7 +125,7 @@ def stays(passed: Iterable[Passed], rule: Rule, trips: Mapping[str, TripSpan] | 
         [(8, 9, False), (15, 16, True)]
     """
     by_trip: dict[str | None, list[Passed]] = defaultdict(list)
-    for one in sorted(passed, key=lambda one: (one.early_ms, one.log, one.seq, one.row_id)):
+    for one in sorted(passed, key=in_time):
         by_trip[one.trip].append(one)
     spans = trips or {}
     found = [stay for trip, ordered in by_trip.items() for stay in _of_place(ordered, rule, spans.get(trip or "", _NOWHERE))]
@@ -165,14 +170,23 @@ def _assumed_begin(one: Passed, rule: Rule, trip: TripSpan, over_ms: int | None)
 
 def together_ms(mine: Sequence[Stay], theirs: Iterable[Stay]) -> int:
     """How long two people were at one place at once, milliseconds; time counted once however stays overlap."""
-    shared = sorted(
+    return covered_ms(
         (max(one.begin_ms, other.begin_ms), min(one.end_ms, other.end_ms))
         for other in theirs
         for one in mine
         if one.begin_ms < other.end_ms and other.begin_ms < one.end_ms and one.trip == other.trip
     )
+
+
+def covered_ms(spans: Iterable[tuple[int, int]]) -> int:
+    """How long spans last in all, milliseconds; what several of them cover counts once.
+
+    Example:
+        >>> covered_ms([(0, 10), (5, 20), (30, 31)])
+        21
+    """
     total, reached = 0, 0
-    for begin_ms, end_ms in shared:
+    for begin_ms, end_ms in sorted(spans):
         total += max(0, end_ms - max(begin_ms, reached))
         reached = max(reached, end_ms)
     return total

@@ -133,7 +133,7 @@ def test_an_unsure_stay_holds_every_stay_that_may_have_been(
     came, went = sorted(true)
     sure = [Passed(1, came, came, Direction.IN, seq=1), Passed(2, went, went, Direction.OUT, seq=2)][: 1 + with_exit]
     bounds = [(came - wide[0], came + wide[1]), (went - wide[2], went + wide[3])]
-    blurred = [replace(one, early_ms=low, late_ms=high) for one, (low, high) in zip(sure, bounds, strict=False)]
+    blurred = [one._replace(early_ms=low, late_ms=high) for one, (low, high) in zip(sure, bounds, strict=False)]
     if with_exit and blurred[1].early_ms < blurred[0].early_ms:
         return  # in another order nothing says that they belong together
     theirs = stays([Passed(3, other, other, Direction.IN)], RULE)
