@@ -20,7 +20,7 @@ _ASKED_AT = {"GATE_CHECKIN_URL": "https://vao.example.vn"}
 _PATIENCE_S = 60.0
 # each service, where its pages are, and what is fetched: a page, and a file of its own that pages are drawn with
 _SERVICES = {
-    "gate-province-fleet": ("https://127.0.0.1:8443", "/vi/login", "/static/station.css"),
+    "gate-province-fleet": ("https://127.0.0.1:8443", "/vi/login", "/static/web.css"),
     "gate-province-web": (
         "https://127.0.0.1:8444", "/vi/login", "/static/web/web.css", "/static/boards/boards.css", "/static/reports/reports.css",
         "/static/tracing/tracing.css",
