@@ -27,7 +27,7 @@ _SERVICES = {
     ),
     "gate-province-api": ("https://127.0.0.1:8446", "/api/v1/openapi.json"),
     "gate-province-reports": ("",),
-    "gate-province-checkin": ("http://127.0.0.1:8447", "/vi/", "/static/checkin/checkin.css"),
+    "gate-province-checkin": ("http://127.0.0.1:8447", "/vi/", "/static/web/web.css", "/static/checkin/checkin.css"),
     "gate-province-checkin-agent": ("",),
 }  # fmt: skip
 
