@@ -46,14 +46,20 @@ echo GATE_CHECKIN_URL=https://vao.example.vn > /etc/default/gate-province-checki
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with booted(tmp_path_factory.mktemp("machine")) as machine:
         machine.run("sh", "-c", SET_UP)
         machine.run("systemctl", "start", PAGE, AGENT)
         assert {machine.show(each, "ConditionResult") for each in (PAGE, AGENT)} == {"no"}, "nobody's yet"
         machine.run("sh", "-c", ENROL)
-        machine.run("systemctl", "start", PAGE, AGENT)  # returns when they are ready
         yield machine
+
+
+@pytest.fixture
+def machine(enrolled: Machine) -> Machine:
+    """Where both run."""
+    enrolled.run("systemctl", "start", PAGE, AGENT)  # returns when they are ready
+    return enrolled
 
 
 @pytest.mark.parametrize("service", [PAGE, AGENT])
