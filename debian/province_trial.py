@@ -10,7 +10,8 @@ from pathlib import Path
 from province.__main__ import main as province
 
 _LATE = (
-    "cwt", "jinja2", "paho.mqtt.client", "province.fleet.service", "province.fleet.terminal", "pyzbar.pyzbar", "reportlab.pdfgen.canvas",
+    "cwt", "defusedxml.ElementTree", "docx", "edge_agent.shell.run_command", "jinja2", "openpyxl", "paho.mqtt.client", "pika",
+    "province.checkin.app", "province.fleet.service", "province.fleet.terminal", "psycopg", "pyzbar.pyzbar", "reportlab.pdfgen.canvas",
     "segno", "starlette", "tinydb", "uvicorn", "zxingcpp",
 )  # fmt: skip
 

@@ -77,7 +77,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serve = actions.add_parser("serve", help="serve it", description="Serves the check-in page.", epilog=_EPILOG, formatter_class=raw)
     serve.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
     serve.add_argument("--config", type=Path, required=True, metavar="FILE", help="the checkin.toml that `make` wrote")
-    served_at.add_options(serve, "127.0.0.1:8446")
+    served_at.add_options(serve, "127.0.0.1:8447")
     serve.add_argument("--verbose", action="store_true", help="log more")
 
 

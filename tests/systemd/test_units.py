@@ -18,6 +18,8 @@ from manager import Manager
 from edge_agent.base.ending import RESTART_STATUS
 from edge_agent.commands.executors import RESTART_REQUEST
 from firmware.person_codes import write_person
+from province.base import secret_files
+from province.base.layout import Layout
 from province.demo.synthetic import synthetic_people
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -28,6 +30,7 @@ EXPOSURE = {
     "gate-province-watch.service": 15, "gate-province-fleet.service": 15, "gate-province-web.service": 15,
     "gate-province-api.service": 15,
     "gate-province-releases.service": 15, "gate-province-reports.service": 15,
+    "gate-province-checkin.service": 15, "gate-province-checkin-agent.service": 15,
     "gate-device-restart.service": 20, "gate-update.service": 25, "gate-update-late.service": 10,
 }  # fmt: skip
 
@@ -65,7 +68,7 @@ def installed(tmp_path: Path) -> Path:
         text = (UNITS / name).read_text("utf-8")
         (tmp_path / name).write_text(
             re.sub(
-                r"(?<=^ExecStart=)/usr/(bin/gate-\w+|share/\S+)|(?<=^ExecStopPost=-)/usr/bin/gate-\w+|(?<=^ExecStartPre=\+)/usr/share/\S+",
+                r"(?<=^ExecStart=)/usr/(bin/gate-\w+|share/\S+|lib/gate-\S+)|(?<=^ExecStopPost=-)/usr/bin/gate-\w+|(?<=^ExecStartPre=\+)/usr/share/\S+",
                 sys.executable,
                 text,
                 flags=re.MULTILINE,
@@ -133,6 +136,34 @@ def test_both_work_on_the_same_folders_as_the_same_user() -> None:
     for key in ("User", "Group", "StateDirectory", "RuntimeDirectoryPreserve", "LoadCredential"):
         assert firmware[key] == agent[key]
     assert agent["RuntimeDirectory"][0].split()[0] == firmware["RuntimeDirectory"][0]
+
+
+def test_what_faces_everybody_sees_no_key_of_the_province_but_its_own() -> None:
+    layout, state = Layout(Path("/var/lib/gate-province/province")), Path("/var/lib/gate-province/checkin")
+    page, agent = unit("gate-province-checkin.service"), unit("gate-province-checkin-agent.service")
+    hidden = {Path(value.removeprefix("-")) for value in page["InaccessiblePaths"]}
+    assert {folder for folder in secret_files.folders(layout) if folder not in hidden} == {layout.checkin}
+    assert not hidden & {layout.root, layout.register, state}
+    assert agent["InaccessiblePaths"] == [f"-{layout.root}"]
+    assert Path("/var/lib") / agent["StateDirectory"][0] == state
+    assert page["PrivateUsers"] == agent["PrivateUsers"] == ["yes"]  # or /proc/PID/root of the others would show it
+
+
+def test_no_two_of_a_provinces_pages_want_one_port() -> None:
+    ports = {}
+    for command in ("fleet-page", "web", "api", "checkin"):
+        module = {"fleet-page": "fleetpage"}.get(command, command)
+        text = (UNITS.parent / "province" / "shell" / f"{module}_command.py").read_text("utf-8")
+        (ports[command],) = re.findall(r'add_options\(\w+, "127\.0\.0\.1:(\d+)"\)', text)
+    assert len(set(ports.values())) == len(ports), ports
+
+
+@needs_systemd
+def test_the_check_in_page_may_ask_what_stands_in_its_entries() -> None:
+    name = "gate-province-checkin.service"
+    assert "adjtimex" in allowed_calls(name), "how good the clock is"
+    assert "ProtectClock" not in unit(name)
+    assert "ProcSubset" not in unit(name), "the boot's id"
 
 
 @pytest.mark.parametrize("name", SERVICES)
