@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
-  gate-province api /srv/gate                                    https://127.0.0.1:8447/api/v1/, for programs of this machine
+  gate-province api /srv/gate                                    https://127.0.0.1:8446/api/v1/, for programs of this machine
   gate-province api /srv/gate --behind https://api.tinh.example.vn
   gate-province api --document > openapi.json                    what can be asked, as OpenAPI
-  curl --cacert /srv/gate/authority/ca.crt -H "Authorization: Bearer $TOKEN" https://localhost:8447/api/v1/sites
+  curl --cacert /srv/gate/authority/ca.crt -H "Authorization: Bearer $TOKEN" https://localhost:8446/api/v1/sites
 
 `gate-province client add` makes tokens. Nothing here is of a person. Prometheus scrapes /metrics with a token of the scope metrics:read.
 """
@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "api", help="the API for other programs", description=__doc__, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="the province's folder")
-    served_at.add_options(parser, "127.0.0.1:8447")
+    served_at.add_options(parser, "127.0.0.1:8446")
     parser.add_argument("--document", action="store_true", help="print the OpenAPI document and end")
     parser.add_argument("--verbose", action="store_true", help="log more")
 
