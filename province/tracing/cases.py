@@ -48,6 +48,7 @@ class Details:
         reason: why, without naming them.
         days: so many full days before its first day are looked at.
         opened_by: an account's or officer's name in the audit log; `approved_by` likewise, empty while nobody has.
+        unit: of the tracer who opened it, whose case it is; empty where it was opened at the command line, for the province.
     """
 
     number: str = field(repr=False)
@@ -55,6 +56,7 @@ class Details:
     days: int
     opened_by: str
     approved_by: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ def _closed(number: int, details: Details, keys: DayKeys) -> bytes:
     fields: dict[int, object] = {1: _VERSION, 2: details.number, 3: details.reason, 4: details.days, 5: details.opened_by}
     if details.approved_by:
         fields[6] = details.approved_by
+    if details.unit:
+        fields[7] = details.unit
     return wrapping.wrap(encode(fields), _about(number), keys.data_key)
 
 
@@ -177,7 +181,7 @@ def _details(row: Row, keys: LookKeys) -> Details | None:
         fields.number(1, "version", _VERSION, _VERSION)
         return Details(
             fields.text(2, "number", 100), fields.text(3, "reason", 200), fields.number(4, "days"), fields.text(5, "opened_by", 100),
-            fields.optional_text(6, "approved_by", 100) or "",
+            fields.optional_text(6, "approved_by", 100) or "", fields.optional_text(7, "unit", 100) or "",
         )  # fmt: skip
     except (CannotOpen, Malformed):
         return None

@@ -45,15 +45,15 @@ class Desk:
     def _keys(self) -> LookKeys:
         return LookKeys(self.keystore)
 
-    def open(self, who: Looker, number: str, days: int | None = None) -> Case:
-        """Opens a case for the person of a number; where the rules say so, it waits for a second officer.
+    def open(self, who: Looker, number: str, days: int | None = None, unit: str = "") -> Case:
+        """Opens a case of a unit for the person of a number; where the rules say so, it waits for a second officer.
 
         Raises:
             RegisterBusy, KeystoreAway, ProvinceError: it is not open.
         """
         self._enter(who, "trace-open", number)
         second = "" if who.second is None else who.second[0]
-        details = Details(number, who.reason, self.rules.window_days if days is None else days, who.officer, second)
+        details = Details(number, who.reason, self.rules.window_days if days is None else days, who.officer, second, unit)
         state = State.WAITING if self.rules.second_officer and not second else State.OPEN
         return cases.add(self.connection, self.layout.register, self._keys, details, state, self.now_ms)
 

@@ -70,6 +70,29 @@ def test_who_administers_sees_no_person(site: Site) -> None:
     assert admin.get("/vi/tracing/1/export/csv").status == 403
 
 
+@pytest.mark.parametrize("two_officers", [False, True], ids=["open", "waiting"])
+def test_a_case_of_another_unit_is_nowhere(site: Site, two_officers: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    (site.layout.root / "tracing.toml").write_text(f"second_officer = {str(two_officers).lower()}\n")
+    browsers = {}
+    for number, unit in enumerate(("19789", "19819", "474", "476")):
+        enlist(site.layout, Role.TRACER, f"091300000{number}", unit=unit)
+        browsers[unit] = site.browser()
+        assert browsers[unit].login(f"091300000{number}").status == 303
+    browsers["46"] = site.browser(Role.TRACER)
+    opened(browsers["19789"])
+    before = actions(site.layout)
+    for other in ("19819", "476"):
+        browser = browsers[other]
+        token = browser.token("/vi/tracing")
+        assert "/tracing/1" not in browser.get("/vi/tracing").text + browser.get("/vi/").text
+        assert [browser.get(f"/vi/tracing/1{what}").status for what in ("", "/export/xlsx", "/export/pdf", "/export/csv")] == [404] * 4
+        assert [browser.post(f"/vi/tracing/1/{what}", {"token": token}).status for what in ("approve", "close")] == [404] * 2
+    assert actions(site.layout) == before
+    for own in ("19789", "474", "46"):
+        assert "/tracing/1" in browsers[own].get("/vi/tracing").text
+        assert browsers[own].get("/vi/tracing/1").status == 200
+
+
 def test_another_officer_approves_where_the_province_wants_two(site: Site) -> None:
     (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
     enlist(site.layout, Role.TRACER, "0913000000", unit="474")
@@ -85,7 +108,7 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 303
     assert CASE.name in tracer.get("/vi/tracing/1").text
     assert tracer.post("/vi/tracing/1/close", {"token": tracer.token("/vi/tracing")}).status == 303
-    assert CASE.name not in tracer.get("/vi/tracing/1").text
+    assert tracer.get("/vi/tracing/1").status == 404  # whose it was is forgotten too
 
 
 def test_what_is_typed_wrong_opens_nothing_and_is_not_repeated(site: Site) -> None:
