@@ -111,12 +111,11 @@ def add(connection: Connection, path: Path, keys: LookKeys, details: Details, st
     return Case(number, epoch, state, at_ms, approved_ms, None, details)
 
 
-def approve(connection: Connection, path: Path, keys: LookKeys, one: Case, officer: str, at_ms: int) -> None:
-    """Notes a second officer's approval; the case is open.
+def approve(connection: Connection, keys: LookKeys, one: Case, officer: str, at_ms: int) -> None:
+    """Notes a second officer's approval, in a transaction that is open; the case is open.
 
     Raises:
-        NotAProvince: it does not wait, or they opened it themselves.
-        RegisterBusy: not now.
+        NotAProvince: it does not wait, nor does it since another had the last word, or they opened it themselves.
     """
     if one.state is not State.WAITING or one.details is None or (of_day := keys.get(one.epoch)) is None:
         raise NotAProvince(f"case {one.id} does not wait for anybody.")
@@ -124,18 +123,19 @@ def approve(connection: Connection, path: Path, keys: LookKeys, one: Case, offic
         raise NotAProvince(f"case {one.id}: must be approved by another officer than {officer}, who opened it.")
     body = _closed(one.id, replace(one.details, approved_by=officer), of_day)
     waiting = table.c.id == one.id, table.c.state == State.WAITING.value
-    with transaction(connection, path):
-        connection.execute(update(table).where(*waiting).values(state=State.OPEN.value, approved_ms=at_ms, body=body))
+    if connection.execute(update(table).where(*waiting).values(state=State.OPEN.value, approved_ms=at_ms, body=body)).rowcount != 1:
+        raise NotAProvince(f"case {one.id}: somebody else approved or closed it meanwhile.")
 
 
-def close(connection: Connection, path: Path, one: Case, at_ms: int) -> None:
-    """Closes a case for good: whom it was about goes at once.
+def close(connection: Connection, one: Case, at_ms: int) -> None:
+    """Closes a case for good, in a transaction that is open: whom it was about goes at once.
 
     Raises:
-        RegisterBusy: not now.
+        NotAProvince: it is closed already.
     """
-    with transaction(connection, path):
-        connection.execute(update(table).where(table.c.id == one.id).values(state=State.CLOSED.value, closed_ms=at_ms, body=None))
+    still = table.c.id == one.id, table.c.state != State.CLOSED.value
+    if connection.execute(update(table).where(*still).values(state=State.CLOSED.value, closed_ms=at_ms, body=None)).rowcount != 1:
+        raise NotAProvince(f"case {one.id}: is closed already.")
 
 
 def every(connection: Connection, keys: LookKeys) -> list[Case]:

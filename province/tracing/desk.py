@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from province.base.layout import Layout
@@ -77,9 +78,8 @@ class Desk:
             RegisterBusy, KeystoreAway, ProvinceError: not now.
         """
         officer = who.officer if who.second is None else who.second[0]
-        if case.details is not None:
-            self._enter(who, "trace-approve", case.details.number)
-        cases.approve(self.connection, self.layout.register, self._keys, case, officer, self.now_ms)
+        number = None if case.details is None else case.details.number
+        self._enter(who, "trace-approve", number, lambda: cases.approve(self.connection, self._keys, case, officer, self.now_ms))
 
     def report(self, who: Looker, case: Case, action: str = "trace-show") -> Report:
         """Looks: where the person was, and who shared air with them.
@@ -99,14 +99,14 @@ class Desk:
         """Closes a case for good.
 
         Raises:
+            NotAProvince: it is closed already.
             RegisterBusy, KeystoreAway, ProvinceError: not now.
         """
-        if case.details is not None:
-            self._enter(who, "trace-close", case.details.number)
-        cases.close(self.connection, self.layout.register, case, self.now_ms)
+        number = None if case.details is None else case.details.number
+        self._enter(who, "trace-close", number, lambda: cases.close(self.connection, case, self.now_ms))
 
-    def _enter(self, who: Looker, action: str, number: str) -> None:
-        looking.enter(self.connection, self.layout, self.keystore, who, action, number)
+    def _enter(self, who: Looker, action: str, number: str | None, also: Callable[[], object] = lambda: None) -> None:
+        looking.enter(self.connection, self.layout, self.keystore, who, action, number, also)
 
 
 def because(case: Case, officer: str) -> Looker:

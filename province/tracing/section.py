@@ -153,7 +153,10 @@ class _Pages:
     async def close(self, request: Request, visit: Visit) -> Response:
         await form_of(request, visit)
         case = await self._find(request, visit)
-        await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
+        try:
+            await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
+        except NotAProvince:
+            raise Refused(404) from None  # closed already
         return RedirectResponse(f"/{visit.language}/tracing", 303)
 
     async def _find(self, request: Request, visit: Visit) -> Case:

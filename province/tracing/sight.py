@@ -11,8 +11,9 @@ from province.tracing.cases import Case, Details, State
 def sees(connection: Connection, account: Account, case: Case) -> bool:
     """Whether somebody's account may see that there is this case.
 
-    Who opened or approved it does, tracers of its unit and of units above, and who administers (numbers masked). While it waits, so does every
-    tracer who may approve it. Of a case that tells nothing any more (closed, its day's keys gone) nobody knows the unit: who administers alone.
+    Who opened or approved it does, tracers of its unit and of units above, and who administers (numbers masked). While it waits, so does
+    every tracer who may approve it. Of a case that tells nothing any more (closed, its day's keys gone) nobody knows the unit: who
+    administers alone.
     """
     if account.role is Role.ADMIN:
         return True

@@ -14,11 +14,15 @@ from web_world import Site, Visitor, enlist, served_pages
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.clock import now_ms
+from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
+from province.looks.looking import Looker
 from province.records import audit
 from province.records.views import day_bounds_ms
 from province.store import database
+from province.tracing import rules
+from province.tracing.desk import Desk
 
 REASON = "ca bệnh 117"
 
@@ -71,7 +75,7 @@ def test_who_administers_sees_no_person(site: Site) -> None:
 
 
 @pytest.mark.parametrize("two_officers", [False, True], ids=["open", "waiting"])
-def test_a_case_of_another_unit_is_nowhere(site: Site, two_officers: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_case_of_another_unit_is_nowhere(site: Site, two_officers: bool) -> None:
     (site.layout.root / "tracing.toml").write_text(f"second_officer = {str(two_officers).lower()}\n")
     browsers = {}
     for number, unit in enumerate(("19789", "19819", "474", "476")):
@@ -106,9 +110,29 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     assert second.post("/vi/tracing/1/approve", {"token": "x"}).status == 403
     assert CASE.name not in tracer.get("/vi/tracing/1").text
     assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 303
+    assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 403  # it waits no more
+    assert [action for action, _reason in actions(site.layout)].count("trace-approve") == 1  # what was refused is in no line
     assert CASE.name in tracer.get("/vi/tracing/1").text
     assert tracer.post("/vi/tracing/1/close", {"token": tracer.token("/vi/tracing")}).status == 303
     assert tracer.get("/vi/tracing/1").status == 404  # whose it was is forgotten too
+
+
+def test_of_two_who_decide_at_once_one_does(site: Site) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    opened(site.browser(Role.TRACER))
+    keystore = Keystore(site.layout.keystore)
+    with closing(database.connect(site.layout.register)) as connection:
+        desk = Desk(site.layout, keystore, connection, rules.read(site.layout.tracing_rules), now_ms())
+        seen = desk.find(1)
+        desk.approve(Looker("first", REASON), seen)
+        with pytest.raises(NotAProvince, match="meanwhile"):
+            desk.approve(Looker("later", REASON), seen)
+        desk.close(Looker("first", REASON), seen)
+        with pytest.raises(NotAProvince, match="already"):
+            desk.close(Looker("later", REASON), seen)
+        with pytest.raises(NotAProvince, match="meanwhile"):
+            desk.approve(Looker("later", REASON), seen)
+    assert [action for action, _reason in actions(site.layout)] == ["trace-open", "trace-approve", "trace-close"]
 
 
 def test_what_is_typed_wrong_opens_nothing_and_is_not_repeated(site: Site) -> None:
