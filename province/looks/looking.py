@@ -154,13 +154,18 @@ def looker(args: argparse.Namespace, layout: Layout, reason: str) -> Looker:
     return Looker(officer, reason, (args.second_officer, key))
 
 
-def enter(  # noqa: PLR0913 - a line says much
+def enter(
     connection: Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str | None,
     also: Callable[[], object] = lambda: None,
 ) -> None:  # fmt: skip
     """Enters a look for the person of a number in the audit log; only then may anything be shown.
 
     Args:
+        connection: the register.
+        layout: the province.
+        keystore: keeps the log's head.
+        who: looks, and why.
+        action: what the log calls it.
         number: None where nobody knows it any more.
         also: the change that the line is about, in the same transaction; what it raises leaves no line.
 

@@ -52,7 +52,7 @@ def section(world: World) -> Section:
             Page("/tracing", pages.cases, _BOTH),
             Page("/tracing/open", pages.open, _TRACER, ("POST",)),
             Page("/tracing/{case:int}", pages.case, _BOTH),
-            Page("/tracing/{case:int}/approve", pages.approve, _BOTH, ("POST",)),
+            Page("/tracing/{case:int}/approve", pages.approve, _TRACER, ("POST",)),
             Page("/tracing/{case:int}/close", pages.close, _BOTH, ("POST",)),
             Page("/tracing/{case:int}/export/{form:str}", pages.export, _TRACER),
         ),
@@ -84,6 +84,8 @@ class _Pages:
             if one.state is State.CLOSED or one.details is None or not sight.sees(connection, visit.account, one):
                 continue
             own = one.details.opened_by == visit.account.id
+            if one.state is State.WAITING and visit.account.role not in _TRACER:
+                continue  # who administers approves nothing
             word = "need.open" if one.state is State.OPEN else "need.waits" if own else "need.approve"
             urgency = {"need.open": Urgency.SOON, "need.waits": Urgency.KNOW}.get(word, Urgency.NOW)
             found.append(Need(urgency, words[word].format(case=one.id), f"/tracing/{one.id}"))
@@ -121,11 +123,13 @@ class _Pages:
         case = await self._find(request, visit)
         if visit.account.role not in _TRACER or case.state is not State.OPEN or case.details is None:
             own = case.details is not None and case.details.opened_by == visit.account.id
-            return self._world.render(request, visit, "tracing/shut.html", case=_row(case), own=own, several=False)
+            return self._world.render(
+                request, visit, "tracing/shut.html", case=_row(case), own=own, tracer=visit.account.role in _TRACER, several=False
+            )
         try:
             report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case))
         except SeveralPeople:
-            return self._world.render(request, visit, "tracing/shut.html", 400, case=_row(case), own=True, several=True)
+            return self._world.render(request, visit, "tracing/shut.html", 400, case=_row(case), own=True, tracer=True, several=True)
         drawn = await run_in_threadpool(_drawn, report, WORDS[visit.language])
         return self._world.render(request, visit, "tracing/case.html", case=_row(case), forms=tuple(_EXPORTS), **drawn)
 

@@ -12,6 +12,7 @@ from tracing_world import CASE, a_busy_week, hand, passed, someone
 from web_world import Site, Visitor, enlist, served_pages
 
 from edge_agent.wire.keyring import day_of
+from province.accounts import noting
 from province.accounts.account import Role
 from province.base.clock import now_ms
 from province.base.errors import NotAProvince
@@ -22,7 +23,7 @@ from province.records import audit
 from province.records.views import day_bounds_ms
 from province.store import database
 from province.tracing import rules
-from province.tracing.desk import Desk
+from province.tracing.desk import CLI, Desk
 
 REASON = "ca bệnh 117"
 
@@ -115,6 +116,33 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     assert CASE.name in tracer.get("/vi/tracing/1").text
     assert tracer.post("/vi/tracing/1/close", {"token": tracer.token("/vi/tracing")}).status == 303
     assert tracer.get("/vi/tracing/1").status == 404  # whose it was is forgotten too
+
+
+@pytest.mark.parametrize("change", ["password", "second", "phone"])
+def test_an_account_that_another_changed_of_late_approves_nothing(site: Site, change: str) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    account = enlist(site.layout, Role.TRACER, "0913000000", unit="474")
+    tracer, second, admin = site.browser(Role.TRACER), site.browser(), site.browser(Role.ADMIN)
+    opened(tracer)
+    assert admin.post("/vi/tracing/1/approve", {"token": admin.token("/vi/account")}).status == 403
+    assert "/approve" not in admin.get("/vi/tracing/1").text
+    with closing(database.connect(site.layout.register)) as connection:
+        noting.note(connection, site.layout, ("an-admin", "web"), f"account-{change}", noting.told(account))
+    assert second.login("0913000000").status == 303
+    assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 403
+    assert "Chờ duyệt" in tracer.get("/vi/tracing/1").text
+
+
+def test_what_was_opened_at_the_command_line_is_approved_there(site: Site) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    tracer = site.browser(Role.TRACER)
+    with closing(database.connect(site.layout.register)) as connection:
+        desk = Desk(
+            site.layout, Keystore(site.layout.keystore), connection, rules.read(site.layout.tracing_rules), now_ms(), CLI,
+        )  # fmt: skip
+        desk.open(Looker("le.binh", REASON), CASE.id_number)
+    assert tracer.post("/vi/tracing/1/approve", {"token": tracer.token("/vi/tracing")}).status == 403
+    assert "cli:le.binh" in tracer.get("/vi/tracing/1").text
 
 
 def test_of_two_who_decide_at_once_one_does(site: Site) -> None:
