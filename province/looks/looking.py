@@ -7,7 +7,7 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,20 +154,32 @@ def looker(args: argparse.Namespace, layout: Layout, reason: str) -> Looker:
     return Looker(officer, reason, (args.second_officer, key))
 
 
-def enter(connection: Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str) -> None:
+def enter(
+    connection: Connection, layout: Layout, keystore: Keystore, who: Looker, action: str, number: str | None,
+    also: Callable[[], object] = lambda: None,
+) -> None:  # fmt: skip
     """Enters a look for the person of a number in the audit log; only then may anything be shown.
 
+    Args:
+        connection: the register.
+        layout: the province.
+        keystore: keeps the log's head.
+        who: looks, and why.
+        action: what the log calls it.
+        number: None where nobody knows it any more.
+        also: the change that the line is about, in the same transaction; what it raises leaves no line.
+
     Raises:
-        RegisterBusy, KeystoreAway, ProvinceError: not entered.
+        RegisterBusy, KeystoreAway, ProvinceError: not entered, and nothing changed.
     """
     at_ms = now_ms()
-    mark = audit.subject(keystore, number, at_ms)
+    mark = None if number is None else audit.subject(keystore, number, at_ms)
     second, key = who.second or (None, None)
 
     def make(place: int, previous: bytes) -> Line:
         return Line(place, previous, at_ms, action, who.officer, user(), who.reason, mark, second)
 
     try:
-        audit.append(connection, layout.register, keystore, make, key)
+        audit.append(connection, layout.register, keystore, make, key, also)
     except OSError as error:
         raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing is shown.") from None

@@ -19,7 +19,7 @@ from province.looks import looking
 from province.records import erasures
 from province.tracing import notices, paper_report, rules, sheets
 from province.tracing.cases import Case
-from province.tracing.desk import Desk, Report, because
+from province.tracing.desk import CLI, Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit
 from province.tracing.words import WORDS
 
@@ -74,7 +74,7 @@ def _desk(folder: Path) -> Iterator[Desk]:
     layout.read_settings()
     laid_down, keystore, at_ms = rules.read(layout.tracing_rules), Keystore(layout.keystore), now_ms()
     with closing(erasures.connect(layout, keystore, at_ms)) as connection:
-        yield Desk(layout, keystore, connection, laid_down, at_ms)
+        yield Desk(layout, keystore, connection, laid_down, at_ms, CLI)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -48,6 +48,7 @@ class Details:
         reason: why, without naming them.
         days: so many full days before its first day are looked at.
         opened_by: an account's or officer's name in the audit log; `approved_by` likewise, empty while nobody has.
+        unit: of the tracer who opened it, whose case it is; empty where it was opened at the command line, for the province.
     """
 
     number: str = field(repr=False)
@@ -55,6 +56,7 @@ class Details:
     days: int
     opened_by: str
     approved_by: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,11 @@ def add(connection: Connection, path: Path, keys: LookKeys, details: Details, st
     return Case(number, epoch, state, at_ms, approved_ms, None, details)
 
 
-def approve(connection: Connection, path: Path, keys: LookKeys, one: Case, officer: str, at_ms: int) -> None:
-    """Notes a second officer's approval; the case is open.
+def approve(connection: Connection, keys: LookKeys, one: Case, officer: str, at_ms: int) -> None:
+    """Notes a second officer's approval, in a transaction that is open; the case is open.
 
     Raises:
-        NotAProvince: it does not wait, or they opened it themselves.
-        RegisterBusy: not now.
+        NotAProvince: it does not wait, nor does it since another had the last word, or they opened it themselves.
     """
     if one.state is not State.WAITING or one.details is None or (of_day := keys.get(one.epoch)) is None:
         raise NotAProvince(f"case {one.id} does not wait for anybody.")
@@ -122,18 +123,19 @@ def approve(connection: Connection, path: Path, keys: LookKeys, one: Case, offic
         raise NotAProvince(f"case {one.id}: must be approved by another officer than {officer}, who opened it.")
     body = _closed(one.id, replace(one.details, approved_by=officer), of_day)
     waiting = table.c.id == one.id, table.c.state == State.WAITING.value
-    with transaction(connection, path):
-        connection.execute(update(table).where(*waiting).values(state=State.OPEN.value, approved_ms=at_ms, body=body))
+    if connection.execute(update(table).where(*waiting).values(state=State.OPEN.value, approved_ms=at_ms, body=body)).rowcount != 1:
+        raise NotAProvince(f"case {one.id}: somebody else approved or closed it meanwhile.")
 
 
-def close(connection: Connection, path: Path, one: Case, at_ms: int) -> None:
-    """Closes a case for good: whom it was about goes at once.
+def close(connection: Connection, one: Case, at_ms: int) -> None:
+    """Closes a case for good, in a transaction that is open: whom it was about goes at once.
 
     Raises:
-        RegisterBusy: not now.
+        NotAProvince: it is closed already.
     """
-    with transaction(connection, path):
-        connection.execute(update(table).where(table.c.id == one.id).values(state=State.CLOSED.value, closed_ms=at_ms, body=None))
+    still = table.c.id == one.id, table.c.state != State.CLOSED.value
+    if connection.execute(update(table).where(*still).values(state=State.CLOSED.value, closed_ms=at_ms, body=None)).rowcount != 1:
+        raise NotAProvince(f"case {one.id}: is closed already.")
 
 
 def every(connection: Connection, keys: LookKeys) -> list[Case]:
@@ -165,6 +167,8 @@ def _closed(number: int, details: Details, keys: DayKeys) -> bytes:
     fields: dict[int, object] = {1: _VERSION, 2: details.number, 3: details.reason, 4: details.days, 5: details.opened_by}
     if details.approved_by:
         fields[6] = details.approved_by
+    if details.unit:
+        fields[7] = details.unit
     return wrapping.wrap(encode(fields), _about(number), keys.data_key)
 
 
@@ -177,7 +181,7 @@ def _details(row: Row, keys: LookKeys) -> Details | None:
         fields.number(1, "version", _VERSION, _VERSION)
         return Details(
             fields.text(2, "number", 100), fields.text(3, "reason", 200), fields.number(4, "days"), fields.text(5, "opened_by", 100),
-            fields.optional_text(6, "approved_by", 100) or "",
+            fields.optional_text(6, "approved_by", 100) or "", fields.optional_text(7, "unit", 100) or "",
         )  # fmt: skip
     except (CannotOpen, Malformed):
         return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
 from province.looks import looking
 from province.looks.looking import Looker
+from province.records import audit
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 from province.tracing import cases
@@ -15,6 +18,9 @@ from province.tracing.cases import Case, Details, State
 from province.tracing.contacts import Contacts
 from province.tracing.rules import Rules
 from province.tracing.trace import Movements, Trace
+
+CLI = "cli:"
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Desk:
     Attributes:
         connection: the register, with what was erased erased in it (`erasures.connect`).
         now_ms: the time, milliseconds since 1970 UTC.
+        way: stands before an officer's name in a case: accounts' ids have nothing, names from the command line `CLI`.
     """
 
     layout: Layout
@@ -40,20 +47,21 @@ class Desk:
     connection: Connection
     rules: Rules
     now_ms: int
+    way: str = ""
 
     @property
     def _keys(self) -> LookKeys:
         return LookKeys(self.keystore)
 
-    def open(self, who: Looker, number: str, days: int | None = None) -> Case:
-        """Opens a case for the person of a number; where the rules say so, it waits for a second officer.
+    def open(self, who: Looker, number: str, days: int | None = None, unit: str = "") -> Case:
+        """Opens a case of a unit for the person of a number; where the rules say so, it waits for a second officer.
 
         Raises:
             RegisterBusy, KeystoreAway, ProvinceError: it is not open.
         """
         self._enter(who, "trace-open", number)
-        second = "" if who.second is None else who.second[0]
-        details = Details(number, who.reason, self.rules.window_days if days is None else days, who.officer, second)
+        second = "" if who.second is None else self.way + who.second[0]
+        details = Details(number, who.reason, self.rules.window_days if days is None else days, self.way + who.officer, second, unit)
         state = State.WAITING if self.rules.second_officer and not second else State.OPEN
         return cases.add(self.connection, self.layout.register, self._keys, details, state, self.now_ms)
 
@@ -73,13 +81,22 @@ class Desk:
         """Lets another officer's case be looked at.
 
         Raises:
-            NotAProvince: it does not wait, or it is their own.
+            NotAProvince: it does not wait, is their own, was opened by the other way (where names are others), or who approves is an
+                account that somebody else made or changed since the day before it was opened.
             RegisterBusy, KeystoreAway, ProvinceError: not now.
         """
-        officer = who.officer if who.second is None else who.second[0]
-        if case.details is not None:
-            self._enter(who, "trace-approve", case.details.number)
-        cases.approve(self.connection, self.layout.register, self._keys, case, officer, self.now_ms)
+        officer = self.way + (who.officer if who.second is None else who.second[0])
+        if case.details is not None and case.details.opened_by.startswith(CLI) != (self.way == CLI):
+            raise NotAProvince(f"case {case.id}: must be approved where it was opened, on the pages or at the command line.")
+        if self._is_fresh(officer, case.opened_ms):
+            raise NotAProvince(f"case {case.id}: account {officer} was made or changed by another since the day before it was opened.")
+        number = None if case.details is None else case.details.number
+        self._enter(who, "trace-approve", number, lambda: cases.approve(self.connection, self._keys, case, officer, self.now_ms))
+
+    def _is_fresh(self, account: str, opened_ms: int) -> bool:
+        """Whether the audit log says that somebody else gave this account its password, second step, number or role of late."""
+        changed = (line for line in audit.lines(self.connection) if line.action.startswith("account-") and line.officer != account)
+        return any(line.at_ms >= opened_ms - _DAY_MS and line.reason.split(" ", 1)[0] == account for line in changed)
 
     def report(self, who: Looker, case: Case, action: str = "trace-show") -> Report:
         """Looks: where the person was, and who shared air with them.
@@ -99,14 +116,14 @@ class Desk:
         """Closes a case for good.
 
         Raises:
+            NotAProvince: it is closed already.
             RegisterBusy, KeystoreAway, ProvinceError: not now.
         """
-        if case.details is not None:
-            self._enter(who, "trace-close", case.details.number)
-        cases.close(self.connection, self.layout.register, case, self.now_ms)
+        number = None if case.details is None else case.details.number
+        self._enter(who, "trace-close", number, lambda: cases.close(self.connection, case, self.now_ms))
 
-    def _enter(self, who: Looker, action: str, number: str) -> None:
-        looking.enter(self.connection, self.layout, self.keystore, who, action, number)
+    def _enter(self, who: Looker, action: str, number: str | None, also: Callable[[], object] = lambda: None) -> None:
+        looking.enter(self.connection, self.layout, self.keystore, who, action, number, also)
 
 
 def because(case: Case, officer: str) -> Looker:

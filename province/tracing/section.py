@@ -20,7 +20,7 @@ from province.looks.subjects import SeveralPeople
 from province.records import erasures
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
-from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, timeline
+from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, sight, timeline
 from province.tracing.cases import Case, State
 from province.tracing.desk import Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
@@ -52,7 +52,7 @@ def section(world: World) -> Section:
             Page("/tracing", pages.cases, _BOTH),
             Page("/tracing/open", pages.open, _TRACER, ("POST",)),
             Page("/tracing/{case:int}", pages.case, _BOTH),
-            Page("/tracing/{case:int}/approve", pages.approve, _BOTH, ("POST",)),
+            Page("/tracing/{case:int}/approve", pages.approve, _TRACER, ("POST",)),
             Page("/tracing/{case:int}/close", pages.close, _BOTH, ("POST",)),
             Page("/tracing/{case:int}/export/{form:str}", pages.export, _TRACER),
         ),
@@ -81,9 +81,11 @@ class _Pages:
             return []
         words, found = WORDS[visit.language], []
         for one in cases.every(connection, LookKeys(self._world.keystore)):
-            if one.state is State.CLOSED or one.details is None:
+            if one.state is State.CLOSED or one.details is None or not sight.sees(connection, visit.account, one):
                 continue
             own = one.details.opened_by == visit.account.id
+            if one.state is State.WAITING and visit.account.role not in _TRACER:
+                continue  # who administers approves nothing
             word = "need.open" if one.state is State.OPEN else "need.waits" if own else "need.approve"
             urgency = {"need.open": Urgency.SOON, "need.waits": Urgency.KNOW}.get(word, Urgency.NOW)
             found.append(Need(urgency, words[word].format(case=one.id), f"/tracing/{one.id}"))
@@ -93,7 +95,9 @@ class _Pages:
         return await self._cases(request, visit)
 
     async def _cases(self, request: Request, visit: Visit, wrong: str = "", given: Mapping[str, str] | None = None) -> Response:
-        found, days = await self._ask(lambda desk: (desk.every(), desk.rules.window_days))
+        found, days = await self._ask(
+            lambda desk: ([one for one in desk.every() if sight.sees(desk.connection, visit.account, one)], desk.rules.window_days)
+        )
         rows = [_row(one) for one in found]
         may_open = visit.account.role in _TRACER
         return self._world.render(
@@ -112,18 +116,20 @@ class _Pages:
             reason = looking.check_reason(form.get("reason", ""), number)
         except NotAProvince:
             return await self._cases(request, visit, "wrong.reason", form)
-        case = await self._ask(lambda desk: desk.open(Looker(visit.account.id, reason), number, int(days)))
+        case = await self._ask(lambda desk: desk.open(Looker(visit.account.id, reason), number, int(days), visit.account.unit or ""))
         return RedirectResponse(f"/{visit.language}/tracing/{case.id}", 303)
 
     async def case(self, request: Request, visit: Visit) -> Response:
-        case = await self._find(request)
+        case = await self._find(request, visit)
         if visit.account.role not in _TRACER or case.state is not State.OPEN or case.details is None:
             own = case.details is not None and case.details.opened_by == visit.account.id
-            return self._world.render(request, visit, "tracing/shut.html", case=_row(case), own=own, several=False)
+            return self._world.render(
+                request, visit, "tracing/shut.html", case=_row(case), own=own, tracer=visit.account.role in _TRACER, several=False
+            )
         try:
             report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case))
         except SeveralPeople:
-            return self._world.render(request, visit, "tracing/shut.html", 400, case=_row(case), own=True, several=True)
+            return self._world.render(request, visit, "tracing/shut.html", 400, case=_row(case), own=True, tracer=True, several=True)
         drawn = await run_in_threadpool(_drawn, report, WORDS[visit.language])
         return self._world.render(request, visit, "tracing/case.html", case=_row(case), forms=tuple(_EXPORTS), **drawn)
 
@@ -132,7 +138,7 @@ class _Pages:
         if form not in _EXPORTS:
             raise Refused(404)
         make, kind = _EXPORTS[form]
-        case = await self._find(request)
+        case = await self._find(request, visit)
         if case.state is not State.OPEN or case.details is None:
             raise Refused(404)
         report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case, "trace-export"))
@@ -141,7 +147,7 @@ class _Pages:
 
     async def approve(self, request: Request, visit: Visit) -> Response:
         await form_of(request, visit)
-        case = await self._find(request)
+        case = await self._find(request, visit)
         try:
             await self._ask(lambda desk: desk.approve(because(case, visit.account.id), case))
         except NotAProvince:
@@ -150,16 +156,27 @@ class _Pages:
 
     async def close(self, request: Request, visit: Visit) -> Response:
         await form_of(request, visit)
-        case = await self._find(request)
-        await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
+        case = await self._find(request, visit)
+        try:
+            await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
+        except NotAProvince:
+            raise Refused(404) from None  # closed already
         return RedirectResponse(f"/{visit.language}/tracing", 303)
 
-    async def _find(self, request: Request) -> Case:
+    async def _find(self, request: Request, visit: Visit) -> Case:
+        """A case that they may see; another's is as if it were not there."""
+
+        def seen(desk: Desk) -> Case | None:
+            case = desk.find(request.path_params["case"])
+            return case if sight.sees(desk.connection, visit.account, case) else None
+
         try:
-            case: Case = await self._ask(lambda desk: desk.find(request.path_params["case"]))
+            found: Case | None = await self._ask(seen)
         except NotAProvince:
-            raise Refused(404) from None
-        return case
+            found = None
+        if found is None:
+            raise Refused(404)
+        return found
 
 
 def _row(one: Case) -> dict[str, Any]:

@@ -39,7 +39,7 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("GET", "/{language}/tracing"): CASES,
     ("POST", "/{language}/tracing/open"): TRACER,
     ("GET", "/{language}/tracing/{case:int}"): CASES,
-    ("POST", "/{language}/tracing/{case:int}/approve"): CASES,
+    ("POST", "/{language}/tracing/{case:int}/approve"): TRACER,
     ("POST", "/{language}/tracing/{case:int}/close"): CASES,
     ("GET", "/{language}/tracing/{case:int}/export/{form:str}"): TRACER,
     ("GET", "/{language}/reports"): REPORTS,

@@ -12,13 +12,18 @@ from tracing_world import CASE, a_busy_week, hand, passed, someone
 from web_world import Site, Visitor, enlist, served_pages
 
 from edge_agent.wire.keyring import day_of
+from province.accounts import noting
 from province.accounts.account import Role
 from province.base.clock import now_ms
+from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
+from province.looks.looking import Looker
 from province.records import audit
 from province.records.views import day_bounds_ms
 from province.store import database
+from province.tracing import rules
+from province.tracing.desk import CLI, Desk
 
 REASON = "ca bệnh 117"
 
@@ -70,6 +75,29 @@ def test_who_administers_sees_no_person(site: Site) -> None:
     assert admin.get("/vi/tracing/1/export/csv").status == 403
 
 
+@pytest.mark.parametrize("two_officers", [False, True], ids=["open", "waiting"])
+def test_a_case_of_another_unit_is_nowhere(site: Site, two_officers: bool) -> None:
+    (site.layout.root / "tracing.toml").write_text(f"second_officer = {str(two_officers).lower()}\n")
+    browsers = {}
+    for number, unit in enumerate(("19789", "19819", "474", "476")):
+        enlist(site.layout, Role.TRACER, f"091300000{number}", unit=unit)
+        browsers[unit] = site.browser()
+        assert browsers[unit].login(f"091300000{number}").status == 303
+    browsers["46"] = site.browser(Role.TRACER)
+    opened(browsers["19789"])
+    before = actions(site.layout)
+    for other in ("19819", "476"):
+        browser = browsers[other]
+        token = browser.token("/vi/tracing")
+        assert "/tracing/1" not in browser.get("/vi/tracing").text + browser.get("/vi/").text
+        assert [browser.get(f"/vi/tracing/1{what}").status for what in ("", "/export/xlsx", "/export/pdf", "/export/csv")] == [404] * 4
+        assert [browser.post(f"/vi/tracing/1/{what}", {"token": token}).status for what in ("approve", "close")] == [404] * 2
+    assert actions(site.layout) == before
+    for own in ("19789", "474", "46"):
+        assert "/tracing/1" in browsers[own].get("/vi/tracing").text
+        assert browsers[own].get("/vi/tracing/1").status == 200
+
+
 def test_another_officer_approves_where_the_province_wants_two(site: Site) -> None:
     (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
     enlist(site.layout, Role.TRACER, "0913000000", unit="474")
@@ -83,9 +111,56 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     assert second.post("/vi/tracing/1/approve", {"token": "x"}).status == 403
     assert CASE.name not in tracer.get("/vi/tracing/1").text
     assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 303
+    assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 403  # it waits no more
+    assert [action for action, _reason in actions(site.layout)].count("trace-approve") == 1  # what was refused is in no line
     assert CASE.name in tracer.get("/vi/tracing/1").text
     assert tracer.post("/vi/tracing/1/close", {"token": tracer.token("/vi/tracing")}).status == 303
-    assert CASE.name not in tracer.get("/vi/tracing/1").text
+    assert tracer.get("/vi/tracing/1").status == 404  # whose it was is forgotten too
+
+
+@pytest.mark.parametrize("change", ["password", "second", "phone"])
+def test_an_account_that_another_changed_of_late_approves_nothing(site: Site, change: str) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    account = enlist(site.layout, Role.TRACER, "0913000000", unit="474")
+    tracer, second, admin = site.browser(Role.TRACER), site.browser(), site.browser(Role.ADMIN)
+    opened(tracer)
+    assert admin.post("/vi/tracing/1/approve", {"token": admin.token("/vi/account")}).status == 403
+    assert "/approve" not in admin.get("/vi/tracing/1").text
+    with closing(database.connect(site.layout.register)) as connection:
+        noting.note(connection, site.layout, ("an-admin", "web"), f"account-{change}", noting.told(account))
+    assert second.login("0913000000").status == 303
+    assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 403
+    assert "Chờ duyệt" in tracer.get("/vi/tracing/1").text
+
+
+def test_what_was_opened_at_the_command_line_is_approved_there(site: Site) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    tracer = site.browser(Role.TRACER)
+    with closing(database.connect(site.layout.register)) as connection:
+        desk = Desk(
+            site.layout, Keystore(site.layout.keystore), connection, rules.read(site.layout.tracing_rules), now_ms(), CLI,
+        )  # fmt: skip
+        desk.open(Looker("le.binh", REASON), CASE.id_number)
+    assert tracer.post("/vi/tracing/1/approve", {"token": tracer.token("/vi/tracing")}).status == 403
+    assert "cli:le.binh" in tracer.get("/vi/tracing/1").text
+
+
+def test_of_two_who_decide_at_once_one_does(site: Site) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    opened(site.browser(Role.TRACER))
+    keystore = Keystore(site.layout.keystore)
+    with closing(database.connect(site.layout.register)) as connection:
+        desk = Desk(site.layout, keystore, connection, rules.read(site.layout.tracing_rules), now_ms())
+        seen = desk.find(1)
+        desk.approve(Looker("first", REASON), seen)
+        with pytest.raises(NotAProvince, match="meanwhile"):
+            desk.approve(Looker("later", REASON), seen)
+        desk.close(Looker("first", REASON), seen)
+        with pytest.raises(NotAProvince, match="already"):
+            desk.close(Looker("later", REASON), seen)
+        with pytest.raises(NotAProvince, match="meanwhile"):
+            desk.approve(Looker("later", REASON), seen)
+    assert [action for action, _reason in actions(site.layout)] == ["trace-open", "trace-approve", "trace-close"]
 
 
 def test_what_is_typed_wrong_opens_nothing_and_is_not_repeated(site: Site) -> None:
