@@ -27,7 +27,6 @@ from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.checkin import visitor
 from province.checkin.booking import Booking, NotBooked
-from province.checkin.pace import Pace
 from province.checkin.words import WORDS
 from province.registry import categories, site_codes, sites
 from province.registry.sites import Site
@@ -37,6 +36,7 @@ from province.web.forms import language_of, read_form
 from province.web.frame import Frame
 from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES, Language
+from province.web.pace import Pace
 from province.web.section import Section
 
 SECTION = Section("checkin", "province.checkin", WORDS, ())

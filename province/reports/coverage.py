@@ -5,11 +5,11 @@ Source: the documents' targets, over 50 % of places by 31 July 2021, 50 to 80 % 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from province.registry.categories import Category
-from province.registry.organisations import Sector
+from province.registry.organisations import Organisation, Sector
 from province.registry.sites import Site
 from province.registry.units import Level, Unit
 from province.reports.counting import NOTHING, Survey, Tally, added
@@ -114,17 +114,19 @@ def by_category(survey: Survey) -> list[Coverage]:
 
 def agencies(survey: Survey) -> Share:
     """Organisations that report and all beneath them, of which those with an open place."""
-    wanted = [one for one in survey.organisations.values() if one.closed_ms is None and reports_on(survey, one.id) is not None]
+    wanted = [
+        one for one in survey.organisations.values() if one.closed_ms is None and reports_on(survey.organisations, one.id) is not None
+    ]
     having = {site.org for site in survey.open_sites}
     return Share(sum(one.id in having for one in wanted), len(wanted))
 
 
-def reports_on(survey: Survey, organisation: str | None) -> str | None:
+def reports_on(organisations: Mapping[str, Organisation], organisation: str | None) -> str | None:
     """The organisation on whose form another one stands: itself or the nearest above it that reports; None where none does."""
     seen: set[str] = set()
     while organisation is not None and organisation not in seen:
         seen.add(organisation)
-        found = survey.organisations.get(organisation)
+        found = organisations.get(organisation)
         if found is None:
             return None
         if found.sector is not Sector.OTHER:

@@ -21,9 +21,9 @@ from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.checkin import booking, visitor
 from province.checkin.app import Paces
-from province.checkin.pace import Pace
 from province.registry import site_codes, sites
 from province.store import database
+from province.web.pace import Pace
 
 
 @pytest.fixture(scope="module")
