@@ -1,4 +1,4 @@
-"""What a visitor is shown after a check-in: a value in the address that this process alone can have made, with nothing of a person in it."""
+"""What a visitor is shown after a check-in: a value in the address that this process alone can have made; it has nothing of a person."""
 
 from __future__ import annotations
 
