@@ -14,7 +14,7 @@ from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
 from province.registry.categories import Category, named
-from province.reports import as_docx, as_xlsx, charts, coverage, figures, making, reach, rollup, shelf
+from province.reports import as_docx, as_xlsx, charts, coverage, figures, making, plan, reach, rollup, shelf
 from province.reports.counting import Survey
 from province.reports.coverage import Coverage, Share
 from province.reports.figures import About, Figure, Told
@@ -77,12 +77,26 @@ class _Desk:
             found.append(Need(Urgency.NOW, words["need.unsure"].format(count=unsure), "/reports/files"))
         if late := sum(one.is_late for one in made if one.which.day == yesterday):
             found.append(Need(Urgency.SOON, words["need.late"].format(count=late), "/reports/files"))
+        if (missing := self._not_made(connection, visit, yesterday, now_ms)) > 0:
+            found.append(Need(Urgency.NOW, words["need.missing"].format(count=missing), "/reports/files"))
         survey = self._surveys.last(yesterday)
         if survey is None:
             found.append(Need(Urgency.KNOW, words["need.counting"], "/reports"))
         elif silent := len(reach.part_of(survey, visit.account).silent):
             found.append(Need(Urgency.SOON, words["need.silent"].format(count=_count(silent)), "/reports"))
         return found
+
+    def _not_made(self, connection: Connection, visit: Visit, yesterday: date, now_ms: int) -> int:
+        """How many reports were due by now and are not there, whether the service that makes them runs or not."""
+        count = 0
+        for task in plan.tasks(now_ms, dict.fromkeys(Kind, yesterday)):
+            if task.day == yesterday and task.due_ms <= now_ms:
+                made = {subject for subject, day in shelf.days_made(connection, task.kind, yesterday) if day == yesterday}
+                wanted = (
+                    set(self._readable(connection, visit)) if task.kind is Kind.UNIT else {""} if reach.is_whole(visit.account) else set()
+                )
+                count += len(wanted - made)
+        return count
 
     # ── progress ──
 

@@ -220,3 +220,28 @@ def test_while_the_province_is_counted_pages_answer_and_it_is_counted_once(tmp_p
         assert {each.result().status for each in waiting} == {200}
         assert "hôm qua không có người quét" in browser.get("/vi/").text
     assert len(counted) == 1
+
+
+def test_the_home_page_says_which_reports_were_due_and_are_not_made(tmp_path: Path) -> None:
+    layout, now_ms = founded(tmp_path / "province"), MADE_MS
+    lao_cai().put(layout)
+    hour_ms = 3_600_000
+    with served_pages(layout, sections=sections, at_ms=lambda: now_ms) as served:
+        whole, keeper = served.browser(Role.ADMIN), served.browser(Role.KEEPER)
+        enlist(layout, Role.REPORTER, "0912000060", org="so-gddt")
+        part = served.browser()
+        assert part.login("0912000060").status == 303
+        for at_ms, of_whole, of_part in (  # 09:15 at first, in Vietnam
+            (MADE_MS + 100 * 60_000, 0, 0), (MADE_MS + 2 * hour_ms, 3, 1), (MADE_MS + 7 * hour_ms, 4, 1), (MADE_MS + 15 * hour_ms, 0, 0),
+        ):  # fmt: skip
+            now_ms = at_ms
+            for browser, count in ((whole, of_whole), (part, of_part), (keeper, 0)):
+                text = browser.get("/vi/").text
+                assert ("chưa được lập" in text, f"{count} báo cáo đã đến hạn" in text) == (count > 0, count > 0)
+        now_ms = MADE_MS + 7 * hour_ms
+        with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
+            known = making.survey(connection, DAY, MADE_MS)
+            which = Which(Kind.UNIT, "so-gddt", DAY)
+            shelf.put(connection, which, making.of_organisation(known, "so-gddt"), MADE_MS, plan.due_ms_of(Kind.UNIT, DAY), [])
+        assert "chưa được lập" not in part.get("/vi/").text
+        assert "3 báo cáo đã đến hạn" in whole.get("/vi/").text
