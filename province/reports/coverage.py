@@ -80,7 +80,7 @@ def whole(survey: Survey) -> Coverage:
 
 
 def by_unit(survey: Survey) -> list[Coverage]:
-    """Of each part of the province, and last of the places of which nobody said where they are."""
+    """Of each part of the province, or of the district, and last of the places of which nobody said in which they are."""
     parts = parts_of_province(survey)
     home_of = {unit: one.id for one in parts for unit in survey.within(one.id)}
     lying: dict[str, list[Site]] = {one.id: [] for one in parts}
@@ -94,8 +94,10 @@ def by_unit(survey: Survey) -> list[Coverage]:
 
 
 def parts_of_province(survey: Survey) -> list[Unit]:
-    """The districts, and the communes that stand under the province itself, in the order of their names."""
+    """The districts, and the communes that stand under the province itself; of a survey of one district its communes. By their names."""
     levels = {one.id: one.level for one in survey.units.values()}
+    if Level.PROVINCE not in levels.values() and (communes := [one for one in survey.units.values() if one.level is Level.COMMUNE]):
+        return sorted(communes, key=lambda one: order(one.name))
     found = [
         one for one in survey.units.values()
         if one.level is Level.DISTRICT or (one.level is Level.COMMUNE and levels.get(one.parent or "") is Level.PROVINCE)

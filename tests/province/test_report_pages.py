@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -245,3 +246,13 @@ def test_the_home_page_says_which_reports_were_due_and_are_not_made(tmp_path: Pa
             shelf.put(connection, which, making.of_organisation(known, "so-gddt"), MADE_MS, plan.due_ms_of(Kind.UNIT, DAY), [])
         assert "chưa được lập" not in part.get("/vi/").text
         assert "3 báo cáo đã đến hạn" in whole.get("/vi/").text
+
+
+def test_who_reports_for_a_district_sees_its_communes_apart(desk: Desk) -> None:
+    def localities(browser: Visitor) -> list[str]:
+        page = browser.get(f"/vi/reports?day={DAY}").text.partition("Theo địa phương")[2].partition("</table>")[0]
+        return re.findall(r'<th scope="row">([^<]*)', page)
+
+    assert localities(seen(desk, "0912000052")) == ["Phường Cốc Lếu", "Phường Kim Tân", "Xã Tả Phời"]
+    assert localities(seen(desk, "0912000050")) == ["Xã Bản Vược"]
+    assert localities(desk.browser()) == ["Huyện Bát Xát", "Thành phố Lào Cai"]
