@@ -145,14 +145,43 @@ class Roll:
             for number in phones:
                 self._add_phone(connection, one.id, number)
 
-    def change(self, connection: Connection, one: Account) -> None:
+    def check(self, connection: Connection, id_: str, seen: str | None, *, ends: bool = False) -> None:
+        """Refuses a change by somebody who saw the account otherwise than it is, or after whom nobody could make accounts.
+
+        Args:
+            connection: the register.
+            id_: whose account.
+            seen: its mark when they saw it; None: whatever it is now.
+            ends: whether they are an administrator no more after it.
+
+        Raises:
+            Unfit: it has changed, is gone, or is the last administrator's.
+        """
+        found = self.find(connection, id_)
+        if seen is not None and (found is None or found.mark != seen):
+            raise Unfit("changed", f"{id_}: somebody changed this account meanwhile. Look at it again.")
+        others = select(table.c.id).where(table.c.role == str(Role.ADMIN), table.c.id != id_)
+        if ends and found is not None and found.account.role is Role.ADMIN and not connection.has(others):
+            raise Unfit(
+                "last-admin", f"{id_}: the last administrator; nobody could make accounts on the pages. If it must be: --last-admin."
+            )
+
+    def change(self, connection: Connection, one: Account, *, seen: str | None = None, last_admin: bool = False) -> None:
         """Gives an account another name, role or reach; whoever is in with the one before is out.
+
+        Args:
+            connection: the register.
+            one: the account as it is to be.
+            seen: as `check` says, here and below.
+            last_admin: whether it may leave the province without an administrator.
 
         Raises:
             Taken: the unit has a tracing officer.
+            Unfit: as `check` says, here and below.
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
+            self.check(connection, one.id, seen, ends=one.role is not Role.ADMIN and not last_admin)
             self._check_unit(connection, one)
             values = {
                 "name": self.keys.close(one.name, "name", one.id), "role": str(one.role), "org": one.org, "unit": one.unit,
@@ -163,7 +192,7 @@ class Roll:
             self._set_sites(connection, one)
             self._note(connection, one.id)
 
-    def set_password(self, connection: Connection, id_: str, password: str) -> None:
+    def set_password(self, connection: Connection, id_: str, password: str, *, seen: str | None = None) -> None:
         """Gives them another password; whoever is in with the one before is out.
 
         Raises:
@@ -171,10 +200,13 @@ class Roll:
         """
         hashed = passwords.hashed(password)
         with transaction(connection, self.path):
+            self.check(connection, id_, seen)
             connection.execute(update(table).where(table.c.id == id_).values(hashed=hashed))
             self._note(connection, id_)
 
-    def set_second(self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
+    def set_second(
+        self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = (), *, seen: str | None = None
+    ) -> None:
         """Sets up the second step anew, or takes it away; whoever is in with the one before is out.
 
         Args:
@@ -183,12 +215,14 @@ class Roll:
             secret: what the phone makes its codes from, None for none.
             step: of the code that showed that the phone has it.
             codes: recovery codes, in clear; what is kept are their hashes.
+            seen: as `check` says.
 
         Raises:
             RegisterBusy: not now.
         """
         closed = None if secret is None else self.keys.close(secret.hex(), "totp", id_)
         with transaction(connection, self.path):
+            self.check(connection, id_, seen)
             connection.execute(update(table).where(table.c.id == id_).values(totp=closed, totp_step=step))
             connection.execute(delete(account_recovery).where(account_recovery.c.account == id_))
             if codes:
@@ -219,7 +253,7 @@ class Roll:
         """How many codes on paper they have left."""
         return int(connection.value(select(func.count()).select_from(account_recovery).where(account_recovery.c.account == id_)))
 
-    def add_phone(self, connection: Connection, id_: str, phone: str) -> None:
+    def add_phone(self, connection: Connection, id_: str, phone: str, *, seen: str | None = None) -> None:
         """Gives them one more number.
 
         Raises:
@@ -227,9 +261,10 @@ class Roll:
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
+            self.check(connection, id_, seen)
             self._add_phone(connection, id_, phone)
 
-    def remove_phone(self, connection: Connection, id_: str, phone: str) -> None:
+    def remove_phone(self, connection: Connection, id_: str, phone: str, *, seen: str | None = None) -> None:
         """Takes a number from them.
 
         Raises:
@@ -238,6 +273,7 @@ class Roll:
         """
         own = account_phone.c.account == id_
         with transaction(connection, self.path):
+            self.check(connection, id_, seen)
             kept = {bytes(row["token"]) for row in connection.rows(select(account_phone.c.token).where(own))}
             token = self.keys.token(phone)
             if token not in kept:
@@ -246,13 +282,14 @@ class Roll:
                 raise Unfit("last-phone", "--phone: their last number. Add another first, or remove the account.")
             connection.execute(delete(account_phone).where(own, account_phone.c.token == token))
 
-    def remove(self, connection: Connection, id_: str) -> None:
+    def remove(self, connection: Connection, id_: str, *, seen: str | None = None, last_admin: bool = False) -> None:
         """Removes an account; whoever is in with it is out.
 
         Raises:
             RegisterBusy: not now.
         """
         with transaction(connection, self.path):
+            self.check(connection, id_, seen, ends=not last_admin)
             for beside in (account_phone, account_site, account_recovery):
                 connection.execute(delete(beside).where(beside.c.account == id_))
             connection.execute(delete(table).where(table.c.id == id_))

@@ -27,7 +27,7 @@ from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.checkin import visitor
 from province.checkin.booking import Booking, NotBooked
-from province.checkin.pace import Pace
+from province.checkin.slips import Slips
 from province.checkin.words import WORDS
 from province.registry import categories, site_codes, sites
 from province.registry.sites import Site
@@ -37,6 +37,7 @@ from province.web.forms import language_of, read_form
 from province.web.frame import Frame
 from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES, Language
+from province.web.pace import Pace
 from province.web.section import Section
 
 SECTION = Section("checkin", "province.checkin", WORDS, ())
@@ -84,6 +85,7 @@ class Checkin:
         self._paces = paces or Paces.usual()
         self._frame = Frame((SECTION,), layout.read_settings().name)
         self._known: OrderedDict[str, tuple[float, Site | None]] = OrderedDict()
+        self._slips = Slips()
         self._asking = asyncio.Semaphore(8)  # questions to the register at once
 
     def app(self, hosts: set[str]) -> Guard:
@@ -94,7 +96,7 @@ class Checkin:
             Route("/static/{section}/{file}", self._static),
             Route("/{language}/", self._front),
             Route("/{language}/s/{code}", self._form, methods=["GET", "POST"]),
-            Route("/{language}/s/{code}/{ref}", self._done),
+            Route("/{language}/s/{code}/{slip}", self._done),
         ]
         handlers = {HTTPException: self._missing, Refused: self._refuse, ProvinceError: self._cannot, Exception: self._fail}
         return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, self._error, _MOST_BYTES)
@@ -122,7 +124,13 @@ class Checkin:
     # ── a site ──
 
     async def _site(self, request: Request) -> Site:
-        """The site of the code in the path; raises what the page then says."""
+        """The site of the code in the path, open now; raises what the page then says."""
+        site = await self._registered(request)
+        if site.is_past(now_ms()):
+            raise _Said(410, "past")
+        return site
+
+    async def _registered(self, request: Request) -> Site:
         try:
             code = site_codes.read(request.path_params["code"])
         except ValueError:
@@ -139,8 +147,6 @@ class Checkin:
                 self._known.popitem(last=False)
         if site is None:
             raise _Said(404, "unknown")
-        if site.is_past(now_ms()):
-            raise _Said(410, "past")
         return site
 
     def _ask(self, code: str) -> Site | None:
@@ -171,23 +177,28 @@ class Checkin:
             passage = visitor.read(form)
         except visitor.Unclear as unclear:
             return self._blank(request, site, 400, typed=typed, wrong=unclear.fields, ref=ref)
-        if self._booking.answered(ref) is None:
+        booked = self._booking.answered(ref, site, passage)
+        if booked is None:
             address, now_s = address_of(request, proxied=self._proxied), self._now_s()
             if not (self._paces.of_address.allows(address, now_s) and self._paces.of_site.allows(site.id, now_s)):
                 return self._blank(request, site, 429, typed=typed, why="busy", ref=ref)
             try:
-                await self._booking.book(ref, site, passage)
+                booked = await self._booking.book(ref, site, passage)
             except NotBooked:
                 return self._blank(request, site, 503, typed=typed, why="unrecorded", ref=ref)
-        return RedirectResponse(f"/{language_of(request)}/s/{site.code}/{ref}", 303)
+        return RedirectResponse(f"/{language_of(request)}/s/{site.code}/{self._slips.write(site.code, booked)}", 303)
 
     async def _done(self, request: Request) -> Response:
-        booked = self._booking.answered(request.path_params["ref"])
+        try:
+            site = await self._registered(request)
+        except _Said as said:
+            return self._page(request, "front", said.status, typed=request.path_params["code"][:60], why=said.word)
+        booked = self._slips.read(site.code, request.path_params["slip"])
         if booked is None:
-            return RedirectResponse(f"/{language_of(request)}/s/{request.path_params['code'][:60]}", 303)
+            return RedirectResponse(f"/{language_of(request)}/s/{site.code}", 303)
         day, time_of_day = shown(booked.at_ms)[:16].split()
         when = f"{time_of_day}  {'/'.join(reversed(day.split('-')))}"
-        return self._page(request, "done", booked=booked, when=when, code=request.path_params["code"][:60])
+        return self._page(request, "done", booked=booked, site=site, when=when)
 
     # ── what they are made with ──
 

@@ -7,11 +7,12 @@ visitor's site by its id, for one page serves every site (decision 0102).
 from __future__ import annotations
 
 import asyncio
+import hmac
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,36 +25,23 @@ from edge_agent.device.stored_keyring import NoKeyring, WatchedKeyring
 from edge_agent.store.outbox import FILE_NAME, OutboxError, Spot
 from edge_agent.store.recorder import Recorder
 from edge_agent.wire import envelope
-from edge_agent.wire.entry import Body, Clock, Direction, Header, Kind, Note, Passage
+from edge_agent.wire.cbor import encode
+from edge_agent.wire.entry import Body, Clock, Header, Kind, Note, Passage, encode_body
 from edge_agent.wire.envelope import SealingKey
 from edge_agent.wire.keyring import EpochKey, day_of
 from province.base.errors import NotAProvince, ProvinceError
+from province.checkin.slips import Booked
 from province.registry.sites import Site
 from province.registry.texts import CHECKIN
 
 GATE = "Mã QR"  # what stands in an entry where a scanner names its door
 OWN_PLACE = "check-in"  # of the notes about the page itself
 _MB = 1024 * 1024
-_REMEMBERED, _REMEMBERED_S = 5000, 900.0
+_REMEMBERED, _REMEMBERED_S = 200_000, 900.0  # two hundred a second for a quarter of an hour
 
 
 class NotBooked(ProvinceError):
     """Nothing was recorded: the outbox is full, or the disk fails; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """What a visitor is shown, and may show; nothing of themselves.
-
-    Attributes:
-        site: the place's name.
-        direction: which way.
-        at_ms: when, milliseconds since 1970 UTC.
-    """
-
-    site: str
-    direction: Direction
-    at_ms: int
 
 
 class Booking:
@@ -80,7 +68,8 @@ class Booking:
             )
         self._sealing: tuple[EpochKey, SealingKey] | None = None
         self._boot = system_clock.boot_id()
-        self._answered: OrderedDict[str, tuple[float, Booked]] = OrderedDict()
+        self._answered: OrderedDict[bytes, tuple[float, Booked]] = OrderedDict()
+        self._key = secrets.token_bytes(32)
         self._thread = ThreadPoolExecutor(1, "check-in")
         self._recorder = self._thread.submit(self._open, settings).result()
 
@@ -94,7 +83,7 @@ class Booking:
         return recorder
 
     async def book(self, ref: str, site: Site, passage: Passage) -> Booked:
-        """Records a passage; the same form sent twice is recorded once.
+        """Records a passage; the same form sent twice is recorded once, with other words in it twice.
 
         Args:
             ref: of the form.
@@ -107,22 +96,26 @@ class Booking:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._book, ref, site, passage)
 
     def _book(self, ref: str, site: Site, passage: Passage) -> Booked:
-        if (before := self.answered(ref)) is not None:
+        if (before := self.answered(ref, site, passage)) is not None:
             return before
         try:
             at_ms = self._append(self._recorder, Kind.PASSAGE, site.id, passage)
         except OutboxError as error:
             raise NotBooked(str(error)) from None
-        booked = Booked(site.name, passage.direction, at_ms)
-        self._answered[ref] = time.monotonic(), booked
-        if len(self._answered) > _REMEMBERED:
+        now_s, booked = time.monotonic(), Booked(passage.direction, at_ms)
+        self._answered[self._digest(ref, site, passage)] = now_s, booked
+        while len(self._answered) > _REMEMBERED or now_s - next(iter(self._answered.values()))[0] > _REMEMBERED_S:
             self._answered.popitem(last=False)
         return booked
 
-    def answered(self, ref: str) -> Booked | None:
-        """What a form came to, for a quarter of an hour."""
-        then_s, booked = self._answered.get(ref, (0.0, None))
+    def answered(self, ref: str, site: Site, passage: Passage) -> Booked | None:
+        """What a form with these words came to, for a quarter of an hour."""
+        then_s, booked = self._answered.get(self._digest(ref, site, passage), (0.0, None))
         return booked if booked is not None and time.monotonic() - then_s < _REMEMBERED_S else None
+
+    def _digest(self, ref: str, site: Site, passage: Passage) -> bytes:
+        """Of a form and its words; the key is in memory, so that nothing can be read or guessed from it."""
+        return hmac.digest(self._key, encode([ref, site.id, encode_body(passage)]), "sha256")
 
     def _append(self, recorder: Recorder, kind: Kind, place: str, body: Body) -> int:
         wall_ms = system_clock.wall_ms()

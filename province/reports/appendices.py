@@ -211,7 +211,7 @@ def _is_committee(organisation: Organisation, offices: Iterable[Site]) -> bool:
 
 def _is_reported(survey: Survey, site: Site, organisation: Organisation) -> bool:
     """Whether a place stands on another one's form: by whose it is, or who watches over it."""
-    return site.monitored_by is not None or reports_on(survey, site.org) not in {None, organisation.id}
+    return site.monitored_by is not None or reports_on(survey.organisations, site.org) not in {None, organisation.id}
 
 
 def _ordered(sites: Iterable[Site]) -> list[Site]:

@@ -148,16 +148,21 @@ class Survey:
 
     def within(self, unit: str) -> frozenset[str]:
         """The ids of a unit and of all that are part of it."""
-        found, more = {unit}, [unit]
-        children: dict[str, list[str]] = {}
-        for one in self.units.values():
-            if one.parent is not None:
-                children.setdefault(one.parent, []).append(one.id)
-        while more:
-            beneath = children.get(more.pop(), [])
-            more += [one for one in beneath if one not in found]
-            found.update(beneath)
-        return frozenset(found)
+        return within(self.units, unit)
+
+
+def within(units_by_id: Mapping[str, Unit], unit: str) -> frozenset[str]:
+    """The ids of a unit and of all that are part of it."""
+    found, more = {unit}, [unit]
+    children: dict[str, list[str]] = {}
+    for one in units_by_id.values():
+        if one.parent is not None:
+            children.setdefault(one.parent, []).append(one.id)
+    while more:
+        beneath = children.get(more.pop(), [])
+        more += [one for one in beneath if one not in found]
+        found.update(beneath)
+    return frozenset(found)
 
 
 class Names:

@@ -5,11 +5,11 @@ Source: the documents' targets, over 50 % of places by 31 July 2021, 50 to 80 % 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from province.registry.categories import Category
-from province.registry.organisations import Sector
+from province.registry.organisations import Organisation, Sector
 from province.registry.sites import Site
 from province.registry.units import Level, Unit
 from province.reports.counting import NOTHING, Survey, Tally, added
@@ -80,7 +80,7 @@ def whole(survey: Survey) -> Coverage:
 
 
 def by_unit(survey: Survey) -> list[Coverage]:
-    """Of each part of the province, and last of the places of which nobody said where they are."""
+    """Of each part of the province, or of the district, and last of the places of which nobody said in which they are."""
     parts = parts_of_province(survey)
     home_of = {unit: one.id for one in parts for unit in survey.within(one.id)}
     lying: dict[str, list[Site]] = {one.id: [] for one in parts}
@@ -94,8 +94,10 @@ def by_unit(survey: Survey) -> list[Coverage]:
 
 
 def parts_of_province(survey: Survey) -> list[Unit]:
-    """The districts, and the communes that stand under the province itself, in the order of their names."""
+    """The districts, and the communes that stand under the province itself; of a survey of one district its communes. By their names."""
     levels = {one.id: one.level for one in survey.units.values()}
+    if Level.PROVINCE not in levels.values() and (communes := [one for one in survey.units.values() if one.level is Level.COMMUNE]):
+        return sorted(communes, key=lambda one: order(one.name))
     found = [
         one for one in survey.units.values()
         if one.level is Level.DISTRICT or (one.level is Level.COMMUNE and levels.get(one.parent or "") is Level.PROVINCE)
@@ -114,17 +116,19 @@ def by_category(survey: Survey) -> list[Coverage]:
 
 def agencies(survey: Survey) -> Share:
     """Organisations that report and all beneath them, of which those with an open place."""
-    wanted = [one for one in survey.organisations.values() if one.closed_ms is None and reports_on(survey, one.id) is not None]
+    wanted = [
+        one for one in survey.organisations.values() if one.closed_ms is None and reports_on(survey.organisations, one.id) is not None
+    ]
     having = {site.org for site in survey.open_sites}
     return Share(sum(one.id in having for one in wanted), len(wanted))
 
 
-def reports_on(survey: Survey, organisation: str | None) -> str | None:
+def reports_on(organisations: Mapping[str, Organisation], organisation: str | None) -> str | None:
     """The organisation on whose form another one stands: itself or the nearest above it that reports; None where none does."""
     seen: set[str] = set()
     while organisation is not None and organisation not in seen:
         seen.add(organisation)
-        found = survey.organisations.get(organisation)
+        found = organisations.get(organisation)
         if found is None:
             return None
         if found.sector is not Sector.OTHER:

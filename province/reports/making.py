@@ -38,15 +38,16 @@ def registry(connection: Connection) -> Registry:
 
 def reporting(known: Survey) -> list[Organisation]:
     """The organisations that report on a form, by name."""
-    return _reporting(known.organisations.values())
+    return those_reporting(known.organisations.values())
 
 
 def reporters(connection: Connection) -> list[Organisation]:
     """The same, of a register."""
-    return _reporting(organisations.every(connection))
+    return those_reporting(organisations.every(connection))
 
 
-def _reporting(every: Iterable[Organisation]) -> list[Organisation]:
+def those_reporting(every: Iterable[Organisation]) -> list[Organisation]:
+    """Of some organisations those that report on a form, by name."""
     found = [one for one in every if one.sector is not Sector.OTHER and one.closed_ms is None]
     return sorted(found, key=lambda one: (order(one.name), one.id))
 

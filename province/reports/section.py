@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import time
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -15,13 +14,14 @@ from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
 from province.registry.categories import Category, named
-from province.reports import as_docx, as_xlsx, charts, coverage, figures, making, reach, rollup, shelf
+from province.reports import as_docx, as_xlsx, charts, coverage, figures, making, plan, reach, rollup, shelf
 from province.reports.counting import Survey
 from province.reports.coverage import Coverage, Share
 from province.reports.figures import About, Figure, Told
 from province.reports.form import NOBODY, Document, Preparer
 from province.reports.rollup import percent
 from province.reports.shelf import Kind, Made, Which
+from province.reports.surveys import Surveys
 from province.reports.wording import clock, order, shown
 from province.reports.words import WORDS
 from province.store import database
@@ -29,12 +29,13 @@ from province.store.opened import Connection
 from province.web.forms import form_of
 from province.web.guard import Refused
 from province.web.needs import Need, Urgency
+from province.web.pace import Pace
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World
 
 ROLES = frozenset({Role.REPORTER, Role.ADMIN})
 _SILENT_A_PAGE = 50
-_KEPT_MS, _KEPT_AT_HOME_MS, _KEPT_MOST = 60_000, 600_000, 4
+_FRESH = (10, 10.0)  # reports made now: so many at once, then one in so many seconds, for each account
 _SIGN_CHARACTERS = 100
 _WRITING = {"docx": as_docx, "xlsx": as_xlsx}
 
@@ -56,31 +57,10 @@ def section(world: World) -> Section:
     )  # fmt: skip
 
 
-class _Surveys:
-    """The province on the days that are looked at now, counted at most once a minute."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[date, Survey] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def on(self, connection: Connection, day: date, now_ms: int, kept_ms: int = _KEPT_MS) -> Survey:
-        with self._lock:  # who comes meanwhile waits for it rather than count it too
-            known = self._found.get(day)
-            if known is None or now_ms - known.asked_ms > kept_ms:
-                known = self._found[day] = making.survey(connection, day, now_ms)
-                self._found.move_to_end(day)
-                while len(self._found) > _KEPT_MOST:
-                    self._found.popitem(last=False)
-            return known
-
-    def forget(self) -> None:
-        with self._lock:
-            self._found.clear()
-
-
 class _Desk:
     def __init__(self, world: World) -> None:
-        self._world, self._surveys = world, _Surveys()
+        self._world, self._surveys = world, Surveys(world)
+        self._pace = Pace(*_FRESH)
 
     # ── home ──
 
@@ -90,17 +70,33 @@ class _Desk:
             return []
         words, now_ms = WORDS[visit.language], self._world.now_ms()
         yesterday = day_of(now_ms) - timedelta(days=1)
-        survey = self._surveys.on(connection, yesterday, now_ms, _KEPT_AT_HOME_MS)
-        subjects = [one.id for one in reach.reporting(survey, visit.account)] + [""] * reach.is_whole(visit.account)
+        subjects = [*self._readable(connection, visit), *([""] if reach.is_whole(visit.account) else [])]
         made = [one for one in shelf.every(connection, subjects) if one.which.day >= yesterday - timedelta(days=6)]
         found = []
         if unsure := sum(one.unsure for one in made):
             found.append(Need(Urgency.NOW, words["need.unsure"].format(count=unsure), "/reports/files"))
         if late := sum(one.is_late for one in made if one.which.day == yesterday):
             found.append(Need(Urgency.SOON, words["need.late"].format(count=late), "/reports/files"))
-        if silent := len(reach.part_of(survey, visit.account).silent):
+        if (missing := self._not_made(connection, visit, yesterday, now_ms)) > 0:
+            found.append(Need(Urgency.NOW, words["need.missing"].format(count=missing), "/reports/files"))
+        survey = self._surveys.last(yesterday)
+        if survey is None:
+            found.append(Need(Urgency.KNOW, words["need.counting"], "/reports"))
+        elif silent := len(reach.part_of(survey, visit.account).silent):
             found.append(Need(Urgency.SOON, words["need.silent"].format(count=_count(silent)), "/reports"))
         return found
+
+    def _not_made(self, connection: Connection, visit: Visit, yesterday: date, now_ms: int) -> int:
+        """How many reports were due by now and are not there, whether the service that makes them runs or not."""
+        count = 0
+        for task in plan.tasks(now_ms, dict.fromkeys(Kind, yesterday)):
+            if task.day == yesterday and task.due_ms <= now_ms:
+                made = {subject for subject, day in shelf.days_made(connection, task.kind, yesterday) if day == yesterday}
+                wanted = (
+                    set(self._readable(connection, visit)) if task.kind is Kind.UNIT else {""} if reach.is_whole(visit.account) else set()
+                )
+                count += len(wanted - made)
+        return count
 
     # ── progress ──
 
@@ -146,11 +142,8 @@ class _Desk:
         )  # fmt: skip
 
     async def _survey(self, visit: Visit, day: date) -> Survey:
-        def counted(connection: Connection) -> Survey:
-            return reach.part_of(self._surveys.on(connection, day, self._world.now_ms()), visit.account)
-
-        found: Survey = await self._world.ask(counted)
-        return found
+        survey = await self._surveys.on(day)
+        return await run_in_threadpool(reach.part_of, survey, visit.account)
 
     # ── files ──
 
@@ -169,9 +162,7 @@ class _Desk:
 
     def _readable(self, connection: Connection, visit: Visit) -> dict[str, str]:
         """The names of the organisations whose forms somebody may read, by id."""
-        day = day_of(self._world.now_ms()) - timedelta(days=1)
-        survey = self._surveys.on(connection, day, self._world.now_ms())
-        return {one.id: one.name for one in reach.reporting(survey, visit.account)}
+        return {one.id: one.name for one in reach.reporting(reach.offices(connection), visit.account)}
 
     async def file(self, request: Request, visit: Visit) -> Response:
         """A report that is kept, as a file."""
@@ -204,25 +195,24 @@ class _Desk:
         if suffix not in _WRITING:
             raise Refused(400)
 
-        def made(connection: Connection) -> Response:
-            subject = whose if whose not in {"province", "week"} else ""
-            if not self._may_read(connection, visit, subject):
-                raise Refused(403)
-            now_ms = self._world.now_ms()
-            try:
-                document = self._fresh(connection, whose, date.fromisoformat(form.get("day", "")), now_ms)
-            except (ValueError, NotAProvince):
-                raise Refused(400) from None
-            return _download(document, now_ms, suffix, preparer)
+        subject = whose if whose not in {"province", "week"} else ""
+        if not await self._world.ask(lambda connection: self._may_read(connection, visit, subject)):
+            raise Refused(403)
+        if not self._pace.allows(visit.account.id, time.monotonic()):
+            raise Refused(429)
+        try:
+            document, made_ms = await self._fresh(whose, date.fromisoformat(form.get("day", "")))
+        except (ValueError, NotAProvince):
+            raise Refused(400) from None
+        return await run_in_threadpool(_download, document, made_ms, suffix, preparer)
 
-        answer: Response = await self._world.ask(made)
-        return answer
-
-    def _fresh(self, connection: Connection, whose: str, day: date, now_ms: int) -> Document:
+    async def _fresh(self, whose: str, day: date) -> tuple[Document, int]:
         if whose == "week":
-            return making.of_week(connection, day, now_ms)
-        survey = making.survey(connection, day, now_ms)
-        return rollup.daily(survey) if whose == "province" else making.of_organisation(survey, whose)
+            return await self._surveys.week(day), self._world.now_ms()
+        survey = await self._surveys.on(day)
+        if whose == "province":
+            return await run_in_threadpool(rollup.daily, survey), survey.asked_ms
+        return await run_in_threadpool(making.of_organisation, survey, whose), survey.asked_ms
 
     # ── figures ──
 
@@ -245,11 +235,11 @@ class _Desk:
 
     def _tellable(self, connection: Connection, visit: Visit) -> dict[About, list[tuple[str, str]]]:
         """Of what somebody may tell figures: ids and names, by name."""
-        day = day_of(self._world.now_ms()) - timedelta(days=1)
-        survey = reach.part_of(self._surveys.on(connection, day, self._world.now_ms()), visit.account)
-        units = [] if visit.account.org is not None else list(survey.units.values())
-        mine = {one.id for one in reach.reporting(survey, visit.account)}
-        whose = [one for one in survey.organisations.values() if coverage.reports_on(survey, one.id) in mine]
+        known = reach.offices(connection)
+        part = reach.offices_of(known, visit.account)
+        units = [] if visit.account.org is not None else list(part.units.values())
+        mine = {one.id for one in reach.reporting(known, visit.account)}
+        whose = [one for one in part.organisations.values() if coverage.reports_on(known.organisations, one.id) in mine]
         return {
             About.UNIT: sorted(((one.id, one.name) for one in units), key=lambda one: order(one[1])),
             About.ORGANISATION: sorted(((one.id, one.name) for one in whose), key=lambda one: order(one[1])),

@@ -73,6 +73,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         one.add_argument("--unit", metavar="UNIT", help="tracer, reporter: the administrative unit they are of")
         one.add_argument("--site", action="append", default=[], metavar="SITE", help="keeper, special: a site they see; give each")
         one.add_argument("--commands", action="store_true", help="operator: may send commands to scanners")
+    for name in ("role", "remove"):
+        each[name].add_argument("--last-admin", action="store_true", help="although no administrator is left to make accounts on the pages")
     each["add"].add_argument("--name", required=True, help="theirs")
     each["add"].add_argument("--phone", action="append", required=True, metavar="NUMBER", help="by which they come in; give each; `-` asks")
     each["list"].add_argument("--json", action="store_true", help="one JSON list instead of the table")
@@ -112,10 +114,12 @@ def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.N
     one = _found(roll, connection, args.who).account
     wanted = _wanted(connection, args, one.id, one.name) if args.action == "role" else one
     number = None if args.action != "phone" else _number(args.remove if args.add is None else args.add)
+    ends = args.action == "remove" or wanted.role is not Role.ADMIN
+    roll.check(connection, one.id, None, ends=ends and not getattr(args, "last_admin", True))
     _note(layout, connection, _ACTIONS[args.action], noting.told(wanted))
     match args.action:
         case "role":
-            roll.change(connection, wanted)
+            roll.change(connection, wanted, last_admin=args.last_admin)
             print_line(f"{one.id}: {wanted.role} now. Where they were in, they are out.")
         case "password":
             password = passwords.made()
@@ -128,7 +132,7 @@ def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.N
             roll.set_second(connection, one.id, None)
             print_line(f"{one.id}: sets up the second step when they come in next. Where they were in, they are out.")
         case _:
-            roll.remove(connection, one.id)
+            roll.remove(connection, one.id, last_admin=args.last_admin)
             print_line(f"{one.id}: is let in no more.")
 
 

@@ -78,7 +78,7 @@ class _People:
         """An account, masked."""
         one = member.account
         numbers = [mask_number(number) for number in self._world.roll.phones(connection, one.id)]
-        return {"one": one, "name": mask_name(one.name), "phones": numbers, "second": member.totp is not None}
+        return {"one": one, "name": mask_name(one.name), "phones": numbers, "second": member.totp is not None, "seen": member.mark}
 
     async def show(self, request: Request, visit: Visit) -> Response:
         return await self._page(request, visit)
@@ -158,18 +158,20 @@ class _People:
             reach.check(connection, one) if change == "role" else None
             if change == "remove" and form.get("sure") != id_:
                 raise Unfit("sure", f"{id_}: type the account's id to remove it.")
+            seen = form.get("seen", "")
+            roll.check(connection, id_, seen, ends=change == "remove" or (change == "role" and one.role is not Role.ADMIN))
             self._note(connection, visit, f"account-{'removed' if change == 'remove' else change}", one)
             match change:
                 case "role":
-                    roll.change(connection, one)
+                    roll.change(connection, one, seen=seen)
                 case "password":
-                    roll.set_password(connection, id_, password)
+                    roll.set_password(connection, id_, password, seen=seen)
                 case "second":
-                    roll.set_second(connection, id_, None)
+                    roll.set_second(connection, id_, None, seen=seen)
                 case "phone":
-                    (roll.remove_phone if form.get("how") == "remove" else roll.add_phone)(connection, id_, number)
+                    (roll.remove_phone if form.get("how") == "remove" else roll.add_phone)(connection, id_, number, seen=seen)
                 case _:
-                    roll.remove(connection, id_)
+                    roll.remove(connection, id_, seen=seen)
 
     def _note(self, connection: Connection, visit: Visit, action: str, one: Account) -> None:
         noting.note(connection, self._world.layout, (visit.account.id, "web"), action, noting.told(one))

@@ -63,6 +63,14 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "wrong.no-org": ("Không có cơ quan này.", "There is no such organisation."),
     "wrong.has-no-commands": ("Chỉ người vận hành được gửi lệnh.", "Operators alone send commands."),
     "wrong.sure": ("Mã tài khoản nhập không đúng.", "That is not the account's id."),
+    "wrong.changed": (
+        "Có người vừa đổi tài khoản này. Đây là tài khoản lúc này; chưa có gì thay đổi theo yêu cầu của bạn.",
+        "Somebody changed this account meanwhile. This is how it is now; nothing you asked for was done.",
+    ),
+    "wrong.last-admin": (
+        "Đây là quản trị cuối cùng; hãy cấp vai trò quản trị cho người khác trước.",
+        "This is the last administrator; let another one in first.",
+    ),
     "save": ("Lưu", "Save"),
     "before": ("Trước", "Before"),
     "next": ("Sau", "Next"),

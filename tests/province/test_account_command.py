@@ -24,7 +24,10 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
     assert (again.returncode, password in again.stdout) == (0, False)
     assert here("account", "phone", layout.root, id_, "--add", "0987654321").returncode == 0
     assert here("account", "role", layout.root, id_, "--role", "admin").returncode == 0
-    assert here("account", "remove", layout.root, "0987654321").returncode == 0
+    for last in (("remove", layout.root, id_), ("role", layout.root, id_, "--role", "reporter")):
+        refused = here("account", *last)
+        assert (refused.returncode, "the last administrator" in refused.stderr) == (2, True)
+    assert here("account", "remove", layout.root, "0987654321", "--last-admin").returncode == 0
     assert json.loads(here("account", "list", layout.root, "--json").stdout) == []
     log = here("audit", "list", layout.root).stdout
     for line in (f"{id_} operator bus-co", f"{id_} admin", "account-password", "account-phone", "account-removed"):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from checkin_world import BUS, FILE_OF_ENTRIES, MARKET, TYPED, Page, made, served
@@ -21,9 +22,9 @@ from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.checkin import booking, visitor
 from province.checkin.app import Paces
-from province.checkin.pace import Pace
 from province.registry import site_codes, sites
 from province.store import database
+from province.web.pace import Pace
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,37 @@ def test_a_form_sent_twice_is_one_entry_and_a_reload_sends_nothing(page: Page) -
     assert "Đã ghi nhận: ra" in phone.follow(second).text
     assert len(passages(page)) == before + 1
     assert "Recorded: out" in phone.get(first.headers["location"].replace("/vi/", "/en/")).text
+
+
+def test_the_same_form_with_other_words_is_another_entry(page: Page) -> None:
+    phone, before = page.phone(), len(passages(page))
+    form = {**phone.form(MARKET), **TYPED}
+    for words in ({}, {"name": "Con Của Họ"}, {"direction": "out"}, {}, {"name": "Con Của Họ"}):
+        said = "ra" if "direction" in words else "vào"
+        assert f"Đã ghi nhận: {said}" in phone.follow(phone.post(f"/vi/s/{MARKET.code}", {**form, **words})).text
+    assert len(passages(page)) == before + 3
+    elsewhere = phone.post(f"/vi/s/{BUS.code}", form)
+    assert BUS.name in phone.follow(elsewhere).text
+    assert len(passages(page)) == before + 4
+
+
+def test_what_was_recorded_is_shown_however_many_come_after(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking, "_REMEMBERED", 1)
+    phone, other = page.phone(), page.phone()
+    first = phone.check_in(MARKET)
+    other.check_in(MARKET, direction="out")
+    other.check_in(BUS)
+    assert "Đã ghi nhận: vào" in phone.follow(first).text
+
+
+def test_nobody_makes_the_page_say_what_was_not_recorded(page: Page) -> None:
+    phone = page.phone()
+    there = urlsplit(phone.check_in(MARKET).headers["location"]).path
+    direction, minute, signature = there.rpartition("/")[2].split("-", 2)
+    form = f"/vi/s/{MARKET.code}"
+    for forged in (f"out-{minute}-{signature}", f"{direction}-{int(minute) + 1}-{signature}", f"{direction}-{minute}-{'a' * 22}", "in"):
+        assert phone.get(f"{form}/{forged}").headers["location"] == form
+    assert phone.get(there.replace(MARKET.code, BUS.code)).headers["location"] == f"/vi/s/{BUS.code}"
 
 
 @pytest.mark.parametrize(

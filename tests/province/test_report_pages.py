@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 from urllib.parse import quote
 
 import docx
 import pytest
-from page_world import Answered
+from page_world import WAIT_S, Answered
 from province_world import founded
 from reports_world import DAY, MADE_MS, lao_cai, place
 from web_world import Site as Served
@@ -20,9 +25,11 @@ from province.accounts.account import Role
 from province.base.layout import Layout
 from province.registry.categories import Category
 from province.reports import making, plan, rollup, shelf
+from province.reports.counting import Survey
 from province.reports.shelf import Kind, Which
 from province.shell.web_command import sections
 from province.store import database
+from province.store.opened import Connection
 
 SILENT = "Quán <b>vắng</b>"
 PAGES = ("/reports", "/reports/files", "/reports/figures", f"/reports/files/unit/so-tttt/{DAY}/docx")
@@ -177,7 +184,75 @@ def test_without_the_forms_token_nothing_is_kept_or_made(desk: Desk) -> None:
 
 
 def test_the_home_page_says_how_many_places_are_silent_in_their_part_alone(desk: Desk) -> None:
+    assert desk.browser().get("/vi/reports").status == 200  # which waits until yesterday is counted
     assert "12 điểm đã đăng ký hôm qua không có người quét" not in desk.browser().get("/vi/").text  # one of the twelve is closed
     assert "11 điểm đã đăng ký hôm qua không có người quét" in desk.browser().get("/vi/").text
     assert "hôm qua không có người quét" not in seen(desk, "0912000050").get("/vi/").text
     assert "hôm qua không có người quét" not in desk.browser(Role.KEEPER).get("/vi/").text
+
+
+def test_who_makes_reports_without_end_waits_and_others_go_on(desk: Desk) -> None:
+    eager = seen(desk, "0912000052")
+    assert {429} < {fresh(eager, "ubnd-tp").status for _ in range(20)} <= {200, 429}
+    assert fresh(desk.browser(), "ubnd-tp").status == 200
+
+
+def test_while_the_province_is_counted_pages_answer_and_it_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = founded(tmp_path / "province")
+    lao_cai().put(layout)
+    counted, going_on = list[date](), threading.Event()
+    survey = making.survey
+
+    def slowly(connection: Connection, day: date, asked_ms: int) -> Survey:
+        counted.append(day)
+        assert going_on.wait(WAIT_S)
+        return survey(connection, day, asked_ms)
+
+    monkeypatch.setattr(making, "survey", slowly)
+    with served_pages(layout, sections=sections) as served, ThreadPoolExecutor(50) as many:
+        browser = served.browser(Role.REPORTER)
+        waiting = [many.submit(browser.get, "/vi/reports") for _ in range(50)]  # more than there are threads for pages
+        try:
+            assert "đang được đếm" in browser.get("/vi/").text
+            assert served.browser(Role.KEEPER).get("/vi/account").status == 200
+            assert browser.get("/vi/reports/files").status == browser.get("/vi/reports/figures").status == 200
+        finally:
+            going_on.set()
+        assert {each.result().status for each in waiting} == {200}
+        assert "hôm qua không có người quét" in browser.get("/vi/").text
+    assert len(counted) == 1
+
+
+def test_the_home_page_says_which_reports_were_due_and_are_not_made(tmp_path: Path) -> None:
+    layout, now_ms = founded(tmp_path / "province"), MADE_MS
+    lao_cai().put(layout)
+    hour_ms = 3_600_000
+    with served_pages(layout, sections=sections, at_ms=lambda: now_ms) as served:
+        whole, keeper = served.browser(Role.ADMIN), served.browser(Role.KEEPER)
+        enlist(layout, Role.REPORTER, "0912000060", org="so-gddt")
+        part = served.browser()
+        assert part.login("0912000060").status == 303
+        for at_ms, of_whole, of_part in (  # 09:15 at first, in Vietnam
+            (MADE_MS + 100 * 60_000, 0, 0), (MADE_MS + 2 * hour_ms, 3, 1), (MADE_MS + 7 * hour_ms, 4, 1), (MADE_MS + 15 * hour_ms, 0, 0),
+        ):  # fmt: skip
+            now_ms = at_ms
+            for browser, count in ((whole, of_whole), (part, of_part), (keeper, 0)):
+                text = browser.get("/vi/").text
+                assert ("chưa được lập" in text, f"{count} báo cáo đã đến hạn" in text) == (count > 0, count > 0)
+        now_ms = MADE_MS + 7 * hour_ms
+        with closing(database.connect(layout.register)) as connection, database.transaction(connection, layout.register):
+            known = making.survey(connection, DAY, MADE_MS)
+            which = Which(Kind.UNIT, "so-gddt", DAY)
+            shelf.put(connection, which, making.of_organisation(known, "so-gddt"), MADE_MS, plan.due_ms_of(Kind.UNIT, DAY), [])
+        assert "chưa được lập" not in part.get("/vi/").text
+        assert "3 báo cáo đã đến hạn" in whole.get("/vi/").text
+
+
+def test_who_reports_for_a_district_sees_its_communes_apart(desk: Desk) -> None:
+    def localities(browser: Visitor) -> list[str]:
+        page = browser.get(f"/vi/reports?day={DAY}").text.partition("Theo địa phương")[2].partition("</table>")[0]
+        return re.findall(r'<th scope="row">([^<]*)', page)
+
+    assert localities(seen(desk, "0912000052")) == ["Phường Cốc Lếu", "Phường Kim Tân", "Xã Tả Phời"]
+    assert localities(seen(desk, "0912000050")) == ["Xã Bản Vược"]
+    assert localities(desk.browser()) == ["Huyện Bát Xát", "Thành phố Lào Cai"]

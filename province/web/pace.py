@@ -1,4 +1,4 @@
-"""How often one address, or one site's poster, may check in: a burst, then so many a second. In memory, bounded; time is passed in."""
+"""How often one address, one poster or one account may ask: a burst, then so many a second. In memory, bounded; time is passed in."""
 
 from __future__ import annotations
 
