@@ -144,6 +144,16 @@ def test_the_audit_log_refuses_changes(layout: Layout) -> None:
                 connection.execute(sa.text(statement))
 
 
+def test_other_tables_put_there_are_another_register(layout: Layout) -> None:
+    with closing(database.connect(layout.register)) as one, closing(database.connect(layout.register)) as other:
+        before = database.mark(one, layout.register)
+        assert database.mark(other, layout.register) == before
+        with database.transaction(one, layout.register):  # as pg_restore does
+            one.execute(sa.text("ALTER TABLE entry RENAME TO earlier"))
+            one.execute(sa.text("CREATE TABLE entry ()"))
+        assert database.mark(other, layout.register) != before
+
+
 def test_a_server_that_is_not_there_is_named_without_its_password(layout: Layout) -> None:
     (layout.root / "register.url").write_text("postgresql://gate:secret-7@127.0.0.1:9/none\n")
     ran = here("logs", layout.root)
