@@ -18,6 +18,10 @@ class RegisterBusy(ProvinceError):
     """The database cannot take this now (locked, disk full, disk error): nothing of it was stored; try again."""
 
 
+class RegisterRefused(ProvinceError):
+    """The server refuses what was to be done (a rule of its tables, a value of no use): nothing of it was stored; a fault of ours."""
+
+
 _DIALECT = sqlite.dialect()
 Inserter: TypeAlias = Callable[[sa.Table], sqlite.Insert]
 Values: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
