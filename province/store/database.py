@@ -313,6 +313,21 @@ def fold(connection: Connection) -> bool:
 
 
 @contextmanager
+def as_one(connection: Connection, path: Path) -> Iterator[None]:
+    """Several questions about the register as it is at one moment; who writes goes on meanwhile.
+
+    Raises:
+        RegisterBusy: it cannot be read now.
+    """
+    with explained(path):
+        connection.begin_reading()
+        try:
+            yield
+        finally:
+            connection.rollback()
+
+
+@contextmanager
 def transaction(connection: Connection, path: Path) -> Iterator[None]:
     """All or nothing.
 

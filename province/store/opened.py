@@ -137,6 +137,10 @@ class Connection:
         """Begins a transaction, alone among all writers."""
         self.driver.execute("BEGIN IMMEDIATE")
 
+    def begin_reading(self) -> None:
+        """Begins a transaction that sees the register as it is at its first question; ended by `rollback`."""
+        self.driver.execute("BEGIN")
+
     def commit(self) -> None:
         """Ends it: on the disk when this returns."""
         self.driver.execute("COMMIT")

@@ -137,6 +137,11 @@ class Postgres(Connection):
             self.rollback()
             raise
 
+    def begin_reading(self) -> None:
+        """As `Connection.begin_reading`."""
+        self.execute(sa.text("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        self._begun = True
+
     def commit(self) -> None:
         """Ends it: on the server's disk when this returns."""
         self.execute(sa.text("COMMIT"))
