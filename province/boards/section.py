@@ -102,6 +102,7 @@ class _Pages:
 
     def _look(self, connection: Connection, request: Request, visit: Visit, asked: Asked, told: set[int]) -> Board:
         site, sight = self._site(connection, request, visit)
+        self._world.erasures.check(connection, self._world.now_ms())
         try:
             return self._boards.look(connection, site, asked, sight, visit.account.id, told)
         except NotAProvince as error:

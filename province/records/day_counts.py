@@ -135,19 +135,20 @@ def repair(connection: Connection, since: date) -> int:
 
 
 def fold(connection: Connection, before: date) -> int:
-    """Adds up the days of each month that ended before a day, in the open transaction: totals stay, and single days go.
+    """Adds the oldest day of the months that ended before a day to its month, in the open transaction: totals stay, the single day goes.
+
+    One day at a time, so that who registers entries waits for no more than that.
 
     Returns:
-        How many rows of days were folded.
+        How many rows were folded; 0 when no day is left.
     """
-    first = before.replace(day=1).isoformat()
-    old = (day_count.c.day < first) & (func.length(day_count.c.day) == len("2021-10-05"))
-    month = func.substr(day_count.c.day, 1, 7)
-    sums = [func.sum(day_count.c[name]).label(name) for name in COLUMNS]
-    query = select(month.label("day"), day_count.c.org, day_count.c.site, *sums).where(old)
-    found = connection.rows(query.group_by(month, day_count.c.org, day_count.c.site))
-    connection.many(_adding(connection.insert), [{**row, **{name: int(row[name]) for name in COLUMNS}} for row in found])
-    return connection.execute(day_count.delete().where(old)).rowcount
+    old = (day_count.c.day < before.replace(day=1).isoformat()) & (func.length(day_count.c.day) == len("2021-10-05"))
+    day = connection.value(select(func.min(day_count.c.day)).where(old))
+    if day is None:
+        return 0
+    found = connection.rows(select(day_count).where(day_count.c.day == day))
+    connection.many(_adding(connection.insert), [{**row, "day": day[:7]} for row in found])
+    return connection.execute(day_count.delete().where(day_count.c.day == day)).rowcount
 
 
 def first_single_day(connection: Connection) -> date:

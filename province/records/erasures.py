@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -85,6 +86,39 @@ def reapply(connection: Connection, path: Path, keystore: Keystore, at_ms: int) 
             with suppress(sqlite3.Error):
                 database.fold(connection)
     return len(found)
+
+
+class Reapplied:
+    """Has everything erased that is noted, for pages: looks anew only where another register or another note may stand; for any threads.
+
+    Args:
+        layout: the province.
+        keystore: where it is noted.
+    """
+
+    def __init__(self, layout: Layout, keystore: Keystore) -> None:
+        self._path, self._keystore = layout.register, keystore
+        self._lock = threading.Lock()
+        self._seen: tuple[object, ...] | None = None
+
+    def check(self, connection: Connection, at_ms: int) -> None:
+        """Makes sure of it, before anybody is shown.
+
+        Raises:
+            KeystoreAway, ErasuresDamaged, RegisterBusy: as `reapply`; show nobody.
+        """
+        with self._lock:
+            self._keystore.check()
+            seen = self._mark(connection)
+            if seen != self._seen:
+                reapply(connection, self._path, self._keystore, at_ms)
+                self._seen = seen
+
+    def _mark(self, connection: Connection) -> tuple[object, ...]:
+        folder = self._keystore.erased("x").parent
+        noted_ns = folder.stat().st_mtime_ns if folder.exists() else 0  # each note is put there by a rename
+        with database.explained(self._path):
+            return noted_ns, *database.mark(connection, self._path)
 
 
 def _there(connection: Connection, identities: Iterable[Identity]) -> Iterator[int]:

@@ -71,6 +71,8 @@ def as_workbook(tables: Iterable[tuple[Sheet, Iterable[Row]]], language: str) ->
         from openpyxl import Workbook  # noqa: PLC0415 - only who exports tables needs it
         from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
         from openpyxl.styles import Font  # noqa: PLC0415
+
+        from province.base import workbook  # noqa: PLC0415
     except ModuleNotFoundError:
         raise ProvinceError("writing .xlsx needs openpyxl: install gate-scanner[province], or write .csv.") from None
     book = Workbook(write_only=True)
@@ -80,6 +82,7 @@ def as_workbook(tables: Iterable[tuple[Sheet, Iterable[Row]]], language: str) ->
         for letter in "ABCDEFGHIJKL"[: len(COLUMNS[sheet])]:
             page.column_dimensions[letter].width = 24
             page.column_dimensions[letter].number_format = "@"
+        workbook.hold(page)
         first = [WriteOnlyCell(page, heading) for heading in headings(sheet, language)]
         for cell in first:
             cell.font = Font(bold=True)
@@ -93,11 +96,10 @@ def as_workbook(tables: Iterable[tuple[Sheet, Iterable[Row]]], language: str) ->
             page.append(cells)
     page = book.create_sheet(HELP_TITLE)
     page.column_dimensions["A"].width = page.column_dimensions["B"].width = 30
+    workbook.hold(page)
     for line in _help(language):
         page.append(line)
-    made = io.BytesIO()
-    book.save(made)
-    return made.getvalue()
+    return workbook.content(book)
 
 
 def _help(language: str) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -13,6 +12,7 @@ from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from province.base.workbook import content
 from province.reports.form import NOBODY, NUMBER, Cell, Document, Kind, Line, Paragraph, Preparer, Style, Table, filled
 
 _FACE = "Times New Roman"
@@ -51,9 +51,7 @@ def write(document: Document, made_ms: int, preparer: Preparer = NOBODY) -> byte
         sheet.sheet_properties.pageSetUpPr.fitToPage = True
     book.properties.creator = "gate-scanner"
     book.properties.created = book.properties.modified = datetime.fromtimestamp(made_ms / 1000, UTC).replace(tzinfo=None)
-    made = io.BytesIO()
-    book.save(made)
-    return made.getvalue()
+    return content(book)
 
 
 def _put(cell: SheetCell, value: Cell, *, bold: bool = False, italic: bool = False) -> None:

@@ -114,8 +114,11 @@ class Office:
         before = day_of(self._now_ms()) - timedelta(days=_SINGLE_DAYS)
         if before.replace(day=1) in self._told:
             return
-        with database.transaction(connection, self._layout.register):
-            day_counts.fold(connection, before)
+        folded = 1
+        while folded:
+            with database.transaction(connection, self._layout.register):
+                folded = day_counts.fold(connection, before)
+            self._alive()
         self._told.add(before.replace(day=1))
 
     # ── sending ──

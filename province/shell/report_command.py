@@ -274,7 +274,8 @@ def _user() -> str:
 
 def _recount(layout: Layout, connection: Connection, args: argparse.Namespace) -> int:
     since = args.since or day_of(now_ms()) - timedelta(days=7)
-    right, there = day_counts.recounted(connection, since), day_counts.kept(connection, since)
+    with database.as_one(connection, layout.register):
+        right, there = day_counts.recounted(connection, since), day_counts.kept(connection, since)
     wrong = sorted(place for place in right.keys() | there.keys() if right.get(place) != there.get(place))
     for place in wrong[:20]:
         kept, found = there.get(place, (0, 0, 0, 0)), right.get(place, (0, 0, 0, 0))

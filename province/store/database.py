@@ -287,9 +287,44 @@ class Place:
             )
 
 
+_ON_SERVER = sa.text("SELECT CAST(CAST('entry' AS regclass) AS oid), CAST(pg_postmaster_start_time() AS text)")
+
+
+def mark(connection: Connection, path: Path) -> tuple[object, ...]:
+    """Another value whenever another register may stand there than before: put back by whatever means, also written over in place.
+
+    A file's also changes when SQLite folds its log in, some thousand pages apart; a server's when it was started again.
+
+    Raises:
+        RegisterBusy: it cannot be told now.
+    """
+    if not connection.is_file:
+        return elsewhere(path), *connection.execute(_ON_SERVER).one()
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise RegisterBusy(f"{path}: is not there any more ({error.strerror}): mount it or put it back") from None
+    return state.st_dev, state.st_ino, state.st_ctime_ns, state.st_size
+
+
 def fold(connection: Connection) -> bool:
     """As `Connection.fold`."""
     return connection.fold()
+
+
+@contextmanager
+def as_one(connection: Connection, path: Path) -> Iterator[None]:
+    """Several questions about the register as it is at one moment; who writes goes on meanwhile.
+
+    Raises:
+        RegisterBusy: it cannot be read now.
+    """
+    with explained(path):
+        connection.begin_reading()
+        try:
+            yield
+        finally:
+            connection.rollback()
 
 
 @contextmanager

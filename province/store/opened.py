@@ -18,6 +18,10 @@ class RegisterBusy(ProvinceError):
     """The database cannot take this now (locked, disk full, disk error): nothing of it was stored; try again."""
 
 
+class RegisterRefused(ProvinceError):
+    """The server refuses what was to be done (a rule of its tables, a value of no use): nothing of it was stored; a fault of ours."""
+
+
 _DIALECT = sqlite.dialect()
 Inserter: TypeAlias = Callable[[sa.Table], sqlite.Insert]
 Values: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
@@ -132,6 +136,10 @@ class Connection:
     def begin(self) -> None:
         """Begins a transaction, alone among all writers."""
         self.driver.execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self) -> None:
+        """Begins a transaction that sees the register as it is at its first question; ended by `rollback`."""
+        self.driver.execute("BEGIN")
 
     def commit(self) -> None:
         """Ends it: on the disk when this returns."""

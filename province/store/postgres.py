@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.pool import NullPool
 
 from province.base.errors import NotAProvince
-from province.store.opened import Connection, Inserter, RegisterBusy, Values
+from province.store.opened import Connection, Inserter, RegisterBusy, RegisterRefused, Values
 from province.store.schema import APPLICATION_ID
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(:lock)")
@@ -99,7 +99,7 @@ class Postgres(Connection):
 
         Raises:
             RegisterBusy: the server cannot do it now.
-            sqlalchemy.exc.DBAPIError: a fault of ours.
+            RegisterRefused: a fault of ours.
         """
         if self._connection.invalidated and not self._begun:
             self._connection.rollback()  # the server went away and what was under way with it
@@ -110,6 +110,9 @@ class Postgres(Connection):
             return self._connection.execute(statement, values)  # type: ignore[arg-type]  # ours say object, SQLAlchemy's Any
         except (OperationalError, InterfaceError) as error:
             raise self._busy(error) from None
+        except DBAPIError as error:  # its text has the statement, and the server's own the row
+            state = getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
+            raise RegisterRefused(f"{self._path}: the server refuses what was to be done ({state}); please report it.") from None
 
     def found(self, statement: sa.Executable, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
         """As `Connection.found`; the way to the server costs more than the words."""
@@ -133,6 +136,11 @@ class Postgres(Connection):
         except BaseException:
             self.rollback()
             raise
+
+    def begin_reading(self) -> None:
+        """As `Connection.begin_reading`."""
+        self.execute(sa.text("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        self._begun = True
 
     def commit(self) -> None:
         """Ends it: on the server's disk when this returns."""

@@ -59,6 +59,9 @@ class Details:
     unit: str = ""
 
 
+_MOST = 2**63 - 1  # that a database counts to
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A case.
@@ -149,7 +152,7 @@ def find(connection: Connection, keys: LookKeys, number: int) -> Case:
     Raises:
         NotAProvince: there is none of this number.
     """
-    row = connection.row(select(table).where(table.c.id == number))
+    row = connection.row(select(table).where(table.c.id == number)) if 0 < number <= _MOST else None
     if row is None:
         raise NotAProvince(f"case {number}: is not there. See `gate-province trace list`.")
     return _case(row, keys)

@@ -17,7 +17,6 @@ from province.keys.identifiers import Identifier, canonical
 from province.looks import looking
 from province.looks.looking import NUMBER_MOST, Looker
 from province.looks.subjects import SeveralPeople
-from province.records import erasures
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, sight, timeline
@@ -69,7 +68,7 @@ class _Pages:
 
         def asked(connection: Connection) -> Any:
             world, at_ms = self._world, self._world.now_ms()
-            erasures.reapply(connection, world.layout.register, world.keystore, at_ms)
+            world.erasures.check(connection, at_ms)
             laid_down = rules.read(world.layout.tracing_rules)
             return work(Desk(world.layout, world.keystore, connection, laid_down, at_ms))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -30,6 +29,8 @@ def workbook(report: Report, said: Mapping[str, str]) -> bytes:
     """
     try:
         from openpyxl import Workbook  # noqa: PLC0415 - only who exports needs it
+
+        from province.base.workbook import content  # noqa: PLC0415 - the same
     except ModuleNotFoundError as error:
         raise ProvinceError(f"a workbook needs {error.name}: install gate-scanner[province].") from None
     book = Workbook()
@@ -47,9 +48,7 @@ def workbook(report: Report, said: Mapping[str, str]) -> bytes:
         title = _title(district, names)
         names.add(title.casefold())
         _fill(book.create_sheet(title), notices.headings(said), rows)
-    made = io.BytesIO()
-    book.save(made)
-    return made.getvalue()
+    return content(book)
 
 
 def facts(report: Report, said: Mapping[str, str]) -> list[tuple[str, str]]:

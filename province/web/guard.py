@@ -97,8 +97,10 @@ class Guard:
         """Refuses what no browser sends that shows our pages.
 
         Raises:
-            Refused: another host, another site's form, a method of no page, a body too large.
+            Refused: another host, another site's form, a method of no page, a body too large, a NUL.
         """
+        if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+            raise Refused(400)  # in no name, and no text of a database takes it
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in (b"host", b"origin", b"content-length") and name in headers:

@@ -17,6 +17,7 @@ from province.base import clock
 from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
+from province.records import erasures
 from province.store import database
 from province.store.opened import Connection, RegisterBusy
 from province.web.frame import Frame
@@ -39,6 +40,7 @@ class World:
     Attributes:
         keystore: the day keys.
         roll: the accounts.
+        erasures: what was erased is so, once it is asked.
         changes: tells that entries came.
 
     Raises:
@@ -50,6 +52,7 @@ class World:
         self.settings = layout.read_settings()
         self.keystore = Keystore(layout.keystore)
         self.roll = Roll(layout.register, people_keys.ensure(self.keystore))
+        self.erasures = erasures.Reapplied(layout, self.keystore)
         self.changes = Changes()
         self._streams = Streams(self.changes, _MOST_STREAMS)
         self._idle: list[Connection] = []

@@ -162,7 +162,8 @@ def test_folding_months_changes_no_total(world: tuple[Layout, Scanner], counted:
         ]  # fmt: skip
         connection.many(insert(day_count), table)
         limit = first + timedelta(days=before)
-        day_counts.fold(connection, limit)
+        due = len({row["day"] for row in table if str(row["day"])[:7] < limit.isoformat()[:7]})
+        assert [day_counts.fold(connection, limit) for _each in range(due + 1)] == [1] * due + [0]  # a day at a time
         there = connection.rows(day_count.select())
         single = {row["day"]: row["read_in"] for row in there if len(row["day"]) == 10}
         folded = [row["day"] for row in there if len(row["day"]) == 7]
@@ -172,3 +173,15 @@ def test_folding_months_changes_no_total(world: tuple[Layout, Scanner], counted:
         assert all(month < boundary.isoformat() for month in folded)
         connection.execute(day_count.delete())
         day_counts.repair(connection, date(1970, 1, 1))
+
+
+def test_what_is_compared_is_of_one_moment(layout: Layout, tmp_path: Path) -> None:
+    device = scanner(layout, tmp_path)
+    log = Log.new(device)
+    arrive(layout, device, [log.append()])
+    with closing(database.connect(layout.register)) as connection:
+        with database.as_one(connection, layout.register):
+            right = day_counts.recounted(connection)
+            arrive(layout, device, [log.append()])
+            assert day_counts.kept(connection) == right
+        assert day_counts.kept(connection) != right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -24,8 +25,9 @@ from province.collecting.register import Register
 from province.keys.keystore import Keystore
 from province.records.retention import Retention
 from province.store import database, partitions
-from province.store.opened import RegisterBusy
+from province.store.opened import RegisterBusy, RegisterRefused
 from province.store.schema import entry, token
+from province.store.tracing_tables import tracing_case
 
 
 @pytest.fixture
@@ -140,8 +142,34 @@ def test_the_audit_log_refuses_changes(layout: Layout) -> None:
     assert here("find", layout.root, "--id", "001099123456", "--reason", "case 7").returncode == 0
     with closing(database.connect(layout.register)) as connection:
         for statement in ("UPDATE audit SET hash = 'x'", "DELETE FROM audit", "TRUNCATE audit"):
-            with pytest.raises(sa.exc.DBAPIError, match="never changed or cleared"):
+            with pytest.raises(RegisterRefused, match="P0001"):
                 connection.execute(sa.text(statement))
+
+
+@pytest.mark.parametrize(
+    "values,state",
+    [({"id": 1}, "23505"), ({"id": None}, "23502"), ({"id": 2, "epoch": "Nguyễn\0"}, "DataError"), ({"id": 2**70}, "22003")],
+)
+def test_what_the_server_refuses_is_told_without_statement_and_values(layout: Layout, values: dict[str, object], state: str) -> None:
+    row: dict[str, object] = {"id": 1, "epoch": "Nguyễn Thị Lan", "state": "open", "opened_ms": 1}
+    with closing(database.connect(layout.register)) as connection:
+        connection.execute(sa.insert(tracing_case), row)
+        with pytest.raises(RegisterRefused) as caught:
+            connection.execute(sa.insert(tracing_case), row | values)
+        assert connection.value(sa.select(sa.func.count()).select_from(tracing_case)) == 1
+    said = "".join(traceback.format_exception(caught.value))
+    assert (state in str(caught.value), "Nguyễn" in said) == (True, False)
+    assert "INSERT" not in str(caught.value)
+
+
+def test_other_tables_put_there_are_another_register(layout: Layout) -> None:
+    with closing(database.connect(layout.register)) as one, closing(database.connect(layout.register)) as other:
+        before = database.mark(one, layout.register)
+        assert database.mark(other, layout.register) == before
+        with database.transaction(one, layout.register):  # as pg_restore does
+            one.execute(sa.text("ALTER TABLE entry RENAME TO earlier"))
+            one.execute(sa.text("CREATE TABLE entry ()"))
+        assert database.mark(other, layout.register) != before
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password(layout: Layout) -> None:

@@ -60,7 +60,8 @@ def test_a_tracer_opens_a_case_and_sees_who_shared_air(site: Site) -> None:
         answer = tracer.get(f"/vi/tracing/1/export/{form}")
         assert (answer.status, answer.text[: len(head)]) == (200, head)
     assert tracer.get("/vi/tracing/1/export/exe").status == 404
-    assert tracer.get("/vi/tracing/2").status == 404
+    for number in (2, 2**63, 99999999999999999999):
+        assert tracer.get(f"/vi/tracing/{number}").status == 404
     assert actions(site.layout) == [
         ("trace-open", REASON), ("trace-show", f"case 1: {REASON}"), *[("trace-export", f"case 1: {REASON}")] * 3,
     ]  # fmt: skip

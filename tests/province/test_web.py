@@ -93,6 +93,11 @@ def test_who_is_removed_or_gets_another_role_is_out_at_once(site: Site) -> None:
     assert (browser.get("/vi/account").status, browser.login("0988000002").status) == (303, 403)
 
 
+@pytest.mark.parametrize("path", ["/vi/?gate=%00", "/vi/%00", "/vi/accounts?%00=x"])
+def test_an_address_with_a_nul_is_refused(site: Site, path: str) -> None:
+    assert site.browser(Role.ADMIN).get(path).status == 400
+
+
 @pytest.mark.parametrize("path", ["/vi/nowhere", "/fr/account", "/static/web/nothing.css", "/static/../app.py", "/static/web/%2e%2e"])
 def test_what_is_not_there_says_so_in_words(site: Site, path: str) -> None:
     answer = site.browser(Role.ADMIN).get(path)
