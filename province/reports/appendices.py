@@ -129,8 +129,10 @@ def _first(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Tabl
 
 
 def _second(survey: Survey, organisation: Organisation) -> tuple[Paragraph | Table, ...]:
-    own = [_agency(survey, one) for one in _tree(survey, organisation)]
-    watched = [_place(survey, one) for one in _ordered(one for one in survey.open_sites if one.monitored_by == organisation.id)]
+    places = _ordered(one for one in survey.open_sites if one.monitored_by == organisation.id)
+    apart = frozenset(one.id for one in places)  # a place of its own that it watches stands on one line alone
+    own = [_agency(survey, one, apart) for one in _tree(survey, organisation)]
+    watched = [_place(survey, one) for one in places]
     lines = [
         _section("I", "Trụ sở và các đơn vị trực thuộc"), *_numbered(own),
         _section("II", "Các cơ sở được phân công theo dõi"), *_numbered(watched),

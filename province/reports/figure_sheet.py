@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from province.base.errors import NotAProvince
-from province.reports.figures import MOST, OF, About, Figure
+from province.reports.figures import MOST, OF, About, Figure, whole
 
 _MOST_BYTES, _MOST_UNPACKED = 4 * 2**20, 64 * 2**20
 _MOST_ROWS, _MOST_COLUMNS, _TOLD_MOST = 20_000, 20, 20
@@ -80,13 +80,13 @@ class _Reading:
         return [who] if who in self._ids[about] else self._named[about].get(_plain(who), [])
 
     def _cell(self, number: int, about: About, id_: str, figure: Figure, cell: str) -> None:
-        digits = cell.strip().replace(".", "").replace(",", "").replace(" ", "")
         if figure not in OF[about]:
             self._wrong.append(f"row {number}: {figure}: is not told of a {about}; allowed: {', '.join(OF[about])}")
-        elif not (digits.isascii() and digits.isdecimal() and int(digits[:12]) <= MOST and len(digits) <= len(str(MOST))):
+            return
+        try:
+            self.found.append((about, id_, figure, whole(cell)))
+        except ValueError:
             self._wrong.append(f"row {number}: {figure} {cell[:30]!r}: must be a whole number from 0 to {MOST}")
-        else:
-            self.found.append((about, id_, figure, int(digits)))
 
     def finish(self) -> None:
         if not self._columns:

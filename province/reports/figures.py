@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ from sqlalchemy import insert, select
 from province.store.opened import Connection
 from province.store.report_tables import report_figure as table
 
+_WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:[., \u00a0][0-9]{3}){1,3}")
 MOST = 1_000_000_000
 
 
@@ -92,3 +94,22 @@ def history(connection: Connection, about: About, subject: str) -> list[Told]:
         Told(About(row["about"]), row["subject"], Figure(row["figure"]), date.fromisoformat(row["day"]), row["value"], row["at_ms"],
              row["by_whom"]) for row in connection.rows(query)
     ]  # fmt: skip
+
+
+def whole(text: str) -> int:
+    """A whole number as people type it, with or without a mark between thousands.
+
+    Raises:
+        ValueError: it is none, or above `MOST`.
+
+    Example:
+        >>> whole("1.500"), whole(" 12 000 "), whole("99,999")
+        (1500, 12000, 99999)
+        >>> whole("1.5")
+        Traceback (most recent call last):
+            ...
+        ValueError: no whole number
+    """
+    if _WHOLE.fullmatch(text.strip()) is None or (number := int(re.sub(r"\D", "", text))) > MOST:
+        raise ValueError("no whole number")
+    return number

@@ -230,7 +230,7 @@ class _Desk:
         of, known = await self._world.ask(asked)
         return self._world.render(
             request, visit, "reports/figures.html", status, said=said, of=of, known=sorted(known, key=lambda one: (order(one[0]), one[1])),
-            allowed=tuple(Figure), today=day_of(self._world.now_ms()).isoformat(), count=_count, most=figures.MOST,
+            allowed=tuple(Figure), since=(day_of(self._world.now_ms()) - timedelta(days=1)).isoformat(), count=_count, most=figures.MOST,
         )  # fmt: skip
 
     def _tellable(self, connection: Connection, visit: Visit) -> dict[About, list[tuple[str, str]]]:
@@ -248,13 +248,13 @@ class _Desk:
     async def keep(self, request: Request, visit: Visit) -> Response:
         form = await form_of(request, visit)
         about, _, subject = form.get("about", "").partition(":")
-        value = form.get("value", "").strip().replace(".", "")
+        value = form.get("value", "").strip()
 
         def kept(connection: Connection) -> bool:
             try:
                 told = Told(
                     About(about), subject, Figure(form.get("figure", "")), date.fromisoformat(form.get("since", "")),
-                    _whole(value) if value else None, self._world.now_ms(), visit.account.id,
+                    figures.whole(value) if value else None, self._world.now_ms(), visit.account.id,
                 )  # fmt: skip
             except ValueError:
                 return False
@@ -268,12 +268,6 @@ class _Desk:
             return await self._figures(request, visit, "wrong", 400)
         self._surveys.forget()
         return RedirectResponse(f"/{visit.language}/reports/figures?done=kept", 303)
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(figures.MOST))):
-        raise ValueError("no whole number")
-    return int(text)
 
 
 def _number(text: str) -> int:

@@ -62,8 +62,8 @@ class ByHand:
     def of(self, organisation: Organisation) -> list[Site]:
         return [one for one in self.province.sites if one.org == organisation.id]
 
-    def agency(self, one: Organisation) -> Row:
-        places = self.of(one)
+    def agency(self, one: Organisation, but: Iterable[Site] = ()) -> Row:
+        places = [site for site in self.of(one) if site not in but]
         return one.name, "X" if any(map(self.open, places)) else "", self.told(one.id, "app-installs"), self.declared(places, paper=True)
 
     def first(self, head: Organisation) -> list[Row]:
@@ -74,7 +74,7 @@ class ByHand:
         watched.sort(key=lambda one: alphabetical(one.name))
         places = [(one.name, "X", self.told(one.id, "app-installs"), self.declared([one], paper=True)) for one in watched]
         rows = [
-            ("I", "Trụ sở và các đơn vị trực thuộc", "", None, None), *numbered(self.agency(one) for one in self.family(head)),
+            ("I", "Trụ sở và các đơn vị trực thuộc", "", None, None), *numbered(self.agency(one, watched) for one in self.family(head)),
             ("II", "Các cơ sở được phân công theo dõi", "", None, None), *numbered(places),
         ]  # fmt: skip
         return totalled(rows)
