@@ -123,3 +123,12 @@ def test_every_page_is_accessible_in_both_colours_and_as_wide_as_the_screen(
                     passed += len(response["passes"])
     assert found == []
     assert passed > 8 * 15  # it has looked
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_an_administrators_menu_of_many_words_fits_a_phone(browser: Browser, province: Shown, language: str) -> None:
+    with page_of(browser, province, "admin", PHONE) as page:
+        for path in ("/", "/people", "/reports", "/tracing", "/account"):
+            page.goto(address(province, f"/{language}{path}"))
+            assert page.get_attribute("html", "lang") == language
+            assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0], path
