@@ -326,9 +326,11 @@ class BrokerLink:
         """Waits until the connection has ended, also when paho's thread has died without a word: a broker may send it anything."""
         while not self._ended.wait(_LIVENESS_S):
             thread = self._client._thread  # noqa: SLF001 - paho offers no other sign of life
-            if thread is None or not thread.is_alive():
+            if thread is not None and thread.is_alive():
+                continue
+            if not self._ended.is_set():  # looked at once more: it says so before it goes
                 self._why = f"broker {self._endpoint.host}:{self._endpoint.port}: it sent something that cannot be understood"
-                return
+            return
 
     def _why_ended(self) -> str:
         where = f"broker {self._endpoint.host}:{self._endpoint.port}"
