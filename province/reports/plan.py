@@ -68,11 +68,10 @@ def _days(newest: date | None, yesterday: date) -> Iterator[date]:
 
 
 def _task(kind: Kind, day: date) -> Task | None:
-    made_on = day + timedelta(days=1)
-    due_ms = _at_ms(made_on, _TIMES[kind][1])
     if kind is not Kind.WEEK:
-        return Task(kind, day, day, due_ms)
-    return Task(kind, day, day - timedelta(days=6), due_ms) if made_on.weekday() == _MONDAY else None
+        return Task(kind, day, day, due_ms_of(kind, day))
+    made_on = day + timedelta(days=1)
+    return Task(kind, day, day - timedelta(days=6), due_ms_of(kind, day)) if made_on.weekday() == _MONDAY else None
 
 
 def due_ms_of(kind: Kind, day: date) -> int:
