@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from province.base.layout import Layout
 from province.fleet import notice_settings
 from province.fleet.accounts import AccountsFile
-from province.fleet.app import Pages, World
+from province.fleet.app import Pages
 from province.fleet.orders import Orders
 from province.fleet.register_accounts import RegisterAccounts
 from province.fleet.senders import Teller
 from province.fleet.sight import Sight
+from province.fleet.world import World
 from province.web.live import Changes
 from province.web.serving import App, Place, Served
 
