@@ -17,7 +17,7 @@ from province.boards.board import Board, Boards
 from province.boards.passages import Place, Sight, has_new
 from province.boards.words import WORDS
 from province.registry import categories, sites
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store.opened import Connection
 from province.web.guard import Refused
 from province.web.live import Drawn

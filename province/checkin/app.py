@@ -30,7 +30,7 @@ from province.checkin.booking import Booking, NotBooked
 from province.checkin.slips import Slips
 from province.checkin.words import WORDS
 from province.registry import categories, site_codes, sites
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store import database
 from province.web.asking import address_of
 from province.web.forms import language_of, read_form

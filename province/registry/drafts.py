@@ -14,7 +14,7 @@ from province.registry.categories import Category
 from province.registry.columns import COLUMNS, GATES_APART, Sheet
 from province.registry.organisations import Organisation, Sector
 from province.registry.sheets import CELL_CHARACTERS, Line
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.texts import Fault, Faulty, tidy
 from province.registry.units import Level, Unit
 

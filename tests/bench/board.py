@@ -29,6 +29,7 @@ from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.registry import sites
 from province.registry.categories import Category
+from province.registry.site import new_site
 from province.shell.web_command import opened
 from province.store import database
 from province.web.serving import Place, Served
@@ -87,7 +88,7 @@ class _Board:
 def _keeper(world: Chain) -> str:
     """A site for the gate's entries, and somebody who keeps it; returns their password."""
     with closing(database.connect(world.layout.register)) as connection:
-        site = sites.site("cho", GATE_1.org, "Chợ", Category.MARKET, "Phố Chợ", ("Cổng",))
+        site = new_site("cho", GATE_1.org, "Chợ", Category.MARKET, "Phố Chợ", ("Cổng",))
         sites.add(connection, world.layout.register, site)
         password = passwords.made()
         one = account(new_id(), "Lò Thị Mây", Role.KEEPER, org=None, unit=None, sites=frozenset({"cho"}))

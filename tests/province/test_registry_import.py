@@ -21,7 +21,7 @@ from province.registry import importing, organisations, sheets, sites, units
 from province.registry.columns import COLUMNS, Sheet
 from province.registry.importing import Known
 from province.registry.sheets import Line
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store import database
 
 SITES = "id;org;name;category;address;unit;gates\n"
