@@ -22,6 +22,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Guard, Refused
 from province.base.clock import now_ms, shown
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
@@ -33,9 +35,8 @@ from province.registry import categories, site_codes, sites
 from province.registry.sites import Site
 from province.store import database
 from province.web.asking import address_of
-from province.web.forms import language_of, read_form
+from province.web.forms import language_of
 from province.web.frame import Frame
-from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES, Language
 from province.web.pace import Pace
 from province.web.section import Section

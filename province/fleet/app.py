@@ -16,6 +16,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.changes import Changes
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Guard, Refused
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
 from province.accounts.account import Unfit, phone
@@ -28,11 +31,10 @@ from province.fleet.views import DeviceSight, View, Views, offered, path_of
 from province.fleet.words import WORDS
 from province.watch.fleet_store import FleetAlert
 from province.web.asking import address_of
-from province.web.forms import TOKEN, here, is_token, language_of, read_form
+from province.web.forms import TOKEN, here, is_token, language_of
 from province.web.frame import SHARED
-from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES
-from province.web.live import Changes, Drawn, Region, Streams
+from province.web.live import Drawn, Region, Streams
 from province.web.sessions import Sessions, Tries
 
 COOKIE = "__Host-fleet"

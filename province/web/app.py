@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.guard import Guard, Refused
 from province.base.errors import ProvinceError
 from province.web import own, people
 from province.web.door import TWO_STEPS, Door, Policy
 from province.web.forms import language_of
 from province.web.frame import Frame
-from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES
 from province.web.second_pages import PATH as SECOND
 from province.web.section import OpenPage, Page, Section, Visit
