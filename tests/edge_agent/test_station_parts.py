@@ -238,7 +238,11 @@ def test_no_word_is_dead() -> None:
         r"(page|gate|way|method|source|clock|outbox|why|kind|scheme|error|refused|problem|warning)\.[\w-]+"
     )  # of what firmware says
     folder = Path(words.__file__).parent
-    texts = "".join(file.read_text("utf-8") for file in (*folder.glob("*.py"), *folder.glob("pages/*")) if file.name != "words.py")
+    texts = "".join(
+        file.read_text("utf-8")
+        for file in (*folder.glob("*.py"), *folder.glob("pages/*"), *folder.glob("../serving/pages/*"))
+        if file.name != "words.py"
+    )
     fields = {f"paper.{name}" for name in paper.FIELDS} | {f"paper.{verdict}" for verdict in station_words.Verdict}
     unsaid = [key for key in WORDS["vi"]._of if not re.search(f"[\"']{re.escape(key)}[\"']", texts) and key not in fields]
     assert [key for key in unsaid if made.fullmatch(key) is None] == []
