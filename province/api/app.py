@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge_agent.serving.guard import Guard
 from province.api import figures, fleet, metrics, registry
 from province.api.clients import Client, Scope, has_form, known_by
 from province.api.document import PATH, document
@@ -27,7 +28,6 @@ from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.store import database
 from province.store.opened import Connection
-from province.web.guard import Guard
 
 ENDPOINTS: tuple[Endpoint, ...] = (*registry.ENDPOINTS, *figures.ENDPOINTS, *fleet.ENDPOINTS)
 PER_MINUTE, AT_ONCE = 600, 60  # of one client

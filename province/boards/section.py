@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Account, Role
 from province.base.errors import NotAProvince
@@ -19,7 +20,6 @@ from province.boards.words import WORDS
 from province.registry import categories, sites
 from province.registry.site import Site
 from province.store.opened import Connection
-from province.web.guard import Refused
 from province.web.live import Drawn
 from province.web.needs import Need
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.command import Action
 from edge_agent.wire.topics import DeviceName
 from province.base.errors import ProvinceError
@@ -23,7 +24,6 @@ from province.fleet.views import DeviceSight, View, Views, offered, path_of
 from province.fleet.world import World
 from province.watch.fleet_store import FleetAlert
 from province.web.forms import language_of
-from province.web.guard import Refused
 from province.web.live import Drawn, Region, Streams
 
 

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.guard import Guard, Refused
 from province.base.errors import ProvinceError
 from province.fleet.answers import Answers
 from province.fleet.door import Door
 from province.fleet.views import Views
 from province.fleet.world import World
 from province.web.frame import SHARED
-from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES
 
 _STATIC_FILES = {"web.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}

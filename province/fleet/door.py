@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Refused
 from province.accounts.account import Unfit, phone
 from province.fleet.accounts import Operator
 from province.fleet.views import View, Views
 from province.fleet.words import WORDS
 from province.fleet.world import World
 from province.web.asking import address_of
-from province.web.forms import TOKEN, here, is_token, language_of, read_form
-from province.web.guard import Refused
+from province.web.forms import TOKEN, here, is_token, language_of
 from province.web.sessions import Sessions, Tries
 
 COOKIE = "__Host-fleet"

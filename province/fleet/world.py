@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_agent.serving.changes import Changes
 from province.fleet.accounts import Accounts
 from province.fleet.orders import Orders
 from province.fleet.sight import Sight
-from province.web.live import Changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from firmware.person_codes.masking import mask_number
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
@@ -25,7 +26,6 @@ from province.tracing.desk import Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
 from province.tracing.words import WORDS
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.needs import Need, Urgency
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World

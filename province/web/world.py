@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from edge_agent.serving.changes import Changes
 from province.accounts.roll import Member, Roll
 from province.base import clock
 from province.base.layout import Layout
@@ -22,7 +23,7 @@ from province.store import database
 from province.store.opened import Connection, RegisterBusy
 from province.web.frame import Frame
 from province.web.languages import Language
-from province.web.live import Changes, Drawn, Streams
+from province.web.live import Drawn, Streams
 from province.web.section import Section, Visit
 
 _MOST_IDLE = 8
