@@ -79,7 +79,7 @@ class Province:
             connection.many(insert(registry_tables.gate), [gate for one in self.sites for gate in sites.gates_of(one)])
             connection.many(insert(entry), [_row(one) for one in self.passed])
             figures.keep(connection, self.told)
-            day_counts.repair(connection, date(1970, 1, 1))
+            day_counts.put_right(connection, day_counts.drift(connection, date(1970, 1, 1)))
 
 
 def _row(one: Passed) -> dict[str, object]:
