@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -97,42 +98,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _note(layout: Layout, connection: Connection, action: str, about: str) -> None:
-    noting.note(connection, layout, (user(), user()), action, about)
-
-
 def _add(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> int:
     one, password = _wanted(connection, args, new_id(), args.name), passwords.made()
-    numbers = list(dict.fromkeys(_number(each) for each in args.phone))
-    _note(layout, connection, "account-added", noting.told(one))
-    roll.add(connection, one, numbers, password, now_ms())
+    numbers, hashed = list(dict.fromkeys(_number(each) for each in args.phone)), passwords.hashed(password)
+    _note(layout, connection, "account-added", one, lambda: roll.add(connection, one, numbers, hashed, now_ms()))
     _tell(one.id, password)
     return 0
+
+
+def _note(layout: Layout, connection: Connection, action: str, one: Account, also: Callable[[], object]) -> None:
+    noting.note(connection, layout, (user(), user()), action, one, also)
 
 
 def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> None:
     one = _found(roll, connection, args.who).account
     wanted = _wanted(connection, args, one.id, one.name) if args.action == "role" else one
     number = None if args.action != "phone" else _number(args.remove if args.add is None else args.add)
-    ends = args.action == "remove" or wanted.role is not Role.ADMIN
-    roll.check(connection, one.id, None, ends=ends and not getattr(args, "last_admin", True))
-    _note(layout, connection, _ACTIONS[args.action], noting.told(wanted))
+    password = passwords.made()
+    hashed = passwords.hashed(password) if args.action == "password" else ""
+
+    def do() -> None:
+        match args.action:
+            case "role":
+                roll.change(connection, wanted, last_admin=args.last_admin)
+            case "password":
+                roll.set_password(connection, one.id, hashed)
+            case "phone" if number is not None:
+                (roll.remove_phone if args.add is None else roll.add_phone)(connection, one.id, number)
+            case "second":
+                roll.set_second(connection, one.id, None)
+            case _:
+                roll.remove(connection, one.id, last_admin=args.last_admin)
+
+    _note(layout, connection, _ACTIONS[args.action], wanted, do)
     match args.action:
         case "role":
-            roll.change(connection, wanted, last_admin=args.last_admin)
             print_line(f"{one.id}: {wanted.role} now. Where they were in, they are out.")
         case "password":
-            password = passwords.made()
-            roll.set_password(connection, one.id, password)
             _tell(one.id, password)
-        case "phone" if number is not None:
-            (roll.remove_phone if args.add is None else roll.add_phone)(connection, one.id, number)
+        case "phone":
             print_line(f"{one.id}: comes in by {', '.join(map(mask_number, roll.phones(connection, one.id)))}.")
         case "second":
-            roll.set_second(connection, one.id, None)
             print_line(f"{one.id}: sets up the second step when they come in next. Where they were in, they are out.")
         case _:
-            roll.remove(connection, one.id, last_admin=args.last_admin)
             print_line(f"{one.id}: is let in no more.")
 
 

@@ -24,6 +24,8 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
     assert (again.returncode, password in again.stdout) == (0, False)
     assert here("account", "phone", layout.root, id_, "--add", "0987654321").returncode == 0
     assert here("account", "role", layout.root, id_, "--role", "admin").returncode == 0
+    taken = here("account", "add", layout.root, "--role", "reporter", "--name", "Lê Lan", "--phone", "0987654321")
+    assert (taken.returncode, "an account's already" in taken.stderr) == (2, True)
     for last in (("remove", layout.root, id_), ("role", layout.root, id_, "--role", "reporter")):
         refused = here("account", *last)
         assert (refused.returncode, "the last administrator" in refused.stderr) == (2, True)
@@ -33,6 +35,7 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
     for line in (f"{id_} operator bus-co", f"{id_} admin", "account-password", "account-phone", "account-removed"):
         assert line in log
     assert "Hùng" not in log
+    assert [log.count(each) for each in ("account-added", "account-role", "account-removed")] == [1, 1, 1]  # nothing of what was refused
     assert here("audit", "verify", layout.root).returncode == 0
 
 

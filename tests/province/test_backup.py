@@ -16,7 +16,7 @@ from web_world import PASSWORD, enlist, roll_of
 from edge_agent.base.process_lock import ProcessLock
 from edge_agent.wire.entry import RecordedPerson
 from province.accounts.account import Role
-from province.accounts.passwords import Check
+from province.accounts.passwords import Check, hashed
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting.register import Register
@@ -144,7 +144,7 @@ def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: La
     gone, lower, stays = (enlist(layout, role, f"091234567{at}") for at, role in enumerate((Role.REPORTER, Role.ADMIN, Role.ADMIN)))
     roll = roll_of(layout)
     with closing(database.connect(layout.register)) as connection:
-        roll.set_password(connection, stays.id, "another one, quite long")
+        roll.set_password(connection, stays.id, hashed("another one, quite long"))
     backup = saved(layout, tmp_path / "backup")
     assert here("account", "remove", layout.root, gone.id).returncode == 0
     assert here("account", "role", layout.root, lower.id, "--role", "reporter").returncode == 0
@@ -157,6 +157,6 @@ def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: La
         assert same is not None
         check = Check()
         assert [check.is_of(PASSWORD, again.hashed), check.is_of("another one, quite long", same.hashed)] == [False, True]
-        roll.set_password(connection, lower.id, PASSWORD)
+        roll.set_password(connection, lower.id, hashed(PASSWORD))
         assert roll.reapply(connection) == 0
     assert Keystore(layout.keystore).strangers() == []

@@ -17,6 +17,7 @@ from web_world import PASSWORD, Site, Visitor, enlist, roll_of, served_pages
 
 from province.accounts import second
 from province.accounts.account import Account, Role, Unfit
+from province.records import audit
 from province.store import database
 from province.web import people
 from province.web.people_words import WORDS
@@ -34,6 +35,12 @@ def found(site: Site, phone: str) -> Account | None:
     with closing(database.connect(site.layout.register)) as connection:
         member = roll_of(site.layout).by_phone(connection, phone)
     return None if member is None else member.account
+
+
+def lines(site: Site) -> int:
+    """How many the audit log has."""
+    with closing(database.connect(site.layout.register)) as connection:
+        return sum(1 for _line in audit.lines(connection))
 
 
 def seen(browser: Visitor, id_: str) -> str:
@@ -56,8 +63,9 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
         ({"phone": site.phones[Role.ADMIN]}, "thuộc về một tài khoản"),
         ({"name": " "}, "Họ và tên"),
     ):
+        before = lines(site)
         refused = admin.post("/vi/people/add", {**form, **wrong})
-        assert (refused.status, said in refused.text) == (400, True)
+        assert (refused.status, said in refused.text, lines(site)) == (400, True, before)
     made = admin.post("/vi/people/add", form)
     password = made.text.partition('<p class="secret"><code>')[2].partition("</code>")[0]
     one = found(site, "0944000002")
@@ -87,7 +95,10 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
         member = roll_of(site.layout).find(connection, one.id)
         assert member is not None
         assert member.totp is None
+    noted = lines(site)
     assert changed(admin, one.id, "remove", sure="no").status == 400
+    assert changed(admin, one.id, "phone", phone="0944000099", how="remove").status == 400
+    assert lines(site) == noted
     assert changed(admin, one.id, "remove", sure=one.id).status == 303
     assert (found(site, "0944000002"), admin.get(path).status) == (None, 404)
     log = here("audit", "list", site.layout.root, "--limit", "50").stdout
@@ -109,11 +120,13 @@ def test_of_two_administrators_who_change_an_account_the_second_is_told(site: Si
         "phone": {"phone": "0944000022", "how": "add"},
         "remove": {"sure": one.id},
     }
+    noted = lines(site)
     for stale in (before, ""):
         for change, form in changes.items():
             refused = changed(admin, one.id, change, **form, seen=stale)
             assert (refused.status, "Có người vừa đổi tài khoản này" in refused.text) == (400, True)
             assert "secret" not in refused.text
+    assert lines(site) == noted  # none of what was refused
     now = found(site, "0944000021")
     assert now is not None
     assert (now.role, now.org, found(site, "0944000022")) == (Role.OPERATOR, "xe-buyt", None)
