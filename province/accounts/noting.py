@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from province.accounts.account import Account
+from province.accounts.roll import Roll
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
@@ -16,12 +17,15 @@ from province.store.opened import Connection
 _MOST = 200
 
 
-def note(connection: Connection, layout: Layout, who: tuple[str, str], action: str, one: Account, also: Callable[[], object]) -> None:
+def note(
+    connection: Connection, layout: Layout, roll: Roll, who: tuple[str, str], action: str, one: Account, also: Callable[[], object]
+) -> None:
     """Makes a change and writes its line, in one transaction.
 
     Args:
         connection: the register.
         layout: the province.
+        roll: its accounts.
         who: the officer, such as an account's id, and the operating system's user.
         action: such as `account-added`.
         one: whose, and what they are now; no name or number of it is written.
@@ -40,6 +44,8 @@ def note(connection: Connection, layout: Layout, who: tuple[str, str], action: s
         audit.append(connection, layout.register, Keystore(layout.keystore), make, also=also)
     except OSError as error:
         raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing is changed.") from None
+    finally:
+        roll.rights.settle(connection)
 
 
 def told(one: Account) -> str:

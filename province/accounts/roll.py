@@ -13,7 +13,8 @@ from sqlalchemy import delete, func, insert, select, update
 from edge_agent.wire.cbor import encode
 from province.accounts import passwords, second
 from province.accounts.account import Account, Role, Taken, Unfit
-from province.keys import people_keys
+from province.accounts.rights import Rights, forget
+from province.keys import people_rights
 from province.keys.people_keys import PeopleKeys
 from province.store.accounts_tables import account as table
 from province.store.accounts_tables import account_phone, account_recovery, account_site
@@ -21,7 +22,6 @@ from province.store.database import transaction
 from province.store.opened import Connection, Row
 
 ID_LETTERS = 8
-_NOBODYS = "-"  # the hash of no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,14 @@ class Roll:
         Raises:
             Unfit: it has changed since, is gone, or is the last administrator's.
         """
-        with self._within(connection):
-            self._check(connection, id_, seen, ends=ends)
-            yield
-            self._note(connection, id_)
+        try:
+            with self._within(connection):
+                before = self._check(connection, id_, seen, ends=ends).mark
+                yield
+                self.rights.note(connection, id_, before)
+        finally:
+            if not connection.in_transaction:
+                self.rights.settle(connection)
 
     @contextmanager
     def _within(self, connection: Connection) -> Iterator[None]:
@@ -169,7 +173,7 @@ class Roll:
             with transaction(connection, self.path):
                 yield
 
-    def _check(self, connection: Connection, id_: str, seen: str | None, *, ends: bool = False) -> None:
+    def _check(self, connection: Connection, id_: str, seen: str | None, *, ends: bool = False) -> Member:
         found = self.find(connection, id_)
         if found is None or (seen is not None and found.mark != seen):
             raise Unfit("changed", f"{id_}: somebody changed or removed this account meanwhile. Look at it again.")
@@ -178,6 +182,7 @@ class Roll:
             raise Unfit(
                 "last-admin", f"{id_}: the last administrator; nobody could make accounts on the pages. If it must be: --last-admin."
             )
+        return found
 
     def change(self, connection: Connection, one: Account, *, seen: str | None = None, last_admin: bool = False) -> None:
         """Gives an account another name, role or reach; whoever is in with the one before is out.
@@ -249,10 +254,12 @@ class Roll:
             if step is not None:
                 connection.execute(update(table).where(table.c.id == id_).values(totp_step=step))
                 return True
-            its = (account_recovery.c.account == id_, account_recovery.c.hash == second.recovery_hash(code))
+            hash_ = second.recovery_hash(code)
+            its = (account_recovery.c.account == id_, account_recovery.c.hash == hash_)
             if not connection.has(select(account_recovery.c.account).where(*its)):
                 return False
             connection.execute(delete(account_recovery).where(*its))
+            self.rights.note(connection, id_, member.mark, people_rights.short(hash_))
             return True
 
     def codes_left(self, connection: Connection, id_: str) -> int:
@@ -295,35 +302,18 @@ class Roll:
             RegisterBusy: not now.
         """
         with self._changing(connection, id_, seen, ends=not last_admin):
-            for beside in (account_phone, account_site, account_recovery):
-                connection.execute(delete(beside).where(beside.c.account == id_))
-            connection.execute(delete(table).where(table.c.id == id_))
+            forget(connection, id_)
 
-    def reapply(self, connection: Connection) -> int:
-        """After an older register was put back, removes who was removed and shuts out whose rights were others since; says how many.
+    # ── what a restore must not undo ──
 
-        They come in again once an administrator has given them a password.
+    @property
+    def rights(self) -> Rights:
+        """What the keystore notes of them."""
+        return Rights(self.path, self.keys.keystore, self._mark)
 
-        Raises:
-            KeystoreAway, KeyDamaged, RegisterBusy: not done; do it again.
-        """
-        late = []
-        for id_, mark in people_keys.rights(self.keys.keystore).items():
-            found = self.find(connection, id_)
-            if found is not None and found.mark != mark:
-                late.append((id_, mark))
-        with transaction(connection, self.path):
-            for id_, mark in late:
-                for beside in (account_phone, account_site, account_recovery) if not mark else ():
-                    connection.execute(delete(beside).where(beside.c.account == id_))
-                its = table.c.id == id_
-                connection.execute(update(table).where(its).values(hashed=_NOBODYS) if mark else delete(table).where(its))
-        return len(late)
-
-    def _note(self, connection: Connection, id_: str) -> None:
-        """Notes what an account's rights are to be from this transaction on."""
+    def _mark(self, connection: Connection, id_: str) -> str:
         found = self.find(connection, id_)
-        self.keys.note_rights(id_, "" if found is None else found.mark)
+        return "" if found is None else found.mark
 
     def _set_sites(self, connection: Connection, one: Account) -> None:
         if one.sites:

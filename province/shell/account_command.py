@@ -101,13 +101,13 @@ def run(args: argparse.Namespace) -> int:
 def _add(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> int:
     one, password = _wanted(connection, args, new_id(), args.name), passwords.made()
     numbers, hashed = list(dict.fromkeys(_number(each) for each in args.phone)), passwords.hashed(password)
-    _note(layout, connection, "account-added", one, lambda: roll.add(connection, one, numbers, hashed, now_ms()))
+    _note(layout, roll, connection, "account-added", one, lambda: roll.add(connection, one, numbers, hashed, now_ms()))
     _tell(one.id, password)
     return 0
 
 
-def _note(layout: Layout, connection: Connection, action: str, one: Account, also: Callable[[], object]) -> None:
-    noting.note(connection, layout, (user(), user()), action, one, also)
+def _note(layout: Layout, roll: Roll, connection: Connection, action: str, one: Account, also: Callable[[], object]) -> None:
+    noting.note(connection, layout, roll, (user(), user()), action, one, also)
 
 
 def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> None:
@@ -130,7 +130,7 @@ def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.N
             case _:
                 roll.remove(connection, one.id, last_admin=args.last_admin)
 
-    _note(layout, connection, _ACTIONS[args.action], wanted, do)
+    _note(layout, roll, connection, _ACTIONS[args.action], wanted, do)
     match args.action:
         case "role":
             print_line(f"{one.id}: {wanted.role} now. Where they were in, they are out.")

@@ -93,7 +93,7 @@ def _move(layout: Layout, accounts: AccountsFile, args: argparse.Namespace) -> N
         )
         with closing(database.connect(layout.register)) as connection:
             also = partial(roll.add, connection, one, [number], operator.hashed, now_ms())
-            noting.note(connection, layout, (user(), user()), "account-added", one, also)
+            noting.note(connection, layout, roll, (user(), user()), "account-added", one, also)
         print_line(f"{args.name}: is account {one.id} now, with the same password. A second step is set up on the province's pages.")
 
     accounts.hand_over(args.name, take)

@@ -107,7 +107,7 @@ class World:
 
     def note(self, connection: Connection, visit: Visit, action: str, one: Account, also: Callable[[], object]) -> None:
         """Changes an account together with its line of the audit log; as `noting.note`."""
-        noting.note(connection, self.layout, (visit.account.id, "web"), action, one, also)
+        noting.note(connection, self.layout, self.roll, (visit.account.id, "web"), action, one, also)
 
     # ── pages ──
 
