@@ -11,7 +11,7 @@ from edge_agent.base.console import print_json_list, print_line, print_table
 from firmware.person_codes.masking import mask_name, mask_number
 from province.accounts import account as accounts
 from province.accounts import noting, passwords, reach
-from province.accounts.account import HAS_SITES, HAS_UNIT, Account, Role
+from province.accounts.account import Account, Role
 from province.accounts.roll import Member, Roll, new_id
 from province.base.clock import now_ms
 from province.base.errors import NotAProvince
@@ -44,7 +44,7 @@ examples:
 WHO is an account's id, or one of its phone numbers. `-` for a number asks for it, so that it stays out of the shell's history.
 Passwords are made here and shown once. Each change is a line of the audit log and counts at once: `gate-province web` needs no restart.
 Roles: keeper (own sites, masked) · special (hospital, checkpoint: own sites, all, each look noted) · tracer (within a case; one a unit)
-· reporter (sums) · operator (own organisation's scanners; without --org the province's staff) · admin (sites and accounts).
+· reporter (sums of a unit, an organisation, or the whole) · operator (own organisation's scanners) · admin (sites and accounts).
 """
 
 
@@ -70,8 +70,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for name in ("add", "role"):
         one = each[name]
         one.add_argument("--role", required=True, choices=[str(role) for role in Role], help="what they may do")
-        one.add_argument("--org", metavar="ORG", help="the organisation they are of")
+        one.add_argument("--org", metavar="ORG", help="operator, reporter: the organisation they are of")
         one.add_argument("--unit", metavar="UNIT", help="tracer, reporter: the administrative unit they are of")
+        one.add_argument("--whole", action="store_true", help="operator, reporter: of the province's staff, who see all of it")
         one.add_argument("--site", action="append", default=[], metavar="SITE", help="keeper, special: a site they see; give each")
         one.add_argument("--commands", action="store_true", help="operator: may send commands to scanners")
     for name in ("role", "remove"):
@@ -151,7 +152,9 @@ def _wanted(connection: Connection, args: argparse.Namespace, id_: str, name: st
         NotAProvince: it cannot be.
     """
     role = Role(args.role)
-    one = accounts.account(id_, name, role, org=args.org, unit=args.unit, sites=frozenset(args.site), commands=args.commands)
+    one = accounts.account(
+        id_, name, role, org=args.org, unit=args.unit, sites=frozenset(args.site), commands=args.commands, whole=args.whole
+    )
     reach.check(connection, one)
     return one
 
@@ -177,9 +180,8 @@ def _list(roll: Roll, connection: Connection, *, as_json: bool) -> int:
     rows, phones = [], roll.all_phones(connection)
     for member in roll.every(connection):
         one = member.account
-        reach = ", ".join(sorted(one.sites)) if one.role in HAS_SITES else one.unit if one.role in HAS_UNIT else one.org
         numbers = [mask_number(number) for number in phones.get(one.id, [])]
-        rows.append((one, mask_name(one.name), numbers, reach or "all"))
+        rows.append((one, mask_name(one.name), numbers, one.reach or "all"))
     if as_json:
         print_json_list([
             {

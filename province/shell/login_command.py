@@ -90,6 +90,7 @@ def _move(layout: Layout, accounts: AccountsFile, args: argparse.Namespace) -> N
             unit=None,
             sites=frozenset(),
             commands=operator.commands,
+            whole=operator.org is None,
         )
         with closing(database.connect(layout.register)) as connection:
             also = partial(roll.add, connection, one, [number], operator.hashed, now_ms())

@@ -24,7 +24,7 @@ from province.web.world import World
 
 _ADMIN = frozenset({Role.ADMIN})
 _EACH_PAGE = 50
-_FIELDS = dict.fromkeys(("name", "phone", "role", "sites", "unit", "org", "commands"), "")
+_FIELDS = dict.fromkeys(("name", "phone", "role", "sites", "unit", "org", "commands", "whole"), "")
 _CHANGES = ("role", "password", "second", "phone", "remove")
 
 
@@ -192,4 +192,6 @@ def _wanted(form: Mapping[str, str], id_: str, name: str) -> Account:
         raise Unfit("role", "--role: choose one.")
     sites = frozenset(re.split(r"[\s,]+", form.get("sites", "").strip())) - {""}
     org, unit = form.get("org", "").strip() or None, form.get("unit", "").strip() or None
-    return accounts.account(id_, name, role, org=org, unit=unit, sites=sites, commands=form.get("commands") == "1")
+    return accounts.account(
+        id_, name, role, org=org, unit=unit, sites=sites, commands=form.get("commands") == "1", whole=form.get("whole") == "1"
+    )

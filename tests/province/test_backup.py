@@ -153,7 +153,7 @@ def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: La
     with closing(database.connect(layout.register)) as connection:
         assert all(roll.take_code(connection, stays.id, code, at_ms) for code in codes[1:3])
     assert here("account", "remove", layout.root, gone.id).returncode == 0
-    assert here("account", "role", layout.root, lower.id, "--role", "reporter").returncode == 0
+    assert here("account", "role", layout.root, lower.id, "--role", "reporter", "--whole").returncode == 0
     ran = here("store", "restore", layout.root, backup, "--json", *somewhere)
     assert (ran.returncode, json.loads(ran.stdout)["accounts"]) == (0, 2), ran.stderr
     with closing(database.connect(layout.register)) as connection:

@@ -59,7 +59,9 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
         ({"org": "nowhere"}, "Không có cơ quan này"),
         ({"phone": "113"}, "số điện thoại Việt Nam"),
         ({"role": "king"}, "Hãy chọn vai trò"),
-        ({"role": "keeper"}, "ít nhất một địa điểm"),
+        ({"org": ""}, "Hãy nhập địa bàn hoặc cơ quan"),
+        ({"role": "admin"}, "không gắn với cơ quan"),
+        ({"role": "keeper", "org": ""}, "ít nhất một địa điểm"),
         ({"phone": site.phones[Role.ADMIN]}, "thuộc về một tài khoản"),
         ({"name": " "}, "Họ và tên"),
     ):
@@ -82,6 +84,8 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
     assert one.id not in admin.get("/vi/people?site=cho-dong-ba").text
 
     path = f"/vi/people/{one.id}"
+    assert changed(admin, one.id, "role", role="reporter").status == 400  # a field left empty gives no more
+    assert found(site, "0944000002") == one
     assert changed(admin, one.id, "role", role="operator", org="xe-buyt", commands="1").status == 303
     assert theirs.get("/vi/account").status == 303
     renewed = changed(admin, one.id, "password").text.partition('<p class="secret"><code>')[2].partition("</code>")[0]
@@ -114,7 +118,7 @@ def test_of_two_administrators_who_change_an_account_the_second_is_told(site: Si
     before = seen(admin, one.id)
     assert changed(admin, one.id, "role", role="operator", org="xe-buyt").status == 303
     changes = {
-        "role": {"role": "reporter"},
+        "role": {"role": "reporter", "whole": "1"},
         "password": {},
         "second": {},
         "phone": {"phone": "0944000022", "how": "add"},
@@ -133,7 +137,9 @@ def test_of_two_administrators_who_change_an_account_the_second_is_told(site: Si
     with ThreadPoolExecutor(8) as many:
         mark, token = seen(admin, one.id), admin.token()
         form = {"token": token, "seen": mark, "role": "reporter"}
-        answers = [many.submit(admin.post, f"/vi/people/{one.id}/role", {**form, "org": org}) for org in ("xe-buyt", "", "xe-buyt", "")]
+        answers = [
+            many.submit(admin.post, f"/vi/people/{one.id}/role", {**form, **reach}) for reach in ({"org": "xe-buyt"}, {"whole": "1"}) * 2
+        ]
         assert sorted(each.result().status for each in answers) == [303, 400, 400, 400]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from page_world import WAIT_S, Answered, Browser
 
 from province.accounts import account as accounts
-from province.accounts.account import HAS_SITES, Account, Role
+from province.accounts.account import HAS_ORG, HAS_SITES, Account, Role
 from province.accounts.passwords import hashed
 from province.accounts.roll import Roll, new_id
 from province.base.clock import now_ms
@@ -44,6 +44,7 @@ def enlist(layout: Layout, role: Role, phone: str, *, name: str = "Nguyá»…n Thá»
         given["sites"] = frozenset({"cho-dong-ba"})
     if role is Role.TRACER and given["unit"] is None:
         given["unit"] = "46"
+    given.setdefault("whole", role in HAS_ORG and given["org"] is None and given["unit"] is None)
     one = accounts.account(new_id(), name, role, **given)  # type: ignore[arg-type]  # fields by name
     with closing(database.connect(layout.register)) as connection:
         roll_of(layout).add(connection, one, [phone], hashed(PASSWORD), now_ms())
