@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from edge_agent.serving.changes import Changes
+from province.accounts import noting
+from province.accounts.account import Account
 from province.accounts.roll import Member, Roll
 from province.base import clock
 from province.base.layout import Layout
@@ -78,6 +80,10 @@ class World:
         """An account as it is now."""
         with self.connection() as connection:
             return self.roll.find(connection, id_)
+
+    def note(self, connection: Connection, visit: Visit, action: str, one: Account, also: Callable[[], object]) -> None:
+        """Changes an account together with its line of the audit log; as `noting.note`."""
+        noting.note(connection, self.layout, self.roll, (visit.account.id, "web"), action, one, also)
 
     # ── pages ──
 

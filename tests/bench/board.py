@@ -94,7 +94,7 @@ def _keeper(world: Chain) -> str:
         password = passwords.made()
         one = account(new_id(), "Lò Thị Mây", Role.KEEPER, org=None, unit=None, sites=frozenset({"cho"}))
         roll = Roll(world.layout.register, people_keys.ensure(Keystore(world.layout.keystore)))
-        roll.add(connection, one, [_PHONE], password, now_ms())
+        roll.add(connection, one, [_PHONE], passwords.hashed(password), now_ms())
     return password
 
 
