@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from edge_agent.wire.entry import Kind, Note, RecordedPerson
-from province.keys.identifiers import Identifier, canonical, tokens_on
+from province.keys.identifiers import Identifier, canonical, declared, folded, tokens_on
 from province.looks.subjects import ids_of
 from province.store.opened import Connection
 from province.tracing import linking, site_rows, trips
@@ -68,7 +68,7 @@ class Contact:
 
     Attributes:
         ids: what names them alone.
-        person: as their latest code says.
+        person: as their latest code says that tells a number, where one does.
         together_ms: how long in all; a moment at which two pairs of their stays overlap counts once.
     """
 
@@ -229,7 +229,7 @@ class _AtOnePlace:
             said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
-            newest, latest = max(said, key=lambda one: one[0].early_ms)
+            newest, latest = max(said, key=lambda one: (bool(ids_of(one[1].person)), one[0].early_ms))
             methods = frozenset(each.method for _passed, each in said)
             encounters = [
                 Encounter(self._place, one, other, methods)
@@ -237,7 +237,7 @@ class _AtOnePlace:
                 for other in theirs
                 if one.trip == other.trip and overlap(one, other)
             ]
-            ids = frozenset[str]().union(*(ids_of(each.person) for _passed, each in said))
+            ids = frozenset[str]().union(*(_names(each.person) for _passed, each in said))
             yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters)
 
 
@@ -261,7 +261,13 @@ def told_trips(connection: Connection, finder: Finder, events: Sequence[Event]) 
 
 def nameless(person: RecordedPerson) -> frozenset[str]:
     """What tells somebody apart whose code tells no number in full."""
-    return frozenset({f"name {person.name} {canonical(Identifier.PHONE, person.phone or '')}"})
+    return frozenset({f"name {folded(person.name)} {canonical(Identifier.PHONE, person.phone or '')}"})
+
+
+def _names(person: RecordedPerson) -> frozenset[str]:
+    """What joins somebody's passages at several places: their numbers, and name and phone where both were said."""
+    who = declared(person)
+    return ids_of(person) if who is None else ids_of(person) | {who}
 
 
 def _by_day(rows: Iterable[SiteRow]) -> dict[str, list[int]]:
@@ -282,7 +288,7 @@ def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
         for each in {each for part in joined for each in part.ids}:
             by_id[each] = joined
     for group in {id(found): found for found in by_id.values()}.values():
-        newest = max(group, key=lambda one: one.newest_ms)
+        newest = max(group, key=lambda one: (bool(ids_of(one.person)), one.newest_ms))
         encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
         ids = frozenset[str]().union(*(one.ids for one in group))
         yield Contact(ids, newest.person, tuple(encounters), covered_ms((each.begin_ms, each.end_ms) for each in encounters))
