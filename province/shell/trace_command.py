@@ -17,7 +17,7 @@ from province.base.layout import Layout
 from province.keys.keystore import Keystore
 from province.looks import looking
 from province.records import erasures
-from province.tracing import notices, paper_report, rules, sheets
+from province.tracing import gaps, notices, paper_report, rules, sheets
 from province.tracing.cases import Case
 from province.tracing.desk import CLI, Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit
@@ -144,6 +144,8 @@ def _show(report: Report) -> None:
     said, about = WORDS["en"], report.movements.about
     for name, value in sheets.facts(report, said):
         print_line(f"{name}: {value}")
+    for text in gaps.told(report.gaps, said):
+        print_line(f"! {text}")
     visits = [
         (notices.shown(one.stay.begin_ms), notices.shown(one.stay.end_ms), one.about.name, one.about.district or "-",
          str(minutes_of(one.stay)), notes_of_visit(one, said))
@@ -169,6 +171,7 @@ def as_json(report: Report) -> dict[str, object]:
     return {
         "case": report.case.id,
         "window_ms": report.movements.window_ms,
+        "unread": {"days": [f"{day}" for day in report.gaps.days], "held": report.gaps.held, "unopened": report.gaps.unopened},
         "visits": [
             {"org": one.place.org, "site": one.place.site, "category": one.about.category, "district": one.about.district,
              "trip": one.stay.trip, "begin_ms": one.stay.begin_ms, "end_ms": one.stay.end_ms, "assumed": one.stay.is_assumed,

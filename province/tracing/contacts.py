@@ -19,7 +19,7 @@ from province.looks.subjects import ids_of
 from province.store.opened import Connection
 from province.tracing import linking, site_rows, trips
 from province.tracing.finding import Finder, Place
-from province.tracing.opening import named, opened
+from province.tracing.opening import Named, named, opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
 from province.tracing.stays import Rule, Stay, TripSpan, covered_ms, overlap, stays, together_ms
@@ -95,10 +95,12 @@ class Contacts:
     Attributes:
         found: the longest together first.
         unnamed: by place, how many more were there than the rules let be named.
+        unopened: passages of people there with the case that do not open.
     """
 
     found: tuple[Contact, ...]
     unnamed: Mapping[Place, int]
+    unopened: int = 0
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ def contacts(
     """
     met: list[_Met] = []
     unnamed: dict[Place, int] = defaultdict(int)
+    unopened: set[int] = set()
     with _unswept():
         for place, all_stays in visits.items():
             for some in _pieces(all_stays, rules[place]):
@@ -142,8 +145,10 @@ def contacts(
                 met += found
                 if left:
                     unnamed[place] += left
+                unopened |= at.unopened
     merged = [each for each in _merged(met) if each.together_ms >= most.least_ms]
-    return Contacts(tuple(sorted(merged, key=lambda each: (-each.together_ms, each.person.name))), dict(unnamed))
+    ordered = sorted(merged, key=lambda each: (-each.together_ms, each.person.name))
+    return Contacts(tuple(ordered), dict(unnamed), len(unopened))
 
 
 @contextmanager
@@ -184,6 +189,7 @@ class _AtOnePlace:
         self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
         self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
         self._spans = [(stay.begin_ms, stay.end_ms) for stay in mine]
+        self.unopened: set[int] = set()
 
     def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
         """The people met, the longest together first, and how many more there were."""
@@ -216,15 +222,20 @@ class _AtOnePlace:
             for epoch in epochs
         }
         stray = {row.passed.row_id for row in rows if linking.is_stray(row)}
-        for one in named(self._connection, self._finder.keys, _by_day(rows)):
+        for one in self._opened(rows):
             others = epochs - {one.epoch} if one.row_id in stray else near[one.epoch]
             token_keys = [keys.token_key for epoch in others if (keys := self._finder.keys.get(epoch)) is not None]
             marks = tokens_on(one.person, token_keys)
             yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
 
+    def _opened(self, rows: Sequence[SiteRow]) -> list[Named]:
+        found = list(named(self._connection, self._finder.keys, _by_day(rows)))
+        self.unopened |= {row.passed.row_id for row in rows} - {one.row_id for one in found}
+        return found
+
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
-        opened_of = {one.row_id: one for one in named(self._connection, self._finder.keys, _by_day(wanted))}
+        opened_of = {one.row_id: one for one in self._opened(wanted)}
         for _together, theirs, rows in shared:
             said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
             if not said:

@@ -16,6 +16,7 @@ from province.store.opened import Connection
 from province.tracing import cases
 from province.tracing.cases import Case, Details, State
 from province.tracing.contacts import Contacts
+from province.tracing.gaps import Gaps
 from province.tracing.rules import Rules
 from province.tracing.trace import Movements, Trace
 
@@ -30,6 +31,7 @@ class Report:
     case: Case
     movements: Movements
     contacts: Contacts
+    gaps: Gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class Desk:
         self._enter(who, action, details.number)
         trace = Trace(self.connection, self.keystore, self.rules, case.opened_ms, self.now_ms)
         movements = trace.movements(details.number, details.days)
-        return Report(case, movements, trace.contacts(movements))
+        found = trace.contacts(movements)
+        return Report(case, movements, found, trace.gaps(movements, found))
 
     def close(self, who: Looker, case: Case) -> None:
         """Closes a case for good.

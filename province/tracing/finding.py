@@ -72,11 +72,13 @@ class Person:
         ids: what names them alone, in one spelling each.
         recorded: as their latest code says that tells a number, where one does; None when nothing of them is there.
         seen: their passages, in the order of the register's rows.
+        unopened: how many more of them do not open.
     """
 
     ids: frozenset[str] = field(repr=False)
     recorded: RecordedPerson | None = field(repr=False)
     seen: tuple[Seen, ...]
+    unopened: int = 0
 
 
 def _said_by(ids: Iterable[str], found: Iterable[Opened]) -> set[tuple[Identifier, str]]:
@@ -103,6 +105,7 @@ class Finder:
         self.earliest_ms = earliest_ms
         self._whens = Whens(connection)
         self.keys = LookKeys(keystore)
+        self._unopened: set[int] = set()
         self.days = [epoch for epoch in keystore.epochs() if self.keys.get(epoch) is not None]
 
     def person(self, value: str) -> Person:
@@ -112,6 +115,7 @@ class Finder:
             SeveralPeople: it is shared; give the id number.
             KeystoreAway: the keystore cannot be read.
         """
+        self._unopened = set()
         found = self._open(self._marked({(kind, value) for kind in NUMBERS}), ())
         known = people(body for each in found if isinstance(body := each.body, Passage))
         if len(known) > 1:
@@ -125,7 +129,7 @@ class Finder:
         bodies = {each.row_id: each.body for each in found if isinstance(each.body, Passage)}
         seen = tuple(self._seen(row, bodies[row["id"]]) for row in self._rows(found) if row["id"] in bodies)
         newest = max(seen, key=lambda one: (bool(ids_of(one.body.person)), one.passed.early_ms), default=None)
-        return Person(ids, None if newest is None else newest.body.person, seen)
+        return Person(ids, None if newest is None else newest.body.person, seen, len(self._unopened))
 
     def _marked(self, wanted: Collection[tuple[Identifier, str]]) -> dict[str, list[int]]:
         """The rows of some numbers, by day."""
@@ -152,7 +156,9 @@ class Finder:
 
     def _open(self, rows: dict[str, list[int]], known: Collection[int]) -> list[Opened]:
         new = {epoch: sorted({*row_ids} - {*known}) for epoch, row_ids in rows.items()}
-        return list(opened(self._connection, self.keys, new))
+        found = list(opened(self._connection, self.keys, new))
+        self._unopened |= {row_id for of_day in new.values() for row_id in of_day} - {each.row_id for each in found}
+        return found
 
     def _rows(self, found: Iterable[Opened]) -> list[Row]:
         """The rows of what was opened, in their order."""

@@ -19,7 +19,7 @@ from province.looks.looking import NUMBER_MOST, Looker
 from province.looks.subjects import SeveralPeople
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
-from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, sight, timeline
+from province.tracing import cases, gaps, map_picture, notices, paper_report, rules, sheets, sight, timeline
 from province.tracing.cases import Case, State
 from province.tracing.desk import Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
@@ -195,6 +195,7 @@ def _drawn(report: Report, said: Mapping[str, str]) -> dict[str, Any]:
     numbers = timeline.numbered(visits)
     return {
         "facts": sheets.facts(report, said),
+        "gaps": gaps.told(report.gaps, said),
         "timeline": Markup(timeline.draw(visits, said).svg()) if visits else "",  # noqa: S704 - its texts are escaped where it is made
         "map": Markup(map_picture.draw(visits, said).svg()) if visits else "",  # noqa: S704 - the same
         "visits": [
