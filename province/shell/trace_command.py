@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     """Opens, approves, lists, shows, exports or closes."""
     with _desk(args.folder) as desk:
         if args.action == "list":
-            _list(desk.every(), as_json_object=args.json)
+            found = list(desk.latest())
+            _list(found, desk.officers(found), as_json_object=args.json)
         elif args.action == "open":
             _open(desk, args)
         else:
@@ -122,7 +123,7 @@ def _go_on(desk: Desk, args: argparse.Namespace) -> None:
         _export(desk.report(who, case, "trace-export"), args.out, WORDS[args.language])
 
 
-def _list(found: list[Case], *, as_json_object: bool) -> None:
+def _list(found: list[Case], officers: Mapping[str, str], *, as_json_object: bool) -> None:
     if as_json_object:
         for one in found:
             details = one.details
@@ -132,11 +133,10 @@ def _list(found: list[Case], *, as_json_object: bool) -> None:
                 "opened_by": details and details.opened_by,
             })  # fmt: skip
         return
-    rows = [
-        (str(one.id), str(one.state), shown(one.opened_ms), *((mask_number(one.details.number), one.details.opened_by, one.details.reason)
-         if one.details else ("-", "-", "-")))
-        for one in found
-    ]  # fmt: skip
+    told = [
+        (mask_number(each.number), officers[each.opened_by], each.reason) if (each := one.details) else ("-", "-", "-") for one in found
+    ]
+    rows = [(str(one.id), str(one.state), shown(one.opened_ms), *each) for one, each in zip(found, told, strict=True)]
     print_table(("case", "state", "opened", "number", "by", "reason"), rows)
 
 

@@ -56,8 +56,8 @@ def facts(report: Report, said: Mapping[str, str]) -> list[tuple[str, str]]:
     details, person = report.case.details, report.movements.person.recorded
     found = [(said["opened"], shown(report.case.opened_ms))]
     if details is not None:
-        found += [(said["open.reason"], details.reason), (said["opened.by"], details.opened_by)]
-        found += [(said["approved.by"], details.approved_by)] if details.approved_by else []
+        found += [(said["open.reason"], details.reason), (said["opened.by"], report.officers[details.opened_by])]
+        found += [(said["approved.by"], report.officers[details.approved_by])] if details.approved_by else []
     if person is not None:
         values = {
             "name": person.name, "number": person.id_number, "old": person.old_id, "birth": person.birth_date, "phone": person.phone,

@@ -28,6 +28,8 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "logged": ("Mỗi lần xem đều được ghi vào nhật ký tra cứu.", "Every look is entered in the audit log."),
     "need.open": ("Ca số {case} đang mở", "Case {case} is open"),
     "need.ends": ("Ca số {case} chỉ còn xem được đến hết ngày {day}", "Case {case} can be read until the end of {day}"),
+    "older": ("Các ca cũ hơn", "Older cases"),
+    "newest": ("Các ca mới nhất", "Newest cases"),
     "need.waits": ("Ca số {case} của bạn chờ người khác duyệt", "Your case {case} waits for another officer"),
     "need.approve": ("Ca số {case} chờ bạn duyệt", "Case {case} waits for your approval"),
     "state.waiting": ("Chờ duyệt", "Waiting for approval"),
