@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from province_world import founded
+from reports_world import DAY, MADE_MS, lao_cai, place
 
 from province.accounts.account import Role, account
+from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
 from province.registry.units import Level, Unit
-from province.reports import coverage, figures, reach
+from province.reports import coverage, figures, making, reach
 from province.reports.counting import Survey
 from province.reports.coverage import Share
 from province.reports.figures import About, Figure, Told
+from province.reports.form import Table
 from province.reports.rollup import percent
+from province.store import database
 
-DAY = date(2021, 10, 4)
 UNITS = {
     one.id: one
     for one in (
@@ -81,3 +86,16 @@ def test_more_than_there_are_reaches_nothing() -> None:
 def test_more_people_with_the_app_than_people_is_no_figure(known: Mapping[Figure, int], figure: Figure, value: int, wrong: bool) -> None:
     told = Told(About.UNIT, "a", figure, DAY, value, 1, "u")
     assert bool(figures.above({(About.UNIT, "a", one): said for one, said in known.items()}, [told])) == wrong
+
+
+def test_what_an_organisation_of_several_communes_told_is_on_no_communes_line(tmp_path: Path) -> None:
+    layout, province = founded(tmp_path / "province"), lao_cai()
+    province.sites += [place(f"s-{one}", "ubnd-tp", f"Trụ sở {one}", Category.COMMUNE_OFFICE, one) for one in ("kim-tan", "ta-phoi")]
+    for organisation, people in (("ubnd-tp", 209), ("ubnd-coc-leu", 17)):
+        province.told.append(Told(About.ORGANISATION, organisation, Figure.APP_INSTALLS, DAY, people, 1, "u"))
+    province.put(layout)
+    with closing(database.connect(layout.register)) as connection:
+        document = making.of_organisation(making.survey(connection, DAY, MADE_MS), "ubnd-tp")
+    first = next(block for block in document.blocks if isinstance(block, Table))
+    told = [(line.cells[1], line.cells[3]) for line in first.lines if line.cells[3] is not None]
+    assert told == [("UBND phường Cốc Lếu", 17), ("UBND thành phố Lào Cai", 209), ("Tổng", 226)]
