@@ -232,7 +232,9 @@ def _agency(survey: Survey, organisation: Organisation, apart: frozenset[str] = 
 def _office(survey: Survey, commune: Unit, offices: Iterable[Site], tree: Iterable[Organisation]) -> _Item:
     """A commune's committee, by its offices in the commune; who has the app, as its organisation told."""
     own = [one for one in offices if survey.unit_of(one) == commune.id]
-    whose = [one for one in tree if one.id in {site.org for site in own} or (one.unit == commune.id and _is_committee(one, ()))]
+    elsewhere = {one.org for one in offices if survey.unit_of(one) != commune.id}  # what it told is of several communes
+    here = {one.org for one in own} - elsewhere
+    whose = [one for one in tree if one.id in here or (one.unit == commune.id and _is_committee(one, ()))]
     installs = _sum(survey.told(About.ORGANISATION, one.id, Figure.APP_INSTALLS) for one in whose)
     return _Item(committee(commune.name), _any_open(survey, own), installs, _declared(survey, own, by_code=True))
 

@@ -250,22 +250,25 @@ class _Desk:
         about, _, subject = form.get("about", "").partition(":")
         value = form.get("value", "").strip()
 
-        def kept(connection: Connection) -> bool:
+        def kept(connection: Connection) -> str:
+            """What is wrong with it; empty: it is kept."""
             try:
                 told = Told(
                     About(about), subject, Figure(form.get("figure", "")), date.fromisoformat(form.get("since", "")),
                     figures.whole(value) if value else None, self._world.now_ms(), visit.account.id,
                 )  # fmt: skip
             except ValueError:
-                return False
+                return "wrong"
             if subject not in dict(self._tellable(connection, visit).get(told.about, [])):
                 raise Refused(403)
+            if figures.above(figures.known_on(connection, told.day), [told]):
+                return "above"
             with database.transaction(connection, self._world.layout.register):
                 figures.keep(connection, [told])
-            return True
+            return ""
 
-        if not await self._world.ask(kept):
-            return await self._figures(request, visit, "wrong", 400)
+        if wrong := await self._world.ask(kept):
+            return await self._figures(request, visit, wrong, 400)
         self._surveys.forget()
         return RedirectResponse(f"/{visit.language}/reports/figures?done=kept", 303)
 

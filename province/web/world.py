@@ -37,6 +37,7 @@ class World:
     Args:
         layout: the province.
         now_ms: the time, milliseconds since 1970 UTC.
+        fleet_page: the address of the fleet's page, for those who look after scanners; empty: there is none.
 
     Attributes:
         keystore: the day keys.
@@ -48,8 +49,8 @@ class World:
         ProvinceError: the province cannot be read.
     """
 
-    def __init__(self, layout: Layout, now_ms: Callable[[], int] = clock.now_ms) -> None:
-        self.layout, self.now_ms = layout, now_ms
+    def __init__(self, layout: Layout, now_ms: Callable[[], int] = clock.now_ms, *, fleet_page: str = "") -> None:
+        self.layout, self.now_ms, self.fleet_page = layout, now_ms, fleet_page
         self.settings = layout.read_settings()
         self.keystore = Keystore(layout.keystore)
         self.roll = Roll(layout.register, people_keys.ensure(self.keystore))
