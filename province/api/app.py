@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections import OrderedDict
@@ -28,7 +29,9 @@ from province.base.layout import Layout
 from province.store import database
 from province.store.opened import Connection
 from province.web.guard import Guard
+from province.web.telling import Telling
 
+_log = logging.getLogger(__name__)
 ENDPOINTS: tuple[Endpoint, ...] = (*registry.ENDPOINTS, *figures.ENDPOINTS, *fleet.ENDPOINTS)
 PER_MINUTE, AT_ONCE = 600, 60  # of one client
 _MOST_BYTES = 64 * 1024
@@ -51,12 +54,18 @@ class Api:
 
     def __init__(self, layout: Layout, now_ms: Callable[[], int], now_s: Callable[[], float] = time.monotonic) -> None:
         self._layout, self._now_ms, self._rates = layout, now_ms, Rates(now_s)
+        self._telling = Telling(_log)
         self._document = msgspec.json.encode(document(ENDPOINTS))
 
     def app(self, hosts: set[str]) -> Guard:
         """All of it, guarded, for the values of Host that are ours."""
-        handlers = {HTTPException: _missing, Refusal: _refused, ProvinceError: _cannot, Exception: _failed}
+        handlers = {HTTPException: _missing, Refusal: _refused, ProvinceError: self._cannot, Exception: _failed}
         return Guard(Starlette(routes=self.routes(), exception_handlers=handlers), hosts, _guarded, _MOST_BYTES, forms=False)
+
+    async def _cannot(self, _request: Request, error: Exception) -> Response:
+        assert isinstance(error, ProvinceError)  # noqa: S101 - it is registered for that alone
+        self._telling.cannot(error)
+        return problem(503, "not possible now; try again in some minutes")  # the rest is for our log
 
     def routes(self) -> list[Route]:
         """Every route there is."""
@@ -207,10 +216,6 @@ async def _missing(_request: Request, error: Exception) -> Response:
     answer = problem(error.status_code, f"there is nothing here; GET {PATH}/openapi.json says what there is" if missing else "not this way")
     answer.headers.update(error.headers or {})  # Allow
     return answer
-
-
-async def _cannot(_request: Request, error: Exception) -> Response:
-    return problem(503, str(error))
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:

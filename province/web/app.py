@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
@@ -20,8 +21,10 @@ from province.web.guard import Guard, Refused
 from province.web.languages import LANGUAGES
 from province.web.second_pages import PATH as SECOND
 from province.web.section import OpenPage, Page, Section, Visit
+from province.web.telling import Telling
 from province.web.world import World
 
+_log = logging.getLogger(__name__)
 _MOST_BYTES = 64 * 1024
 _STREAM = "/stream/"
 
@@ -46,6 +49,7 @@ class Pages:
         proxied: bool = False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._telling = Telling(_log)
         self.door = Door(world, policy, now_s, proxied=proxied)
         self.sections = (*sections, people.section(world), own.section(world, self.door))
         self._frame: Frame = world.furnish(self.sections, self._still)
@@ -137,7 +141,9 @@ class Pages:
         return self._error(request.url.path, error.status, error.why)
 
     async def _cannot(self, request: Request, error: Exception) -> Response:
-        return self._error(request.url.path, 503, str(error))
+        assert isinstance(error, ProvinceError)  # noqa: S101 - it is registered for that alone
+        self._telling.cannot(error)
+        return self._error(request.url.path, 503)  # our folders and our advice are for who looks after the province
 
     async def _fail(self, request: Request, _error: Exception) -> Response:
         return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what

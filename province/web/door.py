@@ -8,6 +8,7 @@ Cookies"; OWASP "Authentication" and "Session Management" cheat sheets; NIST SP 
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -29,9 +30,11 @@ from province.web.forms import TOKEN, form_of, is_token, language_of, read_form
 from province.web.guard import Refused
 from province.web.section import Visit
 from province.web.sessions import IDLE_S, Session, Sessions, Tries
+from province.web.telling import Telling
 from province.web.words import WORDS
 from province.web.world import World
 
+_log = logging.getLogger(__name__)
 COOKIE, HALF, KNOWN = "__Host-gate", "__Host-gate-half", "__Host-gate-known"
 _MOST, _MOST_HALF, _HALF_S = 50_000, 10_000, 300.0
 _KNOWN_S = 180 * 86_400
@@ -73,6 +76,7 @@ class Door:
         self._by_address, self._by_name = Tries(free=30, forget_s=20.0), Tries()
         self._by_code, self._by_sending = Tries(longest_s=3600.0), Tries(free=3, forget_s=600.0)
         self._logging_in = 0
+        self._telling = Telling(_log)
 
     def routes(self) -> list[Route]:
         """The ways in and out."""
@@ -270,7 +274,8 @@ class Door:
         try:
             await run_in_threadpool(sender.send, phone, text)
         except NotSent as error:
-            raise Refused(503, str(error)) from None
+            self._telling.cannot(error)
+            raise Refused(503, WORDS[language_of(request)]["code.not-sent"]) from None
         session.carried = _hash_of(session, code) + session.carried[_HASH:]
         return True
 
