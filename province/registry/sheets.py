@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from province.base.errors import NotAProvince, ProvinceError
-from province.registry.columns import COLUMNS, HELP_TITLE, Column, Sheet, column_named, sheet_named, sheet_with
+from province.registry.columns import COLUMNS, HELP_TITLE, Column, Sheet, column_named, sheet_named, sheet_with, strange
 
 MOST_BYTES = 64 * 2**20
 _MOST_UNPACKED, _MOST_PARTS = 256 * 2**20, 2000
@@ -149,9 +149,9 @@ def _lines(path: Path, title: str, sheet: Sheet | None, headings: list[str], row
         return
     sheet = sheet or sheet_with(headings)
     if sheet is None:
-        names = ", ".join(map(str, Sheet))
+        names, unknown = ", ".join(map(str, Sheet)), "".join(f" Column {each[:50]!r} is in none of them." for each in strange(headings))
         raise Unreadable(
-            f"{path}: sheet {title!r}: none of {names}; give it that name, or such headings. See gate-province registry template."
+            f"{path}: sheet {title!r}: none of {names}; give it that name, or such headings.{unknown} See gate-province registry template."
         )
     columns = _columns(path, sheet, headings)
     there, count = frozenset(column.field for column in columns), 0
@@ -174,12 +174,12 @@ def _plain(cell: str) -> str:
 def _columns(path: Path, sheet: Sheet, headings: list[str]) -> list[Column]:
     found = [column_named(sheet, heading) for heading in headings]
     allowed = ", ".join(f"{column.field} ({column.heading})" for column in COLUMNS[sheet])
-    strange = [heading for heading, column in zip(headings, found, strict=True) if column is None]
+    unknown = [heading for heading, column in zip(headings, found, strict=True) if column is None]
     missing = [column.field for column in COLUMNS[sheet] if column.needed and column not in found]
     columns = [column for column in found if column is not None]
     twice = {column.field for column in columns if columns.count(column) > 1}
     wrong = [
-        *(f"column {heading[:50]!r} is not known" for heading in strange),
+        *(f"column {heading[:50]!r} is not known" for heading in unknown),
         *(f"column {field} is missing" for field in missing),
         *(f"column {field} is there twice" for field in sorted(twice)),
     ]

@@ -149,7 +149,7 @@ def misplaced(one: Site, find_unit: Callable[[str], Unit | None], find_org: Call
     if one.unit is not None:
         unit = find_unit(one.unit)
         if unit is None:
-            yield Fault("unit", "not a unit", one.unit)
+            yield Fault("unit", units.unknown(one.unit, find_unit), one.unit)
         elif unit.level is not Level.COMMUNE:
             yield Fault("unit", f"is a {unit.level}; a site is in a commune", one.unit)
         elif unit.closed_ms is not None:
