@@ -226,17 +226,19 @@ class _Sites:
         for id_, line in lines.items():
             before = self._there.sites.get(id_)
             own = drafts.gates_of(line) or (() if before is None else before.gates)
-            more = [tidy(each.cells["name"]) for each in gates.pop(id_, [])]
+            its = gates.pop(id_, [])
             try:
-                one = drafts.site_of(line, before, _in_order(own, more), now_ms)
+                one = drafts.site_of(line, before, _in_order(own, [tidy(each.cells["name"]) for each in its]), now_ms)
             except Refused as refused:
                 self._made.wrongs.extend(refused.wrongs)
-                continue
-            self._decide(one, before, line, Sheet.SITES)
+                taken = False
+            else:
+                taken = self._decide(one, before, line, Sheet.SITES)
+            if not taken:
+                said = f"its own row, {line.row} of sites, is wrong"
+                self._made.wrongs.extend(Wrong(each.sheet, each.row, "site", said, id_) for each in its)
         for id_, its in gates.items():
-            before = self._there.sites.get(id_)
-            if before is None:
-                continue  # its own row is wrong, which is told
+            before = self._there.sites[id_]
             try:
                 one = replace(before, gates=_in_order(before.gates, [tidy(each.cells["name"]) for each in its]))
             except Faulty as error:
@@ -244,20 +246,22 @@ class _Sites:
                 continue
             self._decide(one, before, its[0], Sheet.GATES)
 
-    def _decide(self, one: Site, before: Site | None, line: Line, sheet: Sheet) -> None:
+    def _decide(self, one: Site, before: Site | None, line: Line, sheet: Sheet) -> bool:
+        """Takes a site, unless something is wrong with it; says whether."""
         if one == before:
             self._made.same[sheet] += 1
-            return
+            return True
         wrongs = [of_fault(line, fault) for fault in self._faults(one, before)]
         if wrongs:
             self._made.wrongs.extend(wrongs)
-            return
+            return False
         if before is not None:
             self._forget(before)
         self._index(one)
         self._then[one.id] = one
         self._made.new[sheet] += before is None
         self._made.sites.append(one)
+        return True
 
     def _faults(self, one: Site, before: Site | None) -> Iterator[Fault]:
         yield from sites.unfitting(one)

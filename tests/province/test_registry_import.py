@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from old_province import Ran, here
 from openpyxl import Workbook, load_workbook
@@ -283,6 +283,7 @@ CELLS = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(TEXTS) | st.tex
 
 
 @given(st.lists(st.tuples(st.sampled_from(Sheet), CELLS), max_size=12))
+@example([(Sheet.SITES, {"id": "a"}), (Sheet.GATES, {"site": "a", "name": "Cổng 1"})])
 def test_no_row_breaks_the_plan_and_each_is_taken_or_told(rows: list[tuple[Sheet, dict[str, str]]]) -> None:
     lines = []
     for number, (sheet, cells) in enumerate(rows, start=2):
