@@ -17,7 +17,7 @@ from province.registry.columns import Sheet
 from province.registry.drafts import Refused, Wrong, of_fault
 from province.registry.organisations import Organisation
 from province.registry.sheets import Line
-from province.registry.sites import Site
+from province.registry.site import Site, described, is_same_place, misplaced, unfitting
 from province.registry.texts import Fault, Faulty, tidy
 from province.registry.units import Level, Unit
 from province.store import registry_tables as tables
@@ -226,19 +226,17 @@ class _Sites:
         for id_, line in lines.items():
             before = self._there.sites.get(id_)
             own = drafts.gates_of(line) or (() if before is None else before.gates)
-            its = gates.pop(id_, [])
+            more = [tidy(each.cells["name"]) for each in gates.pop(id_, [])]
             try:
-                one = drafts.site_of(line, before, _in_order(own, [tidy(each.cells["name"]) for each in its]), now_ms)
+                one = drafts.site_of(line, before, _in_order(own, more), now_ms)
             except Refused as refused:
                 self._made.wrongs.extend(refused.wrongs)
-                taken = False
-            else:
-                taken = self._decide(one, before, line, Sheet.SITES)
-            if not taken:
-                said = f"its own row, {line.row} of sites, is wrong"
-                self._made.wrongs.extend(Wrong(each.sheet, each.row, "site", said, id_) for each in its)
+                continue
+            self._decide(one, before, line, Sheet.SITES)
         for id_, its in gates.items():
-            before = self._there.sites[id_]
+            before = self._there.sites.get(id_)
+            if before is None:
+                continue  # its own row is wrong, which is told
             try:
                 one = replace(before, gates=_in_order(before.gates, [tidy(each.cells["name"]) for each in its]))
             except Faulty as error:
@@ -246,26 +244,24 @@ class _Sites:
                 continue
             self._decide(one, before, its[0], Sheet.GATES)
 
-    def _decide(self, one: Site, before: Site | None, line: Line, sheet: Sheet) -> bool:
-        """Takes a site, unless something is wrong with it; says whether."""
+    def _decide(self, one: Site, before: Site | None, line: Line, sheet: Sheet) -> None:
         if one == before:
             self._made.same[sheet] += 1
-            return True
+            return
         wrongs = [of_fault(line, fault) for fault in self._faults(one, before)]
         if wrongs:
             self._made.wrongs.extend(wrongs)
-            return False
+            return
         if before is not None:
             self._forget(before)
         self._index(one)
         self._then[one.id] = one
         self._made.new[sheet] += before is None
         self._made.sites.append(one)
-        return True
 
     def _faults(self, one: Site, before: Site | None) -> Iterator[Fault]:
-        yield from sites.unfitting(one)
-        yield from sites.misplaced(one, self._units.get, self._organisations.get)
+        yield from unfitting(one)
+        yield from misplaced(one, self._units.get, self._organisations.get)
         if one.org not in self._organisations:
             yield Fault("org", "not an organisation, neither here nor in the registry", one.org)
         if one.closed_ms is None:
@@ -282,8 +278,8 @@ class _Sites:
             return
         alike = dict.fromkeys(id_ for key in _place_keys(one) for id_ in self._by[key] if id_ != one.id)
         for id_ in alike:
-            if sites.is_same_place(one, self._then[id_]):
-                said = f"this place is registered already: {sites.described(self._then[id_])}; take it anyway with --anyway"
+            if is_same_place(one, self._then[id_]):
+                said = f"this place is registered already: {described(self._then[id_])}; take it anyway with --anyway"
                 yield Fault("plate" if one.plate and self._then[id_].plate else "name", said)
                 return
 

@@ -33,7 +33,7 @@ def place(args: argparse.Namespace, hosts: Sequence[str]) -> Place:
     from province.web import serving  # noqa: PLC0415 - its libraries are loaded for this alone
 
     address, port = broker_address(args.listen, ("", 0))
-    behind = _behind(args.behind)
+    behind = host(args.behind, "--behind")
     if behind and not serving.is_loopback(address):
         raise NotAProvince(f"--listen {args.listen}: behind a proxy it speaks without TLS, so on loopback only: 127.0.0.1:PORT.")
     own = () if address in {"0.0.0.0", "::"} else (address,)  # noqa: S104 - compared, not bound
@@ -45,11 +45,15 @@ def shown(one: Place, port: int) -> str:
     return f"https://{one.behind}/" if one.behind else f"https://{one.names[0]}:{port}/"
 
 
-def _behind(given: str | None) -> str:
-    """The host, and its port where there is one, that browsers ask the proxy for."""
+def host(given: str | None, option: str) -> str:
+    """The host, and its port where there is one, of the https:// address that an option gives; empty where it gives none.
+
+    Raises:
+        NotAProvince: it is no such address.
+    """
     if given is None:
         return ""
     parts = urlsplit(given)
     if parts.scheme != "https" or not parts.netloc or parts.path not in {"", "/"} or "@" in parts.netloc:
-        raise NotAProvince(f"--behind {given}: must be https:// and a host, such as https://qr.tinh.example.vn")
+        raise NotAProvince(f"{option} {given}: must be https:// and a host, such as https://qr.tinh.example.vn")
     return parts.netloc

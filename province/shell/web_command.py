@@ -58,6 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--password-only", action="append", default=[], choices=[str(role) for role in Role], metavar="ROLE",
         help="a role that comes in by phone and password alone, without a second step; give each",
     )  # fmt: skip
+    parser.add_argument("--fleet-page", metavar="URL", help="where `gate-province fleet-page` is, for operators' menu: https:// and a host")
     code = parser.add_mutually_exclusive_group()
     code.add_argument("--code-command", metavar="COMMAND", help="sends codes to phones: a program that reads {phone, text} as JSON")
     code.add_argument("--code-webhook", metavar="URL", help="the same by a gateway that takes it as a POST")
@@ -71,8 +72,8 @@ def sections(world: World) -> tuple[Section, ...]:
 
 
 @asynccontextmanager
-async def opened(layout: Layout, place: Place, policy: Policy | None = None) -> AsyncIterator[App]:
-    """What the pages stand on, within their event loop."""
+async def opened(layout: Layout, place: Place, policy: Policy | None = None, fleet: str = "") -> AsyncIterator[App]:
+    """What the pages stand on, within their event loop; `fleet` is the host of the fleet's page, where there is one."""
     import asyncio  # noqa: PLC0415 - with the rest, for this alone
 
     from province.web.app import Pages  # noqa: PLC0415 - its libraries are loaded for this alone
@@ -80,7 +81,7 @@ async def opened(layout: Layout, place: Place, policy: Policy | None = None) -> 
     from province.web.watching import Watch  # noqa: PLC0415 - the same
     from province.web.world import World  # noqa: PLC0415 - the same
 
-    world = World(layout)
+    world = World(layout, fleet_page=f"https://{fleet}/" if fleet else "")
     watch = Watch(layout, world.changes.tell)
     watch.start()
     try:
@@ -109,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
-    policy = _policy(args)
+    policy, fleet = _policy(args), served_at.host(args.fleet_page, "--fleet-page")
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
     try:
@@ -118,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
         raise ProvinceError(f"{error}.") from None
     with lock:
         beat = Beat(of_this_process())
-        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy), beat, connections=_CONNECTIONS)
+        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy, fleet), beat, connections=_CONNECTIONS)
 
         def stop() -> None:
             beat.notifier.stopping()

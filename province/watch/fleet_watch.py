@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Event, Message
 from edge_agent.wire import log_head, telemetry, topics
 from edge_agent.wire.cbor import Malformed
@@ -27,7 +28,6 @@ from edge_agent.wire.telemetry import Telemetry
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
-from province.base.seldom import Seldom
 from province.records import views
 from province.records.alerts import AlertKind
 from province.records.ledger import gaps
@@ -134,10 +134,10 @@ class FleetWatch:
                 if now_s >= sweep_s + _SWEEP_S:
                     sweep_s = now_s
                     self._sweep()
+                batch = self._batch(min(sweep_s + _SWEEP_S - time.monotonic(), self._until_one_counts_s()))
                 if self._connected.is_set():
                     self._connected.clear()
-                    self._discovered.clear()  # the broker may have lost its store
-                batch = self._batch(min(sweep_s + _SWEEP_S - time.monotonic(), self._until_one_counts_s()))
+                    self._discovered.clear()  # the broker may have lost its store; after the batch, whose messages are of that connection
                 with self._store.together():
                     for arrived in batch:
                         self._take(arrived, publish)

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import VIETNAM
 from firmware.person_codes.masking import mask_number
 from province.accounts import passwords
@@ -16,7 +17,6 @@ from province.accounts.account import Unfit
 from province.accounts.roll import Member
 from province.web.door import Door
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.second_pages import Second
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
 from province.web.words import WORDS

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from firmware.person_codes.masking import mask_name, mask_number
 from province.accounts import account as accounts
 from province.accounts import passwords, reach
@@ -17,7 +18,6 @@ from province.accounts.account import Account, Role, Taken, Unfit
 from province.accounts.roll import Member, new_id
 from province.store.opened import Connection
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.people_words import WORDS
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World

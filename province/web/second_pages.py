@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from province.accounts import second
 from province.accounts.account import Unfit
 from province.accounts.roll import Member
 from province.store.opened import Connection
 from province.web.door import Door
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.section import EVERYBODY, Page, Visit
 from province.web.world import World
 

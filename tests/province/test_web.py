@@ -9,10 +9,10 @@ import pytest
 from province_world import founded
 from web_world import PASSWORD, Site, changes_noted, enlist, roll_of, served_pages
 
+from edge_agent.serving.guard import HEADERS
 from province.accounts.account import Role
 from province.accounts.passwords import hashed
 from province.store import database
-from province.web.guard import HEADERS
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from web_world import served_pages
 
+from edge_agent.serving.guard import Guard
+from edge_agent.serving.telling import Telling
 from province.accounts.account import Role
 from province.base.errors import ProvinceError
-from province.web.guard import Guard
 from province.web.section import MenuItem, Page, Section, Visit
-from province.web.telling import Telling
 from province.web.world import World
 
 ADVICE = "/srv/gate/register.url: another writer holds it: look for a long transaction (pg_stat_activity)"
@@ -63,7 +63,7 @@ def test_a_frequent_fault_hides_no_other(caplog: pytest.LogCaptureFixture) -> No
         faults.pop(0)()
 
     guard = Guard(page, {"here"}, lambda _path, status, _why: PlainTextResponse("", status))
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [(b"host", b"here")]}
+    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"", "headers": [(b"host", b"here")]}
     sent: list[MutableMapping[str, Any]] = []
 
     async def send(message: MutableMapping[str, Any]) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.base.trouble import where
-from province.base.errors import ProvinceError
-from province.base.seldom import Seldom
 
 
 class Telling:
@@ -24,7 +23,7 @@ class Telling:
         if count := self._seldom.worth_a_line(where(error)):
             self._log.error("page: unexpected %s, %d times until now; please report it", where(error, 3), count)
 
-    def cannot(self, error: ProvinceError) -> None:
-        """What cannot be done now; whoever looks after the province reads here why, and on no page."""
+    def cannot(self, error: Exception) -> None:
+        """What cannot be done now; its message is for who looks after the place, and holds no person's data."""
         if count := self._seldom.worth_a_line(where(error)):
             self._log.error("page: not possible, %d times until now: %s", count, error)
