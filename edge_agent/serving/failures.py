@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_agent.serving.guard import Refused
+from edge_agent.serving.telling import Telling
 
+_log = logging.getLogger(__name__)
 Answer = Callable[[str, int, str], Response]  # makes the page: path, status, why
 _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -20,7 +23,7 @@ def handlers(answer: Answer, cannot: type[Exception] | None = None, *, says_why:
 
     Args:
         answer: makes the page that tells.
-        cannot: raised where a store is busy or gone; told as 503.
+        cannot: raised where a store is busy or gone; told as 503, and in the log.
         says_why: whether whoever asks may read what `cannot` says.
     """
 
@@ -30,7 +33,10 @@ def handlers(answer: Answer, cannot: type[Exception] | None = None, *, says_why:
     async def refuse(request: Request, error: Exception) -> Response:
         return answer(request.url.path, error.status, error.why) if isinstance(error, Refused) else answer(request.url.path, 400, "")
 
+    telling = Telling(_log)
+
     async def unable(request: Request, error: Exception) -> Response:
+        telling.cannot(error)
         return answer(request.url.path, 503, str(error) if says_why else "")
 
     async def fail(request: Request, _error: Exception) -> Response:

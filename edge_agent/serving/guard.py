@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
 from typing import Any
 
-from edge_agent.base.trouble import where
+from edge_agent.serving.telling import Telling
 
 _log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 8192
@@ -33,7 +33,7 @@ HEADERS: Mapping[str, str] = {
 
 
 class Refused(Exception):
-    """The request is not answered with a page; the number is HTTP's, `why` for a person where they can mend it."""
+    """The request is not answered with a page; the number is HTTP's, `why` in the page's own words, where there is more to say."""
 
     def __init__(self, status: int, why: str = "") -> None:
         super().__init__(status)
@@ -62,6 +62,7 @@ class Guard:
     ) -> None:
         self._app, self._hosts, self._on_error = app, hosts, on_error
         self._most_bytes, self._forms = most_bytes, forms
+        self._telling = Telling(_log)
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answers one request."""
@@ -84,7 +85,7 @@ class Guard:
         except Refused as refused:
             status, why = refused.status, refused.why
         except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold what a form said
-            _log.error("page: unexpected %s; please report it", where(error, 3))
+            self._telling.unexpected(error)
             status, why = 500, ""
         else:
             return

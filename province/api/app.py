@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge_agent.serving.guard import Guard
+from edge_agent.serving.telling import Telling
 from province.api import figures, fleet, metrics, registry
 from province.api.clients import Client, Scope, has_form, known_by
 from province.api.document import PATH, document
@@ -30,6 +32,7 @@ from province.store.opened import Connection
 from province.store.pool import Pool
 from province.web.asking import address_of
 
+_log = logging.getLogger(__name__)
 ENDPOINTS: tuple[Endpoint, ...] = (*registry.ENDPOINTS, *figures.ENDPOINTS, *fleet.ENDPOINTS)
 _QUESTIONS = 8  # to the register at once
 _MOST_BYTES = 64 * 1024
@@ -58,12 +61,17 @@ class Api:
         self._rates, self._strangers = Rates(now_s), Strangers(now_s)
         self._pool = Pool(layout.register)
         self._asking = asyncio.Semaphore(_QUESTIONS)
+        self._telling = Telling(_log)
         self._document = msgspec.json.encode(document(ENDPOINTS))
 
     def app(self, hosts: set[str]) -> Guard:
         """All of it, guarded, for the values of Host that are ours."""
-        handlers = {HTTPException: _missing, Refusal: _refused, ProvinceError: _cannot, Exception: _failed}
+        handlers = {HTTPException: _missing, Refusal: _refused, ProvinceError: self._cannot, Exception: _failed}
         return Guard(Starlette(routes=self.routes(), exception_handlers=handlers), hosts, _guarded, _MOST_BYTES, forms=False)
+
+    async def _cannot(self, _request: Request, error: Exception) -> Response:
+        self._telling.cannot(error)
+        return problem(503, "not possible now; try again in some minutes")  # the rest is for our log
 
     def routes(self) -> list[Route]:
         """Every route there is."""
@@ -204,10 +212,6 @@ async def _missing(_request: Request, error: Exception) -> Response:
     answer = problem(error.status_code, f"there is nothing here; GET {PATH}/openapi.json says what there is" if missing else "not this way")
     answer.headers.update(error.headers or {})  # Allow
     return answer
-
-
-async def _cannot(_request: Request, error: Exception) -> Response:
-    return problem(503, str(error))
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:

@@ -112,8 +112,8 @@ class _Pages:
         self._world.erasures.check(connection, self._world.now_ms())
         try:
             return self._boards.look(connection, site, asked, sight, visit.account.id, told)
-        except NotAProvince as error:
-            raise Refused(503, str(error)) from None
+        except NotAProvince:
+            raise Refused(503, WORDS[visit.language]["board.namesake"]) from None
 
     async def board(self, request: Request, visit: Visit) -> Response:
         now_ms = self._world.now_ms()

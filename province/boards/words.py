@@ -59,6 +59,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "board.hour": ("Giờ", "Hour"),
     "board.passages": ("Lượt vào ra", "Passages"),
     "board.passages.hidden": ("Vai trò này không xem lượt của người nào.", "This role sees nobody's passages."),
+    "board.namesake": (
+        "Một địa điểm khác của cùng cơ quan trùng tên, nên chưa hiện được lượt. Quản trị của tỉnh sẽ đổi tên.",
+        "Another site of the same organisation has the same name, so its passages cannot be shown. Ask the province to rename one.",
+    ),
     "board.none": ("Không có lượt nào.", "No passages."),
     "board.doubted": ("Vừa đến, không rõ giờ", "Just come, time unknown"),
     "board.when": ("Giờ", "Time"),

@@ -19,10 +19,10 @@ from pika.channel import Channel
 from pika.frame import Method
 from pika.spec import Basic
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.link.broker_link import Message
 from edge_agent.link.endpoint import Endpoint
 from province.base.amqp_names import ENTRIES_QUEUE, EXCHANGE
-from province.base.seldom import Seldom
 from province.collecting.amqp_line import AmqpLine
 from province.collecting.inlet import Inbox, Parcel
 from province.collecting.retained_round import RetainedRound

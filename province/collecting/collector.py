@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.base.trouble import where
 from edge_agent.link.broker_link import Message
 from edge_agent.wire import receipt, topics
@@ -24,7 +25,6 @@ from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms, shown
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
-from province.base.seldom import Seldom
 from province.collecting.inlet import Inlet, Parcel
 from province.collecting.intake import Intake, Reason, Refused, Taken
 from province.collecting.receipt_ranges import Outcome, build

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Event, Message
-from province.base.seldom import Seldom
 from province.collecting.inlet import Inbox, Parcel
 
 _log = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.link import door_link
 from edge_agent.wire import joining
 from edge_agent.wire.cbor import Malformed
 from edge_agent.wire.cose import Forged
 from province.base.errors import ProvinceError
-from province.base.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 _GUESTS_MOST = 64

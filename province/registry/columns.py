@@ -119,11 +119,17 @@ def column_named(sheet: Sheet, heading: str) -> Column | None:
 
 
 def sheet_with(headings: list[str]) -> Sheet | None:
-    """The sheet that has all of these columns; of several none."""
+    """The sheet that has most of these columns, among them all it needs; of several none."""
+    known = {sheet: [column for heading in headings if (column := column_named(sheet, heading))] for sheet in Sheet}
+    most = max(map(len, known.values()))
     fitting = [
         sheet
-        for sheet in Sheet
-        if all(column_named(sheet, heading) for heading in headings)
-        and all(any(column_named(sheet, heading) == column for heading in headings) for column in COLUMNS[sheet] if column.needed)
+        for sheet, columns in known.items()
+        if len(columns) == most and all(column in columns for column in COLUMNS[sheet] if column.needed)
     ]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def strange(headings: list[str]) -> list[str]:
+    """The headings that no sheet has."""
+    return [heading for heading in headings if not any(column_named(sheet, heading) for sheet in Sheet)]

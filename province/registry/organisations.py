@@ -84,7 +84,7 @@ def misplaced(one: Organisation, find_unit: Callable[[str], object | None], find
         find: the registered organisation of an id.
     """
     if one.unit is not None and find_unit(one.unit) is None:
-        yield Fault("unit", "not a unit", one.unit)
+        yield Fault("unit", units.unknown(one.unit, find_unit), one.unit)
     if one.parent is not None and find(one.parent) is None:
         yield Fault("parent", "not an organisation", one.parent)
     above, seen = one.parent, {one.id}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from province.base.tables import Bounds, Row, Unfit, Unreadable, tables
-from province.registry.columns import COLUMNS, HELP_TITLE, Column, Sheet, column_named, sheet_named, sheet_with
+from province.registry.columns import COLUMNS, HELP_TITLE, Column, Sheet, column_named, sheet_named, sheet_with, strange
 
 BOUNDS = Bounds(bytes=64 * 2**20, unpacked=256 * 2**20, rows=200_000, columns=60)
 
@@ -53,9 +53,10 @@ def lines(path: Path, sheet: Sheet | None = None) -> Iterator[Line]:
             continue
         which = (sheet_named(title) if is_book else sheet) or sheet_with(headings)
         if which is None:
-            names = ", ".join(map(str, Sheet))
+            names, unknown = ", ".join(map(str, Sheet)), "".join(f" Column {each[:50]!r} is in none of them." for each in strange(headings))
             raise Unreadable(
-                f"{path}: sheet {title!r}: none of {names}; give it that name, or such headings. See gate-province registry template."
+                f"{path}: sheet {title!r}: none of {names}; give it that name, or such headings.{unknown} "
+                "See gate-province registry template."
             )
         yield from _lines(path, which, headings, rows)
 
@@ -73,12 +74,12 @@ def _lines(path: Path, sheet: Sheet, headings: list[str], rows: Iterator[Row]) -
 def _columns(path: Path, sheet: Sheet, headings: list[str]) -> list[Column]:
     found = [column_named(sheet, heading) for heading in headings]
     allowed = ", ".join(f"{column.field} ({column.heading})" for column in COLUMNS[sheet])
-    strange = [heading for heading, column in zip(headings, found, strict=True) if column is None]
+    unknown = [heading for heading, column in zip(headings, found, strict=True) if column is None]
     missing = [column.field for column in COLUMNS[sheet] if column.needed and column not in found]
     columns = [column for column in found if column is not None]
     twice = {column.field for column in columns if columns.count(column) > 1}
     wrong = [
-        *(f"column {heading[:50]!r} is not known" for heading in strange),
+        *(f"column {heading[:50]!r} is not known" for heading in unknown),
         *(f"column {field} is missing" for field in missing),
         *(f"column {field} is there twice" for field in sorted(twice)),
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_agent.wire.entry import NAME_CHARACTERS
 from province.base.clock import now_ms
 from province.base.errors import NotAProvince
-from province.registry import categories, places, site_codes
+from province.registry import categories, places, site_codes, units
 from province.registry.categories import Category
 from province.registry.texts import Fault, Faulty, refuse, tidy, unnameable, unreadable
 from province.registry.units import Level, Unit
@@ -140,7 +140,7 @@ def misplaced(one: Site, find_unit: Callable[[str], Unit | None], find_org: Call
     if one.unit is not None:
         unit = find_unit(one.unit)
         if unit is None:
-            yield Fault("unit", "not a unit", one.unit)
+            yield Fault("unit", units.unknown(one.unit, find_unit), one.unit)
         elif unit.level is not Level.COMMUNE:
             yield Fault("unit", f"is a {unit.level}; a site is in a commune", one.unit)
         elif unit.closed_ms is not None:

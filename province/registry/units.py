@@ -33,6 +33,8 @@ _ABOVE = {
     Level.DISTRICT: frozenset({Level.PROVINCE}),
     Level.COMMUNE: frozenset({Level.PROVINCE, Level.DISTRICT}),
 }
+# Of official codes: province, district, commune (Decision 124/2004/QĐ-TTg)
+_CODE_WIDTHS = (2, 3, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,17 @@ def unit(id_: str, level: Level, name: str, parent: str | None = None) -> Unit:
         raise NotAProvince(f"{error}.") from None
 
 
+def unknown(id_: str, find: Callable[[str], object | None]) -> str:
+    """What to say of an id that no unit has. Of official codes a spreadsheet that takes them for numbers loses the first nought.
+
+    Example:
+        >>> unknown("2647", {"02647": "Phường Cốc Lếu"}.get)
+        'not a unit; 02647 is: write it with its nought, in a column of text'
+    """
+    whole = next((padded for width in _CODE_WIDTHS if id_.isdecimal() and (padded := id_.zfill(width)) != id_ and find(padded)), None)
+    return "not a unit" if whole is None else f"not a unit; {whole} is: write it with its nought, in a column of text"
+
+
 def misplaced(one: Unit, find: Callable[[str], Unit | None]) -> Iterator[Fault]:
     """What is wrong with where a unit stands.
 
@@ -88,7 +101,7 @@ def misplaced(one: Unit, find: Callable[[str], Unit | None]) -> Iterator[Fault]:
         return
     parent = find(one.parent)
     if parent is None:
-        yield Fault("parent", "not a unit", one.parent)
+        yield Fault("parent", unknown(one.parent, find), one.parent)
     elif parent.level not in _ABOVE[one.level]:
         allowed = " or a ".join(sorted(_ABOVE[one.level], reverse=True))
         yield Fault("parent", f"is a {parent.level}; a {one.level} is part of a {allowed}", one.parent)

@@ -115,7 +115,7 @@ def _import(layout: Layout, args: argparse.Namespace) -> int:
                     importing.carry_out(connection, plan)
     for wrong in plan.wrongs:
         complain("gate-province", f"{args.file}: {wrong}")
-    _tell(plan, len(lines))
+    _tell(plan, len(lines), counts=bool(args.partly or not plan.wrongs))
     if plan.wrongs and not args.partly:
         complain("gate-province", f"{args.file}: nothing was taken. Correct these cells, or take the other rows with --partly.")
     elif not taken:
@@ -131,8 +131,9 @@ def _told(lines: Iterable[Line]) -> Iterator[Line]:
         yield line
 
 
-def _tell(plan: Plan, rows: int) -> None:
-    for sheet, changed in ((Sheet.UNITS, plan.units), (Sheet.ORGANISATIONS, plan.organisations), (Sheet.SITES, plan.sites)):
+def _tell(plan: Plan, rows: int, *, counts: bool) -> None:
+    changes = (Sheet.UNITS, plan.units), (Sheet.ORGANISATIONS, plan.organisations), (Sheet.SITES, plan.sites)
+    for sheet, changed in changes if counts else ():
         new = plan.new[sheet]
         print_line(f"{sheet}: {new} new, {len(changed) - new} changed, {plan.same[sheet]} as they were.")
     wrong = len({(each.sheet, each.row) for each in plan.wrongs})

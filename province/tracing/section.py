@@ -163,10 +163,15 @@ class _Pages:
         if form not in _EXPORTS:
             raise Refused(404)
         make, kind = _EXPORTS[form]
-        case, _officers = await self._find(request, visit)
+        case, officers = await self._find(request, visit)
         if case.state is not State.OPEN or case.details is None:
             raise Refused(404)
-        report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case, "trace-export"))
+        try:
+            report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case, "trace-export"))
+        except SeveralPeople:
+            return self._world.render(
+                request, visit, "tracing/shut.html", 400, case=_row(case, officers), own=True, tracer=True, several=True
+            )
         content = await run_in_threadpool(make, report, WORDS[visit.language])
         return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="case-{case.id}.{form}"'})
 

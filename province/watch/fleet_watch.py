@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge_agent.base.seldom import Seldom
 from edge_agent.link.broker_link import Arrived, Connected, Disconnected, Event, Message
 from edge_agent.wire import log_head, telemetry, topics
 from edge_agent.wire.cbor import Malformed
@@ -27,7 +28,6 @@ from edge_agent.wire.telemetry import Telemetry
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
-from province.base.seldom import Seldom
 from province.records import views
 from province.records.alerts import AlertKind
 from province.records.ledger import gaps

@@ -50,7 +50,8 @@ class Pages:
 
     def app(self, hosts: set[str]) -> Guard:
         """All of it, guarded, for the values of Host that are ours."""
-        return guarded(self.routes(), hosts, self._frame.error, _MOST_BYTES)
+        # our folders and our advice are for who looks after the province
+        return guarded(self.routes(), hosts, self._frame.error, _MOST_BYTES, says_why=False)
 
     def routes(self) -> list[Route]:
         """Every route there is."""

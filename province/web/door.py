@@ -8,6 +8,7 @@ Cookies"; OWASP "Authentication" and "Session Management" cheat sheets; NIST SP 
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from starlette.routing import Route
 
 from edge_agent.serving.forms import read_form
 from edge_agent.serving.guard import Refused
+from edge_agent.serving.telling import Telling
 from province.accounts.account import Role
 from province.accounts.passwords import Check
 from province.accounts.roll import Member
@@ -33,6 +35,7 @@ from province.web.sessions import IDLE_S, Session, Sessions, Tries
 from province.web.words import WORDS
 from province.web.world import World
 
+_log = logging.getLogger(__name__)
 COOKIE, HALF, KNOWN = "__Host-gate", "__Host-gate-half", "__Host-gate-known"
 _MOST, _MOST_HALF, _HALF_S = 50_000, 10_000, 300.0
 _KNOWN_S = 180 * 86_400
@@ -74,6 +77,7 @@ class Door:
         self._by_address, self._by_name = Tries(free=30, forget_s=20.0), Tries()
         self._by_code, self._by_sending = Tries(longest_s=3600.0), Tries(free=3, forget_s=600.0)
         self._logging_in = 0
+        self._telling = Telling(_log)
 
     def routes(self) -> list[Route]:
         """The ways in and out."""
@@ -271,7 +275,8 @@ class Door:
         try:
             await run_in_threadpool(sender.send, phone, text)
         except NotSent as error:
-            raise Refused(503, str(error)) from None
+            self._telling.cannot(error)
+            raise Refused(503, WORDS[language_of(request)]["code.not-sent"]) from None
         session.carried = _hash_of(session, code) + session.carried[_HASH:]
         return True
 

@@ -66,7 +66,7 @@ class Frame:
     def error(self, language: Language, status: int, why: str = "") -> str:
         """The page for a request that cannot be answered."""
         said = WORDS[language][f"error.{status if status in _ERRORS else 500}"]
-        return self.page(None, language, None, "web/error.html", {"said": said.format(why=why) if status == 503 else said})
+        return self.page(None, language, None, "web/error.html", {"said": why or said})
 
     def file(self, section: str, name: str) -> tuple[Path, str] | None:
         """A static file of a section and its type; None where there is none."""

@@ -29,7 +29,7 @@ def guarded(
         hosts: the values of Host that are ours.
         error: draws the page that tells of a failure: language, status, why.
         most_bytes: the longest form.
-        says_why: whether whoever asks may read why the register cannot be had; else that is our business alone.
+        says_why: whether whoever asks may read why the register cannot be had; else the log alone says it.
     """
 
     def answer(path: str, status: int, why: str) -> Response:

@@ -47,6 +47,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "code.wrong": ("Mã không đúng hoặc đã dùng.", "The code is not right, or was used."),
     "code.send": ("Gửi mã đến điện thoại", "Send a code to the phone"),
     "code.sent": ("Đã gửi mã.", "The code is sent."),
+    "code.not-sent": (
+        "Chưa gửi được mã. Hãy thử lại sau ít phút, hoặc báo cho quản trị của tỉnh.",
+        "The code could not be sent. Try again in some minutes, or tell the province's administrator.",
+    ),
     "code.lost": ("Mất điện thoại? Quản trị của tỉnh sẽ đặt lại.", "Phone lost? The province's administrator sets it up anew."),
     "second.title": ("Bước đăng nhập thứ hai", "The second step of logging in"),
     "second.how": (
@@ -112,7 +116,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "error.413": ("Yêu cầu quá dài.", "That request is too long."),
     "error.429": ("Quá nhiều yêu cầu. Chờ một chút.", "Too many requests. Wait a moment."),
     "error.500": ("Máy chủ gặp lỗi; đã ghi vào nhật ký.", "The server failed; it is in its log."),
-    "error.503": ("Bây giờ chưa làm được: {why}", "Not possible now: {why}"),
+    "error.503": (
+        "Bây giờ chưa làm được. Hãy thử lại sau ít phút; nếu vẫn vậy, báo cho người quản lý hệ thống của tỉnh.",
+        "Not possible now. Try again in some minutes; if it stays so, tell whoever looks after the province's system.",
+    ),
     "error.back": ("Về trang đầu", "To the first page"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from sqlalchemy import insert
 from web_world import PASSWORD, enlist, roll_of, served_pages
 
 from province.accounts import second
-from province.accounts.account import Role
+from province.accounts.account import Role, Unfit
 from province.accounts.passwords import Check, hashed
 from province.base.errors import AlreadyThere, NotAProvince
 from province.base.layout import Layout
@@ -41,6 +42,15 @@ def test_an_account_is_found_by_each_of_its_numbers_and_by_no_others(layout: Lay
         assert [member.account for member in roll.every(connection)] == sorted([lan, hung], key=lambda one: one.name != lan.name)
         roll.remove(connection, lan.id)
         assert (roll.by_phone(connection, "0911111111"), roll.find(connection, lan.id)) == (None, None)
+        changes: list[Callable[[], None]] = [
+            lambda: roll.set_password(connection, lan.id, hashed(PASSWORD)),
+            lambda: roll.set_second(connection, lan.id, None),
+            lambda: roll.change(connection, replace(lan, sites=frozenset({"cho-a"}))),
+            lambda: roll.add_phone(connection, lan.id, "0911111119"),
+        ]
+        for change in changes:
+            with pytest.raises(Unfit, match="removed"):  # while another had their page open
+                change()
 
 
 def test_a_unit_has_one_tracing_officer(layout: Layout) -> None:

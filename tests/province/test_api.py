@@ -235,3 +235,18 @@ def test_clients_by_the_command_line(world: World) -> None:
     assert world.get("/metrics", made.stdout.strip()).status == 401
     assert cli("client", "revoke", world.layout.root, "nobody").returncode == 2
     assert json.loads(cli("api", "--document").stdout)["openapi"] == "3.1.1"
+
+
+def test_programs_read_no_advice_for_operators(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    token, away = world.token(Scope.REGISTRY_READ), world.layout.register.with_name("away")
+    world.layout.register.rename(away)
+    try:
+        answer = world.get(f"{PATH}/sites", token)
+    finally:
+        away.rename(world.layout.register)
+    assert (answer.status, answer.kind, answer.json["detail"]) == (
+        503,
+        "application/problem+json",
+        "not possible now; try again in some minutes",
+    )
+    assert str(world.layout.root) in caplog.text

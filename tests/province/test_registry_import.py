@@ -122,8 +122,19 @@ def test_all_that_is_wrong_is_told_with_row_and_column_and_nothing_is_taken(stoo
         "nothing was taken",
     ):
         assert any(line.startswith(said) or said in line for line in told), (said, told)
-    assert "5 rows, 4 of them wrong" in refused.stdout
+    assert refused.stdout == "5 rows, 4 of them wrong.\n"  # no word of new ones
     assert every(stood_up) == before
+
+
+def test_a_unit_whose_nought_a_spreadsheet_lost_is_named(take: Callable[..., Ran]) -> None:
+    for table, where in (
+        (GOOD.replace("02647", "2647"), "sites, row 2, unit '2647'"),
+        ("id;name;unit;sector\nso-y;Sở Y tế;2647;other\n", "organisations, row 2, unit '2647'"),
+        ("id;level;name;parent\n02650;commune;Phường Duyên Hải;80\n", "units, row 2, parent '80'"),
+    ):
+        refused = take(table)
+        whole = "080" if "units" in where else "02647"
+        assert f"{where}: not a unit; {whole} is: write it with its nought, in a column of text" in refused.stderr, refused.stderr
 
 
 def test_partly_takes_the_rows_that_are_right(stood_up: Layout, take: Callable[..., Ran]) -> None:
@@ -238,6 +249,11 @@ def test_what_is_no_table_or_too_much_is_refused_in_words(take: Callable[..., Ra
         assert refused.returncode in {1, 2}, (name, refused)
         assert said in refused.stderr
         assert "Traceback" not in refused.stderr
+    refused = take("id;org;name;category;address;gates;Ghi chú\n")  # without --sheet, too
+    assert (refused.returncode, "sheet sites: column 'Ghi chú' is not known" in refused.stderr) == (2, True), refused.stderr
+    refused = take("name;Ghi chú\n")
+    assert "none of units" in refused.stderr
+    assert "Column 'Ghi chú' is in none of them" in refused.stderr
     columns = take("id;org;name;loại;kiểu;id\n", "--sheet", "sites")
     assert all(said in columns.stderr for said in ("'kiểu' is not known", "address is missing", "id is there twice"))
     long = take(f"{SITES}a;ban-quan-ly-cho;{'x' * 200_000};shop;1;;C\n")

@@ -67,6 +67,19 @@ def test_a_tracer_opens_a_case_and_sees_who_shared_air(site: Site) -> None:
     ]  # fmt: skip
 
 
+def test_a_number_of_several_people_is_told_on_the_page_and_at_an_export(old_layout: Layout) -> None:
+    at_ms = day_bounds_ms(day_of(now_ms()) - timedelta(days=8))[0]
+    with hand(old_layout) as write:
+        for number in (1, 2):
+            write.put("cho", at_ms + number * 3_600_000, passed(someone(number, phone="0912345671"), "in"))
+    with served_pages(old_layout, roles=(Role.TRACER,)) as site:
+        tracer = site.browser(Role.TRACER)
+        assert opened(tracer, "0912345671") == "/vi/tracing/1"
+        for path in ("/vi/tracing/1", "/vi/tracing/1/export/csv"):
+            answer = tracer.get(path)
+            assert (answer.status, "nhiều người" in answer.text, "--id" in answer.text) == (400, True, False), path
+
+
 def test_who_administers_sees_no_person(site: Site) -> None:
     opened(site.browser(Role.TRACER))
     admin = site.browser(Role.ADMIN)
