@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, tuple_, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
 from province.base.clock import now_ms
@@ -308,6 +308,11 @@ def page(connection: Connection, wanted: Iterable[ColumnElement[bool]], most: in
     rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id).limit(most))
     doors = _doors(connection, [row["id"] for row in rows])
     return [_site(row, doors[row["id"]]) for row in rows]
+
+
+def namesakes(connection: Connection, of: Collection[Site]) -> list[Site]:
+    """All sites that scanners mean by the names of some."""
+    return _sites(connection, tuple_(tables.site.c.org, tables.site.c.name).in_([(one.org, one.name) for one in of]))
 
 
 def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:
