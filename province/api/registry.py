@@ -99,7 +99,7 @@ def _register(asked: Asked) -> SiteShape:
             new.id, new.org, new.name, new.category, new.address, new.gates, unit=new.unit, plate=new.plate, route=new.route,
             begins_ms=new.begins_ms, ends_ms=new.ends_ms, monitored_by=new.monitored_by, registered_ms=asked.now_ms,
         )  # fmt: skip
-        sites.add(asked.connection, asked.layout.register, one, anyway=new.anyway)
+        sites.add(asked.connection, asked.layout.register, one, anyway=new.anyway, new_org=False)
     except AlreadyThere as error:
         raise Refusal(409, str(error)) from None
     except NotAProvince as error:

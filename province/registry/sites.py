@@ -158,18 +158,19 @@ def misplaced(one: Site, find_unit: Callable[[str], Unit | None], find_org: Call
         yield Fault("monitored_by", "not an organisation", one.monitored_by)
 
 
-def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) -> None:
-    """Adds a site, and its organisation if that is not registered yet.
+def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False, new_org: bool = True) -> None:
+    """Adds a site.
 
     Args:
         connection: the register.
         path: its file, for messages.
         one: the site.
         anyway: also if the same place seems to be registered already.
+        new_org: its organisation is registered with it, if that is not there yet.
 
     Raises:
         AlreadyThere: its id is taken, or it is a place that is registered.
-        NotAProvince: its unit, or who watches over it, is not registered.
+        NotAProvince: its organisation or unit, or who watches over it, is not registered.
         RegisterBusy: the database cannot take it now.
     """
     with transaction(connection, path):
@@ -187,6 +188,11 @@ def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) 
             )
         if not anyway and (same := same_place(connection, one)):
             raise AlreadyThere(_standing(same[0]))
+        if not new_org and organisations.find(connection, one.org) is None:
+            raise NotAProvince(
+                f"org {one.org!r}: not an organisation. See `gate-province org list`; a new one: `gate-province org add`, or `--new-org` "
+                "with its first site."
+            )
         organisations.ensure(connection, one.org)
         connection.execute(insert(tables.site), row_of(one))
         connection.execute(insert(tables.gate), gates_of(one))
