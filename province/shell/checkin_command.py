@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from edge_agent.base import logs
 from edge_agent.base.console import print_line
 from edge_agent.base.ending import stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock, among
 from edge_agent.wire.topics import DeviceName
 from province.base import secret_files
 from province.base.clock import now_ms
@@ -133,11 +133,14 @@ def _serve(layout: Layout, args: argparse.Namespace) -> int:
         raise NotAProvince(f"--config {args.config}: is not there. Make it: gate-province checkin make {args.folder} FOLDER.")
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
+    stack = ExitStack()
     try:
-        lock = ProcessLock(args.config.absolute().with_suffix(".lock"), "gate-province checkin")
+        stack.enter_context(ProcessLock(args.config.absolute().with_suffix(".lock"), "gate-province checkin"))
+        stack.enter_context(among(layout.checkin_lock, "gate-province checkin"))
     except (AlreadyRunning, OSError) as error:
+        stack.close()
         raise ProvinceError(f"{error}.") from None
-    with lock:
+    with stack:
         beat = Beat(of_this_process())
         pages = Served("check-in", layout, place, layout.checkin, lambda: opened(layout, args.config, place), beat)
 
