@@ -148,12 +148,13 @@ def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: S
 def _whoever_works(layout: Layout) -> list[tuple[Path, str]]:
     """The locks of the services that have the register open, and what each is called."""
     collectors = [(layout.collector_lock(number), "collector") for number in range(1, len(COLLECTORS) + 1)]
-    return [
-        *collectors, (layout.admit_lock, "gate-province admit"), (layout.fleet_lock, "gate-province watch"),
-        (layout.web_lock, "gate-province web"), (layout.api_lock, "gate-province api"),
-        (layout.reports_lock, "gate-province report serve"), (layout.fleet_page_lock, "gate-province fleet-page"),
-        (layout.rollouts_lock, "gate-province rollout"), (layout.checkin_lock, "gate-province checkin"),
+    others = [
+        (layout.admit_lock, "gate-province admit"), (layout.fleet_lock, "gate-province watch"), (layout.web_lock, "gate-province web"),
+        (layout.api_lock, "gate-province api"), (layout.reports_lock, "gate-province report serve"),
+        (layout.fleet_page_lock, "gate-province fleet-page"), (layout.rollouts_lock, "gate-province rollout"),
+        (layout.checkin_lock, "gate-province checkin"),
     ]  # fmt: skip
+    return [*collectors, *((lock, name) for lock, name in others if lock.exists())]  # made by whoever first ran as the service's own user
 
 
 def _stopped(lock: Path, name: str) -> ProcessLock:
