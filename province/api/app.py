@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge_agent.serving.guard import Guard
 from province.api import figures, fleet, metrics, registry
 from province.api.clients import Client, Scope, has_form, known_by
 from province.api.document import PATH, document
@@ -28,7 +29,6 @@ from province.base.layout import Layout
 from province.store.opened import Connection
 from province.store.pool import Pool
 from province.web.asking import address_of
-from province.web.guard import Guard
 
 ENDPOINTS: tuple[Endpoint, ...] = (*registry.ENDPOINTS, *figures.ENDPOINTS, *fleet.ENDPOINTS)
 _QUESTIONS = 8  # to the register at once

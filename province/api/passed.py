@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
 
 from province.records.day_counts import COLUMNS
 from province.registry import sites
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.texts import CHECKIN
 from province.reports.counting import Names, Tally, counts
 from province.store.opened import Connection

@@ -21,11 +21,12 @@ from province.fleet.sight import State
 from province.keys import terms
 from province.records.views import day_bounds_ms
 from province.registry import sites, waiting_room
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store import schema
 from province.store.opened import Connection
 from province.watch.fleet_store import FleetStore
 from province.web.needs import Need, Urgency
+from province.web.world import World
 
 _DAY_MS = 86_400_000
 _SILENT_MS = 7 * _DAY_MS
@@ -105,24 +106,25 @@ def needs_of_sites(cards: Cards, say: Say, when: Callable[[int], str], now_ms: i
     return found
 
 
-def needs_of_office(connection: Connection, layout: Layout, account: Account, say: Say, now_ms: int) -> list[Need]:
+def needs_of_office(connection: Connection, world: World, account: Account, say: Say) -> list[Need]:
     """What operators and administrators are needed for, as far as the register and the machine tell."""
+    layout, now_ms = world.layout, world.now_ms()
     match account.role:
         case Role.OPERATOR:
-            return _alerts(layout, account.org, say)
+            return _alerts(layout, account.org, say, "/fleet" if world.fleet_page else "")
         case Role.ADMIN:
             return [*_register(connection, say, now_ms), *_certificates(layout, say, now_ms), *_storage(layout, say)]
     return []
 
 
-def _alerts(layout: Layout, org: str | None, say: Say) -> list[Need]:
+def _alerts(layout: Layout, org: str | None, say: Say, path: str) -> list[Need]:
     if not layout.fleet_store.exists():
         return []
     with FleetStore(layout.fleet_store) as store:
         alerts = store.alerts(org)
     untaken = sum(alert.acknowledged_ms is None for alert in alerts)
     counted = ((Urgency.NOW, "need.alerts", untaken), (Urgency.KNOW, "need.alerts.taken", len(alerts) - untaken))
-    return [Need(urgency, say(word, count=count)) for urgency, word, count in counted if count]
+    return [Need(urgency, say(word, count=count), path) for urgency, word, count in counted if count]
 
 
 def _register(connection: Connection, say: Say, now_ms: int) -> list[Need]:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Account, Role
 from province.base.errors import NotAProvince
@@ -17,29 +18,31 @@ from province.boards.board import Board, Boards
 from province.boards.passages import Place, Sight, has_new
 from province.boards.words import WORDS
 from province.registry import categories, sites
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store.opened import Connection
-from province.web.guard import Refused
 from province.web.live import Drawn
 from province.web.needs import Need
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
 from province.web.world import World
 
 _SEES = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
+_OPERATES = frozenset({Role.OPERATOR})
 _ANEW_S = 20.0  # so often a board that follows is drawn anew though nobody passed: gates come and go
 
 
 def section(world: World) -> Section:
     """Boards and the home page."""
     pages = _Pages(world)
+    fleet = (Page("/fleet", pages.fleet, _OPERATES),) if world.fleet_page else ()
     return Section(
         "boards", "province.boards", WORDS,
         pages=(
             Page("/", pages.front, EVERYBODY),
             Page("/board/{site}", pages.board, _SEES),
             Page("/stream/board/{site}", pages.stream, _SEES),
+            *fleet,
         ),
-        menu=(MenuItem("/", "home.title", EVERYBODY),),
+        menu=(MenuItem("/", "home.title", EVERYBODY), *(MenuItem(page.path, "fleet", page.roles) for page in fleet)),
     )  # fmt: skip
 
 
@@ -80,11 +83,15 @@ class _Pages:
 
         cards = home.cards_of(connection, world.layout, self._boards.counting, visit.account, now_ms)
         needs = home.needs_of_sites(cards, say, lambda at_ms: shown.when(at_ms, now_ms), now_ms)
-        needs += home.needs_of_office(connection, world.layout, visit.account, say, now_ms)
+        needs += home.needs_of_office(connection, world, visit.account, say)
         for one in world.frame.sections:
             if one.needs is not None:
                 needs += one.needs(connection, visit)
         return cards, sorted(needs, key=lambda need: need.urgency)
+
+    async def fleet(self, _request: Request, visit: Visit) -> Response:
+        """To the fleet's page, which has a login of its own."""
+        return RedirectResponse(f"{self._world.fleet_page}{visit.language}/", 303)
 
     # ── boards ──
 

@@ -10,6 +10,7 @@ from province.web.languages import LANGUAGES, Language
 _WORDS: Mapping[str, tuple[str, str]] = {
     # ── home ──
     "home.title": ("Trang chủ", "Home"),
+    "fleet": ("Máy quét", "Scanners"),
     "home.now": ("Việc cần làm", "What needs you"),
     "home.nothing": ("Không có việc nào chờ bạn.", "Nothing waits for you."),
     "home.sites": ("Địa điểm của tôi", "My sites"),

@@ -24,6 +24,8 @@ from province.base.layout import Layout, Settings
 from province.demo.living import populate
 from province.demo.living_accounts import Login, add_accounts
 from province.demo.living_case import open_case
+from province.demo.living_fleet import Speaking
+from province.demo.living_reports import make_reports, tell_figures
 from province.joining.enrolling import Place, add_device
 from province.trust.founding import found
 
@@ -33,7 +35,7 @@ _END_S = 10.0
 _POLL_S = 0.05
 _NEIGHBOURS = 500
 _OTHER_PEOPLE = 1000  # added to the seed: whoever passes the gate is none of those whose days were made up
-_MOSQUITTO_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 _GATE_TOML = """\
 [device]
@@ -59,6 +61,13 @@ class StageError(ProvinceError):
     """A part of the demonstration did not start; the message says which and what it said last."""
 
 
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name, path=_PLACES)
+    if found is None:
+        raise StageError(f"the demonstration needs {name}. Install it: apt install {package}")
+    return found
+
+
 def free_port() -> int:
     """A loopback port nobody listens on now."""
     with socket.socket() as probe:
@@ -77,6 +86,7 @@ class Stage:
 
     Attributes:
         address: of the pages; empty without them.
+        fleet_address: of the fleet's page; empty without them.
         logins: how somebody of each role comes in there.
     """
 
@@ -88,7 +98,8 @@ class Stage:
         self._seed = seed
         self._colour = colour
         self._pages = pages
-        self.address, self.logins = "", dict[str, Login]()
+        self.address, self.fleet_address, self.logins = "", "", dict[str, Login]()
+        self._speaking: Speaking
         self._undo = ExitStack()
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self.gate: subprocess.Popen[str]
@@ -106,16 +117,18 @@ class Stage:
         self._undo.close()
 
     def _set(self) -> None:
-        mosquitto = shutil.which("mosquitto", path=_MOSQUITTO_PLACES)
-        if mosquitto is None:
-            raise StageError("the demonstration needs Mosquitto. Install it: apt install mosquitto")
+        mosquitto = _program("mosquitto", "mosquitto")
+        self._setpriv = _program("setpriv", "util-linux")
         port = free_port()
         settings = Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", Suite.XWING, 45)
         found(self.root / "province", settings, now_ms())
         if self._pages:
             living = populate(self.layout, now_ms(), people=_NEIGHBOURS, seed=self._seed + _OTHER_PEOPLE)
             self.logins = add_accounts(self.layout, now_ms())
+            tell_figures(self.layout, living.days[0], self.logins["reporter"].id, now_ms())
+            make_reports(self.layout, living.days, now_ms())
             open_case(self.layout, living, self.logins["tracer"], now_ms())
+            self._speaking = Speaking(self.layout, living.scanners, now_ms)
         bundle = self.root / "bundle.json"
         add_device(self.layout, NAME, Place("Chợ Cốc Lều", "Cổng 1"), ("127.0.0.1", port), bundle, now_ms())
         self.runtime.mkdir()
@@ -137,11 +150,21 @@ class Stage:
             self._serve_pages()
 
     def _serve_pages(self) -> None:
-        port = free_port()
-        one_step = [word for role in Role for word in ("--password-only", str(role))]  # nobody sets up an app for two minutes
-        self._start("web", *self.python("province", "web", str(self.layout.root), "--listen", f"127.0.0.1:{port}", *one_step))
-        self._await("web", lambda: _listens(port))
-        self.address = f"https://127.0.0.1:{port}/"
+        """The pages, the fleet's page, and the services by which both stay true; nobody sets up a second step for two minutes."""
+        folder, ports = str(self.layout.root), {"web": free_port(), "fleet-page": free_port()}
+        self.address, self.fleet_address = (f"https://127.0.0.1:{port}/" for port in ports.values())
+        one_step = [word for role in Role for word in ("--password-only", str(role))]
+        listen = {name: ("--listen", f"127.0.0.1:{port}") for name, port in ports.items()}
+        self._start("watch", *self.python("province", "watch", folder, "--no-home-assistant"))
+        self._start("reports", *self.python("province", "report", "serve", folder))
+        self._start("fleet-page", *self.python("province", "fleet-page", folder, *listen["fleet-page"], "--password-only"))
+        self._start("web", *self.python("province", "web", folder, *listen["web"], "--fleet-page", self.fleet_address, *one_step))
+        self._await("watch", lambda: "connected to the broker" in self._log("watch"))
+        self._await("reports", lambda: "makes reports" in self._log("reports"))
+        for name, port in ports.items():
+            self._await(name, lambda port=port: _listens(port))  # type: ignore[misc]  # of no argument, all the same
+        self._speaking.start()
+        self._undo.callback(self._speaking.stop)
 
     @staticmethod
     def python(package: str, *arguments: str) -> list[str]:
@@ -154,8 +177,10 @@ class Stage:
 
     def _start(self, name: str, *command: str) -> subprocess.Popen[str]:
         log = self._undo.enter_context((self.root / f"{name}.log").open("w", encoding="utf-8"))
+        # whatever ends us, even SIGKILL, ends them: the kernel sees to it (prctl(2), PR_SET_PDEATHSIG)
+        tied = (self._setpriv, "--pdeathsig", "TERM", *command)
         process = subprocess.Popen(  # noqa: S603 - our own commands and the broker found on PATH
-            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+            tied, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, start_new_session=True
         )
         self._undo.callback(_end, process)
         self._processes[name] = process

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_agent.wire.entry import Direction, Method
@@ -21,6 +21,8 @@ _HEALTH = ("valid",) * 16 + ("not-shown",) * 2 + ("expired", "other-person")
 _ASKED = (Category.HOSPITAL, Category.CHECKPOINT, Category.QUARANTINE)
 _METHODS = (Method.CAMERA,) * 17 + (Method.SERIAL, Method.HID, Method.PAPER)
 _SECOND_TRIP_MIN = 40
+_BY_POSTER = 0.6  # of those whom no scanner sees on a day
+POSTER = "Mã QR"  # where a scanner's entries say the gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,31 @@ def steps(day: str, people: int, seed: int, spots: Sequence[Spot] = SPOTS) -> li
         chance = random.Random(f"{seed} {day} {who}")  # noqa: S311 - repeatable inventions; nothing secret hangs on them
         home = random.Random(f"{seed} {who}")  # noqa: S311 - the same
         found += _day_of(who, chance, home, day, spots)
+    return sorted(found, key=lambda step: (step.at_ms, step.who))
+
+
+def checkins(day: str, people: int, seed: int, seen: Collection[int], spots: Sequence[Spot] = SPOTS) -> list[Step]:
+    """Who checks in by a poster that day with a phone of their own, where one hangs; in order.
+
+    Args:
+        day: YYYY-MM-DD.
+        people: how many there are.
+        seed: another seed, other days.
+        seen: those whom a scanner sees that day: nobody is at two places.
+        spots: where they may go.
+    """
+    found: list[Step] = []
+    posters = [spot for spot in spots if spot.poster]
+    for who in range(people):
+        chance = random.Random(f"{seed} {day} {who} poster")  # noqa: S311 - repeatable inventions; nothing secret hangs on them
+        if not posters or who in seen or chance.random() >= _BY_POSTER:
+            continue
+        spot = chance.choices(posters, [spot.poster for spot in posters])[0]
+        in_ms = int(chance.uniform(_OPENS_MIN, _CLOSES_MIN - 120) * MINUTE_MS)
+        found.append(Step(in_ms, who, spot, POSTER, Direction.IN, Method.SELF))
+        out_ms = in_ms + int(_stay(chance, spot) * MINUTE_MS)
+        if chance.random() >= _FORGETS and out_ms < DAY_MS:
+            found.append(Step(out_ms, who, spot, POSTER, Direction.OUT, Method.SELF))
     return sorted(found, key=lambda step: (step.at_ms, step.who))
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Level, Unit
 from province.reports.counting import NOTHING, Survey, added
 from province.reports.coverage import reports_on
@@ -232,7 +232,9 @@ def _agency(survey: Survey, organisation: Organisation, apart: frozenset[str] = 
 def _office(survey: Survey, commune: Unit, offices: Iterable[Site], tree: Iterable[Organisation]) -> _Item:
     """A commune's committee, by its offices in the commune; who has the app, as its organisation told."""
     own = [one for one in offices if survey.unit_of(one) == commune.id]
-    whose = [one for one in tree if one.id in {site.org for site in own} or (one.unit == commune.id and _is_committee(one, ()))]
+    elsewhere = {one.org for one in offices if survey.unit_of(one) != commune.id}  # what it told is of several communes
+    here = {one.org for one in own} - elsewhere
+    whose = [one for one in tree if one.id in here or (one.unit == commune.id and _is_committee(one, ()))]
     installs = _sum(survey.told(About.ORGANISATION, one.id, Figure.APP_INSTALLS) for one in whose)
     return _Item(committee(commune.name), _any_open(survey, own), installs, _declared(survey, own, by_code=True))
 

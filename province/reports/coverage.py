@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Level, Unit
 from province.reports.counting import NOTHING, Survey, Tally, added
 from province.reports.figures import About, Figure
@@ -27,6 +27,8 @@ class Share:
         >>> share = Share(41, 50)
         >>> share.percent, share.reached, Share(3, None).percent, Share(0, 0).reached
         (82.0, 80, None, None)
+        >>> Share(99, 50).is_wrong, Share(99, 50).reached
+        (True, None)
     """
 
     part: int
@@ -39,8 +41,15 @@ class Share:
 
     @property
     def reached(self) -> int | None:
-        """The highest target that is reached, None where none is."""
+        """The highest target that is reached, None where none is, or a figure is not right."""
+        if self.is_wrong:
+            return None
         return max((target for target in TARGETS if self.whole and self.part * 100 >= target * self.whole), default=None)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the part is more than the whole: a figure that was told is not right."""
+        return self.whole is not None and self.part > self.whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +83,9 @@ class Coverage:
 
 
 def whole(survey: Survey) -> Coverage:
-    """The province's."""
-    top = next((one for one in survey.units.values() if one.level is Level.PROVINCE), None)
-    return _of(survey, _standing(survey), survey.sites.values(), top)
+    """The province's, or of a survey of a part that part's."""
+    tops = [one for one in survey.units.values() if one.parent not in survey.units and one.closed_ms is None]
+    return _of(survey, _standing(survey), survey.sites.values(), tops[0] if len(tops) == 1 else None)
 
 
 def by_unit(survey: Survey) -> list[Coverage]:
@@ -144,21 +153,34 @@ def _standing(survey: Survey) -> frozenset[str]:
 def _of(survey: Survey, there: frozenset[str], known: Iterable[Site], unit: Unit | None, id_: str = "") -> Coverage:
     known = list(known)
     standing = [one for one in known if one.id in there]
-    places, installs, people = (
-        None if unit is None else total(survey, unit, figure) for figure in (Figure.PLACES, Figure.APP_INSTALLS, Figure.POPULATION)
-    )
+    places = None if unit is None else total(survey, unit, Figure.PLACES)
+    installs = None if unit is None else _installs(survey, unit)
     scanning = sum(one.id in survey.today for one in standing)
     return Coverage(
         id_ or (unit.id if unit else ""), unit.name if unit else "", len(standing), Share(scanning, len(standing)),
         added(survey.today.get(one.id, NOTHING) for one in known), added(survey.ever.get(one.id, NOTHING) for one in known),
-        Share(len(standing), places), Share(installs or 0, None if installs is None else people),
+        Share(len(standing), places), installs or Share(0, None),
     )  # fmt: skip
 
 
 def total(survey: Survey, unit: Unit, figure: Figure) -> int | None:
-    """A unit's figure: as told of it, else the sum of what was told of its parts; None where nobody told anything."""
+    """A unit's figure: as told of it, else the sum of what was told of its parts; None where it was not told of all of them."""
     if (own := survey.told(About.UNIT, unit.id, figure)) is not None:
         return own
-    parts = [one for one in survey.units.values() if one.parent == unit.id]
-    known = [found for one in parts if (found := total(survey, one, figure)) is not None]
-    return sum(known) if known else None
+    known = [found for one in _parts(survey, unit) if (found := total(survey, one, figure)) is not None]
+    return sum(known) if known and len(known) == len(_parts(survey, unit)) else None
+
+
+def _installs(survey: Survey, unit: Unit) -> Share | None:
+    """People with the app of all people: of each place both figures or neither, so that no part is held against another's whole."""
+    people, installs = (survey.told(About.UNIT, unit.id, figure) for figure in (Figure.POPULATION, Figure.APP_INSTALLS))
+    if people is None and installs is None:
+        known = [found for one in _parts(survey, unit) if (found := _installs(survey, one)) is not None]
+        return Share(sum(one.part for one in known), sum(one.whole or 0 for one in known)) if known else None
+    people = total(survey, unit, Figure.POPULATION) if people is None else people
+    installs = total(survey, unit, Figure.APP_INSTALLS) if installs is None else installs
+    return None if people is None or installs is None else Share(installs, people)
+
+
+def _parts(survey: Survey, unit: Unit) -> list[Unit]:
+    return [one for one in survey.units.values() if one.parent == unit.id and one.closed_ms is None]

@@ -68,6 +68,7 @@ class Told:
             raise ValueError(f"{self.figure}: must be 0 to {MOST}")
 
 
+_WHOLE_OF = {About.UNIT: Figure.POPULATION, About.ORGANISATION: Figure.OFFICIALS}
 Known = Mapping[tuple[About, str, Figure], int]
 
 
@@ -85,6 +86,24 @@ def known_on(connection: Connection, day: date) -> dict[tuple[About, str, Figure
     query = select(table).where(table.c.day <= day.isoformat()).order_by(table.c.day, table.c.at_ms, table.c.id)
     found = {(About(row["about"]), row["subject"], Figure(row["figure"])): row["value"] for row in connection.rows(query)}
     return {key: value for key, value in found.items() if value is not None}
+
+
+def above(known: Known, told: Iterable[Told]) -> list[Told]:
+    """Of some figures those that cannot be beside the others: more people with the app than there are people.
+
+    Args:
+        known: what counts on their day.
+        told: what is to be kept, all of one day.
+    """
+    told = list(told)
+    then = {**known, **{(one.about, one.subject, one.figure): one.value for one in told}}
+    return [
+        one for one in told
+        if (whole_of := _WHOLE_OF.get(one.about)) is not None
+        and (part := then.get((one.about, one.subject, Figure.APP_INSTALLS))) is not None
+        and (all_of_it := then.get((one.about, one.subject, whole_of))) is not None
+        and part > all_of_it
+    ]  # fmt: skip
 
 
 def history(connection: Connection, about: About, subject: str) -> list[Told]:

@@ -12,6 +12,7 @@ from province.registry.units import Unit
 from province.reports import making
 from province.reports.counting import NOTHING, Survey, within
 from province.reports.coverage import reports_on
+from province.reports.figures import About
 from province.store.opened import Connection
 
 
@@ -43,7 +44,10 @@ def part_of(survey: Survey, account: Account) -> Survey:
         if (account.unit is None or survey.unit_of(site) in part.units)
         and (account.org is None or site.org in part.organisations or site.monitored_by == account.org)
     }  # fmt: skip
-    return replace(survey, units=part.units, organisations=part.organisations, sites=sites, elsewhere=NOTHING, held=0)
+    told = survey.figures if account.org is None else {key: value for key, value in survey.figures.items() if key[0] is not About.UNIT}
+    return replace(
+        survey, units=part.units, organisations=part.organisations, sites=sites, elsewhere=NOTHING, held=0, figures=told
+    )  # what a unit comes to is no organisation's
 
 
 def offices_of(known: Offices, account: Account) -> Offices:

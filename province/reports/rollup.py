@@ -147,7 +147,9 @@ def percent(share: Share) -> str | None:
     """A share as a cell; empty where nobody knows the whole.
 
     Example:
-        >>> percent(Share(1, 3)), percent(Share(1, None))
-        ('33,3 %', None)
+        >>> percent(Share(1, 3)), percent(Share(1, None)), percent(Share(3, 1))
+        ('33,3 %', None, 'trên 100 %')
     """
+    if share.is_wrong:
+        return "trên 100 %"
     return None if share.percent is None else f"{share.percent:.1f} %".replace(".", ",")

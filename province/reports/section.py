@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
@@ -27,7 +28,6 @@ from province.reports.words import WORDS
 from province.store import database
 from province.store.opened import Connection
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.needs import Need, Urgency
 from province.web.pace import Pace
 from province.web.section import MenuItem, Page, Section, Visit
@@ -250,22 +250,25 @@ class _Desk:
         about, _, subject = form.get("about", "").partition(":")
         value = form.get("value", "").strip()
 
-        def kept(connection: Connection) -> bool:
+        def kept(connection: Connection) -> str:
+            """What is wrong with it; empty: it is kept."""
             try:
                 told = Told(
                     About(about), subject, Figure(form.get("figure", "")), date.fromisoformat(form.get("since", "")),
                     figures.whole(value) if value else None, self._world.now_ms(), visit.account.id,
                 )  # fmt: skip
             except ValueError:
-                return False
+                return "wrong"
             if subject not in dict(self._tellable(connection, visit).get(told.about, [])):
                 raise Refused(403)
+            if figures.above(figures.known_on(connection, told.day), [told]):
+                return "above"
             with database.transaction(connection, self._world.layout.register):
                 figures.keep(connection, [told])
-            return True
+            return ""
 
-        if not await self._world.ask(kept):
-            return await self._figures(request, visit, "wrong", 400)
+        if wrong := await self._world.ask(kept):
+            return await self._figures(request, visit, wrong, 400)
         self._surveys.forget()
         return RedirectResponse(f"/{visit.language}/reports/figures?done=kept", 303)
 

@@ -28,9 +28,10 @@ examples:
   gate-province demo --people 200 --exit          ends when all are receipted, with one JSON line last
   gate-province demo --keep /tmp/demo             keeps the province's folder, to look at with the other commands
 
-What runs: Mosquitto, gate-province collect and web, gate-agent run, gate-firmware run. The camera is simulated: a drawn phone comes in,
-tilts, blurs and is held still until the light answers. Everything behind the camera is real. All people are invented, and so is the
-district around the gate: forty places and ten days of passages, to look at in a browser as a keeper, tracing officer, reporter and so on.
+What runs: Mosquitto, gate-province collect, web, watch, fleet-page and report serve, gate-agent run, gate-firmware run. The
+camera is simulated: a drawn phone comes in, tilts, blurs and is held still until the light answers. Everything behind the camera is real.
+All people are invented, and so is the district around the gate: forty places and ten days of passages, to look at in a browser as a
+keeper, tracing officer, reporter and so on.
 """
 
 
@@ -108,6 +109,7 @@ def _tell_pages(stage: Stage) -> None:
     print_line("  (chứng thư của chính tỉnh: trình duyệt sẽ hỏi · the province's own certificate: the browser will ask)")
     for login in stage.logins.values():
         print_line(f"  {login.phone}  {login.password}  {login.who}")
+    print_line(f"Trang máy quét, cho người vận hành · the scanners' page, for the operator: {stage.fleet_address}")
     print_line("Bảng trực tiếp của cổng này · this gate's live board: người giữ cổng chợ → Chợ Cốc Lều · the keeper → Chợ Cốc Lều")
 
 

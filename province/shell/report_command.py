@@ -229,6 +229,9 @@ def _figures(layout: Layout, connection: Connection, args: argparse.Namespace) -
         raise NotAProvince("to tell a figure give one of --unit, --organisation and --site, --figure, and --value.")
     else:
         return _show_figures(connection, args)
+    if wrong := figures.above(figures.known_on(connection, day), told):
+        places = ", ".join(dict.fromkeys(f"{one.about} {one.subject}" for one in wrong))
+        raise NotAProvince(f"nothing was kept: {places}: more people with the app than there are people. Check both figures.")
     with database.transaction(connection, layout.register):
         figures.keep(connection, told)
     print_line(f"Kept {len(told)} figures, for reports from {day} on.")

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.base import logs
-from edge_agent.base.ending import stop_when_asked
-from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.notify import Beat
 from province.accounts.account import Role
-from province.base import secret_files
-from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.shell import served_at
 
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
 ROOMS: tuple[str, ...] = ("boards", "tracing", "reports")
 
 _CONNECTIONS = 2000
-_log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
   gate-province web /srv/gate                                             https://127.0.0.1:8444/, for this machine
@@ -58,6 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--password-only", action="append", default=[], choices=[str(role) for role in Role], metavar="ROLE",
         help="a role that comes in by phone and password alone, without a second step; give each",
     )  # fmt: skip
+    parser.add_argument("--fleet-page", metavar="URL", help="where `gate-province fleet-page` is, for operators' menu: https:// and a host")
     code = parser.add_mutually_exclusive_group()
     code.add_argument("--code-command", metavar="COMMAND", help="sends codes to phones: a program that reads {phone, text} as JSON")
     code.add_argument("--code-webhook", metavar="URL", help="the same by a gateway that takes it as a POST")
@@ -71,8 +65,8 @@ def sections(world: World) -> tuple[Section, ...]:
 
 
 @asynccontextmanager
-async def opened(layout: Layout, place: Place, policy: Policy | None = None) -> AsyncIterator[App]:
-    """What the pages stand on, within their event loop."""
+async def opened(layout: Layout, place: Place, policy: Policy | None = None, fleet: str = "") -> AsyncIterator[App]:
+    """What the pages stand on, within their event loop; `fleet` is the host of the fleet's page, where there is one."""
     import asyncio  # noqa: PLC0415 - with the rest, for this alone
 
     from province.web.app import Pages  # noqa: PLC0415 - its libraries are loaded for this alone
@@ -80,7 +74,7 @@ async def opened(layout: Layout, place: Place, policy: Policy | None = None) -> 
     from province.web.watching import Watch  # noqa: PLC0415 - the same
     from province.web.world import World  # noqa: PLC0415 - the same
 
-    world = World(layout)
+    world = World(layout, fleet_page=f"https://{fleet}/" if fleet else "")
     watch = Watch(layout, world.changes.tell)
     watch.start()
     try:
@@ -109,26 +103,9 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
-    policy = _policy(args)
-    logs.configure(verbose=args.verbose)
-    secret_files.tighten(layout)
-    try:
-        lock = ProcessLock(layout.web_lock, "gate-province web")
-    except (AlreadyRunning, OSError) as error:
-        raise ProvinceError(f"{error}.") from None
-    with lock:
-        beat = Beat(of_this_process())
-        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy), beat, connections=_CONNECTIONS)
+    policy, fleet = _policy(args), served_at.host(args.fleet_page, "--fleet-page")
 
-        def stop() -> None:
-            beat.notifier.stopping()
-            pages.stop()
+    def make(beat: Beat) -> Served:
+        return Served("web", layout, place, layout.web, lambda: opened(layout, place, policy, fleet), beat, connections=_CONNECTIONS)
 
-        stop_when_asked(stop)
-        pages.start()
-        shown = served_at.shown(place, pages.port)
-        _log.info("pages: %s", shown)
-        beat.notifier.ready(shown)
-        pages.wait()
-    _log.info("stopped")
-    return 0
+    return served_at.serve(layout, args, place, layout.web_lock, "pages", make)

@@ -11,6 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from edge_agent.serving.changes import Changes
+from province.accounts import noting
+from province.accounts.account import Account
 from province.accounts.roll import Member, Roll
 from province.base import clock
 from province.base.layout import Layout
@@ -21,7 +24,7 @@ from province.store.opened import Connection
 from province.store.pool import Pool
 from province.web.frame import Frame
 from province.web.languages import Language
-from province.web.live import Changes, Drawn, Streams
+from province.web.live import Drawn, Streams
 from province.web.section import Section, Visit
 
 _MOST_STREAMS = 1000
@@ -34,6 +37,7 @@ class World:
     Args:
         layout: the province.
         now_ms: the time, milliseconds since 1970 UTC.
+        fleet_page: the address of the fleet's page, for those who look after scanners; empty: there is none.
 
     Attributes:
         keystore: the day keys.
@@ -45,8 +49,8 @@ class World:
         ProvinceError: the province cannot be read.
     """
 
-    def __init__(self, layout: Layout, now_ms: Callable[[], int] = clock.now_ms) -> None:
-        self.layout, self.now_ms = layout, now_ms
+    def __init__(self, layout: Layout, now_ms: Callable[[], int] = clock.now_ms, *, fleet_page: str = "") -> None:
+        self.layout, self.now_ms, self.fleet_page = layout, now_ms, fleet_page
         self.settings = layout.read_settings()
         self.keystore = Keystore(layout.keystore)
         self.roll = Roll(layout.register, people_keys.ensure(self.keystore))
@@ -77,6 +81,10 @@ class World:
         """An account as it is now."""
         with self.connection() as connection:
             return self.roll.find(connection, id_)
+
+    def note(self, connection: Connection, visit: Visit, action: str, one: Account, also: Callable[[], object]) -> None:
+        """Changes an account together with its line of the audit log; as `noting.note`."""
+        noting.note(connection, self.layout, self.roll, (visit.account.id, "web"), action, one, also)
 
     # ── pages ──
 

@@ -11,7 +11,7 @@ from typing import Any
 from reports_world import DAY, DAY_MS, Province, midnight_ms
 
 from province.registry.organisations import Organisation
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Unit
 
 Row = tuple[Any, ...]
@@ -92,8 +92,8 @@ class ByHand:
 
         def office(commune: Unit) -> Row:
             own = [one for one in offices if self.where(one) == commune.id]
-            whose = [one for one in family if any(site.org == one.id for site in own) or (one in wardens and one.unit == commune.id)]
-            whose += [one for one in family[:1] if one.unit == commune.id and one.name.startswith("UBND") and one not in whose]
+            alone = {site.org for site in own if {self.where(other) for other in offices if other.org == site.org} == {commune.id}}
+            whose = [one for one in family if one.id in alone or (one.unit == commune.id and one.name.startswith("UBND"))]
             known = [value for one in whose if (value := self.told(one.id, "app-installs")) is not None]
             name = "UBND " + commune.name[0].lower() + commune.name[1:]
             return name, "X" if any(map(self.open, own)) else "", sum(known) if known else None, self.declared(own, paper=False)

@@ -16,7 +16,7 @@ from province.records import day_counts
 from province.registry import organisations, sites, units
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Level, Unit
 from province.reports import figures
 from province.reports.figures import About, Figure, Told

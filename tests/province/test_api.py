@@ -36,6 +36,7 @@ from province.collecting.register import Register
 from province.keys.keystore import Keystore
 from province.registry import organisations, sites, units
 from province.registry.categories import Category
+from province.registry.site import new_site
 from province.registry.units import Level
 from province.store import database
 from province.watch.fleet_rules import Seen
@@ -54,12 +55,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for unit in (units.unit("46", Level.PROVINCE, "Huế"), units.unit("474", Level.DISTRICT, "Thành phố Huế", "46"), COMMUNE):
             units.add(connection, layout.register, unit)
         for number in range(7):
-            made = sites.site(
+            made = new_site(
                 f"quan-{number}", "bus-co", f"Quán {number}", Category.RESTAURANT, f"{number} Lê Lợi", ("Cửa",), unit=COMMUNE.id
             )
             sites.add(connection, layout.register, made)
-        sites.add(connection, layout.register, sites.site("cho-cua-xe", "bus-co", "Chợ", Category.MARKET, "1 Bến xe", ("Cổng",)))
-        sites.add(connection, layout.register, sites.site("cho-dong-ba", "cho-hue", "Chợ", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng",)))
+        sites.add(connection, layout.register, new_site("cho-cua-xe", "bus-co", "Chợ", Category.MARKET, "1 Bến xe", ("Cổng",)))
+        sites.add(connection, layout.register, new_site("cho-dong-ba", "cho-hue", "Chợ", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng",)))
     passed = stored(layout, one)
     with FleetStore(layout.fleet_store) as store:
         store.registered([Seen(each.name, "Chợ", "Cổng", now_ms()) for each in (one, other)])

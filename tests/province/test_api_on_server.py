@@ -25,6 +25,7 @@ from province.base.layout import Layout
 from province.records.day_counts import COLUMNS
 from province.registry import sites, units
 from province.registry.categories import Category
+from province.registry.site import new_site
 from province.registry.units import Level
 from province.reports.counting import Names, counts
 from province.store import database
@@ -65,7 +66,7 @@ def fill(layout: Layout, folder: Path) -> None:
         for number, (org, name) in enumerate(
             [("an-uong", "Phở"), ("cho", "Chợ"), ("cho", "Hàng 1"), ("an-uong", "Bún"), ("cho", "Chợ"), ("x", "X")]
         ):
-            sites.add(connection, path, sites.site(f"s-{number}", org, name, Category.RESTAURANT, f"{number} Lê Lợi", ("Cửa",)))
+            sites.add(connection, path, new_site(f"s-{number}", org, name, Category.RESTAURANT, f"{number} Lê Lợi", ("Cửa",)))
             if number == 1:
                 sites.close(connection, path, "s-1", 1)
         with database.transaction(connection, path):

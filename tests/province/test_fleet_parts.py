@@ -173,3 +173,4 @@ def test_the_command_line_tells_scripts(tmp_path: Path, capsys: pytest.CaptureFi
     assert AccountsFile(layout).all() == {}
     for wrong in (("--behind", "http://x.vn"), ("--behind", "https://x.vn", "--listen", "0.0.0.0:8080")):
         said("fleet-page", at, *wrong, code=2)
+    said("web", at, "--fleet-page", "http://x.vn", code=2)

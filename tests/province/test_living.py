@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +16,17 @@ from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.demo.living import Living
 from province.demo.living_accounts import add_accounts
-from province.demo.living_days import steps
-from province.demo.living_places import BODIES, COMMUNES, SPOTS
+from province.demo.living_days import POSTER, checkins, steps
+from province.demo.living_fleet import Speaking
+from province.demo.living_places import BODIES, COMMUNES, FIGURES, SPOTS, where
+from province.demo.living_reports import make_reports, tell_figures
 from province.keys.keystore import Keystore
 from province.records import views
+from province.records.views import day_bounds_ms
 from province.registry import devices, organisations, sites, units
+from province.reports import coverage, shelf
+from province.reports.counting import added, look
+from province.reports.shelf import Kind
 from province.store import database
 from province.store.opened import Connection
 from province.watch.fleet_store import FleetStore
@@ -80,7 +88,7 @@ def test_the_registry_has_units_organisations_and_sites_of_many_kinds(connection
     assert len(found) == len(SPOTS) == 40
     assert len({one.category for one in found}) >= 20
     assert sum(spot.is_silent for spot in SPOTS) == 4
-    assert len(devices.every(connection)) == sum(len(spot.gates) for spot in SPOTS)
+    assert len(devices.every(connection)) == sum(len(spot.gates) for spot in SPOTS) + 1  # and the check-in page
 
 
 def test_its_scanners_are_in_every_state(made: People) -> None:
@@ -89,6 +97,48 @@ def test_its_scanners_are_in_every_state(made: People) -> None:
         silent = [seen for seen in store.devices(None) if seen.telemetry is None]
     assert {"offline", "power", "source", "backlog"} <= troubles
     assert silent
+
+
+def test_its_scanners_go_on_telling(made: People) -> None:
+    layout, living = made
+    later_ms = now_ms() + 3_600_000
+    with FleetStore(layout.fleet_store) as store:
+        Speaking(layout, living.scanners, lambda: later_ms).tell(store)
+        told = {seen.name for seen in store.devices(None) if seen.told_ms == later_ms}
+    assert told == {one.name for one in living.scanners if not one.is_away}
+    assert len(told) > 40
+
+
+def test_who_checks_in_by_a_poster_is_seen_by_no_scanner_that_day() -> None:
+    scanned = {step.who for step in steps("2026-11-20", 300, 3)}
+    found = checkins("2026-11-20", 300, 3, scanned)
+    assert found == checkins("2026-11-20", 300, 3, scanned)
+    assert len({step.who for step in found}) > 10
+    assert not {step.who for step in found} & scanned
+    assert all(step.spot.poster and step.gate == POSTER for step in found)
+    for who in {step.who for step in found}:
+        ways = [step.direction for step in found if step.who == who]
+        assert ways in ([Direction.IN], [Direction.IN, Direction.OUT])
+
+
+def test_its_sites_lie_apart() -> None:
+    points = [where(spot) for spot in SPOTS]
+    assert min(math.dist(one, other) for one, other in itertools.combinations(points, 2)) > 0.001  # a hundred metres
+
+
+def test_its_reports_are_made_and_count_who_checked_in_and_what_was_typed(made: People, connection: Connection) -> None:
+    layout, living = made
+    tell_figures(layout, living.days[0], "tester", now_ms())
+    after_ms = day_bounds_ms(living.days[-1])[0] + 15 * 3_600_000  # of the days before the last both kinds are made by then
+    make_reports(layout, living.days, after_ms)
+    kinds = [(one.which.kind, one.which.day) for one in shelf.every(connection) if not one.is_late]
+    assert {day for kind, day in kinds if kind is Kind.PROVINCE} == set(living.days[:-1])
+    assert {day for kind, day in kinds if kind is Kind.UNIT} == set(living.days[:-1])
+    survey = look(connection, living.days[-2], after_ms)
+    assert added(survey.today.values()).self_in > 0
+    assert survey.elsewhere.passages == 0
+    assert "chung-cu-b" in survey.ever  # nobody scans there, but its poster is used
+    assert coverage.whole(survey).installs.whole == sum(one.people for one in FIGURES.values())
 
 
 def test_somebody_of_each_role_can_come_in(made: People) -> None:

@@ -100,6 +100,11 @@ def test_figures_are_told_shown_and_taken_back(layout: Layout) -> None:
     assert here("report", "figures", layout.root, "--value", "1").returncode == 2
 
 
+def test_more_people_with_the_app_than_people_are_refused(layout: Layout) -> None:
+    told = here("report", "figures", layout.root, "--unit", "coc-leu", "--figure", "app-installs", "--value", "99999", "--since", DAY)
+    assert (told.returncode, "unit coc-leu: more people with the app" in told.stderr) == (2, True)
+
+
 def test_a_form_that_was_filled_in_is_read_by_its_own_headings(layout: Layout, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert here("report", "daily", layout.root, "--day", DAY, "--org", "ubnd-tp", "--out", out, "--format", "xlsx").returncode == 0

@@ -26,7 +26,7 @@ from province.base.layout import Layout
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
 from province.registry.units import Level, Unit
-from province.reports import as_docx, as_xlsx, form, making, rollup
+from province.reports import as_docx, as_xlsx, coverage, form, making, rollup
 from province.reports.figures import About, Figure, Told
 from province.reports.form import Document, Preparer
 from province.store import database
@@ -258,6 +258,24 @@ def test_the_roll_up_says_first_where_nobody_passed(layout: Layout) -> None:
         inside = sum(one.direction == "in" for one in there)
         shown = [f"{count}" for count in (inside - paper, paper, inside, len(there) - inside)]
         assert row == [str(number + 1), f"{day:%d/%m/%Y}", *shown]
+
+
+def test_in_a_spreadsheet_the_roll_up_is_as_wide_as_its_words_and_its_numbers_are_numbers(layout: Layout) -> None:
+    lao_cai().put(layout)
+    with closing(database.connect(layout.register)) as connection:
+        known = making.survey(connection, DAY, MADE_MS)
+    document, part = rollup.daily(known), coverage.whole(known).scanning
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx.write(document, MADE_MS))).worksheets[0]
+    wide = {one.min_row: one for one in sheet.merged_cells.ranges if one.min_col == 1}
+    cells = {row[0].value: row for row in sheet.iter_rows()}
+    [share] = [row for words, row in cells.items() if words == "Tỷ lệ điểm có người quét"]
+    over = wide[share[0].row]
+    assert sum(sheet.column_dimensions[openpyxl.utils.get_column_letter(one)].width for one in range(1, over.max_col + 1)) > 60
+    value = share[over.max_col]
+    assert value.value == pytest.approx((part.percent or 0) / 100)
+    assert (value.data_type, value.number_format, value.alignment.horizontal) == ("n", "0.0%", "right")
+    counted = cells["Điểm đã đăng ký"][over.max_col]
+    assert (type(counted.value), counted.alignment.horizontal) == (int, "right")
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed here (Debian: libreoffice-writer-nogui)")

@@ -177,6 +177,12 @@ def test_a_figure_that_cannot_be_is_not_kept_and_that_is_said(desk: Desk, about:
     assert (answered.status, "Không lưu được" in answered.text) == (400, True)
 
 
+def test_more_people_with_the_app_than_people_are_refused_with_a_word_that_says_so(desk: Desk) -> None:
+    browser = desk.browser()
+    answered = keep(browser, "unit:coc-leu", "app-installs", "99.999")
+    assert (answered.status, "nhiều hơn số người" in answered.text, "99.999" in answered.text) == (400, True, False)
+
+
 def test_without_the_forms_token_nothing_is_kept_or_made(desk: Desk) -> None:
     browser = desk.browser()
     for path in ("/reports/fresh", "/reports/figures/keep"):
