@@ -53,6 +53,28 @@ class ProcessLock:
 
 
 @contextmanager
+def among(path: Path, name: str) -> Iterator[None]:
+    """One of several at work, whom a `ProcessLock` on the same file keeps out, as each of them keeps that out.
+
+    Raises:
+        AlreadyRunning: somebody works on it alone.
+        OSError: the folder cannot be written.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"{path}: held by another program, so {name} cannot run; try again when that has ended") from None
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def alone(lock: Path) -> Iterator[None]:
     """Waits until no other thread or process is inside with the same lock, and then keeps them waiting.
 

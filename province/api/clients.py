@@ -17,6 +17,7 @@ from sqlalchemy import insert, select, update
 
 from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
 from province.base.errors import AlreadyThere, NotAProvince
+from province.registry import organisations
 from province.store.api_tables import api_client as table
 from province.store.database import transaction
 from province.store.opened import Connection, Row
@@ -72,6 +73,8 @@ def add(connection: Connection, path: Path, wanted: Client) -> str:
         "made_ms": wanted.made_ms, "expires_ms": wanted.expires_ms, "revoked_ms": None,
     }  # fmt: skip
     with transaction(connection, path):
+        if wanted.org is not None and organisations.find(connection, wanted.org) is None:
+            raise NotAProvince(f"--org {wanted.org!r}: not an organisation. `gate-province org list` shows them.")
         there = find(connection, wanted.name)
         if there is not None and there.revoked_ms is None and there.expires_ms > wanted.made_ms:
             raise AlreadyThere(f"{wanted.name}: is a client already. Another name, or first: gate-province client revoke DIR {wanted.name}")

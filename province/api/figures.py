@@ -7,38 +7,42 @@ from datetime import date
 
 import msgspec
 
+from province.api import paging, passed
 from province.api.clients import Scope
 from province.api.endpoints import Asked, Endpoint, Parameter
+from province.api.paging import AFTER, LIMIT
 from province.api.registry import ORG
 from province.api.shapes import CountShape, Day
-from province.registry import sites
-from province.reports.counting import Names, counts
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Passages of one day by place: as registered until now; what scanners still hold is not in it.
+    """A page of passages of one day by place: as registered until now; what scanners still hold is not in it.
 
     Attributes:
-        elsewhere: passages where no registered place is; 0 for an organisation's own program.
+        counts: by site id; it may be shorter than was asked for though another page follows.
+        elsewhere: passages where no registered place is, on the first page; null on later ones; 0 where one organisation's are asked for.
+        next: what to give as `after` for the next page; null after the last.
     """
 
     day: Day
     counts: list[CountShape]
-    elsewhere: int
+    elsewhere: int | None
+    next: str | None
 
 
 def _counts(asked: Asked) -> Counts:
     day: date = asked.given["day"]
-    org = asked.for_org()
-    known = {one.id: one for one in sites.every(asked.connection)}
-    found, elsewhere = Names(known.values()).gather(counts(asked.connection, day, day))
-    shown = [CountShape(known[id_].org, id_, *astuple(tally)) for id_, tally in sorted(found.items()) if org in {None, known[id_].org}]
-    return Counts(day, shown, elsewhere.passages if org is None else 0)
+    org, after = asked.for_org(), asked.given.get("after", "")
+    places, more = paging.page(asked, passed.places(asked.connection, day, org, after, paging.wanted(asked)), lambda one: one.id)
+    tallies = passed.tallies(asked.connection, day, places)
+    shown = [CountShape(one.org, one.id, *astuple(tallies[one.id])) for one in places if one.id in tallies]
+    elsewhere = 0 if org is not None else None if after else passed.elsewhere(asked.connection, day)
+    return Counts(day, shown, elsewhere, more)
 
 
 ENDPOINTS = (
     Endpoint(
-        "GET", "/counts/{day}", "Passages of a day, by place.", Scope.COUNTS_READ, Counts, _counts,
-        (Parameter("day", Day, "which one", in_path=True), ORG),
+        "GET", "/counts/{day}", "Passages of a day, by place, a page at a time.", Scope.COUNTS_READ, Counts, _counts,
+        (Parameter("day", Day, "which one", in_path=True), ORG, AFTER, LIMIT),
     ),
 )  # fmt: skip

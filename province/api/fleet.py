@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
+from province.api import paging
 from province.api.clients import Scope
 from province.api.endpoints import Asked, Endpoint, Refusal
+from province.api.paging import AFTER_DEVICE, LIMIT
 from province.api.registry import ORG
 from province.api.shapes import AlertShape, DeviceShape
 from province.base.errors import ProvinceError
 from province.registry import devices
-from province.watch.fleet_store import FleetStore
+from province.registry.devices import Device
+from province.watch.fleet_rules import Seen
+from province.watch.fleet_store import FleetAlert, FleetStore
 
 
 class Devices(msgspec.Struct, frozen=True):
-    """Scanners, by organisation and name."""
+    """A page of scanners, by organisation and name.
+
+    Attributes:
+        next: what to give as `after` for the next page; null after the last.
+    """
 
     devices: list[DeviceShape]
+    next: str | None
 
 
 class Alerts(msgspec.Struct, frozen=True):
@@ -38,29 +47,23 @@ def _fleet(asked: Asked) -> Iterator[FleetStore]:
 
 
 def _devices(asked: Asked) -> Devices:
-    org = asked.for_org()
+    org, _, name = asked.given.get("after", "").partition("/")
+    found = devices.page(asked.connection, asked.for_org(), (org, name), paging.wanted(asked))
+    shown, more = paging.page(asked, found, lambda one: str(one.name))
     with _fleet(asked) as store:
-        seen = {one.name: one for one in store.devices(org)}
-        wrong: dict[object, list[str]] = {}
-        for alert in store.alerts(org):
-            wrong.setdefault(alert.name, []).append(str(alert.trouble))
-    found = []
-    for one in devices.every(asked.connection):
-        if org not in {None, one.name.org}:
-            continue
-        here = seen.get(one.name)
-        told = None if here is None else here.telemetry
-        found.append(
-            DeviceShape(
-                one.name.org, one.name.device, one.site, one.gate, one.status,
-                online=here is not None and here.status is not None and here.status.state == "online",
-                heard_ms=None if here is None else max(here.status_ms, here.told_ms) or None,
-                software=None if told is None else told.versions.software,
-                backlog=None if told is None or told.outbox is None else told.outbox.waiting,
-                troubles=sorted(wrong.get(one.name, [])),
-            )
-        )  # fmt: skip
-    return Devices(found)
+        return Devices([_shape(one, store.device(one.name), store.alerts(None, of=one.name)) for one in shown], more)
+
+
+def _shape(one: Device, here: Seen | None, wrong: Sequence[FleetAlert]) -> DeviceShape:
+    told = None if here is None else here.telemetry
+    return DeviceShape(
+        one.name.org, one.name.device, one.site, one.gate, one.status,
+        online=here is not None and here.status is not None and here.status.state == "online",
+        heard_ms=None if here is None else max(here.status_ms, here.told_ms) or None,
+        software=None if told is None else told.versions.software,
+        backlog=None if told is None or told.outbox is None else told.outbox.waiting,
+        troubles=sorted(str(alert.trouble) for alert in wrong),
+    )  # fmt: skip
 
 
 def _alerts(asked: Asked) -> Alerts:
@@ -72,6 +75,14 @@ def _alerts(asked: Asked) -> Alerts:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/devices", "Scanners, and how they are.", Scope.FLEET_READ, Devices, _devices, (ORG,)),
+    Endpoint(
+        "GET",
+        "/devices",
+        "Scanners, and how they are, a page at a time.",
+        Scope.FLEET_READ,
+        Devices,
+        _devices,
+        (ORG, AFTER_DEVICE, LIMIT),
+    ),
     Endpoint("GET", "/alerts", "What is wrong with scanners now.", Scope.FLEET_READ, Alerts, _alerts, (ORG,)),
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 from sqlalchemy import ColumnElement
 
+from province.api import paging
 from province.api.clients import Scope
 from province.api.endpoints import Asked, Endpoint, Parameter, Refusal
+from province.api.paging import AFTER, LIMIT
 from province.api.shapes import Name, NewSite, OrganisationShape, SiteShape, UnitShape
 from province.base.errors import AlreadyThere, NotAProvince
 from province.registry import organisations, sites, units
@@ -17,31 +16,36 @@ from province.registry.categories import Category
 from province.registry.site import Site, new_site
 from province.store.registry_tables import site as table
 
-MOST = 1000
-_USUAL = 200
-_Limit = Annotated[int, Meta(ge=1, le=MOST)]
-AFTER = Parameter("after", Name, "only those whose id comes after this one: the last of the page before")
-LIMIT = Parameter("limit", _Limit, f"at most so many; {_USUAL} where it is not said")
 ORG = Parameter("org", Name, "only this organisation's")
 
 
 class Units(msgspec.Struct, frozen=True):
-    """All units, each after the one it is part of."""
+    """A page of units, each after the one it is part of.
+
+    Attributes:
+        next: what to give as `after` for the next page; null after the last.
+    """
 
     units: list[UnitShape]
+    next: str | None
 
 
 class Organisations(msgspec.Struct, frozen=True):
-    """Organisations, by id."""
+    """A page of organisations, by id.
+
+    Attributes:
+        next: as of units.
+    """
 
     organisations: list[OrganisationShape]
+    next: str | None
 
 
 class Sites(msgspec.Struct, frozen=True):
     """A page of sites, by id.
 
     Attributes:
-        next: what to give as `after` for the next page; null after the last.
+        next: as of units.
     """
 
     sites: list[SiteShape]
@@ -49,15 +53,20 @@ class Sites(msgspec.Struct, frozen=True):
 
 
 def _units(asked: Asked) -> Units:
-    return Units([UnitShape(one.id, one.level, one.name, one.parent, one.closed_ms) for one in units.every(asked.connection)])
+    found = units.every(asked.connection)  # some hundreds
+    if (after := asked.given.get("after")) is not None:
+        places = [place for place, one in enumerate(found, 1) if one.id == after]
+        if not places:
+            raise Refusal(404, f"after: no unit {after}")
+        found = found[places[0] :]
+    shown, more = paging.page(asked, found, lambda one: one.id)
+    return Units([UnitShape(one.id, one.level, one.name, one.parent, one.closed_ms) for one in shown], more)
 
 
 def _organisations(asked: Asked) -> Organisations:
-    org = asked.for_org()
-    found = organisations.every(asked.connection)
-    return Organisations([
-        OrganisationShape(one.id, one.name, one.unit, one.parent, one.sector, one.closed_ms) for one in found if org in {None, one.id}
-    ])  # fmt: skip
+    found = organisations.page(asked.connection, asked.for_org(), asked.given.get("after", ""), paging.wanted(asked))
+    shown, more = paging.page(asked, found, lambda one: one.id)
+    return Organisations([OrganisationShape(one.id, one.name, one.unit, one.parent, one.sector, one.closed_ms) for one in shown], more)
 
 
 def _sites(asked: Asked) -> Sites:
@@ -72,9 +81,8 @@ def _sites(asked: Asked) -> Sites:
         wanted.append(table.c.closed_ms.is_(None))
     if (after := asked.given.get("after")) is not None:
         wanted.append(table.c.id > after)
-    limit = asked.given.get("limit", _USUAL)
-    found = sites.page(asked.connection, wanted, limit + 1)
-    return Sites([_shape(one) for one in found[:limit]], found[limit - 1].id if len(found) > limit else None)
+    shown, more = paging.page(asked, sites.page(asked.connection, wanted, paging.wanted(asked)), lambda one: one.id)
+    return Sites([_shape(one) for one in shown], more)
 
 
 def _site(asked: Asked) -> SiteShape:
@@ -91,7 +99,7 @@ def _register(asked: Asked) -> SiteShape:
             new.id, new.org, new.name, new.category, new.address, new.gates, unit=new.unit, plate=new.plate, route=new.route,
             begins_ms=new.begins_ms, ends_ms=new.ends_ms, monitored_by=new.monitored_by, registered_ms=asked.now_ms,
         )  # fmt: skip
-        sites.add(asked.connection, asked.layout.register, one, anyway=new.anyway)
+        sites.add(asked.connection, asked.layout.register, one, anyway=new.anyway, new_org=False)
     except AlreadyThere as error:
         raise Refusal(409, str(error)) from None
     except NotAProvince as error:
@@ -107,8 +115,14 @@ def _shape(one: Site) -> SiteShape:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/units", "Administrative units: the province, its districts, their communes.", Scope.REGISTRY_READ, Units, _units),
-    Endpoint("GET", "/organisations", "Organisations.", Scope.REGISTRY_READ, Organisations, _organisations, (ORG,)),
+    Endpoint(
+        "GET", "/units", "Administrative units: the province, its districts, their communes, a page at a time.", Scope.REGISTRY_READ,
+        Units, _units, (AFTER, LIMIT), refusals={404: "`after` is no unit"},
+    ),
+    Endpoint(
+        "GET", "/organisations", "Organisations, a page at a time.", Scope.REGISTRY_READ, Organisations, _organisations,
+        (ORG, AFTER, LIMIT),
+    ),
     Endpoint(
         "GET", "/sites", "Registered places, a page at a time.", Scope.REGISTRY_READ, Sites, _sites,
         (

@@ -211,6 +211,16 @@ class Layout:
         return self.root / "api"
 
     @property
+    def admit_lock(self) -> Path:
+        """Held by whoever lets scanners join."""
+        return self.root / "admit.lock"
+
+    @property
+    def checkin_lock(self) -> Path:
+        """Held by all check-in pages together."""
+        return self.root / "checkin.lock"
+
+    @property
     def api_lock(self) -> Path:
         """Held by whoever serves the province's API."""
         return self.root / "api.lock"

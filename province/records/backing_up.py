@@ -10,11 +10,15 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+
+from sqlalchemy import select
 
 from edge_agent.base.disk import sync_folder
 from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from province.base.clock import shown
 from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.base.files import SECRET, write_atomically
 from province.base.layout import COLLECTORS, Layout
@@ -23,7 +27,7 @@ from province.records import erasures, retention
 from province.registry import revocations
 from province.store import database
 from province.store.opened import Connection
-from province.store.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION
+from province.store.schema import APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION, entry
 
 _PAGES_A_STEP = 4096  # between two steps the collector may write
 _DUMP = b"PGDMP"
@@ -37,11 +41,39 @@ class Restored:
         erased: entries.
         revoked: devices and certificates.
         days: closed days of which something had come back.
+        kept: what stood there before, as a backup; None where nothing did, or it is a server's and stays there.
     """
 
     erased: int
     revoked: int
     days: int
+    kept: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A register that can be read.
+
+    Attributes:
+        newest: the number of its newest entry; 0 without any.
+        newest_ms: when that was stored, milliseconds since 1970 UTC.
+    """
+
+    newest: int
+    newest_ms: int | None
+
+
+def standing(layout: Layout) -> Standing | None:
+    """The register that is there, None where none is or it cannot be read."""
+    if not layout.register.exists() and database.elsewhere(layout.register) is None:
+        return None
+    query = select(entry.c.id, entry.c.registered_ms).order_by(entry.c.id.desc()).limit(1)
+    try:
+        with closing(database.connect_any(layout.register)) as connection, database.explained(layout.register):
+            newest = connection.row(query)
+    except ProvinceError:
+        return None
+    return Standing(0, None) if newest is None else Standing(newest["id"], newest["registered_ms"])
 
 
 def save(layout: Layout, target: Path) -> int:
@@ -61,7 +93,7 @@ def save(layout: Layout, target: Path) -> int:
     try:
         making.unlink(missing_ok=True)
         os.close(os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY, SECRET))
-        with closing(database.connect(layout.register)) as connection:
+        with closing(database.connect_any(layout.register)) as connection:
             url = database.elsewhere(layout.register)
             if url is None:
                 _copy_file(connection.driver, making, layout.register)
@@ -88,8 +120,10 @@ def _copy_file(register: sqlite3.Connection, target: Path, path: Path) -> None:
 def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: Sequence[Callable[[Connection], object]] = ()) -> Restored:
     """Puts a backup in the register's place, and does again in it what was done since.
 
+    A file that can be read is kept as a backup beside it.
+
     Args:
-        layout: the province; its collectors are stopped.
+        layout: the province; what works on its register is stopped.
         backup: of `save`.
         url: of an empty database for a register on a server; the one before stays as it is. None for a file, whose register is replaced.
         now_ms: milliseconds since 1970 UTC.
@@ -101,26 +135,52 @@ def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: S
         KeystoreAway, ErasuresDamaged, RevocationsDamaged: put back, but show nothing of it yet: every command asks the keystore first.
     """
     with ExitStack() as stack:
-        for number in range(1, len(COLLECTORS) + 1):
-            stack.enter_context(_stopped(layout, number))
+        for lock, name in _whoever_works(layout):
+            stack.enter_context(_stopped(lock, name))
+        kept = None
         if url is None:
-            _put_file_back(layout.register, backup)
+            kept = _put_file_back(layout, backup, now_ms)
         else:
             _put_dump_back(layout.register, backup, url)
-        return _again(layout, now_ms, also)
+        return replace(_again(layout, now_ms, also), kept=kept)
 
 
-def _stopped(layout: Layout, number: int) -> ProcessLock:
+def _whoever_works(layout: Layout) -> list[tuple[Path, str]]:
+    """The locks of the services that have the register open, and what each is called."""
+    collectors = [(layout.collector_lock(number), "collector") for number in range(1, len(COLLECTORS) + 1)]
+    others = [
+        (layout.admit_lock, "gate-province admit"), (layout.fleet_lock, "gate-province watch"), (layout.web_lock, "gate-province web"),
+        (layout.api_lock, "gate-province api"), (layout.reports_lock, "gate-province report serve"),
+        (layout.fleet_page_lock, "gate-province fleet-page"), (layout.rollouts_lock, "gate-province rollout"),
+        (layout.checkin_lock, "gate-province checkin"),
+    ]  # fmt: skip
+    return [*collectors, *((lock, name) for lock, name in others if lock.exists())]  # made by whoever first ran as the service's own user
+
+
+def _stopped(lock: Path, name: str) -> ProcessLock:
     try:
-        return ProcessLock(layout.collector_lock(number), "collector")
+        return ProcessLock(lock, name)
     except (AlreadyRunning, OSError) as error:
         raise ProvinceError(f"{error}. Nothing was changed.") from None
 
 
-def _put_file_back(register: Path, backup: Path) -> None:
+def _keep(layout: Layout, now_ms: int) -> Path | None:
+    """Copies what stands there aside, if it can be read."""
+    if standing(layout) is None:
+        return None
+    name = f"{layout.register.stem}-until-{shown(now_ms).replace(' ', 'T').replace(':', '')}"
+    names = (layout.root / f"{name}{'' if number == 1 else f'-{number}'}.backup" for number in count(1))
+    target = next(path for path in names if not path.exists())
+    save(layout, target)
+    return target
+
+
+def _put_file_back(layout: Layout, backup: Path, now_ms: int) -> Path | None:
+    register = layout.register
     if database.elsewhere(register) is not None:
         raise NotAProvince(f"{database.address_of(register)}: the register is on a server. Give --database, an empty one for the backup.")
     with closing(_checked(backup)) as source:
+        kept = _keep(layout, now_ms)
         if not register.exists():  # lost with its disk: an empty file is the start of one
             os.close(os.open(register, os.O_CREAT | os.O_EXCL | os.O_RDWR, SECRET))
         with database.explained(register), closing(sqlite3.connect(register, timeout=5.0, isolation_level=None)) as target:
@@ -129,6 +189,7 @@ def _put_file_back(register: Path, backup: Path) -> None:
             source.backup(target)  # in one transaction: who reads meanwhile reads the one before
             target.execute("PRAGMA journal_mode = WAL")
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return kept
 
 
 def _checked(backup: Path) -> sqlite3.Connection:

@@ -129,3 +129,9 @@ def revoked(connection: Connection) -> list[Device]:
 def every(connection: Connection) -> list[Device]:
     """All devices, by organisation and name."""
     return [_device(row) for row in connection.rows(_EVERY)]
+
+
+def page(connection: Connection, org: str | None, after: tuple[str, str], most: int) -> list[Device]:
+    """The first devices, by organisation and name, that come after such a pair; of all organisations, or of one."""
+    query = _EVERY.where(tuple_(table.c.org, table.c.device) > tuple_(*after)).limit(most)
+    return [_device(row) for row in connection.rows(query if org is None else query.where(table.c.org == org))]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from edge_agent.wire.entry import NAME_CHARACTERS
 from province.base.errors import AlreadyThere, NotAProvince
@@ -139,6 +139,12 @@ def find(connection: Connection, id_: str) -> Organisation | None:
 def every(connection: Connection) -> list[Organisation]:
     """All organisations, by id."""
     return [_organisation(row) for row in connection.rows(select(table).order_by(table.c.id))]
+
+
+def page(connection: Connection, only: str | None, after: str, most: int) -> list[Organisation]:
+    """The first organisations, by id, whose id comes after one; of all, or the one that is named."""
+    wanted = table.c.id > after if only is None else and_(table.c.id > after, table.c.id == only)
+    return [_organisation(row) for row in connection.rows(select(table).where(wanted).order_by(table.c.id).limit(most))]
 
 
 def close(connection: Connection, path: Path, id_: str, at_ms: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, tuple_, update
 
 from province.base.errors import AlreadyThere, NotAProvince
 from province.registry import organisations, places, site_codes, units
@@ -21,18 +21,19 @@ from province.store.opened import Connection, Row
 _AT_ONCE = 500  # values of one question
 
 
-def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) -> None:
-    """Adds a site, and its organisation if that is not registered yet.
+def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False, new_org: bool = True) -> None:
+    """Adds a site.
 
     Args:
         connection: the register.
         path: its file, for messages.
         one: the site.
         anyway: also if the same place seems to be registered already.
+        new_org: its organisation is registered with it, if that is not there yet.
 
     Raises:
         AlreadyThere: its id is taken, or it is a place that is registered.
-        NotAProvince: its unit, or who watches over it, is not registered.
+        NotAProvince: its organisation or unit, or who watches over it, is not registered.
         RegisterBusy: the database cannot take it now.
     """
     with transaction(connection, path):
@@ -50,6 +51,11 @@ def add(connection: Connection, path: Path, one: Site, *, anyway: bool = False) 
             )
         if not anyway and (same := same_place(connection, one)):
             raise AlreadyThere(_standing(same[0]))
+        if not new_org and organisations.find(connection, one.org) is None:
+            raise NotAProvince(
+                f"org {one.org!r}: not an organisation. See `gate-province org list`; a new one: `gate-province org add`, or `--new-org` "
+                "with its first site."
+            )
         organisations.ensure(connection, one.org)
         connection.execute(insert(tables.site), row_of(one))
         connection.execute(insert(tables.gate), gates_of(one))
@@ -147,6 +153,11 @@ def page(connection: Connection, wanted: Iterable[ColumnElement[bool]], most: in
     rows = connection.rows(select(tables.site).where(*wanted).order_by(tables.site.c.id).limit(most))
     doors = _doors(connection, [row["id"] for row in rows])
     return [_site(row, doors[row["id"]]) for row in rows]
+
+
+def namesakes(connection: Connection, of: Collection[Site]) -> list[Site]:
+    """All sites that scanners mean by the names of some."""
+    return _sites(connection, tuple_(tables.site.c.org, tables.site.c.name).in_([(one.org, one.name) for one in of]))
 
 
 def _sites(connection: Connection, *wanted: ColumnElement[bool]) -> list[Site]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from province.records import day_counts
 from province.records.views import day_bounds_ms
@@ -190,11 +190,11 @@ class Names:
         return found, elsewhere
 
 
-def counts(connection: Connection, first: date, last: date) -> dict[Named, Tally]:
-    """How many passed between two days, both counted."""
+def counts(connection: Connection, first: date, last: date, *wanted: ColumnElement[bool]) -> dict[Named, Tally]:
+    """How many passed between two days, both counted; of the rows of which all this holds."""
     columns = [func.sum(day_count.c[name]) for name in day_counts.COLUMNS]
     between = day_count.c.day.between(first.isoformat(), last.isoformat())
-    query = select(day_count.c.org, day_count.c.site, *columns).where(between)
+    query = select(day_count.c.org, day_count.c.site, *columns).where(between, *wanted)
     rows = connection.execute(query.group_by(day_count.c.org, day_count.c.site))
     return {(org, site): Tally(*map(int, summed)) for org, site, *summed in rows}
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from edge_agent.base import logs
 from edge_agent.base.ending import stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
 from edge_agent.link import door_link
 from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
 from edge_agent.link.endpoint import Endpoint
@@ -214,10 +215,21 @@ def run(args: argparse.Namespace) -> int:
         raise NotAProvince(f"--certificate-days {args.certificate_days}: must be 1 to 3652.")
     logs.configure(verbose=args.verbose)
     secret_files.tighten(layout)
+    try:
+        lock = ProcessLock(layout.admit_lock, "gate-province admit")
+    except (AlreadyRunning, OSError) as error:
+        raise ProvinceError(f"{error}.") from None
+    with lock:
+        _admit(layout, settings, told, timedelta(days=args.certificate_days))
+    _log.info("stopped")
+    return 0
+
+
+def _admit(layout: Layout, settings: Settings, told: Addresses, life: timedelta) -> None:
     renewing.finish_exchanges(layout)
     _mend(layout, renewing.load_authority(layout))  # before anybody is told that the door is open
     beat = Beat(of_this_process())
-    post, watch = _post(layout, told, timedelta(days=args.certificate_days)), Watch(layout)
+    post, watch = _post(layout, told, life), Watch(layout)
     renewals = Renewals(lambda: post.now().admission, lambda: watch.tell(now_ms()), beat)
     link, door = _link(layout, settings, renewals), _open(settings, post)
 
@@ -235,8 +247,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         door.stop()
         link.stop()
-    _log.info("stopped")
-    return 0
 
 
 def _link(layout: Layout, settings: Settings, renewals: Renewals) -> BrokerLink:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.base.console import print_line
 from edge_agent.base.notify import Beat
+from edge_agent.base.process_lock import AlreadyRunning, among
 from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
@@ -125,8 +126,14 @@ def _serve(layout: Layout, args: argparse.Namespace) -> int:
     place = served_at.place(args, settings.hosts)
     if not args.config.is_file():
         raise NotAProvince(f"--config {args.config}: is not there. Make it: gate-province checkin make {args.folder} FOLDER.")
+    together = ExitStack()
+    try:
+        together.enter_context(among(layout.checkin_lock, "gate-province checkin"))
+    except (AlreadyRunning, OSError) as error:
+        raise ProvinceError(f"{error}.") from None
 
     def make(beat: Beat) -> Served:
         return Served("check-in", layout, place, layout.checkin, lambda: opened(layout, args.config, place), beat)
 
-    return served_at.serve(layout, args, place, args.config.absolute().with_suffix(".lock"), "check-in page", make)
+    with together:
+        return served_at.serve(layout, args, place, args.config.absolute().with_suffix(".lock"), "check-in page", make)

@@ -22,8 +22,8 @@ from province.store.opened import Connection
 
 _EPILOG = """\
 examples:
-  gate-province site add /srv/gate --id cho-dong-ba --org cho-dong-ba --name "Chợ Đông Ba" --category market --unit 19789 \\
-      --address "2 Trần Hưng Đạo, Huế" --gate "Cổng chính" --gate "Cổng sau"
+  gate-province site add /srv/gate --id cho-dong-ba --org cho-dong-ba --new-org --name "Chợ Đông Ba" --category market \\
+      --unit 19789 --address "2 Trần Hưng Đạo, Huế" --gate "Cổng chính" --gate "Cổng sau"
   gate-province site add /srv/gate --id xe-75b-01234 --org xe-buyt-hue --name "Xe 75B-012.34" --category vehicle \\
       --plate 75B-012.34 --route "Tuyến 8" --address "Bến xe phía Nam" --gate "Cửa trước"
   gate-province site add /srv/gate --id dam-cuoi-0510 --org phuong-cau-kho --name "Đám cưới 5/10, nhà văn hóa" --category wedding \\
@@ -64,6 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _of_add(add: argparse.ArgumentParser) -> None:
     add.add_argument("--id", required=True, help="its short name: lower-case letters, digits, hyphens")
     add.add_argument("--org", required=True, help="whose it is: the same letters")
+    add.add_argument("--new-org", action="store_true", help="register its organisation with it; else that must be there")
     add.add_argument("--name", required=True, help='for people, such as "Chợ Đông Ba"; unique in its organisation, of nobody\'s name')
     add.add_argument("--category", required=True, choices=[str(category) for category in Category], help="what kind of place it is")
     add.add_argument("--address", required=True, help="where it is")
@@ -119,7 +120,7 @@ def _add(connection: Connection, layout: Layout, args: argparse.Namespace) -> No
         args.id, args.org, args.name, Category(args.category), args.address, args.gate, unit=args.unit, plate=args.plate, route=args.route,
         begins_ms=_at_ms("--begins", args.begins), ends_ms=_at_ms("--ends", args.ends), monitored_by=args.monitored_by,
     )  # fmt: skip
-    sites.add(connection, layout.register, one, anyway=args.anyway)
+    sites.add(connection, layout.register, one, anyway=args.anyway, new_org=args.new_org)
     gates = "1 gate" if len(one.gates) == 1 else f"{len(one.gates)} gates"
     print_line(f"Added site {one.id} with {gates}. A scanner for it: gate-province ticket {args.folder} --site {one.id} …")
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from edge_agent.base.console import print_json, print_line
 from province.accounts.roll import Roll
-from province.base.clock import now_ms
+from province.base.clock import now_ms, shown
+from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
+from province.looks.looking import ask
 from province.records import backing_up
 from province.store import database
 from province.store.opened import Connection
@@ -27,7 +29,7 @@ examples:
 
 A backup holds sealed bodies, as the register does. Without the keystore, which is in no backup, nobody reads it. After a restore what was
 erased, revoked or closed since is so again before anybody looks; what scanners still hold they send again.
-A damaged register: move it away first.
+Where a register stands that can be read, it is asked first, and that register is kept beside as a backup. A damaged one: move it away.
 
 An upgrade is whole or not at all: what goes wrong leaves the register as it was. Make a backup before it all the same.
 """
@@ -49,6 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         each.add_argument("--json", action="store_true", help="JSON instead of text")
     saving.add_argument("file", type=Path, metavar="FILE", help="a new file")
     restoring.add_argument("file", type=Path, metavar="FILE", help="made by `store backup`")
+    restoring.add_argument("--over", action="store_true", help="without a question where a register stands that can be read")
     restoring.add_argument("--database", metavar="URL", help="for a register on a server: an empty database, used from then on")
 
 
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "backup":
         return _save(layout, args.file.absolute(), as_json=args.json)
     if args.action == "restore":
+        if not args.over:
+            _ask(layout)
         return _put_back(layout, args.file.absolute(), args.database, as_json=args.json)
     with closing(database.connect_any(layout.register)) as connection:
         before = database.version(connection)
@@ -78,6 +83,16 @@ def _save(layout: Layout, target: Path, *, as_json: bool) -> int:
     return 0
 
 
+def _ask(layout: Layout) -> None:
+    """Has the person confirm, where a register stands that a backup would take the place of."""
+    if (there := backing_up.standing(layout)) is None:
+        return
+    newest = "it has no entry" if there.newest_ms is None else f"its newest entry, number {there.newest}, came {shown(there.newest_ms)}"
+    told = f"{layout.root}: there is a register that can be read: {newest}. What came after the backup will be in no register"
+    if ask(f"{told}.\nType over to put the backup in its place: ") != "over":
+        raise NotAProvince(f"{told}. Nothing was changed. If that is wanted: --over.")
+
+
 def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -> int:
     accounts = 0
 
@@ -88,7 +103,8 @@ def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -
 
     done = backing_up.put_back(layout, backup, url, now_ms(), [reapply])
     if as_json:
-        print_json({"erased": done.erased, "revoked": done.revoked, "days": done.days, "accounts": accounts})
+        kept = None if done.kept is None else str(done.kept)
+        print_json({"erased": done.erased, "revoked": done.revoked, "days": done.days, "accounts": accounts, "kept": kept})
     else:
         if accounts:
             print_line(
@@ -98,6 +114,8 @@ def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -
         print_line(
             f"Put back. Again erased: {done.erased} entries; revoked: {done.revoked} devices and certificates; closed: {done.days} days."
         )
+        if done.kept is not None:
+            print_line(f"What was there before is kept, sealed as a backup: {done.kept}. Delete it when nobody needs it.")
         print_line("If devices were revoked again: start `gate-province admit`, which writes the list, and reload the broker.")
     return 0
 

@@ -38,7 +38,7 @@ def world(tmp_path: Path) -> Iterator[Chain]:
     with chain(tmp_path, enrolled=False, name=NAME) as made:
         added = cli(
             "site", "add", made.layout.root, "--id", "cho-dong-ba", "--org", NAME.org, "--name", "Chợ Đông Ba", "--category", "market",
-            "--address", "2 Trần Hưng Đạo, Huế", "--gate", "Cổng chính", "--gate", "Cổng sau",
+            "--address", "2 Trần Hưng Đạo, Huế", "--gate", "Cổng chính", "--gate", "Cổng sau", "--new-org",
         )  # fmt: skip
         assert added.returncode == 0, added.stderr
         made.broker.start()

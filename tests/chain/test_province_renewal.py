@@ -43,7 +43,7 @@ def renew(world: Chain, *words: str) -> None:
 
 
 def ticket(world: Chain) -> str:
-    place = ("--id", "cho", "--org", "cho", "--name", "Chợ", "--category", "market", "--address", "Huế", "--gate", "Cổng")
+    place = ("--id", "cho", "--org", "cho", "--name", "Chợ", "--category", "market", "--address", "Huế", "--gate", "Cổng", "--new-org")
     assert cli("site", "add", world.layout.root, *place).returncode == 0
     made = cli("ticket", world.layout.root, "--site", "cho", "--gate", "Cổng", "--device", "cong-1", "--json")
     return str(json.loads(made.stdout)["ticket"])

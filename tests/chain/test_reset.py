@@ -30,7 +30,7 @@ def world(tmp_path: Path) -> Iterator[Chain]:
         made.admit()
         added = cli(
             "site", "add", made.layout.root, "--id", "tuyen-8", "--org", "bus-co", "--name", "Tuyến 8", "--category", "vehicle",
-            "--address", "Huế", "--gate", "Cửa trước", "--plate", "75B-012.34",
+            "--address", "Huế", "--gate", "Cửa trước", "--plate", "75B-012.34", "--new-org",
         )  # fmt: skip
         assert added.returncode == 0, added.stderr
         yield made

@@ -41,7 +41,7 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
 
 def test_a_full_view_is_for_special_sites_alone(layout: Layout) -> None:
     for id_, category in (("cho-a", "market"), ("benh-vien", "hospital")):
-        words = ("--id", id_, "--org", "hue", "--name", id_, "--category", category, "--address", f"{id_} 1", "--gate", "1")
+        words = ("--id", id_, "--org", "hue", "--name", id_, "--category", category, "--address", f"{id_} 1", "--gate", "1", "--new-org")
         assert here("site", "add", layout.root, *words).returncode == 0
     given = ("account", "add", layout.root, "--name", "Lê Hùng", "--role", "special")
     refused = here(*given, "--phone", "0912345678", "--site", "benh-vien", "--site", "cho-a")

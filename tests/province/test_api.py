@@ -34,7 +34,7 @@ from province.base.layout import Layout
 from province.collecting.intake import Intake
 from province.collecting.register import Register
 from province.keys.keystore import Keystore
-from province.registry import sites, units
+from province.registry import organisations, sites, units
 from province.registry.categories import Category
 from province.registry.site import new_site
 from province.registry.units import Level
@@ -166,6 +166,8 @@ def test_a_scanner_is_told_with_what_is_wrong_with_it(world: World) -> None:
 
 def test_a_place_is_registered_once(world: World) -> None:
     token = world.token(Scope.REGISTRY_WRITE)
+    with closing(database.connect(world.layout.register)) as connection:
+        organisations.add(connection, world.layout.register, organisations.organisation("an-uong", "Ăn uống"))
     wanted = {"id": "pho-co", "org": "an-uong", "name": "Phở Cồ", "category": "restaurant", "address": "7 Lê Lợi", "gates": ["Cửa"]}
     first = world.ask("POST", f"{PATH}/sites", token, wanted)
     assert (first.status, first.json["name"], len(first.json["code"])) == (201, "Phở Cồ", 16)
@@ -173,6 +175,9 @@ def test_a_place_is_registered_once(world: World) -> None:
     assert (again.status, again.kind, "pho-co" in again.json["detail"]) == (409, "application/problem+json", True)
     for status, wrong in ((422, {"category": "vehicle"}), (400, {"gates": []}), (400, {"more": 1}), (422, {"unit": "nowhere"})):
         assert world.ask("POST", f"{PATH}/sites", token, {**wanted, "id": "another", **wrong}).status == status
+    mistyped = world.ask("POST", f"{PATH}/sites", token, {**wanted, "id": "another", "name": "Bún", "org": "an-oung"})
+    assert (mistyped.status, "an-oung" in mistyped.json["detail"]) == (422, True)
+    assert "an-oung" not in world.get(f"{PATH}/organisations", world.token(Scope.REGISTRY_READ)).body.decode()
 
 
 def test_who_asks_too_often_waits_and_others_do_not() -> None:
@@ -227,6 +232,7 @@ def test_clients_by_the_command_line(world: World) -> None:
         ("UPPER", "--scope", "metrics:read"),
         ("x", "--scope", "metrics:read", "--org", "bus-co"),
         ("x", "--scope", "fleet:read", "--days", "0"),
+        ("x", "--scope", "fleet:read", "--org", "nobodys"),
     ):
         assert cli("client", "add", world.layout.root, *wrong).returncode == 2
     listed = {one["name"]: one for one in json_lines(cli("client", "list", world.layout.root, "--json").stdout)}

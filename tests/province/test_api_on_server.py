@@ -1,24 +1,43 @@
-"""The API before a register on a server: few connections, however many ask, and nothing for whoever has no token."""
+"""The API on a register in a file and on a server: few connections; all of a list, a page at a time; nothing breaks it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import astuple
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from api_world import Clockwork, World, serving
 from postgres_world import Server
-from province_world import founded
+from province_world import founded, scanner
+from sqlalchemy import insert
 
 from province.api.app import ENDPOINTS
 from province.api.clients import Scope
 from province.api.document import PATH
 from province.api.paces import UNKNOWN_AT_ONCE
+from province.base.layout import Layout
+from province.records.day_counts import COLUMNS
+from province.registry import sites, units
+from province.registry.categories import Category
+from province.registry.site import new_site
+from province.registry.units import Level
+from province.reports.counting import Names, counts
 from province.store import database
+from province.store.report_tables import day_count
 
+DAY = date(2021, 10, 5)
+COUNTED = [
+    ("an-uong", "Phở", 1, 2, 3, 4), ("checkin", "s-0", 0, 0, 5, 6), ("cho", "Chợ", 7, 0, 0, 0), ("checkin", "s-1", 0, 0, 1, 0),
+    ("checkin", "s-2", 0, 0, 0, 1), ("an-uong", "Bún", 0, 0, 0, 0), ("an-uong", "Chợ", 5, 0, 0, 0), ("checkin", "s-9", 0, 0, 4, 5),
+    ("checkin", "Chợ", 0, 1, 0, 0),
+]  # fmt: skip
+PROVINCES = {Scope.METRICS_READ, Scope.REGISTRY_WRITE}
 NOBODYS = "gate1.tool." + "x" * 43
 
 
@@ -27,8 +46,33 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     layout = founded(tmp_path_factory.mktemp("api") / "province")
     if request.param == "postgresql":
         request.getfixturevalue("postgres").moved_here(layout)
+    fill(layout, tmp_path_factory.mktemp("scanners"))
     with serving(layout, Clockwork()) as served:
         yield World(layout, served)
+
+
+def fill(layout: Layout, folder: Path) -> None:
+    """Units, places of which some have one name or none any more, scanners, and counts of a day; some where nobody registered a place."""
+    for org, name in (("cho", "b-2"), ("cho", "b-10"), ("an-uong", "z"), ("cho-2", "a")):
+        scanner(layout, folder, name, org)
+    path = layout.register
+    with closing(database.connect(path)) as connection:
+        for one in (
+            units.unit("46", Level.PROVINCE, "Huế"),
+            units.unit("9", Level.COMMUNE, "A", "46"),
+            units.unit("10", Level.COMMUNE, "B", "46"),
+        ):
+            units.add(connection, path, one)
+        for number, (org, name) in enumerate(
+            [("an-uong", "Phở"), ("cho", "Chợ"), ("cho", "Hàng 1"), ("an-uong", "Bún"), ("cho", "Chợ"), ("x", "X")]
+        ):
+            sites.add(connection, path, new_site(f"s-{number}", org, name, Category.RESTAURANT, f"{number} Lê Lợi", ("Cửa",)))
+            if number == 1:
+                sites.close(connection, path, "s-1", 1)
+        with database.transaction(connection, path):
+            connection.many(insert(day_count), [
+                dict(zip(("day", "org", "site", *COLUMNS), (DAY.isoformat(), *one), strict=True)) for one in COUNTED
+            ])  # fmt: skip
 
 
 @pytest.fixture
@@ -64,6 +108,42 @@ def test_many_at_once_share_a_few_connections(on_server: World) -> None:
     idle = sessions(on_server)
     assert [asked(number) for number in range(6)] == [200, 403, 401] * 2
     assert sessions(on_server) == idle
+
+
+def paged(world: World, path: str, listed: str, limit: int, org: str | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The pages, and all that is on them."""
+    token, after, pages = world.token(*(set(Scope) - PROVINCES), org=org), "", list[dict[str, Any]]()
+    while not pages or pages[-1]["next"] is not None:
+        pages.append(world.json(f"{path}?limit={limit}{after}", token))
+        assert len(pages[-1][listed]) <= limit
+        after = f"&after={pages[-1]['next']}"
+    return pages, [one for page in pages for one in page[listed]]
+
+
+@pytest.mark.parametrize("org", [None, "cho"])
+def test_lists_come_a_page_at_a_time_each_of_them_once(world: World, org: str | None) -> None:
+    for path, listed in (("/units", "units"), ("/organisations", "organisations"), ("/sites", "sites"), ("/devices", "devices")):
+        [_page], whole = paged(world, path, listed, 1000, org)
+        assert len(whole) >= (1 if path == "/organisations" and org else 2)
+        for limit in (1, 2, len(whole)):
+            assert paged(world, path, listed, limit, org)[1] == whole
+    assert world.get(f"{PATH}/units?after=nowhere", world.token(*Scope)).status == 404
+
+
+@pytest.mark.parametrize("org", [None, "cho"])
+def test_a_days_counts_are_the_reports_however_long_a_page(world: World, org: str | None) -> None:
+    with closing(database.connect(world.layout.register)) as connection:
+        known = {one.id: one for one in sites.every(connection)}
+        tallies, elsewhere = Names(known.values()).gather(counts(connection, DAY, DAY))
+    right = {id_: astuple(tally) for id_, tally in tallies.items() if org in {None, known[id_].org}}
+    assert right.keys() == ({"s-0", "s-1", "s-2", "s-4"} if org is None else {"s-1", "s-2", "s-4"})
+    for limit in (1, 2, 3, 4, 1000):
+        pages, found = paged(world, f"/counts/{DAY}", "counts", limit, org)
+        assert {one["site"]: tuple(one[name] for name in COLUMNS) for one in found} == right
+        assert (len(found), [one["site"] for one in found]) == (len(right), sorted(right))
+        assert {one["site"]: one["org"] for one in found} == {id_: known[id_].org for id_ in right}
+        assert pages[0]["elsewhere"] == (elsewhere.passages if org is None else 0) == (15 if org is None else 0)
+        assert {page["elsewhere"] for page in pages[1:]} <= {None if org is None else 0}
 
 
 def test_who_tries_tokens_is_not_looked_up_for_ever_and_others_are(world: World) -> None:

@@ -13,7 +13,7 @@ from postgres_world import Server
 from province_world import Log, Scanner, passage, scanner
 from web_world import PASSWORD, enlist, roll_of
 
-from edge_agent.base.process_lock import ProcessLock
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock, among
 from edge_agent.wire.entry import RecordedPerson
 from province.accounts import second
 from province.accounts.account import Role
@@ -43,9 +43,9 @@ def device(layout: Layout, tmp_path: Path) -> Scanner:
 def somewhere(layout: Layout, request: pytest.FixtureRequest) -> list[str]:
     """What `restore` is told besides: for a register on a server, an empty database."""
     if database.elsewhere(layout.register) is None:
-        return []
+        return ["--over"]
     server: Server = request.getfixturevalue("postgres")
-    return ["--database", server.database()]
+    return ["--over", "--database", server.database()]
 
 
 def saved(layout: Layout, to: Path) -> Path:
@@ -99,6 +99,62 @@ def test_a_backup_holds_nothing_in_clear_and_is_made_while_entries_come(layout: 
     assert [file.name for file in tmp_path.iterdir() if "making" in file.name] == []
 
 
+def test_a_register_that_can_be_read_is_asked_for_first_and_kept(
+    layout: Layout, device: Scanner, tmp_path: Path, somewhere: list[str]
+) -> None:
+    log = Log.new(device)
+    arrive(layout, device, [made_ago(layout, log, 0)])
+    backup = saved(layout, tmp_path / "backup")
+    arrive(layout, device, [made_ago(layout, log, 0)])
+    unasked = [word for word in somewhere if word != "--over"]
+    for typed in ("", "y\n"):
+        refused = here("store", "restore", layout.root, backup, *unasked, typed=typed)
+        assert (refused.returncode, "newest entry, number 2" in refused.stderr, "--over" in refused.stderr) == (2, True, True), (
+            refused.stderr
+        )
+    assert len(rows(layout)) == 2
+    done = here("store", "restore", layout.root, backup, "--json", *unasked, typed="over\n")
+    assert (done.returncode, len(rows(layout))) == (0, 1), done.stderr
+    kept = json.loads(done.stdout)["kept"]
+    if database.elsewhere(layout.register) is not None:
+        assert kept is None  # the database before is as it was
+        return
+    assert (Path(kept).stat().st_mode & 0o777, Path(kept).parent) == (0o600, layout.root)
+    again = here("store", "restore", layout.root, kept, "--json", *somewhere)
+    assert (again.returncode, len(rows(layout))) == (0, 2), again.stderr
+    layout.register.unlink()
+    lost = here("store", "restore", layout.root, backup, "--json")
+    assert (lost.returncode, json.loads(lost.stdout)["kept"], len(rows(layout))) == (0, None, 1), lost.stderr
+
+
+def test_nothing_is_put_back_under_whatever_has_the_register_open(
+    layout: Layout, device: Scanner, tmp_path: Path, somewhere: list[str]
+) -> None:
+    backup = saved(layout, tmp_path / "backup")
+    arrive(layout, device, [made_ago(layout, Log.new(device), 0)])
+    for service in ("admit", "web", "api", "fleet", "fleet_page", "reports", "rollouts"):
+        with ProcessLock(getattr(layout, f"{service}_lock"), service):
+            ran = here("store", "restore", layout.root, backup, *somewhere)
+        assert (ran.returncode, "stop it first" in ran.stderr) == (1, True), (service, ran.stderr)
+    with among(layout.checkin_lock, "one page"), among(layout.checkin_lock, "another"):
+        ran = here("store", "restore", layout.root, backup, *somewhere)
+    assert (ran.returncode, "gate-province checkin" in ran.stderr) == (1, True), ran.stderr
+    with ProcessLock(layout.checkin_lock, "restore"), pytest.raises(AlreadyRunning), among(layout.checkin_lock, "one page"):
+        pass
+    assert len(rows(layout)) == 1
+
+
+def test_a_register_of_an_earlier_release_is_backed_up_before_it_is_brought_up(layout: Layout, tmp_path: Path) -> None:
+    if database.elsewhere(layout.register) is not None:
+        pytest.skip("there was none in PostgreSQL")
+    for file in layout.root.glob("register.sqlite*"):
+        file.unlink()
+    register_of_version_3.make(layout.register)
+    backup = saved(layout, tmp_path / "backup")
+    assert here("store", "restore", layout.root, backup, "--over").returncode == 0
+    assert len(rows(layout)) == register_of_version_3.ENTRIES
+
+
 def test_nothing_is_put_back_under_a_collector_or_from_another_file(
     layout: Layout, device: Scanner, tmp_path: Path, somewhere: list[str]
 ) -> None:
@@ -123,7 +179,7 @@ def test_a_backup_of_an_earlier_release_is_brought_up(layout: Layout, tmp_path: 
     if database.elsewhere(layout.register) is not None:
         pytest.skip("there was none in PostgreSQL")
     register_of_version_3.make(tmp_path / "backup")
-    ran = here("store", "restore", layout.root, tmp_path / "backup")
+    ran = here("store", "restore", layout.root, tmp_path / "backup", "--over")
     assert ran.returncode == 0, ran.stderr
     assert here("store", "show", layout.root).returncode == 0
     assert len(rows(layout)) == register_of_version_3.ENTRIES

@@ -69,7 +69,7 @@ def test_an_address_that_cannot_be_is_refused(url: str) -> None:
 
 def test_the_command_makes_it_for_an_open_site(tmp_path: Path) -> None:
     layout: Layout = founded(tmp_path / "province")
-    place = ("--id", "cho", "--org", "cho", "--name", "Chợ", "--category", "market", "--address", "Huế", "--gate", "Cổng")
+    place = ("--id", "cho", "--org", "cho", "--name", "Chợ", "--category", "market", "--address", "Huế", "--gate", "Cổng", "--new-org")
     assert here("site", "add", layout.root, *place).returncode == 0
     made = ("site", "poster", layout.root, "cho", "--out", tmp_path / "p.pdf", "--url")
     assert here(*made, "http://a").returncode == 2
@@ -91,6 +91,7 @@ def test_the_command_makes_it_for_an_open_site(tmp_path: Path) -> None:
         "Cửa",
         "--plate",
         "75B-012.34",
+        "--new-org",
     )
     assert here("site", "add", layout.root, *bus).returncode == 0
     both = here("site", "poster", layout.root, "cho", "xe", "--out", tmp_path / "both.pdf", "--url", URL)

@@ -19,7 +19,7 @@ from province.store import database, migrating, registry_tables
 
 MARKET = (
     "--id", "cho-dong-ba", "--org", "cho", "--name", "Chợ Đông Ba", "--category", "market", "--address", "2 Trần Hưng Đạo",
-    "--gate", "Cổng chính", "--gate", "Cổng sau", "--unit", "19789",
+    "--gate", "Cổng chính", "--gate", "Cổng sau", "--new-org", "--unit", "19789",
 )  # fmt: skip
 
 
@@ -75,6 +75,16 @@ def test_a_place_again_names_the_one_that_stands_there_and_a_closed_one_can_come
     assert (undone.returncode, "site cho-2 of khac" in undone.stderr) == (2, True)
     assert "cho-dong-ba" not in done(layout, "site", "list")
     assert "cho-dong-ba" in done(layout, "site", "list", "--closed")
+
+
+def test_a_mistyped_organisation_is_refused_and_not_made(layout: Layout) -> None:
+    stand_up(layout)
+    place = ("--id", "cho-2", "--name", "Chợ An Cựu", "--category", "market", "--address", "1 An Cựu", "--gate", "1")
+    refused = ran(layout, "site", "add", *place, "--org", "cho-o")
+    assert (refused.returncode, "org 'cho-o': not an organisation" in refused.stderr) == (2, True)
+    assert "cho-o" not in done(layout, "org", "list", "--json")
+    assert "cho-2" not in done(layout, "site", "list")
+    done(layout, "site", "add", *place, "--org", "cho")
 
 
 def test_what_is_not_there_is_named(layout: Layout) -> None:

@@ -71,7 +71,7 @@ _VALUES = {"language": "vi", "section": "web", "file": "web.css", "change": "pas
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     layout = founded(tmp_path_factory.mktemp("matrix") / "province")
     for id_ in ("cho-dong-ba", "cho-khac"):
-        words = ("--id", id_, "--org", "hue", "--name", id_, "--category", "hospital", "--address", f"{id_} 1", "--gate", "1")
+        words = ("--id", id_, "--org", "hue", "--name", id_, "--category", "hospital", "--address", f"{id_} 1", "--gate", "1", "--new-org")
         assert here("site", "add", layout.root, *words).returncode == 0
     with served_pages(layout, policy=PASSWORD_ONLY if request.param == "one-step" else TWO_STEPS) as site:
         yield site
