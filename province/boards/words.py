@@ -110,6 +110,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "find.from": ("Từ", "From"),
     "find.to": ("Đến", "To"),
     "find.all": ("tất cả", "all"),
+    "find.misread": ("Không hiểu, nên coi như không chọn:", "Not understood, and taken as not chosen:"),
+    "board.beyond.ahead": ("Không có lượt nào: ngày này chưa đến.", "No passages: this day has not come yet."),
+    "board.beyond.past": (
+        "Không có lượt nào để xem: ngày này đã quá thời hạn lưu, hoặc trước khi tỉnh bắt đầu.",
+        "No passages to see: this day is past retention, or before the province began.",
+    ),
     "find.show": ("Tìm", "Search"),
     # ── what a pass came to ──
     "health.none": ("Không hỏi thẻ", "No pass asked for"),

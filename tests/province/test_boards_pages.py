@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import pytest
 from board_world import HIDDEN, MARKED, World, person, world_of
@@ -154,10 +155,21 @@ def test_home_tells_each_role_what_needs_them(pages: Pages) -> None:
     assert f"{day_of(now_ms()):%d/%m}" not in keeper  # of today the hours alone
 
 
+@pytest.mark.parametrize("asked,word", [("day=xx", "Ngày"), ("gate=Cổng+trời", "Cổng"), ("way=up&from=25:00", "Từ, Chiều")])
+def test_what_an_address_says_wrongly_is_told(pages: Pages, asked: str, word: str) -> None:
+    page = pages.visitor("0988000001").get("/vi/board/cho?" + quote(asked, safe="=&+")).text
+    assert f"coi như không chọn: {word}." in page
+    assert "coi như không chọn" not in pages.visitor("0988000001").get("/vi/board/cho?day=&gate=&way=in").text
+
+
 def test_a_day_long_ago_is_an_empty_board_and_no_error(pages: Pages) -> None:
     keeper = pages.visitor("0988000001")
     page = keeper.get("/vi/board/cho?day=2021-10-05&from=07:00&to=08:00").text
     assert "Không có lượt nào" in page
     assert "05/10/2021" in page
     assert "data-stream" not in page
+    assert "đã quá thời hạn lưu" in page
+    assert 'id="counts"' not in page  # nothing is known of it: not that nobody came
+    assert "chưa đến" in keeper.get("/vi/board/cho?day=2999-01-01").text
+    assert "quá thời hạn" not in keeper.get("/vi/board/cho").text
     until(lambda: keeper.get("/vi/board/cho?day=9999-99-99").status == 200)
