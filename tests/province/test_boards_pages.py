@@ -18,6 +18,8 @@ from edge_agent.wire.entry import Direction
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.clock import now_ms
+from province.boards.words import WORDS
+from province.keys import terms
 from province.records import audit
 from province.registry.categories import Category
 from province.store import database
@@ -141,6 +143,13 @@ def test_a_stream_of_a_special_place_notes_each_passage_before_it_shows_it(pages
         new = pages.lines()[before:]
         assert len(new) == 1
         assert new[0].reason.startswith("site benh-vien: 1 passages")
+
+
+@pytest.mark.parametrize("role", list(terms.Role))
+def test_home_names_each_certificate_in_both_languages(role: terms.Role) -> None:
+    named = [words["need.certificate"].format(what=words[f"certificate.{role}"], role=role, days=3) for words in WORDS.values()]
+    assert named[0] != named[1]
+    assert all(f"({role})" in one for one in named)
 
 
 def test_home_tells_each_role_what_needs_them(pages: Pages) -> None:
