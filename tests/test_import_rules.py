@@ -15,11 +15,12 @@ MAY = {
     "base": set[str](),
     "wire": {"base"},
     "link": {"wire", "base"},
+    "serving": {"base"},
     "store": {"wire", "base"},
     "device": {"store", "link", "wire", "base"},
     "health": {"device", "store", "link", "wire", "base", "drivers"},
     "enrolment": {"device", "store", "link", "wire", "base"},
-    "station": {"health", "device", "store", "wire", "base"},
+    "station": {"serving", "health", "device", "store", "wire", "base"},
     "diagnosis": {"health", "device", "store", "wire", "base", "drivers"},
     "commands": {"diagnosis", "enrolment", "device", "store", "link", "wire", "base", "drivers"},
     "update": {"commands", "health", "device", "store", "link", "wire", "base", "drivers"},
@@ -35,7 +36,7 @@ PROVINCE = (
     "base", "keys", "store", "registry", "records", "trust", "collecting", "proof", "joining", "looks", "commands", "watch", "release",
     "accounts", "web", "fleet", "paper", "boards", "tracing", "reports", "checkin", "api", "demo", "shell",
 )  # fmt: skip
-OF_THE_HOUSE = {"link", "wire", "base", "person codes"}
+OF_THE_HOUSE = {"link", "wire", "base", "serving", "person codes"}
 
 
 def floor(module: str) -> str:

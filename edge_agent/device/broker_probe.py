@@ -8,7 +8,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from edge_agent.link.broker_link import explain, refuse_outdated, tls_context
+from edge_agent.link.broker_tls import explain, refuse_outdated, tls_context
 from edge_agent.link.endpoint import Endpoint
 
 PROBE_S = 3.0

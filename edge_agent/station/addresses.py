@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import struct
 from array import array
+from dataclasses import dataclass
 
 _SIOCGIFCONF = 0x8912
 _MOST = 64
@@ -31,6 +32,39 @@ def own_addresses() -> tuple[str, ...]:
     heads = range(0, filled, _IFREQ_BYTES)
     found = {socket.inet_ntoa(room[at + _ADDRESS_AT : at + _ADDRESS_AT + 4].tobytes()) for at in heads}
     return tuple(sorted(address for address in found if is_neighbour(address) and not address.startswith("127.")))
+
+
+def is_ours(host: str, name: str) -> bool:
+    """Whether a Host header names this device: by its own name or by an address, with or without a port.
+
+    An address cannot be rebound (there is no name in it); of names only our own counts.
+
+    Example:
+        >>> [is_ours(host, "gate-3f9a.local") for host in ("gate-3f9a.local:8443", "192.168.1.7:8443", "evil.example:8443", "")]
+        [True, True, False, False]
+    """
+    bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
+    if bare.lower().rstrip(".") == name:
+        return True
+    try:
+        ipaddress.IPv4Address(bare)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHosts:
+    """Every value of Host that names this device.
+
+    Attributes:
+        name: its own, as phones find it.
+    """
+
+    name: str
+
+    def __contains__(self, host: object) -> bool:
+        return isinstance(host, str) and is_ours(host, self.name)
 
 
 def is_neighbour(address: str) -> bool:

@@ -9,23 +9,25 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge_agent.base.stamp import Stamp
 from edge_agent.device.resetting import STATION_FOLDER
 from edge_agent.device.settings import Settings
+from edge_agent.serving import failures
+from edge_agent.serving.changes import Changes
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Guard, Refused
 from edge_agent.station import paper, pin
+from edge_agent.station.addresses import OwnHosts
 from edge_agent.station.asking import ReaderTest, declare
-from edge_agent.station.guard import Guard, Refused
 from edge_agent.station.guesses import Guesses
-from edge_agent.station.live import Changes, Live
+from edge_agent.station.live import Live
 from edge_agent.station.pin import StoredPin
 from edge_agent.station.sessions import Session, Sessions, is_of
 from edge_agent.station.views import REGIONS, View, Views
@@ -87,8 +89,8 @@ class Pages:
             Route("/{language}/stream/{region}", self._stream),
             Route("/{language}/{page}", self._page),
         ]
-        handlers = {HTTPException: self._missing, Refused: self._refuse, Exception: self._fail}
-        return Guard(Starlette(routes=routes, exception_handlers=handlers), name, self._error)
+        app = Starlette(routes=routes, exception_handlers=failures.handlers(self._error))
+        return Guard(app, OwnHosts(name), self._error)
 
     # ── who is in ──
 
@@ -116,7 +118,7 @@ class Pages:
             self._tell_guessing()
             return HTMLResponse(self._views.pin(view, wait_s=wait_s), 429, {"retry-after": str(round(wait_s) + 1)})
         self._guesses.missed(address, self._world.now_s())  # before it is looked at: others may come meanwhile
-        typed = (await _form(request)).get("pin", "")
+        typed = (await read_form(request, _MOST_FIELDS)).get("pin", "")
         if not await run_in_threadpool(self._fits, stored, typed):
             self._wrong += 1
             return HTMLResponse(self._views.pin(view, wrong=True), 403)
@@ -138,7 +140,7 @@ class Pages:
 
     async def _leave(self, request: Request) -> Response:
         session = self._session(request)
-        if session is not None and not is_of(session, (await _form(request)).get("token", "")):
+        if session is not None and not is_of(session, (await read_form(request, _MOST_FIELDS)).get("token", "")):
             raise Refused(403)
         self._sessions.end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse(f"/{_language(request)}/pin", 303)
@@ -168,7 +170,7 @@ class Pages:
             return _to_pin(view)
         if request.method != "POST":
             return HTMLResponse(self._views.paper(view, paper.new_ref(), {}))
-        form = await _form(request)
+        form = await read_form(request, _MOST_FIELDS)
         typed, ref = paper.typed_in(form), form.get("ref", "")
         if not is_of(view.session, form.get("token", "")):  # another phone's form, or one from before the PIN was asked again
             return HTMLResponse(self._views.paper(view, ref or paper.new_ref(), typed, stale=True), 403)
@@ -184,7 +186,7 @@ class Pages:
         if view.session is None:
             return _to_pin(view)
         if request.method == "POST":
-            form = await _form(request)
+            form = await read_form(request, _MOST_FIELDS)
             if not is_of(view.session, form.get("token", "")):
                 raise Refused(403)
             if (lane := form.get("lane", "")) in [each.name for each in self._world.settings.lanes]:
@@ -225,18 +227,9 @@ class Pages:
 
     # ── what went wrong ──
 
-    def _error(self, path: str, status: int) -> Response:
+    def _error(self, path: str, status: int, _why: str) -> Response:
         language = next((each for each in LANGUAGES if path.startswith(f"/{each}/")), LANGUAGES[0])
         return HTMLResponse(self._views.error(language, status), status)
-
-    async def _missing(self, request: Request, error: Exception) -> Response:
-        return self._error(request.url.path, 404 if isinstance(error, HTTPException) and error.status_code == 404 else 400)
-
-    async def _refuse(self, request: Request, error: Exception) -> Response:
-        return self._error(request.url.path, error.status if isinstance(error, Refused) else 400)
-
-    async def _fail(self, request: Request, _error: Exception) -> Response:
-        return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what
 
     def _view(self, request: Request) -> View:
         return self._views.view(_language(request), request.url.path, self._session(request))
@@ -255,18 +248,3 @@ def _address(request: Request) -> str:
 
 def _to_pin(view: View) -> Response:
     return RedirectResponse(f"/{view.words.language}/pin", 303)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """What a form says; the body is bounded, and nothing of it goes through a file.
-
-    Raises:
-        Refused: it is no form of ours.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise Refused(400)
-    try:
-        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except (ValueError, ClientDisconnect):
-        raise Refused(400) from None
-    return dict(pairs)

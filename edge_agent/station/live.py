@@ -5,7 +5,6 @@ Nobody queues: a phone asks for what is there now, so a slow one misses passages
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
@@ -168,31 +167,6 @@ class Listener:
                 self._client = None
             self._live.gone()
             self._stopping.wait(_REOPEN_S)
-
-
-class Changes:
-    """Counts what has changed, and wakes the page's streams; belongs to the page's event loop."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._loop = asyncio.get_running_loop()
-        self._happened = asyncio.Event()
-
-    def tell(self) -> None:
-        """Something has changed; from any thread, and after the loop's end too."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._wake)
-
-    async def after(self, number: int, timeout_s: float) -> None:
-        """Waits until `self.number` is another one, or the time is over."""
-        if self.number == number:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._happened.wait(), timeout_s)
-
-    def _wake(self) -> None:
-        self.number += 1
-        happened, self._happened = self._happened, asyncio.Event()
-        happened.set()
 
 
 def _text(value: object) -> str:

@@ -9,59 +9,25 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-import uvicorn
 from anyio.to_thread import current_default_thread_limiter
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from edge_agent.base.trouble import where
 from edge_agent.device.settings import Settings
+from edge_agent.serving.changes import Changes
+from edge_agent.serving.server import Loop, Server, tls
 from edge_agent.station import certificate, pin
 from edge_agent.station.addresses import own_addresses
 from edge_agent.station.announce import Announcer
 from edge_agent.station.app import Pages, World
 from edge_agent.station.asking import ReaderTest
-from edge_agent.station.guard import MAX_HEAD_BYTES
 from edge_agent.station.listener import Door
-from edge_agent.station.live import Changes, Listener, Live
+from edge_agent.station.live import Listener, Live
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 30.0
 _LOOK_S = 15.0  # at addresses and certificate
-_REQUEST_S = 15.0  # from a connection's beginning, or the end of its last request, to the whole of its next
-_HANDSHAKE_S = 8.0  # asyncio gives a minute to somebody who says nothing
 _KEEP_ALIVE_S = 10
 _THREADS = 6
-_SILENT = logging.CRITICAL + 1
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 with somebody who takes forever hung up on."""
-
-    _patience: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._look_again()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        super().connection_lost(exc)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._look_again()
-
-    def _look_again(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = self.loop.call_later(_REQUEST_S, self._look)
-
-    def _look(self) -> None:
-        cycle: RequestResponseCycle | None = self.cycle
-        asked = cycle is not None and not cycle.response_complete and not cycle.more_body
-        if not asked:
-            self.transport.abort()
 
 
 class Station:
@@ -104,7 +70,7 @@ class Station:
         told = ""
         while not self._stopping.is_set():
             try:
-                with asyncio.Runner(loop_factory=_Loop) as runner:
+                with asyncio.Runner(loop_factory=Loop) as runner:
                     runner.run(self._serve())
             except OSError as error:
                 line = f"station page: {error}: it is tried again every {_AGAIN_S:.0f} s"
@@ -119,7 +85,6 @@ class Station:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        self._loop.set_exception_handler(_quietly)
         current_default_thread_limiter().total_tokens = _THREADS
         if self._stopping.is_set():
             return
@@ -137,12 +102,10 @@ class Station:
             await asyncio.to_thread(listener.stop)
 
     async def _answer(self, world: World, door: Door) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.options |= ssl.OP_NO_RENEGOTIATION
+        context = tls()
         certified = await asyncio.to_thread(self._certify, context)
         host = certificate.covered(certified)[0]
-        server = _Server(_configuration(Pages(world).app(host), context))
+        server = Server(Pages(world).app(host), context, keep_alive_s=_KEEP_ALIVE_S)
         announcer = Announcer(host, door.port)
         serving = asyncio.create_task(server.serve_on(door))
         self.port = door.port
@@ -182,56 +145,3 @@ class Station:
             log.warning("station page: the certificate cannot be made anew (%s)", error)
             return before
         return now
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """Gives whoever connects so long to begin TLS; uvicorn cannot be told."""
-
-    async def create_server(self, *args: Any, **named: Any) -> asyncio.Server:
-        return await super().create_server(*args, ssl_handshake_timeout=_HANDSHAKE_S, **named)
-
-
-class _Server(uvicorn.Server):
-    """Tells when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.begun = asyncio.Event()
-
-    async def serve_on(self, door: Door) -> None:
-        """Serves until `should_exit`."""
-        try:
-            await self._serve([door])
-        finally:
-            self.begun.set()
-
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        await super().startup(sockets)
-        self.begun.set()
-
-
-def _configuration(app: Any, context: ssl.SSLContext) -> uvicorn.Config:
-    """No access log, no word of uvicorn's: what goes wrong with a request is nobody's business in a log but the guard's."""
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
-        logging.getLogger(name).setLevel(_SILENT)
-    return uvicorn.Config(
-        app,
-        http=_Protocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        ssl_context_factory=lambda _config, _default: context,
-    )
-
-
-def _quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What asyncio would log with a traceback: somebody who hangs up in the middle of a word."""
-    error = context.get("exception")
-    log.debug("station page: %s", type(error).__name__ if error is not None else "a task was given up")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 
 from edge_agent.device.settings import Settings
+from edge_agent.serving.drawing import environment
 from edge_agent.station import health, paper
 from edge_agent.station.asking import Answer, ReaderTest
 from edge_agent.station.live import Live, Passed
@@ -52,13 +53,7 @@ class Views:
         self._now_s = now_s
         self._looked: tuple[health.Looked | None, float] = (None, 0.0)
         self.ways = paper.ways_of(settings.lanes)
-        self._templates = Environment(
-            loader=PackageLoader("edge_agent.station", "pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = environment(PackageLoader("edge_agent.station", "pages"))
 
     def view(self, language: str, path: str, session: Session | None) -> View:
         """Who looks at what."""

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from edge_agent.base.backoff import BackOff
 from edge_agent.base.disk import make_folder, sync_folder
-from edge_agent.link.broker_link import refuse_outdated, tls_context
+from edge_agent.link.broker_tls import refuse_outdated, tls_context
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire.release import MAX_RELEASE_BYTES, PIECE_BYTES, Part, Release, identity_of
 

@@ -49,6 +49,7 @@ class Role(StrEnum):
 
 HAS_SITES = frozenset({Role.KEEPER, Role.SPECIAL})
 HAS_UNIT = frozenset({Role.TRACER, Role.REPORTER})
+HAS_ORG = frozenset({Role.OPERATOR, Role.REPORTER})  # of whom one may be for the whole province
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class Account:
     Attributes:
         id: eight letters and digits, by which they stand in logs and addresses.
         name: theirs; for the screen alone.
-        org: the organisation they are of; an operator without one is of the province's staff and sees all.
-        unit: the administrative unit a tracer or reporter is of, whose level is theirs.
+        org: the organisation an operator or reporter is of.
+        unit: the administrative unit a tracer or reporter is of, whose level is theirs. An operator or reporter of neither is for the
+            whole province.
         sites: what a keeper or somebody of a special site sees.
         commands: whether an operator may send commands.
 
@@ -87,6 +89,11 @@ class Account:
             raise Unfit("unit", f"--unit {self.unit!r}: not the id of an administrative unit.")
         self._check_reach()
 
+    @property
+    def reach(self) -> str:
+        """How far it reaches, in ids; empty for the whole province."""
+        return ", ".join(sorted(self.sites)) or " · ".join(each for each in (self.unit, self.org) if each is not None)
+
     def _check_reach(self) -> None:
         if self.role in HAS_SITES and not self.sites:
             raise Unfit("needs-site", f"--role {self.role}: needs --site, one or more.")
@@ -101,13 +108,30 @@ class Account:
 
 
 def account(
-    id_: str, name: str, role: Role, *, org: str | None, unit: str | None, sites: frozenset[str], commands: bool = False
+    id_: str,
+    name: str,
+    role: Role,
+    *,
+    org: str | None,
+    unit: str | None,
+    sites: frozenset[str],
+    commands: bool = False,
+    whole: bool = False,
 ) -> Account:
-    """An account, its name in one Unicode form (NFC) and without spaces around it.
+    """An account to be made or changed, its name in one Unicode form (NFC) and without spaces around it.
+
+    Whoever is of no unit and no organisation must be said to be for the whole province; what a role makes nothing of is refused.
 
     Raises:
         Unfit: a part cannot be.
     """
+    if org is not None and role not in HAS_ORG:
+        raise Unfit("has-no-org", f"--role {role}: has no --org.")
+    if whole and role not in HAS_ORG:
+        raise Unfit("has-no-whole", f"--role {role}: has no --whole; operators and reporters have.")
+    if role in HAS_ORG and whole is not (org is None and unit is None):
+        either = "--unit, --org or both" if role in HAS_UNIT else "--org"
+        raise Unfit("whole", f"--role {role}: needs {either}, or else --whole, who sees the whole province.")
     return Account(id_, unicodedata.normalize("NFC", name).strip(), role, org, unit, sites, commands)
 
 

@@ -1,8 +1,11 @@
-"""Enters in the audit log, before it is done, that somebody's rights change: who changed whose, and to what."""
+"""Changes somebody's rights together with the line of the audit log that says who changed whose, and to what: both or neither."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from province.accounts.account import Account
+from province.accounts.roll import Roll
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
@@ -14,29 +17,35 @@ from province.store.opened import Connection
 _MOST = 200
 
 
-def note(connection: Connection, layout: Layout, who: tuple[str, str], action: str, about: str) -> None:
-    """Writes the line.
+def note(
+    connection: Connection, layout: Layout, roll: Roll, who: tuple[str, str], action: str, one: Account, also: Callable[[], object]
+) -> None:
+    """Makes a change and writes its line, in one transaction.
 
     Args:
         connection: the register.
         layout: the province.
+        roll: its accounts.
         who: the officer, such as an account's id, and the operating system's user.
         action: such as `account-added`.
-        about: whose, and to what; ids and roles alone, no person's name or number.
+        one: whose, and what they are now; no name or number of it is written.
+        also: makes the change; what it refuses leaves no line.
 
     Raises:
-        ProvinceError: it is not written; nothing may be done.
+        ProvinceError: nothing is changed; `HeadNotNoted`: it is.
     """
     officer, user = who
     at_ms = now_ms()
 
     def make(place: int, previous: bytes) -> Line:
-        return Line(place, previous, at_ms, action, officer, user, about[:_MOST])
+        return Line(place, previous, at_ms, action, officer, user, told(one)[:_MOST])
 
     try:
-        audit.append(connection, layout.register, Keystore(layout.keystore), make)
+        audit.append(connection, layout.register, Keystore(layout.keystore), make, also=also)
     except OSError as error:
         raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing is changed.") from None
+    finally:
+        roll.rights.settle(connection)
 
 
 def told(one: Account) -> str:

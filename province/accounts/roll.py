@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,8 @@ from sqlalchemy import delete, func, insert, select, update
 from edge_agent.wire.cbor import encode
 from province.accounts import passwords, second
 from province.accounts.account import Account, Role, Taken, Unfit
-from province.keys import people_keys
+from province.accounts.rights import Rights, forget
+from province.keys import people_rights
 from province.keys.people_keys import PeopleKeys
 from province.store.accounts_tables import account as table
 from province.store.accounts_tables import account_phone, account_recovery, account_site
@@ -20,7 +22,6 @@ from province.store.database import transaction
 from province.store.opened import Connection, Row
 
 ID_LETTERS = 8
-_NOBODYS = "-"  # the hash of no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """All accounts of a province.
+    """All accounts of a province. A change is part of the transaction that is open, such as its audit line's, or has one of its own.
 
     Args:
         path: the register, for messages.
@@ -113,14 +114,14 @@ class Roll:
 
     # ── changing ──
 
-    def add(self, connection: Connection, one: Account, phones: Sequence[str], password: str, now_ms: int) -> None:
+    def add(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
         """Adds an account.
 
         Args:
             connection: the register.
             one: the account, of a new id.
             phones: their numbers, at least one, as `account.phone` writes them.
-            password: in clear; what is kept is its hash.
+            hashed: what is kept of their password.
             now_ms: milliseconds since 1970 UTC.
 
         Raises:
@@ -128,13 +129,9 @@ class Roll:
             Unfit: no number.
             RegisterBusy: not now.
         """
-        self.add_hashed(connection, one, phones, passwords.hashed(password), now_ms)
-
-    def add_hashed(self, connection: Connection, one: Account, phones: Sequence[str], hashed: str, now_ms: int) -> None:
-        """As `add`, for a password of which only what is kept is known."""
         if not phones:
             raise Unfit("phone", "--phone: at least one, by which they come in.")
-        with transaction(connection, self.path):
+        with self._within(connection):
             self._check_unit(connection, one)
             row = {
                 "id": one.id, "name": self.keys.close(one.name, "name", one.id), "role": str(one.role), "org": one.org, "unit": one.unit,
@@ -145,26 +142,47 @@ class Roll:
             for number in phones:
                 self._add_phone(connection, one.id, number)
 
-    def check(self, connection: Connection, id_: str, seen: str | None, *, ends: bool = False) -> None:
-        """Refuses a change by somebody who saw the account otherwise than it is, or after whom nobody could make accounts.
+    @contextmanager
+    def _changing(self, connection: Connection, id_: str, seen: str | None, *, ends: bool = False) -> Iterator[None]:
+        """A change of an account's rights, all or nothing, noted.
 
         Args:
             connection: the register.
             id_: whose account.
-            seen: its mark when they saw it; None: whatever it is now.
+            seen: its mark when who changes it saw it; None: whatever it is now.
             ends: whether they are an administrator no more after it.
 
         Raises:
-            Unfit: it has changed, is gone, or is the last administrator's.
+            Unfit: it has changed since, is gone, or is the last administrator's.
         """
+        try:
+            with self._within(connection):
+                before = self._check(connection, id_, seen, ends=ends).mark
+                yield
+                self.rights.note(connection, id_, before)
+        finally:
+            if not connection.in_transaction:
+                self.rights.settle(connection)
+
+    @contextmanager
+    def _within(self, connection: Connection) -> Iterator[None]:
+        """The transaction that is open, or one of its own."""
+        if connection.in_transaction:
+            yield
+        else:
+            with transaction(connection, self.path):
+                yield
+
+    def _check(self, connection: Connection, id_: str, seen: str | None, *, ends: bool = False) -> Member:
         found = self.find(connection, id_)
-        if seen is not None and (found is None or found.mark != seen):
-            raise Unfit("changed", f"{id_}: somebody changed this account meanwhile. Look at it again.")
+        if found is None or (seen is not None and found.mark != seen):
+            raise Unfit("changed", f"{id_}: somebody changed or removed this account meanwhile. Look at it again.")
         others = select(table.c.id).where(table.c.role == str(Role.ADMIN), table.c.id != id_)
-        if ends and found is not None and found.account.role is Role.ADMIN and not connection.has(others):
+        if ends and found.account.role is Role.ADMIN and not connection.has(others):
             raise Unfit(
                 "last-admin", f"{id_}: the last administrator; nobody could make accounts on the pages. If it must be: --last-admin."
             )
+        return found
 
     def change(self, connection: Connection, one: Account, *, seen: str | None = None, last_admin: bool = False) -> None:
         """Gives an account another name, role or reach; whoever is in with the one before is out.
@@ -172,16 +190,15 @@ class Roll:
         Args:
             connection: the register.
             one: the account as it is to be.
-            seen: as `check` says, here and below.
+            seen: its mark when who changes it saw it, here and below; None: whatever it is now.
             last_admin: whether it may leave the province without an administrator.
 
         Raises:
             Taken: the unit has a tracing officer.
-            Unfit: as `check` says, here and below.
+            Unfit: here and below: the account has changed since, or is gone; or it is the last administrator's.
             RegisterBusy: not now.
         """
-        with transaction(connection, self.path):
-            self.check(connection, one.id, seen, ends=one.role is not Role.ADMIN and not last_admin)
+        with self._changing(connection, one.id, seen, ends=one.role is not Role.ADMIN and not last_admin):
             self._check_unit(connection, one)
             values = {
                 "name": self.keys.close(one.name, "name", one.id), "role": str(one.role), "org": one.org, "unit": one.unit,
@@ -190,19 +207,15 @@ class Roll:
             connection.execute(update(table).where(table.c.id == one.id).values(**values))
             connection.execute(delete(account_site).where(account_site.c.account == one.id))
             self._set_sites(connection, one)
-            self._note(connection, one.id)
 
-    def set_password(self, connection: Connection, id_: str, password: str, *, seen: str | None = None) -> None:
-        """Gives them another password; whoever is in with the one before is out.
+    def set_password(self, connection: Connection, id_: str, hashed: str, *, seen: str | None = None) -> None:
+        """Gives them another password, of which what is kept is given (`passwords.hashed`); whoever is in with the one before is out.
 
         Raises:
             RegisterBusy: not now.
         """
-        hashed = passwords.hashed(password)
-        with transaction(connection, self.path):
-            self.check(connection, id_, seen)
+        with self._changing(connection, id_, seen):
             connection.execute(update(table).where(table.c.id == id_).values(hashed=hashed))
-            self._note(connection, id_)
 
     def set_second(
         self, connection: Connection, id_: str, secret: bytes | None, step: int = 0, codes: Sequence[str] = (), *, seen: str | None = None
@@ -215,19 +228,17 @@ class Roll:
             secret: what the phone makes its codes from, None for none.
             step: of the code that showed that the phone has it.
             codes: recovery codes, in clear; what is kept are their hashes.
-            seen: as `check` says.
+            seen: as `change` says.
 
         Raises:
             RegisterBusy: not now.
         """
         closed = None if secret is None else self.keys.close(secret.hex(), "totp", id_)
-        with transaction(connection, self.path):
-            self.check(connection, id_, seen)
+        with self._changing(connection, id_, seen):
             connection.execute(update(table).where(table.c.id == id_).values(totp=closed, totp_step=step))
             connection.execute(delete(account_recovery).where(account_recovery.c.account == id_))
             if codes:
                 connection.execute(insert(account_recovery), [{"account": id_, "hash": second.recovery_hash(code)} for code in codes])
-            self._note(connection, id_)
 
     def take_code(self, connection: Connection, id_: str, code: str, now_ms: int) -> bool:
         """Whether a code of the phone, or one from paper, lets them in now; it does so once, whoever else asks meanwhile.
@@ -243,10 +254,12 @@ class Roll:
             if step is not None:
                 connection.execute(update(table).where(table.c.id == id_).values(totp_step=step))
                 return True
-            its = (account_recovery.c.account == id_, account_recovery.c.hash == second.recovery_hash(code))
+            hash_ = second.recovery_hash(code)
+            its = (account_recovery.c.account == id_, account_recovery.c.hash == hash_)
             if not connection.has(select(account_recovery.c.account).where(*its)):
                 return False
             connection.execute(delete(account_recovery).where(*its))
+            self.rights.note(connection, id_, member.mark, people_rights.short(hash_))
             return True
 
     def codes_left(self, connection: Connection, id_: str) -> int:
@@ -260,8 +273,8 @@ class Roll:
             Taken: it is another's, or theirs.
             RegisterBusy: not now.
         """
-        with transaction(connection, self.path):
-            self.check(connection, id_, seen)
+        with self._within(connection):
+            self._check(connection, id_, seen)
             self._add_phone(connection, id_, phone)
 
     def remove_phone(self, connection: Connection, id_: str, phone: str, *, seen: str | None = None) -> None:
@@ -272,8 +285,8 @@ class Roll:
             RegisterBusy: not now.
         """
         own = account_phone.c.account == id_
-        with transaction(connection, self.path):
-            self.check(connection, id_, seen)
+        with self._within(connection):
+            self._check(connection, id_, seen)
             kept = {bytes(row["token"]) for row in connection.rows(select(account_phone.c.token).where(own))}
             token = self.keys.token(phone)
             if token not in kept:
@@ -288,38 +301,19 @@ class Roll:
         Raises:
             RegisterBusy: not now.
         """
-        with transaction(connection, self.path):
-            self.check(connection, id_, seen, ends=not last_admin)
-            for beside in (account_phone, account_site, account_recovery):
-                connection.execute(delete(beside).where(beside.c.account == id_))
-            connection.execute(delete(table).where(table.c.id == id_))
-            self._note(connection, id_)
+        with self._changing(connection, id_, seen, ends=not last_admin):
+            forget(connection, id_)
 
-    def reapply(self, connection: Connection) -> int:
-        """After an older register was put back, removes who was removed and shuts out whose rights were others since; says how many.
+    # ── what a restore must not undo ──
 
-        They come in again once an administrator has given them a password.
+    @property
+    def rights(self) -> Rights:
+        """What the keystore notes of them."""
+        return Rights(self.path, self.keys.keystore, self._mark)
 
-        Raises:
-            KeystoreAway, KeyDamaged, RegisterBusy: not done; do it again.
-        """
-        late = []
-        for id_, mark in people_keys.rights(self.keys.keystore).items():
-            found = self.find(connection, id_)
-            if found is not None and found.mark != mark:
-                late.append((id_, mark))
-        with transaction(connection, self.path):
-            for id_, mark in late:
-                for beside in (account_phone, account_site, account_recovery) if not mark else ():
-                    connection.execute(delete(beside).where(beside.c.account == id_))
-                its = table.c.id == id_
-                connection.execute(update(table).where(its).values(hashed=_NOBODYS) if mark else delete(table).where(its))
-        return len(late)
-
-    def _note(self, connection: Connection, id_: str) -> None:
-        """Notes what an account's rights are to be from this transaction on."""
+    def _mark(self, connection: Connection, id_: str) -> str:
         found = self.find(connection, id_)
-        self.keys.note_rights(id_, "" if found is None else found.mark)
+        return "" if found is None else found.mark
 
     def _set_sites(self, connection: Connection, one: Account) -> None:
         if one.sites:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import closing
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -18,21 +17,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge_agent.serving.guard import Guard
 from province.api import figures, fleet, metrics, registry
 from province.api.clients import Client, Scope, has_form, known_by
 from province.api.document import PATH, document
 from province.api.endpoints import Asked, Endpoint, Parameter, Refusal
+from province.api.paces import PER_MINUTE, Rates, Strangers
 from province.api.shapes import Problem
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
-from province.store import database
 from province.store.opened import Connection
-from province.web.guard import Guard
+from province.store.pool import Pool
+from province.web.asking import address_of
 
 ENDPOINTS: tuple[Endpoint, ...] = (*registry.ENDPOINTS, *figures.ENDPOINTS, *fleet.ENDPOINTS)
-PER_MINUTE, AT_ONCE = 600, 60  # of one client
+_QUESTIONS = 8  # to the register at once
 _MOST_BYTES = 64 * 1024
-_MOST_KNOWN = 4096
+_Found = TypeVar("_Found")
 _NOBODY = "send `Authorization: Bearer TOKEN`; `gate-province client add` makes one"
 _TITLES = {
     400: "Bad request", 401: "Not authorised", 403: "Not allowed", 404: "Not found", 405: "Not this way", 409: "Conflict",
@@ -47,10 +48,16 @@ class Api:
         layout: the province.
         now_ms: the time, milliseconds since 1970 UTC.
         now_s: monotonic seconds.
+        proxied: whether a reverse proxy on this machine stands before it and says who asks.
     """
 
-    def __init__(self, layout: Layout, now_ms: Callable[[], int], now_s: Callable[[], float] = time.monotonic) -> None:
-        self._layout, self._now_ms, self._rates = layout, now_ms, Rates(now_s)
+    def __init__(
+        self, layout: Layout, now_ms: Callable[[], int], now_s: Callable[[], float] = time.monotonic, *, proxied: bool = False
+    ) -> None:
+        self._layout, self._now_ms, self._proxied = layout, now_ms, proxied
+        self._rates, self._strangers = Rates(now_s), Strangers(now_s)
+        self._pool = Pool(layout.register)
+        self._asking = asyncio.Semaphore(_QUESTIONS)
         self._document = msgspec.json.encode(document(ENDPOINTS))
 
     def app(self, hosts: set[str]) -> Guard:
@@ -72,26 +79,37 @@ class Api:
         async def asked(request: Request) -> Response:
             one = by_method["GET" if request.method == "HEAD" else request.method]
             body = await request.body() if one.takes is not None else b""
-            found = await run_in_threadpool(self._answer, one, request, body)
+
+            def answered(connection: Connection, client: Client) -> msgspec.Struct:
+                given = read(one.parameters, request.path_params, list(request.query_params.multi_items()))
+                taken = None if one.takes is None else _read_body(body, one.takes)
+                return one.answer(Asked(self._layout, connection, client, self._now_ms(), given, taken))
+
+            found = await self._ask(request, one.scope, answered)
             return Response(msgspec.json.encode(found), one.status, media_type="application/json")
 
         return asked
 
-    def _answer(self, one: Endpoint, request: Request, body: bytes) -> msgspec.Struct:
-        _token(request)  # before there is a connection to the register: who has none costs nothing
-        with closing(database.connect(self._layout.register)) as connection, database.explained(self._layout.register):
-            client = self._client(connection, request, one.scope)
-            given = read(one.parameters, request.path_params, list(request.query_params.multi_items()))
-            taken = None if one.takes is None else _read_body(body, one.takes)
-            return one.answer(Asked(self._layout, connection, client, self._now_ms(), given, taken))
-
-    def _client(self, connection: Connection, request: Request, scope: Scope) -> Client:
-        """Who asks.
+    async def _ask(self, request: Request, scope: Scope, work: Callable[[Connection, Client], _Found]) -> _Found:
+        """What some work finds for whoever may; no more of it at once than there are connections.
 
         Raises:
             Refusal: nobody we know, too often, or they may not.
         """
-        found = known_by(connection, _token(request), self._now_ms())
+        token = _token(request)  # who has none costs no connection, and no wait
+        if not self._strangers.allows(token, address_of(request, proxied=self._proxied)):
+            raise Refusal(429, "too many tokens from your address that are none, or count no more")
+
+        def asked() -> _Found:
+            with self._pool.connection() as connection:
+                return work(connection, self._client(connection, token, scope))
+
+        async with self._asking:
+            return await run_in_threadpool(asked)
+
+    def _client(self, connection: Connection, token: str, scope: Scope) -> Client:
+        found = known_by(connection, token, self._now_ms())
+        self._strangers.told(token, known=found is not None)
         if found is None:
             raise Refusal(401, _NOBODY)
         if (wait_s := self._rates.wait_s(found.name)) > 0:
@@ -100,17 +118,18 @@ class Api:
             raise Refusal(403, f"client {found.name} has not the scope {scope}")
         return found
 
+    def close(self) -> None:
+        """Closes what is open for the next question."""
+        self._pool.close()
+
     async def _described(self, _request: Request) -> Response:
         return Response(self._document, media_type="application/json")
 
     async def _metrics(self, request: Request) -> Response:
-        def measured() -> str:
-            _token(request)
-            with closing(database.connect(self._layout.register)) as connection, database.explained(self._layout.register):
-                self._client(connection, request, Scope.METRICS_READ)
-                return metrics.exposition(self._layout, connection, self._now_ms())
+        def measured(connection: Connection, _client: Client) -> str:
+            return metrics.exposition(self._layout, connection, self._now_ms())
 
-        return Response(await run_in_threadpool(measured), media_type=metrics.CONTENT_TYPE)
+        return Response(await self._ask(request, Scope.METRICS_READ, measured), media_type=metrics.CONTENT_TYPE)
 
 
 def _token(request: Request) -> str:
@@ -123,30 +142,6 @@ def _token(request: Request) -> str:
     if kind.lower() != "bearer" or not has_form(token.strip()):
         raise Refusal(401, _NOBODY)
     return token.strip()
-
-
-class Rates:
-    """How often each client has asked: a bucket that fills steadily. Bounded.
-
-    Example:
-        >>> rates = Rates(lambda: 0.0)
-        >>> [rates.wait_s("counter") for _ in range(AT_ONCE + 1)][-2:]
-        [0, 1]
-    """
-
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
-        self._of: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what was left, and when
-
-    def wait_s(self, name: str) -> int:
-        """Counts a request; how long to wait before the next, 0 when it is answered."""
-        now_s = self._now_s()
-        left, at_s = self._of.pop(name, (float(AT_ONCE), now_s))
-        left = min(float(AT_ONCE), left + (now_s - at_s) * PER_MINUTE / 60)
-        self._of[name] = (left - 1 if left >= 1 else left), now_s
-        if len(self._of) > _MOST_KNOWN:
-            self._of.popitem(last=False)
-        return 0 if left >= 1 else 1
 
 
 def read(parameters: tuple[Parameter, ...], in_path: dict[str, Any], in_query: list[tuple[str, str]]) -> dict[str, Any]:
@@ -170,7 +165,9 @@ def read(parameters: tuple[Parameter, ...], in_path: dict[str, Any], in_query: l
 
 def _read_body(body: bytes, kind: Any) -> Any:
     try:
-        return msgspec.convert(json.loads(body, parse_float=_number, parse_constant=_none), kind)
+        found = json.loads(body, parse_float=_number, parse_constant=_none)
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text, and no database takes it
+        return msgspec.convert(found, kind)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"body: {_visible(str(error))}") from None
 

@@ -14,7 +14,7 @@ from province.api.shapes import Name, NewSite, OrganisationShape, SiteShape, Uni
 from province.base.errors import AlreadyThere, NotAProvince
 from province.registry import organisations, sites, units
 from province.registry.categories import Category
-from province.registry.sites import Site
+from province.registry.site import Site, new_site
 from province.store.registry_tables import site as table
 
 MOST = 1000
@@ -87,7 +87,7 @@ def _site(asked: Asked) -> SiteShape:
 def _register(asked: Asked) -> SiteShape:
     new: NewSite = asked.body
     try:
-        one = sites.site(
+        one = new_site(
             new.id, new.org, new.name, new.category, new.address, new.gates, unit=new.unit, plate=new.plate, route=new.route,
             begins_ms=new.begins_ms, ends_ms=new.ends_ms, monitored_by=new.monitored_by, registered_ms=asked.now_ms,
         )  # fmt: skip

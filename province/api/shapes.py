@@ -68,12 +68,12 @@ class NewSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     category: Category
     address: _Text
     gates: Annotated[list[_Text], Meta(min_length=1, max_length=50)]
-    unit: _Text | None = None
+    unit: Name | None = None
     plate: _Text | None = None
     route: _Text | None = None
     begins_ms: Milliseconds | None = None
     ends_ms: Milliseconds | None = None
-    monitored_by: _Text | None = None
+    monitored_by: Name | None = None
     anyway: Annotated[bool, Meta(description="register it although the same place seems to be registered")] = False
 
 

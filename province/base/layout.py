@@ -231,6 +231,11 @@ class Layout:
         return self.root / "reports.lock"
 
     @property
+    def recount_lock(self) -> Path:
+        """Held while counts of days are put right."""
+        return self.root / "recount.lock"
+
+    @property
     def checkin(self) -> Path:
         """The check-in page's TLS key and certificate."""
         return self.root / "checkin"

@@ -21,7 +21,7 @@ from province.looks.looking import user
 from province.records import audit
 from province.records.audit import Line
 from province.records.views import day_bounds_ms
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store.opened import Connection, Row
 
 ACTION = "board"  # in the audit log

@@ -21,7 +21,7 @@ from province.fleet.sight import State
 from province.keys import terms
 from province.records.views import day_bounds_ms
 from province.registry import sites, waiting_room
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store import schema
 from province.store.opened import Connection
 from province.watch.fleet_store import FleetStore

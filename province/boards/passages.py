@@ -21,7 +21,7 @@ from province.base.errors import NotAProvince
 from province.keys.keystore import Keystore
 from province.records.clock_truth import AHEAD_MS, When, best_ms, dated_ahead, when
 from province.records.opened_rows import LookKeys, passage_of
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.texts import CHECKIN
 from province.store.opened import Connection, Row
 from province.store.registry_tables import site

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Account, Role
 from province.base.errors import NotAProvince
@@ -17,9 +18,8 @@ from province.boards.board import Board, Boards
 from province.boards.passages import Place, Sight, has_new
 from province.boards.words import WORDS
 from province.registry import categories, sites
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store.opened import Connection
-from province.web.guard import Refused
 from province.web.live import Drawn
 from province.web.needs import Need
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit

@@ -15,27 +15,26 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Guard, Refused
 from province.base.clock import now_ms, shown
-from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.checkin import visitor
 from province.checkin.booking import Booking, NotBooked
 from province.checkin.slips import Slips
 from province.checkin.words import WORDS
 from province.registry import categories, site_codes, sites
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.store import database
 from province.web.asking import address_of
-from province.web.forms import language_of, read_form
+from province.web.forms import language_of
 from province.web.frame import Frame
-from province.web.guard import Guard, Refused
+from province.web.guarded import guarded
 from province.web.languages import LANGUAGES, Language
 from province.web.pace import Pace
 from province.web.section import Section
@@ -98,8 +97,8 @@ class Checkin:
             Route("/{language}/s/{code}", self._form, methods=["GET", "POST"]),
             Route("/{language}/s/{code}/{slip}", self._done),
         ]
-        handlers = {HTTPException: self._missing, Refused: self._refuse, ProvinceError: self._cannot, Exception: self._fail}
-        return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, self._error, _MOST_BYTES)
+        # what is wrong with the register is no visitor's business
+        return guarded(routes, hosts, self._frame.error, _MOST_BYTES, says_why=False)
 
     # ── ways in ──
 
@@ -211,23 +210,6 @@ class Checkin:
         if found is None:
             raise Refused(404)
         return FileResponse(found[0], media_type=found[1], headers={"cache-control": "no-cache"})
-
-    def _error(self, path: str, status: int, why: str = "") -> Response:
-        language = next((each for each in LANGUAGES if path.startswith(f"/{each}/")), LANGUAGES[0])
-        return HTMLResponse(self._frame.error(language, status, why), status)
-
-    async def _missing(self, request: Request, error: Exception) -> Response:
-        return self._error(request.url.path, 404 if isinstance(error, HTTPException) and error.status_code == 404 else 400)
-
-    async def _refuse(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)  # noqa: S101 - it is registered for that alone
-        return self._error(request.url.path, error.status, error.why)
-
-    async def _cannot(self, request: Request, _error: Exception) -> Response:
-        return self._error(request.url.path, 503)  # what is wrong with the register is no visitor's business
-
-    async def _fail(self, request: Request, _error: Exception) -> Response:
-        return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what
 
 
 class _Said(Exception):

@@ -31,7 +31,7 @@ from edge_agent.wire.envelope import SealingKey
 from edge_agent.wire.keyring import EpochKey, day_of
 from province.base.errors import NotAProvince, ProvinceError
 from province.checkin.slips import Booked
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.texts import CHECKIN
 
 GATE = "Mã QR"  # what stands in an entry where a scanner names its door

@@ -26,7 +26,7 @@ from pika.exceptions import (
 
 from edge_agent.base.backoff import BackOff
 from edge_agent.base.trouble import where
-from edge_agent.link.broker_link import explain, tls_context
+from edge_agent.link.broker_tls import explain, tls_context
 from edge_agent.link.endpoint import Endpoint
 
 _log = logging.getLogger(__name__)

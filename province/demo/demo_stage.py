@@ -35,7 +35,7 @@ _END_S = 10.0
 _POLL_S = 0.05
 _NEIGHBOURS = 500
 _OTHER_PEOPLE = 1000  # added to the seed: whoever passes the gate is none of those whose days were made up
-_MOSQUITTO_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 _GATE_TOML = """\
 [device]
@@ -59,6 +59,13 @@ camera = "simulated:{root}/view?fps=30&seed={seed}"
 
 class StageError(ProvinceError):
     """A part of the demonstration did not start; the message says which and what it said last."""
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name, path=_PLACES)
+    if found is None:
+        raise StageError(f"the demonstration needs {name}. Install it: apt install {package}")
+    return found
 
 
 def free_port() -> int:
@@ -110,9 +117,8 @@ class Stage:
         self._undo.close()
 
     def _set(self) -> None:
-        mosquitto = shutil.which("mosquitto", path=_MOSQUITTO_PLACES)
-        if mosquitto is None:
-            raise StageError("the demonstration needs Mosquitto. Install it: apt install mosquitto")
+        mosquitto = _program("mosquitto", "mosquitto")
+        self._setpriv = _program("setpriv", "util-linux")
         port = free_port()
         settings = Settings("Tỉnh thử nghiệm", ("127.0.0.1", "localhost"), port, "127.0.0.1", Suite.XWING, 45)
         found(self.root / "province", settings, now_ms())
@@ -171,8 +177,10 @@ class Stage:
 
     def _start(self, name: str, *command: str) -> subprocess.Popen[str]:
         log = self._undo.enter_context((self.root / f"{name}.log").open("w", encoding="utf-8"))
+        # whatever ends us, even SIGKILL, ends them: the kernel sees to it (prctl(2), PR_SET_PDEATHSIG)
+        tied = (self._setpriv, "--pdeathsig", "TERM", *command)
         process = subprocess.Popen(  # noqa: S603 - our own commands and the broker found on PATH
-            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+            tied, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, start_new_session=True
         )
         self._undo.callback(_end, process)
         self._processes[name] = process

@@ -48,6 +48,7 @@ from province.keys.day_keys import DayKeys
 from province.keys.keystore import Keystore
 from province.records.views import day_bounds_ms
 from province.registry import organisations, sites, units
+from province.registry.site import new_site
 from province.registry.texts import CHECKIN
 from province.registry.units import Level
 from province.store import database
@@ -225,7 +226,7 @@ def _register_places(layout: Layout, registered_ms: int) -> None:
         for spot in SPOTS:
             sites.add(
                 connection, path,
-                sites.site(
+                new_site(
                     spot.id, spot.org, spot.name, spot.category, spot.address, spot.gates, unit=spot.commune, plate=spot.plate,
                     route=spot.route, monitored_by=spot.watched, registered_ms=registered_ms,
                 ),

@@ -72,7 +72,8 @@ def add_accounts(layout: Layout, now_ms: int) -> dict[str, Login]:
     with closing(database.connect(layout.register)) as connection:
         for number, (word, one) in enumerate(_PEOPLE.items(), 1):
             phone, password = f"010000000{number}", passwords.made()
-            its = account(new_id(), one.name, one.role, org=one.org, unit=one.unit, sites=one.sites, commands=one.commands)
-            roll.add(connection, its, [phone], password, now_ms)
+            whole = one.role is Role.OPERATOR and one.org is None
+            its = account(new_id(), one.name, one.role, org=one.org, unit=one.unit, sites=one.sites, commands=one.commands, whole=whole)
+            roll.add(connection, its, [phone], passwords.hashed(password), now_ms)
             made[word] = Login(one.role, one.who, its.id, phone, password)
     return made

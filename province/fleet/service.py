@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from edge_agent.serving.changes import Changes
 from province.base.layout import Layout
 from province.fleet import notice_settings
 from province.fleet.accounts import AccountsFile
-from province.fleet.app import Pages, World
+from province.fleet.app import Pages
 from province.fleet.orders import Orders
 from province.fleet.register_accounts import RegisterAccounts
 from province.fleet.senders import Teller
 from province.fleet.sight import Sight
-from province.web.live import Changes
+from province.fleet.world import World
 from province.web.serving import App, Place, Served
 
 

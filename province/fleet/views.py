@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 from markupsafe import Markup
 
+from edge_agent.serving.drawing import environment
 from edge_agent.wire.command import Action
 from edge_agent.wire.keyring import VIETNAM
 from edge_agent.wire.telemetry import Telemetry
@@ -62,13 +63,7 @@ class Views:
     """The pages' texts."""
 
     def __init__(self) -> None:
-        self._templates = Environment(
-            loader=PackageLoader("province.fleet", "pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = environment(PackageLoader("province.fleet", "pages"))
         self._templates.globals.update(shapes=SHAPES, states=list(State), orders=ORDERS, languages=LANGUAGES)
 
     # ── pages ──

@@ -23,6 +23,11 @@ class Identifier(StrEnum):
     PASSPORT = "passport"
     PHONE = "phone"
     CARD_NUMBER = "card_number"  # of the health insurance card: by the social insurance number within it
+    DECLARED = "declared"  # name and phone together, of who is known by nothing else or typed both themselves: nobody looks up by it
+
+
+NUMBERS = tuple(kind for kind in Identifier if kind is not Identifier.DECLARED)  # what a number that somebody gives may be
+_SELF = "self"  # the scheme of who typed it themselves at a check-in page
 
 
 def canonical(kind: Identifier, value: str) -> str:
@@ -38,6 +43,28 @@ def canonical(kind: Identifier, value: str) -> str:
     if kind is Identifier.CARD_NUMBER:
         return insured_number(text) or text
     return "0" + text.removeprefix("+84") if kind is Identifier.PHONE and text.startswith("+84") else text
+
+
+def folded(name: str) -> str:
+    """One spelling for one name, however it was typed: letters and digits alone, without marks, capitals.
+
+    Example:
+        >>> folded("Nguyễn Đình  Ánh") == folded("nguyen dinh anh") == "NGUYENDINHANH"
+        True
+    """
+    return "".join(char for char in unicodedata.normalize("NFKD", name).upper().replace("Đ", "D") if char.isalnum())
+
+
+def declared(person: RecordedPerson) -> str | None:
+    """What tells apart who gave a name and a phone, as the phone alone may be a family's; None without either, or where one is hidden.
+
+    Example:
+        >>> declared(RecordedPerson("self", "*", "Nguyễn Văn A", phone="+84 10 1234567"))
+        'NGUYENVANA0101234567'
+    """
+    if not person.phone or "*" in person.name + person.phone or not (name := folded(person.name)):
+        return None
+    return name + canonical(Identifier.PHONE, person.phone)
 
 
 def token(kind: Identifier, value: str, token_key: bytes) -> bytes:
@@ -61,6 +88,8 @@ def tokens_on(person: RecordedPerson, token_keys: Sequence[bytes]) -> list[list[
         (Identifier.CARD_NUMBER, person.card_number),
     ]  # fmt: skip
     said = list(dict.fromkeys((kind, _said(kind, value)) for kind, value in values if value and "*" not in value))
+    if (person.scheme == _SELF or not any(kind is not Identifier.PHONE for kind, _text in said)) and (who := declared(person)):
+        said.append((Identifier.DECLARED, _said(Identifier.DECLARED, who)))
     return [[(kind, hmac.digest(key, text, "sha256")) for kind, text in said] for key in token_keys]
 
 

@@ -12,15 +12,13 @@ import secrets
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 
-import msgspec
-
 from edge_agent.base.process_lock import alone
 from edge_agent.wire.cbor import encode
 from province.base.errors import ProvinceError
 from province.base.files import write_atomically
 from province.keys.day_keys import KeyDamaged
 from province.keys.identifiers import Identifier, canonical
-from province.keys.keystore import PEOPLE, PEOPLE_RIGHTS, Keystore, KeystoreAway
+from province.keys.keystore import PEOPLE, Keystore, KeystoreAway
 from province.keys.wrapping import unwrap, wrap
 
 FORMAT = "gate-scanner-people-keys/1"
@@ -42,26 +40,6 @@ class PeopleKeys:
     data_key: bytes = field(repr=False)
     mark_key: bytes = field(repr=False)
     keystore: Keystore = field(repr=False)
-
-    def note_rights(self, id_: str, mark: str) -> None:
-        """Notes that an account's rights change, before they do: a register put back from before does not bring the old ones back.
-
-        Args:
-            id_: the account's.
-            mark: of what they are now; empty where it is removed.
-
-        Raises:
-            KeystoreAway, KeyDamaged: as `rights`.
-            ProvinceError: it cannot be written; nothing may change.
-        """
-        with alone(self.keystore.lock):
-            text = msgspec.json.encode(rights(self.keystore) | {id_: mark})
-            try:
-                write_atomically(self.keystore.folder / PEOPLE_RIGHTS, text)
-            except OSError as error:
-                raise ProvinceError(
-                    f"{self.keystore.folder}: cannot be written ({error.strerror}). Check the disk and the rights."
-                ) from None
 
     def token(self, phone: str) -> bytes:
         """The 32-byte token of a phone number, however it is written."""
@@ -131,22 +109,3 @@ def ensure(keystore: Keystore) -> PeopleKeys:
         except OSError as error:
             raise ProvinceError(f"{keystore.folder}: cannot be written ({error.strerror}). Check the disk and the rights.") from None
         return made
-
-
-def rights(keystore: Keystore) -> dict[str, str]:
-    """What was noted last of each account whose rights have changed: its mark, nothing where it was removed.
-
-    Raises:
-        KeystoreAway: the folder cannot be read now, or is not this province's.
-        KeyDamaged: the file holds something else.
-    """
-    keystore.check()
-    path = keystore.folder / PEOPLE_RIGHTS
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise KeystoreAway(f"{path}: cannot be read ({error.strerror}). Run as the folder's owner.") from None
-    except msgspec.DecodeError:
-        raise KeyDamaged(f"{path}: damaged. Restore it, or move it away and look through all accounts after the next restore.") from None

@@ -19,7 +19,7 @@ from edge_agent.wire.topics import DeviceName
 from province.base.errors import NotAProvince
 from province.keys import wrapping
 from province.keys.day_keys import KeyDamaged
-from province.keys.identifiers import Identifier, canonical
+from province.keys.identifiers import NUMBERS, Identifier, canonical, folded
 from province.keys.keystore import Absent, Keystore
 from province.records import erasures, views
 from province.records.views import Found
@@ -27,7 +27,7 @@ from province.store.opened import Connection, Row
 from province.store.schema import IS_HELD, entry
 
 _ROWS_AT_ONCE = 500
-_OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
+_OF_THE_PERSON = tuple(kind for kind in NUMBERS if kind is not Identifier.PHONE)  # a phone may be a family's
 
 
 class SeveralPeople(NotAProvince):
@@ -49,13 +49,20 @@ def ids_of(person: RecordedPerson) -> frozenset[str]:
 
 
 def people(bodies: Iterable[Passage]) -> list[frozenset[str]]:
-    """The different people among passages: those who share one of these numbers are one."""
+    """The different people among passages that share a number.
+
+    Who has one of a person's own numbers is that person; who told none is whoever has their name, or somebody of that name alone.
+    """
     found: list[frozenset[str]] = []
+    numbered: set[str] = set()  # names
+    unnumbered: set[str] = set()
     for body in bodies:
-        mine = ids_of(body.person) or frozenset({f"name {body.person.name}"})
-        same = [each for each in found if each & mine]
-        found = [each for each in found if not each & mine] + [mine.union(*same)]
-    return found
+        mine, name = ids_of(body.person), f"name {folded(body.person.name)}"
+        (numbered if mine else unnumbered).add(name)
+        if mine:
+            same = [each for each in found if each & mine]
+            found = [each for each in found if not each & mine] + [mine.union(*same)]
+    return found + [frozenset({name}) for name in sorted(unnumbered - numbered)]
 
 
 class Subject:

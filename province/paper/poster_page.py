@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from province.paper.card_code import QUIET_MODULES, encoded
 from province.paper.page import FONT, PAGE_MM, draw_code, fitted, new_canvas, pt
 from province.registry import categories, site_codes
-from province.registry.sites import Site
+from province.registry.site import Site
 
 CODE_MM = 155.0
 _MARGIN_MM = 14.0

@@ -44,7 +44,7 @@ _VERSION = 1
 
 
 class HeadNotNoted(ProvinceError):
-    """The line is entered for good, but the keystore does not know of it yet; the next line makes up for it."""
+    """The line and what was written with it are there for good, but the keystore does not know of it yet; the next line makes up for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,8 @@ def append(
         except OSError as error:
             raise HeadNotNoted(
                 f"{_head_file(keystore)}: cannot be written ({error.strerror or error}). Line {line.number} of the audit log is entered "
-                "all the same, and nothing else was done. Make room, or mount the keystore, and do it again."
+                "all the same, with the change it tells of, if any; nothing is shown. Make room, or mount the keystore, look, and do "
+                "again what is missing."
             ) from None
     return line
 

@@ -8,11 +8,12 @@ destroys stays counted. `recounted` counts the entries that are there anew.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, case, func, insert, literal_column, select
+from sqlalchemy import ColumnElement, case, func, literal_column, select
 from sqlalchemy.dialects.sqlite import Insert
 
 from edge_agent.wire.entry import Direction, Kind, Method
@@ -124,14 +125,21 @@ def kept(connection: Connection, since: date | None = None) -> dict[Place, tuple
     return {place: counts for place, counts in found.items() if any(counts)}
 
 
-def repair(connection: Connection, since: date) -> int:
-    """Puts the counts since a day right by the entries, in the open transaction; says how many places of a day were wrong."""
-    right, were = recounted(connection, since), kept(connection, since)
-    wrong = {place for place in right.keys() | were.keys() if right.get(place) != were.get(place)}
-    connection.execute(day_count.delete().where(day_count.c.day >= since.isoformat()))
-    rows = [{**place._asdict(), **dict(zip(COLUMNS, counts, strict=True))} for place, counts in right.items()]
-    connection.many(insert(day_count), rows)
-    return len(wrong)
+def drift(connection: Connection, since: date) -> dict[Place, tuple[int, ...]]:
+    """What the kept counts since a day lack, by place, to be what the entries come to; of one moment in `database.as_one`.
+
+    Whoever registers entries meanwhile changes both sides alike: it stays what is lacking.
+    """
+    right, were, nothing = recounted(connection, since), kept(connection, since), (0,) * len(COLUMNS)
+    pairs = {place: (right.get(place, nothing), were.get(place, nothing)) for place in right.keys() | were.keys()}
+    return {place: tuple(a - b for a, b in zip(*pair, strict=True)) for place, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def put_right(connection: Connection, lacking: Mapping[Place, tuple[int, ...]]) -> int:
+    """Adds what counts lack, in the open transaction, once; says of how many places of a day that was."""
+    rows = [{**place._asdict(), **dict(zip(COLUMNS, counts, strict=True))} for place, counts in lacking.items()]
+    connection.many(_adding(connection.insert), rows)
+    return len(rows)
 
 
 def fold(connection: Connection, before: date) -> int:

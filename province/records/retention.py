@@ -39,6 +39,16 @@ class ClockDoubtful(ProvinceError):
     """Nothing says that this machine's clock is right; nothing was destroyed."""
 
 
+def kept_days(keystore: Keystore, today: date) -> int:
+    """How many full days before today are kept, as the last run shows; `DEFAULT_DAYS` before the first.
+
+    Raises:
+        KeystoreAway: the keystore cannot be read now.
+    """
+    destroyed = keystore.destroyed()
+    return max(FLOOR_DAYS, (today - date.fromisoformat(destroyed[-1])).days - 1) if destroyed else DEFAULT_DAYS
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedDay:
     """A day that is closed, or would be.

@@ -16,7 +16,7 @@ from edge_agent.wire.keyring import VIETNAM
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
 from province.base.errors import NotAProvince
-from province.keys.identifiers import Identifier, token
+from province.keys.identifiers import NUMBERS, Identifier, token
 from province.keys.keystore import Keystore
 from province.records.alerts import Alert, AlertKind
 from province.records.clock_truth import When, best_ms, dated_ahead, when
@@ -170,7 +170,7 @@ def shown(row: Row, keys: LookKeys) -> ShownEntry:
     )  # fmt: skip
 
 
-def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = tuple(Identifier)) -> list[Found]:
+def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = NUMBERS) -> list[Found]:
     """Where and when an identifier passed, on every day that still has keys, in the order in which it was.
 
     Args:

@@ -13,8 +13,8 @@ from province.registry import categories, places, site_codes
 from province.registry.categories import Category
 from province.registry.columns import COLUMNS, GATES_APART, Sheet
 from province.registry.organisations import Organisation, Sector
-from province.registry.sheets import CELL_CHARACTERS, Line
-from province.registry.sites import Site
+from province.registry.sheets import Line
+from province.registry.site import Site
 from province.registry.texts import Fault, Faulty, tidy
 from province.registry.units import Level, Unit
 
@@ -65,11 +65,9 @@ class Cells:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self.wrongs = [
-            Wrong(line.sheet, line.row, field, f"must be {CELL_CHARACTERS} characters at most") for field in sorted(line.too_long)
-        ]
+        self.wrongs = [Wrong(line.sheet, line.row, field, unfit.said, unfit.value) for field, unfit in sorted(line.unfit.items())]
         for column in COLUMNS[line.sheet]:
-            if column.needed and column.field not in line.cells and column.field not in line.too_long:
+            if column.needed and column.field not in line.cells and column.field not in line.unfit:
                 self._wrong(column.field, "is empty")
 
     def _wrong(self, field: str, said: str) -> None:

@@ -17,7 +17,7 @@ from province.registry.columns import Sheet
 from province.registry.drafts import Refused, Wrong, of_fault
 from province.registry.organisations import Organisation
 from province.registry.sheets import Line
-from province.registry.sites import Site
+from province.registry.site import Site, described, is_same_place, misplaced, unfitting
 from province.registry.texts import Fault, Faulty, tidy
 from province.registry.units import Level, Unit
 from province.store import registry_tables as tables
@@ -260,8 +260,8 @@ class _Sites:
         self._made.sites.append(one)
 
     def _faults(self, one: Site, before: Site | None) -> Iterator[Fault]:
-        yield from sites.unfitting(one)
-        yield from sites.misplaced(one, self._units.get, self._organisations.get)
+        yield from unfitting(one)
+        yield from misplaced(one, self._units.get, self._organisations.get)
         if one.org not in self._organisations:
             yield Fault("org", "not an organisation, neither here nor in the registry", one.org)
         if one.closed_ms is None:
@@ -278,8 +278,8 @@ class _Sites:
             return
         alike = dict.fromkeys(id_ for key in _place_keys(one) for id_ in self._by[key] if id_ != one.id)
         for id_ in alike:
-            if sites.is_same_place(one, self._then[id_]):
-                said = f"this place is registered already: {sites.described(self._then[id_])}; take it anyway with --anyway"
+            if is_same_place(one, self._then[id_]):
+                said = f"this place is registered already: {described(self._then[id_])}; take it anyway with --anyway"
                 yield Fault("plate" if one.plate and self._then[id_].plate else "name", said)
                 return
 

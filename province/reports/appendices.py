@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Level, Unit
 from province.reports.counting import NOTHING, Survey, added
 from province.reports.coverage import reports_on

@@ -15,7 +15,7 @@ from province.records import day_counts
 from province.records.views import day_bounds_ms
 from province.registry import organisations, sites, units
 from province.registry.organisations import Organisation
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.texts import CHECKIN
 from province.registry.units import Unit
 from province.reports import figures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Level, Unit
 from province.reports.counting import NOTHING, Survey, Tally, added
 from province.reports.figures import About, Figure

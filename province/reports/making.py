@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from province.base.errors import NotAProvince
 from province.registry import organisations, sites, units
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Unit
 from province.reports import rollup
 from province.reports.appendices import form_of

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
@@ -27,7 +28,6 @@ from province.reports.words import WORDS
 from province.store import database
 from province.store.opened import Connection
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.needs import Need, Urgency
 from province.web.pace import Pace
 from province.web.section import MenuItem, Page, Section, Visit

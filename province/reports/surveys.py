@@ -16,12 +16,12 @@ from datetime import date
 from typing import Any
 
 from edge_agent.base.trouble import where
+from edge_agent.serving.guard import Refused
 from province.base.errors import ProvinceError
 from province.reports import making
 from province.reports.counting import Survey
 from province.reports.form import Document
 from province.store.opened import Connection
-from province.web.guard import Refused
 from province.web.world import World
 
 _log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from edge_agent.base.console import print_json_list, print_line, print_table
 from firmware.person_codes.masking import mask_name, mask_number
 from province.accounts import account as accounts
 from province.accounts import noting, passwords, reach
-from province.accounts.account import HAS_SITES, HAS_UNIT, Account, Role
+from province.accounts.account import Account, Role
 from province.accounts.roll import Member, Roll, new_id
 from province.base.clock import now_ms
 from province.base.errors import NotAProvince
@@ -43,7 +44,7 @@ examples:
 WHO is an account's id, or one of its phone numbers. `-` for a number asks for it, so that it stays out of the shell's history.
 Passwords are made here and shown once. Each change is a line of the audit log and counts at once: `gate-province web` needs no restart.
 Roles: keeper (own sites, masked) · special (hospital, checkpoint: own sites, all, each look noted) · tracer (within a case; one a unit)
-· reporter (sums) · operator (own organisation's scanners; without --org the province's staff) · admin (sites and accounts).
+· reporter (sums of a unit, an organisation, or the whole) · operator (own organisation's scanners) · admin (sites and accounts).
 """
 
 
@@ -69,8 +70,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for name in ("add", "role"):
         one = each[name]
         one.add_argument("--role", required=True, choices=[str(role) for role in Role], help="what they may do")
-        one.add_argument("--org", metavar="ORG", help="the organisation they are of")
+        one.add_argument("--org", metavar="ORG", help="operator, reporter: the organisation they are of")
         one.add_argument("--unit", metavar="UNIT", help="tracer, reporter: the administrative unit they are of")
+        one.add_argument("--whole", action="store_true", help="operator, reporter: of the province's staff, who see all of it")
         one.add_argument("--site", action="append", default=[], metavar="SITE", help="keeper, special: a site they see; give each")
         one.add_argument("--commands", action="store_true", help="operator: may send commands to scanners")
     for name in ("role", "remove"):
@@ -97,42 +99,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _note(layout: Layout, connection: Connection, action: str, about: str) -> None:
-    noting.note(connection, layout, (user(), user()), action, about)
-
-
 def _add(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> int:
     one, password = _wanted(connection, args, new_id(), args.name), passwords.made()
-    numbers = list(dict.fromkeys(_number(each) for each in args.phone))
-    _note(layout, connection, "account-added", noting.told(one))
-    roll.add(connection, one, numbers, password, now_ms())
+    numbers, hashed = list(dict.fromkeys(_number(each) for each in args.phone)), passwords.hashed(password)
+    _note(layout, roll, connection, "account-added", one, lambda: roll.add(connection, one, numbers, hashed, now_ms()))
     _tell(one.id, password)
     return 0
+
+
+def _note(layout: Layout, roll: Roll, connection: Connection, action: str, one: Account, also: Callable[[], object]) -> None:
+    noting.note(connection, layout, roll, (user(), user()), action, one, also)
 
 
 def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> None:
     one = _found(roll, connection, args.who).account
     wanted = _wanted(connection, args, one.id, one.name) if args.action == "role" else one
     number = None if args.action != "phone" else _number(args.remove if args.add is None else args.add)
-    ends = args.action == "remove" or wanted.role is not Role.ADMIN
-    roll.check(connection, one.id, None, ends=ends and not getattr(args, "last_admin", True))
-    _note(layout, connection, _ACTIONS[args.action], noting.told(wanted))
+    password = passwords.made()
+    hashed = passwords.hashed(password) if args.action == "password" else ""
+
+    def do() -> None:
+        match args.action:
+            case "role":
+                roll.change(connection, wanted, last_admin=args.last_admin)
+            case "password":
+                roll.set_password(connection, one.id, hashed)
+            case "phone" if number is not None:
+                (roll.remove_phone if args.add is None else roll.add_phone)(connection, one.id, number)
+            case "second":
+                roll.set_second(connection, one.id, None)
+            case _:
+                roll.remove(connection, one.id, last_admin=args.last_admin)
+
+    _note(layout, roll, connection, _ACTIONS[args.action], wanted, do)
     match args.action:
         case "role":
-            roll.change(connection, wanted, last_admin=args.last_admin)
             print_line(f"{one.id}: {wanted.role} now. Where they were in, they are out.")
         case "password":
-            password = passwords.made()
-            roll.set_password(connection, one.id, password)
             _tell(one.id, password)
-        case "phone" if number is not None:
-            (roll.remove_phone if args.add is None else roll.add_phone)(connection, one.id, number)
+        case "phone":
             print_line(f"{one.id}: comes in by {', '.join(map(mask_number, roll.phones(connection, one.id)))}.")
         case "second":
-            roll.set_second(connection, one.id, None)
             print_line(f"{one.id}: sets up the second step when they come in next. Where they were in, they are out.")
         case _:
-            roll.remove(connection, one.id, last_admin=args.last_admin)
             print_line(f"{one.id}: is let in no more.")
 
 
@@ -143,7 +152,9 @@ def _wanted(connection: Connection, args: argparse.Namespace, id_: str, name: st
         NotAProvince: it cannot be.
     """
     role = Role(args.role)
-    one = accounts.account(id_, name, role, org=args.org, unit=args.unit, sites=frozenset(args.site), commands=args.commands)
+    one = accounts.account(
+        id_, name, role, org=args.org, unit=args.unit, sites=frozenset(args.site), commands=args.commands, whole=args.whole
+    )
     reach.check(connection, one)
     return one
 
@@ -169,9 +180,8 @@ def _list(roll: Roll, connection: Connection, *, as_json: bool) -> int:
     rows, phones = [], roll.all_phones(connection)
     for member in roll.every(connection):
         one = member.account
-        reach = ", ".join(sorted(one.sites)) if one.role in HAS_SITES else one.unit if one.role in HAS_UNIT else one.org
         numbers = [mask_number(number) for number in phones.get(one.id, [])]
-        rows.append((one, mask_name(one.name), numbers, reach or "all"))
+        rows.append((one, mask_name(one.name), numbers, one.reach or "all"))
     if as_json:
         print_json_list([
             {

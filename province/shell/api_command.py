@@ -47,11 +47,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 @asynccontextmanager
-async def opened(layout: Layout) -> AsyncIterator[App]:
+async def opened(layout: Layout, *, proxied: bool) -> AsyncIterator[App]:
     """What answers, within its event loop."""
     from province.api.app import Api  # noqa: PLC0415 - its libraries are loaded for this alone
 
-    yield Api(layout, now_ms).app
+    api = Api(layout, now_ms, proxied=proxied)
+    try:
+        yield api.app
+    finally:
+        api.close()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         raise ProvinceError(f"{error}.") from None
     with lock:
         beat = Beat(of_this_process())
-        served = Served("api", layout, place, layout.api, lambda: opened(layout), beat)
+        served = Served("api", layout, place, layout.api, lambda: opened(layout, proxied=bool(place.behind)), beat)
 
         def stop() -> None:
             beat.notifier.stopping()

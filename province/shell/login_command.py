@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from edge_agent.base.console import print_json_list, print_line, print_table
-from province.accounts import account
+from province.accounts import account, noting
 from province.accounts.account import Role
 from province.accounts.roll import Roll, new_id
 from province.base.clock import now_ms
@@ -16,7 +17,7 @@ from province.base.layout import Layout
 from province.fleet.accounts import AccountsFile, Operator
 from province.keys import people_keys
 from province.keys.keystore import Keystore
-from province.looks.looking import ask
+from province.looks.looking import ask, user
 from province.store import database
 
 _EPILOG = """\
@@ -89,9 +90,11 @@ def _move(layout: Layout, accounts: AccountsFile, args: argparse.Namespace) -> N
             unit=None,
             sites=frozenset(),
             commands=operator.commands,
+            whole=operator.org is None,
         )
         with closing(database.connect(layout.register)) as connection:
-            roll.add_hashed(connection, one, [number], operator.hashed, now_ms())
+            also = partial(roll.add, connection, one, [number], operator.hashed, now_ms())
+            noting.note(connection, layout, roll, (user(), user()), "account-added", one, also)
         print_line(f"{args.name}: is account {one.id} now, with the same password. A second step is set up on the province's pages.")
 
     accounts.hand_over(args.name, take)

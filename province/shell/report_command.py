@@ -6,15 +6,16 @@ import argparse
 import getpass
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import date, timedelta
+from itertools import groupby
 from pathlib import Path
 
 from edge_agent.base import logs
 from edge_agent.base.console import print_json, print_line, print_table
 from edge_agent.base.ending import stop_when_asked
 from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock, alone
 from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms, shown
 from province.base.errors import NotAProvince, ProvinceError
@@ -22,6 +23,7 @@ from province.base.files import write_atomically
 from province.base.layout import Layout
 from province.looks.looking import ask
 from province.records import day_counts
+from province.records.day_counts import Place
 from province.reports import addressees, figure_sheet, figures, making, posting, rollup, shelf
 from province.reports.figures import About, Figure, Told
 from province.reports.form import Document, Preparer
@@ -277,21 +279,35 @@ def _user() -> str:
 
 def _recount(layout: Layout, connection: Connection, args: argparse.Namespace) -> int:
     since = args.since or day_of(now_ms()) - timedelta(days=7)
-    with database.as_one(connection, layout.register):
-        right, there = day_counts.recounted(connection, since), day_counts.kept(connection, since)
-    wrong = sorted(place for place in right.keys() | there.keys() if right.get(place) != there.get(place))
-    for place in wrong[:20]:
-        kept, found = there.get(place, (0, 0, 0, 0)), right.get(place, (0, 0, 0, 0))
-        print_line(f"{place.day} {place.org} {place.site}: kept {kept}, entries {found}")
-    if not wrong:
-        print_line(f"Right: {len(right)} counts since {since} are what the entries come to.")
-        return 0
-    if not args.repair:
-        raise ProvinceError(f"{len(wrong)} counts are not what the entries come to. If no day since {since} is closed: --repair.")
-    with database.transaction(connection, layout.register):
-        count = day_counts.repair(connection, since)
-    print_line(f"Put right: {count} counts.")
+    with ExitStack() as stack:
+        if args.repair:
+            stack.enter_context(alone(layout.recount_lock))  # of two at once each would add what is lacking
+        with database.as_one(connection, layout.register):
+            lacking, there = day_counts.drift(connection, since), day_counts.kept(connection, since)
+        _tell_wrong(lacking, there)
+        if not lacking:
+            print_line(f"Right: {len(there)} counts since {since} are what the entries come to.")
+        elif not args.repair:
+            raise ProvinceError(f"{len(lacking)} counts are not what the entries come to. If no day since {since} is closed: --repair.")
+        else:
+            print_line(f"Put right: {_put_right(layout, connection, lacking)} counts.")
     return 0
+
+
+def _tell_wrong(lacking: Mapping[Place, tuple[int, ...]], there: Mapping[Place, tuple[int, ...]]) -> None:
+    for place, more in sorted(lacking.items())[:20]:
+        kept = there.get(place, (0,) * len(more))
+        found = tuple(a + b for a, b in zip(kept, more, strict=True))
+        print_line(f"{place.day} {place.org} {place.site}: kept {kept}, entries {found}")
+
+
+def _put_right(layout: Layout, connection: Connection, lacking: Mapping[Place, tuple[int, ...]]) -> int:
+    """A day a transaction: whoever registers entries waits for no more than that."""
+    count = 0
+    for _day, places in groupby(sorted(lacking), key=lambda place: place.day):
+        with database.transaction(connection, layout.register):
+            count += day_counts.put_right(connection, {place: lacking[place] for place in places})
+    return count
 
 
 def _serve(layout: Layout, args: argparse.Namespace) -> int:

@@ -16,7 +16,8 @@ from province.base.files import PUBLIC, write_atomically
 from province.base.layout import Layout
 from province.paper import poster_page
 from province.registry import devices, site_codes, sites, units
-from province.registry.sites import Category, Site
+from province.registry.categories import Category
+from province.registry.site import Site, new_site
 from province.store import database
 from province.store.opened import Connection
 
@@ -127,7 +128,7 @@ def _at_ms(option: str, text: str | None) -> int | None:
 
 
 def _add(connection: Connection, layout: Layout, args: argparse.Namespace) -> None:
-    one = sites.site(
+    one = new_site(
         args.id, args.org, args.name, Category(args.category), args.address, args.gate, unit=args.unit, plate=args.plate, route=args.route,
         begins_ms=_at_ms("--begins", args.begins), ends_ms=_at_ms("--ends", args.ends), monitored_by=args.monitored_by,
     )  # fmt: skip

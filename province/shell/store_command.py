@@ -84,7 +84,7 @@ def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -
     def reapply(connection: Connection) -> None:
         nonlocal accounts
         if (keys := people_keys.read(Keystore(layout.keystore))) is not None:
-            accounts = Roll(layout.register, keys).reapply(connection)
+            accounts = Roll(layout.register, keys).rights.reapply(connection)
 
     done = backing_up.put_back(layout, backup, url, now_ms(), [reapply])
     if as_json:
@@ -92,7 +92,8 @@ def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -
     else:
         if accounts:
             print_line(
-                f"{accounts} accounts were removed or had other rights since: those come in once `gate-province account password` says so."
+                f"{accounts} accounts were removed, or have or may have other rights since: those come in once `gate-province account "
+                "password` says so."
             )
         print_line(
             f"Put back. Again erased: {done.erased} entries; revoked: {done.revoked} devices and certificates; closed: {done.days} days."

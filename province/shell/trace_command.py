@@ -17,7 +17,7 @@ from province.base.layout import Layout
 from province.keys.keystore import Keystore
 from province.looks import looking
 from province.records import erasures
-from province.tracing import notices, paper_report, rules, sheets
+from province.tracing import gaps, notices, paper_report, rules, sheets
 from province.tracing.cases import Case
 from province.tracing.desk import CLI, Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit
@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     """Opens, approves, lists, shows, exports or closes."""
     with _desk(args.folder) as desk:
         if args.action == "list":
-            _list(desk.every(), as_json_object=args.json)
+            found = list(desk.latest())
+            _list(found, desk.officers(found), as_json_object=args.json)
         elif args.action == "open":
             _open(desk, args)
         else:
@@ -122,7 +123,7 @@ def _go_on(desk: Desk, args: argparse.Namespace) -> None:
         _export(desk.report(who, case, "trace-export"), args.out, WORDS[args.language])
 
 
-def _list(found: list[Case], *, as_json_object: bool) -> None:
+def _list(found: list[Case], officers: Mapping[str, str], *, as_json_object: bool) -> None:
     if as_json_object:
         for one in found:
             details = one.details
@@ -132,11 +133,10 @@ def _list(found: list[Case], *, as_json_object: bool) -> None:
                 "opened_by": details and details.opened_by,
             })  # fmt: skip
         return
-    rows = [
-        (str(one.id), str(one.state), shown(one.opened_ms), *((mask_number(one.details.number), one.details.opened_by, one.details.reason)
-         if one.details else ("-", "-", "-")))
-        for one in found
-    ]  # fmt: skip
+    told = [
+        (mask_number(each.number), officers[each.opened_by], each.reason) if (each := one.details) else ("-", "-", "-") for one in found
+    ]
+    rows = [(str(one.id), str(one.state), shown(one.opened_ms), *each) for one, each in zip(found, told, strict=True)]
     print_table(("case", "state", "opened", "number", "by", "reason"), rows)
 
 
@@ -144,6 +144,8 @@ def _show(report: Report) -> None:
     said, about = WORDS["en"], report.movements.about
     for name, value in sheets.facts(report, said):
         print_line(f"{name}: {value}")
+    for text in gaps.told(report.gaps, said):
+        print_line(f"! {text}")
     visits = [
         (notices.shown(one.stay.begin_ms), notices.shown(one.stay.end_ms), one.about.name, one.about.district or "-",
          str(minutes_of(one.stay)), notes_of_visit(one, said))
@@ -169,6 +171,7 @@ def as_json(report: Report) -> dict[str, object]:
     return {
         "case": report.case.id,
         "window_ms": report.movements.window_ms,
+        "unread": {"days": [f"{day}" for day in report.gaps.days], "held": report.gaps.held, "unopened": report.gaps.unopened},
         "visits": [
             {"org": one.place.org, "site": one.place.site, "category": one.about.category, "district": one.about.district,
              "trip": one.stay.trip, "begin_ms": one.stay.begin_ms, "end_ms": one.stay.end_ms, "assumed": one.stay.is_assumed,

@@ -5,11 +5,12 @@ With that day's keys a case can be read no more: nothing about the person outliv
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from edge_agent.wire.cbor import Malformed, decode, encode
 from edge_agent.wire.fields import Fields
@@ -60,6 +61,7 @@ class Details:
 
 
 _MOST = 2**63 - 1  # that a database counts to
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,22 @@ def close(connection: Connection, one: Case, at_ms: int) -> None:
         raise NotAProvince(f"case {one.id}: is closed already.")
 
 
-def every(connection: Connection, keys: LookKeys) -> list[Case]:
-    """All cases, the newest first."""
-    return [_case(row, keys) for row in connection.rows(select(table).order_by(table.c.id.desc()))]
+def latest(connection: Connection, keys: LookKeys, *, below: int | None = None, readable_from: str | None = None) -> Iterator[Case]:
+    """Cases, the newest first; read and opened some at a time, as they are taken.
+
+    Args:
+        connection: the register.
+        keys: the day keys.
+        below: only those of a smaller number.
+        readable_from: the oldest day that has keys, YYYY-MM-DD: without the cases that tell nothing any more (closed, or of a day before).
+    """
+    wanted = select(table).where(table.c.id < bindparam("below")).order_by(table.c.id.desc()).limit(_AT_ONCE)
+    if readable_from is not None:
+        wanted = wanted.where(table.c.state != State.CLOSED.value, table.c.epoch >= readable_from)
+    below = _MOST if below is None else below
+    while rows := connection.rows(wanted, {"below": below}):
+        yield from (_case(row, keys) for row in rows)
+        below = rows[-1]["id"]
 
 
 def find(connection: Connection, keys: LookKeys, number: int) -> Case:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from edge_agent.wire.entry import Kind, Note, RecordedPerson
-from province.keys.identifiers import Identifier, canonical, tokens_on
+from province.keys.identifiers import Identifier, canonical, declared, folded, tokens_on
 from province.looks.subjects import ids_of
 from province.store.opened import Connection
 from province.tracing import linking, site_rows, trips
 from province.tracing.finding import Finder, Place
-from province.tracing.opening import named, opened
+from province.tracing.opening import Named, named, opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
 from province.tracing.stays import Rule, Stay, TripSpan, covered_ms, overlap, stays, together_ms
@@ -68,7 +68,7 @@ class Contact:
 
     Attributes:
         ids: what names them alone.
-        person: as their latest code says.
+        person: as their latest code says that tells a number, where one does.
         together_ms: how long in all; a moment at which two pairs of their stays overlap counts once.
     """
 
@@ -95,10 +95,12 @@ class Contacts:
     Attributes:
         found: the longest together first.
         unnamed: by place, how many more were there than the rules let be named.
+        unopened: passages of people there with the case that do not open.
     """
 
     found: tuple[Contact, ...]
     unnamed: Mapping[Place, int]
+    unopened: int = 0
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ def contacts(
     """
     met: list[_Met] = []
     unnamed: dict[Place, int] = defaultdict(int)
+    unopened: set[int] = set()
     with _unswept():
         for place, all_stays in visits.items():
             for some in _pieces(all_stays, rules[place]):
@@ -142,8 +145,10 @@ def contacts(
                 met += found
                 if left:
                     unnamed[place] += left
+                unopened |= at.unopened
     merged = [each for each in _merged(met) if each.together_ms >= most.least_ms]
-    return Contacts(tuple(sorted(merged, key=lambda each: (-each.together_ms, each.person.name))), dict(unnamed))
+    ordered = sorted(merged, key=lambda each: (-each.together_ms, each.person.name))
+    return Contacts(tuple(ordered), dict(unnamed), len(unopened))
 
 
 @contextmanager
@@ -184,6 +189,7 @@ class _AtOnePlace:
         self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
         self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
         self._spans = [(stay.begin_ms, stay.end_ms) for stay in mine]
+        self.unopened: set[int] = set()
 
     def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
         """The people met, the longest together first, and how many more there were."""
@@ -216,20 +222,25 @@ class _AtOnePlace:
             for epoch in epochs
         }
         stray = {row.passed.row_id for row in rows if linking.is_stray(row)}
-        for one in named(self._connection, self._finder.keys, _by_day(rows)):
+        for one in self._opened(rows):
             others = epochs - {one.epoch} if one.row_id in stray else near[one.epoch]
             token_keys = [keys.token_key for epoch in others if (keys := self._finder.keys.get(epoch)) is not None]
             marks = tokens_on(one.person, token_keys)
             yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
 
+    def _opened(self, rows: Sequence[SiteRow]) -> list[Named]:
+        found = list(named(self._connection, self._finder.keys, _by_day(rows)))
+        self.unopened |= {row.passed.row_id for row in rows} - {one.row_id for one in found}
+        return found
+
     def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
-        opened_of = {one.row_id: one for one in named(self._connection, self._finder.keys, _by_day(wanted))}
+        opened_of = {one.row_id: one for one in self._opened(wanted)}
         for _together, theirs, rows in shared:
             said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
-            newest, latest = max(said, key=lambda one: one[0].early_ms)
+            newest, latest = max(said, key=lambda one: (bool(ids_of(one[1].person)), one[0].early_ms))
             methods = frozenset(each.method for _passed, each in said)
             encounters = [
                 Encounter(self._place, one, other, methods)
@@ -237,7 +248,7 @@ class _AtOnePlace:
                 for other in theirs
                 if one.trip == other.trip and overlap(one, other)
             ]
-            ids = frozenset[str]().union(*(ids_of(each.person) for _passed, each in said))
+            ids = frozenset[str]().union(*(_names(each.person) for _passed, each in said))
             yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters)
 
 
@@ -261,7 +272,13 @@ def told_trips(connection: Connection, finder: Finder, events: Sequence[Event]) 
 
 def nameless(person: RecordedPerson) -> frozenset[str]:
     """What tells somebody apart whose code tells no number in full."""
-    return frozenset({f"name {person.name} {canonical(Identifier.PHONE, person.phone or '')}"})
+    return frozenset({f"name {folded(person.name)} {canonical(Identifier.PHONE, person.phone or '')}"})
+
+
+def _names(person: RecordedPerson) -> frozenset[str]:
+    """What joins somebody's passages at several places: their numbers, and name and phone where both were said."""
+    who = declared(person)
+    return ids_of(person) if who is None else ids_of(person) | {who}
 
 
 def _by_day(rows: Iterable[SiteRow]) -> dict[str, list[int]]:
@@ -282,7 +299,7 @@ def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
         for each in {each for part in joined for each in part.ids}:
             by_id[each] = joined
     for group in {id(found): found for found in by_id.values()}.values():
-        newest = max(group, key=lambda one: one.newest_ms)
+        newest = max(group, key=lambda one: (bool(ids_of(one.person)), one.newest_ms))
         encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
         ids = frozenset[str]().union(*(one.ids for one in group))
         yield Contact(ids, newest.person, tuple(encounters), covered_ms((each.begin_ms, each.end_ms) for each in encounters))

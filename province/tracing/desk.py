@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from province.base.errors import NotAProvince
@@ -13,23 +13,31 @@ from province.looks.looking import Looker
 from province.records import audit
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
-from province.tracing import cases
+from province.tracing import cases, officers
 from province.tracing.cases import Case, Details, State
 from province.tracing.contacts import Contacts
+from province.tracing.gaps import Gaps
 from province.tracing.rules import Rules
 from province.tracing.trace import Movements, Trace
 
 CLI = "cli:"
+NO_DAY = "9999-12-31"  # later than every day that a case is of
 _DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is known of a case."""
+    """All that is known of a case.
+
+    Attributes:
+        officers: what to call who opened and approved it, by what stands in it.
+    """
 
     case: Case
     movements: Movements
     contacts: Contacts
+    gaps: Gaps
+    officers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +73,23 @@ class Desk:
         state = State.WAITING if self.rules.second_officer and not second else State.OPEN
         return cases.add(self.connection, self.layout.register, self._keys, details, state, self.now_ms)
 
-    def every(self) -> list[Case]:
-        """All cases, the newest first."""
-        return cases.every(self.connection, self._keys)
+    def latest(self, below: int | None = None, *, readable: bool = False) -> Iterator[Case]:
+        """The cases, the newest first, opened as they are taken.
+
+        Args:
+            below: only those of a smaller number.
+            readable: only those that can still be read.
+        """
+        oldest = next(iter(self.keystore.epochs()), NO_DAY) if readable else None
+        return cases.latest(self.connection, self._keys, below=below, readable_from=oldest)
+
+    def officers(self, some: Iterable[Case]) -> dict[str, str]:
+        """What to call who opened and approved some cases, by what stands in them.
+
+        Raises:
+            KeystoreAway, KeyDamaged: the keys of people's names cannot be read.
+        """
+        return officers.names(self.connection, self.layout.register, self.keystore, some)
 
     def find(self, number: int) -> Case:
         """A case.
@@ -110,7 +132,8 @@ class Desk:
         self._enter(who, action, details.number)
         trace = Trace(self.connection, self.keystore, self.rules, case.opened_ms, self.now_ms)
         movements = trace.movements(details.number, details.days)
-        return Report(case, movements, trace.contacts(movements))
+        found = trace.contacts(movements)
+        return Report(case, movements, found, trace.gaps(movements, found), self.officers([case]))
 
     def close(self, who: Looker, case: Case) -> None:
         """Closes a case for good.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import BindParameter, CompoundSelect, bindparam, select, union_all
 
 from edge_agent.wire.entry import Passage, RecordedPerson
-from province.keys.identifiers import Identifier, canonical, token
+from province.keys.identifiers import NUMBERS, Identifier, canonical, declared, token
 from province.keys.keystore import Keystore
 from province.looks.subjects import SeveralPeople, ids_of, people
 from province.records.clock_truth import Whens
@@ -22,7 +22,7 @@ from province.tracing.opening import Opened, batched, opened
 from province.tracing.stays import Passed
 
 _DAYS_AT_ONCE = 64
-OF_THE_PERSON = tuple(kind for kind in Identifier if kind is not Identifier.PHONE)  # a phone may be a family's
+OF_THE_PERSON = tuple(kind for kind in NUMBERS if kind is not Identifier.PHONE)  # a phone may be a family's
 _TOKEN = schema.token.c
 _IN_FILE = select(_TOKEN.entry_id, _TOKEN.epoch).where(_TOKEN.token.in_(bindparam("marks", expanding=True)))
 _CLEAR = select(*(column for column in schema.entry.c if column.name not in {"body", "prev", "boot"})).where(
@@ -70,13 +70,22 @@ class Person:
 
     Attributes:
         ids: what names them alone, in one spelling each.
-        recorded: as their latest code says; None when nothing of them is there.
+        recorded: as their latest code says that tells a number, where one does; None when nothing of them is there.
         seen: their passages, in the order of the register's rows.
+        unopened: how many more of them do not open.
     """
 
     ids: frozenset[str] = field(repr=False)
     recorded: RecordedPerson | None = field(repr=False)
     seen: tuple[Seen, ...]
+    unopened: int = 0
+
+
+def _said_by(ids: Iterable[str], found: Iterable[Opened]) -> set[tuple[Identifier, str]]:
+    """What else to look for: each number as any kind, and the name and phone that were said together: so they may have checked in."""
+    numbers = {(kind, each) for each in ids if not each.startswith("name ") for kind in OF_THE_PERSON}
+    people_ = (each.body.person for each in found if isinstance(each.body, Passage))
+    return numbers | {(Identifier.DECLARED, who) for each in people_ if (who := declared(each)) is not None}
 
 
 class Finder:
@@ -96,6 +105,7 @@ class Finder:
         self.earliest_ms = earliest_ms
         self._whens = Whens(connection)
         self.keys = LookKeys(keystore)
+        self._unopened: set[int] = set()
         self.days = [epoch for epoch in keystore.epochs() if self.keys.get(epoch) is not None]
 
     def person(self, value: str) -> Person:
@@ -105,25 +115,26 @@ class Finder:
             SeveralPeople: it is shared; give the id number.
             KeystoreAway: the keystore cannot be read.
         """
-        found = self._open(self._marked([value], tuple(Identifier)), ())
+        self._unopened = set()
+        found = self._open(self._marked({(kind, value) for kind in NUMBERS}), ())
         known = people(body for each in found if isinstance(body := each.body, Passage))
         if len(known) > 1:
             raise SeveralPeople(f"--id: leads to {len(known)} people, as a family's phone does. Give the id number of one of them.")
-        ids, asked = (known[0] if known else frozenset[str]()), {canonical(Identifier.ID_NUMBER, value)}
-        while todo := {each for each in ids if not each.startswith("name ")} - asked:
-            found += self._open(self._marked(todo, OF_THE_PERSON), {each.row_id for each in found})
+        ids = known[0] if known else frozenset[str]()
+        asked: set[tuple[Identifier, str]] = {(kind, canonical(Identifier.ID_NUMBER, value)) for kind in OF_THE_PERSON}
+        while todo := _said_by(ids, found) - asked:
+            found += self._open(self._marked(todo), {each.row_id for each in found})
             asked |= todo
             ids = ids.union(*(ids_of(each.body.person) for each in found if isinstance(each.body, Passage)))
         bodies = {each.row_id: each.body for each in found if isinstance(each.body, Passage)}
         seen = tuple(self._seen(row, bodies[row["id"]]) for row in self._rows(found) if row["id"] in bodies)
-        newest = max(seen, key=lambda one: one.passed.early_ms, default=None)
-        return Person(ids, None if newest is None else newest.body.person, seen)
+        newest = max(seen, key=lambda one: (bool(ids_of(one.body.person)), one.passed.early_ms), default=None)
+        return Person(ids, None if newest is None else newest.body.person, seen, len(self._unopened))
 
-    def _marked(self, values: Iterable[str], kinds: Sequence[Identifier]) -> dict[str, list[int]]:
+    def _marked(self, wanted: Collection[tuple[Identifier, str]]) -> dict[str, list[int]]:
         """The rows of some numbers, by day."""
-        wanted = [*values]
         marks = {
-            epoch: [token(kind, value, keys.token_key) for value in wanted for kind in kinds]
+            epoch: [token(kind, value, keys.token_key) for kind, value in wanted]
             for epoch in self.days
             if (keys := self.keys.get(epoch)) is not None
         }
@@ -145,7 +156,9 @@ class Finder:
 
     def _open(self, rows: dict[str, list[int]], known: Collection[int]) -> list[Opened]:
         new = {epoch: sorted({*row_ids} - {*known}) for epoch, row_ids in rows.items()}
-        return list(opened(self._connection, self.keys, new))
+        found = list(opened(self._connection, self.keys, new))
+        self._unopened |= {row_id for of_day in new.values() for row_id in of_day} - {each.row_id for each in found}
+        return found
 
     def _rows(self, found: Iterable[Opened]) -> list[Row]:
         """The rows of what was opened, in their order."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from edge_agent.wire.entry import Method, RecordedPerson
 from edge_agent.wire.keyring import VIETNAM
+from province.tracing import gaps
 from province.tracing.contacts import Contact, Encounter
 from province.tracing.desk import Report
 from province.tracing.places import About
@@ -75,6 +76,8 @@ def as_csv(report: Report, said: Mapping[str, str]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(headings(said))
     writer.writerows([harmless(each) for each in row] for row in rows(report, said))
+    width = len(headings(said))
+    writer.writerows(["!", *[""] * (width - 2), harmless(text)] for text in gaps.told(report.gaps, said))  # in the notes' column
     return text.getvalue().encode("utf-8-sig")
 
 

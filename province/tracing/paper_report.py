@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from province.base.errors import ProvinceError
 from province.paper.page import FONT, register_font
-from province.tracing import map_picture, notices, timeline
+from province.tracing import gaps, map_picture, notices, timeline
 from province.tracing.desk import Report
 from province.tracing.drawing import Picture
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
@@ -38,6 +38,7 @@ def draw(report: Report, said: Mapping[str, str]) -> bytes:
     visits = report.movements.visits
     story = [_text(title, 16), _text(f"{said['confidential']} {said['made']} {shown(report.case.opened_ms)}.", 8), Spacer(1, 6)]
     story += [_text(f"{name}: {value}", 10) for name, value in facts(report, said)]
+    story += [_text(f"! {text}", 10) for text in gaps.told(report.gaps, said)]
     if visits:
         story += [_text(said["timeline"], 13), _picture(timeline.draw(visits, said))]
         story += [_text(said["map"], 13), _picture(map_picture.draw(visits, said))]

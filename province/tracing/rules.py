@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from province.base.errors import NotAProvince
-from province.registry.sites import Category
+from province.registry.categories import Category
 from province.tracing.stays import Rule
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000

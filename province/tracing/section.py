@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 from markupsafe import Markup
@@ -10,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
+from edge_agent.wire.keyring import day_of
 from firmware.person_codes.masking import mask_number
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
@@ -17,15 +22,16 @@ from province.keys.identifiers import Identifier, canonical
 from province.looks import looking
 from province.looks.looking import NUMBER_MOST, Looker
 from province.looks.subjects import SeveralPeople
+from province.records import retention
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
-from province.tracing import cases, map_picture, notices, paper_report, rules, sheets, sight, timeline
+from province.tracing import cases, gaps, map_picture, notices, paper_report, rules, sheets, timeline
 from province.tracing.cases import Case, State
-from province.tracing.desk import Desk, Report, because
+from province.tracing.desk import NO_DAY, Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
+from province.tracing.sight import Sight
 from province.tracing.words import WORDS
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.needs import Need, Urgency
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World
@@ -34,6 +40,10 @@ _TRACER = frozenset({Role.TRACER})
 _BOTH = frozenset({Role.TRACER, Role.ADMIN})  # who administers sees no person: numbers masked
 _DAYS_MOST = 60
 _NEEDS_MOST = 20
+_EACH_PAGE = 50
+_ENDS_DAYS = 3  # before a case can be read no more somebody is told
+_CASE = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_URGENCIES = {"need.approve": Urgency.NOW, "need.ends": Urgency.NOW, "need.open": Urgency.SOON, "need.waits": Urgency.KNOW}
 _SHOWN_MOST = 300  # contacts on the page; all are in the exports
 _EXPORTS: Mapping[str, tuple[Callable[[Report, Mapping[str, str]], bytes], str]] = {
     "xlsx": (sheets.workbook, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -78,30 +88,44 @@ class _Pages:
         """The cases that wait for whoever looks at their home page, and those that are open."""
         if visit.account.role not in _BOTH:
             return []
-        words, found = WORDS[visit.language], []
-        for one in cases.every(connection, LookKeys(self._world.keystore)):
-            if one.state is State.CLOSED or one.details is None or not sight.sees(connection, visit.account, one):
+        keystore, sight = self._world.keystore, Sight(connection, visit.account)
+        oldest = next(iter(keystore.epochs()), NO_DAY)
+        today = day_of(self._world.now_ms())
+        kept = timedelta(days=retention.kept_days(keystore, today))
+        found: list[Need] = []
+        for one in cases.latest(connection, LookKeys(keystore), readable_from=oldest):
+            if one.details is None or not sight.sees(one):
                 continue
-            own = one.details.opened_by == visit.account.id
             if one.state is State.WAITING and visit.account.role not in _TRACER:
                 continue  # who administers approves nothing
-            word = "need.open" if one.state is State.OPEN else "need.waits" if own else "need.approve"
-            urgency = {"need.open": Urgency.SOON, "need.waits": Urgency.KNOW}.get(word, Urgency.NOW)
-            found.append(Need(urgency, words[word].format(case=one.id), f"/tracing/{one.id}"))
-        return found[:_NEEDS_MOST]
+            last_day = date.fromisoformat(one.epoch) + kept
+            word = _need(one, one.details.opened_by == visit.account.id, (last_day - today).days)
+            text = WORDS[visit.language][word].format(case=one.id, day=f"{max(last_day, today):%d/%m/%Y}")
+            found.append(Need(_URGENCIES[word], text, f"/tracing/{one.id}"))
+            if len(found) == _NEEDS_MOST:
+                break
+        return found
 
     async def cases(self, request: Request, visit: Visit) -> Response:
         return await self._cases(request, visit)
 
     async def _cases(self, request: Request, visit: Visit, wrong: str = "", given: Mapping[str, str] | None = None) -> Response:
-        found, days = await self._ask(
-            lambda desk: ([one for one in desk.every() if sight.sees(desk.connection, visit.account, one)], desk.rules.window_days)
-        )
-        rows = [_row(one) for one in found]
+        before = request.query_params.get("before", "")
+        below = int(before) if _CASE.fullmatch(before) else None
+
+        def asked(desk: Desk) -> tuple[list[Case], Mapping[str, str], int]:
+            sight = Sight(desk.connection, visit.account)
+            all_of_them = desk.latest(below, readable=visit.account.role is not Role.ADMIN)  # others see none that tells nothing any more
+            found = list(islice(filter(sight.sees, all_of_them), _EACH_PAGE + 1))
+            return found, desk.officers(found), desk.rules.window_days
+
+        found, officers, days = await self._ask(asked)
+        rows = [_row(one, officers) for one in found[:_EACH_PAGE]]
+        older = rows[-1]["id"] if len(found) > _EACH_PAGE else None
         may_open = visit.account.role in _TRACER
         return self._world.render(
             request, visit, "tracing/cases.html", 400 if wrong else 200, cases=rows, may_open=may_open, wrong=wrong, days=days,
-            days_most=_DAYS_MOST, number_most=NUMBER_MOST, given=given or {},
+            days_most=_DAYS_MOST, number_most=NUMBER_MOST, given=given or {}, paged=below is not None, older=older,
         )  # fmt: skip
 
     async def open(self, request: Request, visit: Visit) -> Response:
@@ -119,25 +143,27 @@ class _Pages:
         return RedirectResponse(f"/{visit.language}/tracing/{case.id}", 303)
 
     async def case(self, request: Request, visit: Visit) -> Response:
-        case = await self._find(request, visit)
+        case, officers = await self._find(request, visit)
         if visit.account.role not in _TRACER or case.state is not State.OPEN or case.details is None:
             own = case.details is not None and case.details.opened_by == visit.account.id
             return self._world.render(
-                request, visit, "tracing/shut.html", case=_row(case), own=own, tracer=visit.account.role in _TRACER, several=False
+                request, visit, "tracing/shut.html", case=_row(case, officers), own=own, tracer=visit.account.role in _TRACER, several=False
             )
         try:
             report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case))
         except SeveralPeople:
-            return self._world.render(request, visit, "tracing/shut.html", 400, case=_row(case), own=True, tracer=True, several=True)
+            return self._world.render(
+                request, visit, "tracing/shut.html", 400, case=_row(case, officers), own=True, tracer=True, several=True
+            )
         drawn = await run_in_threadpool(_drawn, report, WORDS[visit.language])
-        return self._world.render(request, visit, "tracing/case.html", case=_row(case), forms=tuple(_EXPORTS), **drawn)
+        return self._world.render(request, visit, "tracing/case.html", case=_row(case, officers), forms=tuple(_EXPORTS), **drawn)
 
     async def export(self, request: Request, visit: Visit) -> Response:
         form = request.path_params["form"]
         if form not in _EXPORTS:
             raise Refused(404)
         make, kind = _EXPORTS[form]
-        case = await self._find(request, visit)
+        case, _officers = await self._find(request, visit)
         if case.state is not State.OPEN or case.details is None:
             raise Refused(404)
         report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case, "trace-export"))
@@ -146,7 +172,7 @@ class _Pages:
 
     async def approve(self, request: Request, visit: Visit) -> Response:
         await form_of(request, visit)
-        case = await self._find(request, visit)
+        case, _officers = await self._find(request, visit)
         try:
             await self._ask(lambda desk: desk.approve(because(case, visit.account.id), case))
         except NotAProvince:
@@ -155,22 +181,22 @@ class _Pages:
 
     async def close(self, request: Request, visit: Visit) -> Response:
         await form_of(request, visit)
-        case = await self._find(request, visit)
+        case, _officers = await self._find(request, visit)
         try:
             await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
         except NotAProvince:
             raise Refused(404) from None  # closed already
         return RedirectResponse(f"/{visit.language}/tracing", 303)
 
-    async def _find(self, request: Request, visit: Visit) -> Case:
-        """A case that they may see; another's is as if it were not there."""
+    async def _find(self, request: Request, visit: Visit) -> tuple[Case, Mapping[str, str]]:
+        """A case that they may see, and what its officers are called; another's is as if it were not there."""
 
-        def seen(desk: Desk) -> Case | None:
+        def seen(desk: Desk) -> tuple[Case, Mapping[str, str]] | None:
             case = desk.find(request.path_params["case"])
-            return case if sight.sees(desk.connection, visit.account, case) else None
+            return (case, desk.officers([case])) if Sight(desk.connection, visit.account).sees(case) else None
 
         try:
-            found: Case | None = await self._ask(seen)
+            found: tuple[Case, Mapping[str, str]] | None = await self._ask(seen)
         except NotAProvince:
             found = None
         if found is None:
@@ -178,14 +204,21 @@ class _Pages:
         return found
 
 
-def _row(one: Case) -> dict[str, Any]:
+def _need(one: Case, own: bool, days_left: int) -> str:
+    """What a case that is not closed asks of who sees it."""
+    if one.state is State.WAITING:
+        return "need.waits" if own else "need.approve"
+    return "need.ends" if days_left <= _ENDS_DAYS else "need.open"
+
+
+def _row(one: Case, officers: Mapping[str, str]) -> dict[str, Any]:
     """A case without the person."""
     details = one.details
     state = "gone" if details is None and one.state is not State.CLOSED else str(one.state)
     return {
         "id": one.id, "state": state, "opened": shown(one.opened_ms), "number": mask_number(details.number) if details else "–",
-        "reason": details.reason if details else "–", "by": details.opened_by if details else "–",
-        "approved_by": details.approved_by if details else "",
+        "reason": details.reason if details else "–", "by": officers[details.opened_by] if details else "–",
+        "approved_by": officers.get(details.approved_by, "") if details else "",
     }  # fmt: skip
 
 
@@ -195,6 +228,7 @@ def _drawn(report: Report, said: Mapping[str, str]) -> dict[str, Any]:
     numbers = timeline.numbered(visits)
     return {
         "facts": sheets.facts(report, said),
+        "gaps": gaps.told(report.gaps, said),
         "timeline": Markup(timeline.draw(visits, said).svg()) if visits else "",  # noqa: S704 - its texts are escaped where it is made
         "map": Markup(map_picture.draw(visits, said).svg()) if visits else "",  # noqa: S704 - the same
         "visits": [

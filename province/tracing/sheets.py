@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from province.base.errors import ProvinceError
-from province.tracing import notices
+from province.tracing import gaps, notices
 from province.tracing.desk import Report
 from province.tracing.notices import harmless, minutes_of, notes_of_contact, notes_of_visit, shown
 from province.tracing.timeline import numbered
@@ -56,8 +56,8 @@ def facts(report: Report, said: Mapping[str, str]) -> list[tuple[str, str]]:
     details, person = report.case.details, report.movements.person.recorded
     found = [(said["opened"], shown(report.case.opened_ms))]
     if details is not None:
-        found += [(said["open.reason"], details.reason), (said["opened.by"], details.opened_by)]
-        found += [(said["approved.by"], details.approved_by)] if details.approved_by else []
+        found += [(said["open.reason"], details.reason), (said["opened.by"], report.officers[details.opened_by])]
+        found += [(said["approved.by"], report.officers[details.approved_by])] if details.approved_by else []
     if person is not None:
         values = {
             "name": person.name, "number": person.id_number, "old": person.old_id, "birth": person.birth_date, "phone": person.phone,
@@ -75,7 +75,8 @@ def _facts(report: Report, said: Mapping[str, str]) -> list[Sequence[Cell]]:
         ("", said["unnamed"].format(count=count, place=report.movements.about[place].name))
         for place, count in report.contacts.unnamed.items()
     ]
-    return [*facts(report, said), *counts, *crowds, ("", said["confidential"])]
+    missing = [("!", text) for text in gaps.told(report.gaps, said)]
+    return [*facts(report, said), *missing, *counts, *crowds, ("", said["confidential"])]
 
 
 def _place_headings(said: Mapping[str, str]) -> list[str]:

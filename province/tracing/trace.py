@@ -16,6 +16,7 @@ from province.tracing import contacts as meeting
 from province.tracing import places
 from province.tracing.contacts import Contacts
 from province.tracing.finding import Finder, Person, Place, Seen
+from province.tracing.gaps import Gaps, gaps
 from province.tracing.places import About
 from province.tracing.rules import Rules
 from province.tracing.stays import Rule, Stay, stays
@@ -65,7 +66,7 @@ class Trace:
     """
 
     def __init__(self, connection: Connection, keystore: Keystore, rules: Rules, from_ms: int, now_ms: int | None = None) -> None:
-        self._connection = connection
+        self._connection, self._keystore = connection, keystore
         self._rules = rules
         self._from_ms, self._now_ms = from_ms, from_ms if now_ms is None else now_ms
         days = keystore.epochs()
@@ -118,3 +119,13 @@ class Trace:
         rules = {place: self._rules.of(movements.about[place].category) for place in visits}
         own = frozenset(one.passed.row_id for one in movements.person.seen)
         return meeting.contacts(self._connection, self._finder, own, visits, rules, self._rules)
+
+    def gaps(self, movements: Movements, found: Contacts) -> Gaps:
+        """What of both could not be looked at: ask last.
+
+        Raises:
+            KeystoreAway: the keystore cannot be read.
+        """
+        visited = {visit.place for visit in movements.visits}
+        unopened = movements.person.unopened + found.unopened
+        return gaps(self._connection, self._keystore, movements.window_ms, visited, unopened)

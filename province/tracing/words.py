@@ -27,6 +27,9 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "open.do": ("Mở ca và truy vết", "Open and trace"),
     "logged": ("Mỗi lần xem đều được ghi vào nhật ký tra cứu.", "Every look is entered in the audit log."),
     "need.open": ("Ca số {case} đang mở", "Case {case} is open"),
+    "need.ends": ("Ca số {case} chỉ còn xem được đến hết ngày {day}", "Case {case} can be read until the end of {day}"),
+    "older": ("Các ca cũ hơn", "Older cases"),
+    "newest": ("Các ca mới nhất", "Newest cases"),
     "need.waits": ("Ca số {case} của bạn chờ người khác duyệt", "Your case {case} waits for another officer"),
     "need.approve": ("Ca số {case} chờ bạn duyệt", "Case {case} waits for your approval"),
     "state.waiting": ("Chờ duyệt", "Waiting for approval"),
@@ -93,6 +96,18 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     ),
     "no.contacts": ("Không có ai ở cùng.", "Nobody was there at the same time."),
     "unnamed": ("Quá đông: còn {count} người nữa không liệt kê tại {place}.", "A crowd: {count} more people at {place} are not listed."),
+    "gap.days": (
+        "Không đọc được những ngày này (đã hết hạn lưu, hoặc khóa bị mất hay hỏng): {days}.",
+        "These days cannot be read (past retention, or their keys are missing or damaged): {days}.",
+    ),
+    "gap.held": (
+        "{count} lượt gửi từ các nơi đã đến còn chờ mở, chưa biết của ai. Hỏi người quản trị: gate-province held open.",
+        "{count} entries from these places wait unopened; nobody knows whose they are. Ask an administrator: gate-province held open.",
+    ),
+    "gap.unopened": (
+        "{count} lượt không mở được: khóa của ngày đó không còn, hoặc bản ghi bị hỏng.",
+        "{count} passages do not open: their day's keys are gone, or they are damaged.",
+    ),
     "export": ("Xuất", "Export"),
     "export.xlsx": ("Bảng tính XLSX", "XLSX workbook"),
     "export.pdf": ("Báo cáo PDF", "PDF report"),

@@ -134,10 +134,10 @@ class FleetWatch:
                 if now_s >= sweep_s + _SWEEP_S:
                     sweep_s = now_s
                     self._sweep()
+                batch = self._batch(min(sweep_s + _SWEEP_S - time.monotonic(), self._until_one_counts_s()))
                 if self._connected.is_set():
                     self._connected.clear()
-                    self._discovered.clear()  # the broker may have lost its store
-                batch = self._batch(min(sweep_s + _SWEEP_S - time.monotonic(), self._until_one_counts_s()))
+                    self._discovered.clear()  # the broker may have lost its store; after the batch, whose messages are of that connection
                 with self._store.together():
                     for arrived in batch:
                         self._take(arrived, publish)

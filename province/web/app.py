@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from province.base.errors import ProvinceError
+from edge_agent.serving.guard import Guard, Refused
 from province.web import own, people
 from province.web.door import TWO_STEPS, Door, Policy
 from province.web.forms import language_of
 from province.web.frame import Frame
-from province.web.guard import Guard, Refused
+from province.web.guarded import guarded
 from province.web.languages import LANGUAGES
 from province.web.second_pages import PATH as SECOND
 from province.web.section import OpenPage, Page, Section, Visit
@@ -52,8 +50,7 @@ class Pages:
 
     def app(self, hosts: set[str]) -> Guard:
         """All of it, guarded, for the values of Host that are ours."""
-        handlers = {HTTPException: self._missing, Refused: self._refuse, ProvinceError: self._cannot, Exception: self._fail}
-        return Guard(Starlette(routes=self.routes(), exception_handlers=handlers), hosts, self._error, _MOST_BYTES)
+        return guarded(self.routes(), hosts, self._frame.error, _MOST_BYTES)
 
     def routes(self) -> list[Route]:
         """Every route there is."""
@@ -117,27 +114,10 @@ class Pages:
         item = next(item for one in self.sections for item in one.menu if found[1].account.role in item.roles)
         return RedirectResponse(f"/{language}{item.path}", 303)
 
-    # ── files, and what went wrong ──
+    # ── files ──
 
     async def _static(self, request: Request) -> Response:
         found = self._frame.file(request.path_params["section"], request.path_params["file"])
         if found is None:
             raise Refused(404)
         return FileResponse(found[0], media_type=found[1], headers={"cache-control": "no-cache"})
-
-    def _error(self, path: str, status: int, why: str = "") -> Response:
-        language = next((each for each in LANGUAGES if path.startswith(f"/{each}/")), LANGUAGES[0])
-        return HTMLResponse(self._frame.error(language, status, why), status)
-
-    async def _missing(self, request: Request, error: Exception) -> Response:
-        return self._error(request.url.path, 404 if isinstance(error, HTTPException) and error.status_code == 404 else 400)
-
-    async def _refuse(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)  # noqa: S101 - it is registered for that alone
-        return self._error(request.url.path, error.status, error.why)
-
-    async def _cannot(self, request: Request, error: Exception) -> Response:
-        return self._error(request.url.path, 503, str(error))
-
-    async def _fail(self, request: Request, _error: Exception) -> Response:
-        return self._error(request.url.path, 500)  # the guard says in the log where it was, and nothing of what

@@ -19,14 +19,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Refused
 from province.accounts.account import Role
 from province.accounts.passwords import Check
 from province.accounts.roll import Member
 from province.accounts.second import digits
 from province.web.asking import address_of
 from province.web.codes import CodeSender, NotSent, new_code
-from province.web.forms import TOKEN, form_of, is_token, language_of, read_form
-from province.web.guard import Refused
+from province.web.forms import TOKEN, form_of, is_token, language_of
 from province.web.section import Visit
 from province.web.sessions import IDLE_S, Session, Sessions, Tries
 from province.web.words import WORDS

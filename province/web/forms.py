@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from province.web.guard import Refused
+from edge_agent.serving.forms import read_form
+from edge_agent.serving.guard import Refused
 from province.web.languages import LANGUAGES, Language
 from province.web.section import Visit
 
 TOKEN = "token"  # noqa: S105 - the field's name
-_MOST_FIELDS = 500
 
 
 def language_of(request: Request) -> Language:
@@ -43,21 +42,6 @@ async def form_of(request: Request, visit: Visit) -> dict[str, str]:
     if not is_token(visit.form_token, form.get(TOKEN, "")):
         raise Refused(403)
     return form
-
-
-async def read_form(request: Request, most: int = _MOST_FIELDS) -> dict[str, str]:
-    """What a form says, whoever sends it; the guard has bounded the body, and nothing of it goes through a file.
-
-    Raises:
-        Refused: it is no form of ours.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise Refused(400)
-    try:
-        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=most, errors="strict")
-    except ValueError:
-        raise Refused(400) from None
-    return dict(pairs)
 
 
 def is_token(token: str, given: str) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import BaseLoader, PackageLoader, PrefixLoader
 from markupsafe import Markup
 from starlette.requests import Request
 
+from edge_agent.serving.drawing import environment
 from province.web.forms import here
 from province.web.languages import LANGUAGES, Language
 from province.web.section import Section, Visit
@@ -45,9 +46,7 @@ class Frame:
         }
         loaders: dict[str, BaseLoader] = {OWN: PackageLoader("province.web", "pages")}
         loaders |= {one.name: PackageLoader(one.package, "pages") for one in sections if one.name != OWN}
-        self._templates = Environment(
-            loader=PrefixLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+        self._templates = environment(PrefixLoader(loaders))
         self._templates.globals.update(province=province)
         self._files = {OWN: SHARED, **{one.name: _folder(one.package) for one in sections}}
 

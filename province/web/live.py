@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from edge_agent.serving.changes import Changes
+from edge_agent.serving.guard import Refused
 from province.base.errors import ProvinceError
-from province.web.guard import Refused
 
 _MOST, _MOST_OF_ONE = 200, 20
 _MOST_DRAWINGS = 64
@@ -30,31 +31,6 @@ class Drawn:
 
     html: str
     parts: Mapping[str, str]
-
-
-class Changes:
-    """Counts what has changed, and wakes the pages' streams; belongs to the pages' event loop."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._loop = asyncio.get_running_loop()
-        self._happened = asyncio.Event()
-
-    def tell(self) -> None:
-        """Something has changed; from any thread, and after the loop's end too."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._wake)
-
-    async def after(self, number: int, timeout_s: float) -> None:
-        """Waits until `self.number` is another one, or the time is over."""
-        if self.number == number:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._happened.wait(), timeout_s)
-
-    def _wake(self) -> None:
-        self.number += 1
-        happened, self._happened = self._happened, asyncio.Event()
-        happened.set()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import VIETNAM
 from firmware.person_codes.masking import mask_number
 from province.accounts import passwords
+from province.accounts.account import Unfit
 from province.accounts.roll import Member
 from province.web.door import Door
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.second_pages import Second
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
 from province.web.words import WORDS
@@ -63,13 +65,22 @@ class _Own:
         wrong = await run_in_threadpool(self._wrong, member, form)
         if wrong is not None:
             return await self._page(request, visit, 400, wrong=wrong)
-        await self._world.ask(lambda connection: self._world.roll.set_password(connection, member.account.id, form["new"]))
+        try:
+            await run_in_threadpool(self._set_password, visit, member, form["new"])
+        except Unfit as error:
+            return await self._page(request, visit, 400, wrong=error.key)
         response = RedirectResponse(f"/{visit.language}/account?done=changed", 303)
         changed = await run_in_threadpool(self._world.member, visit.account.id)
         session = self._door.session_of(request)
         if changed is not None:
             self._door.let_in(request, response, changed, stepped=session is not None and session.stepped)
         return response
+
+    def _set_password(self, visit: Visit, member: Member, password: str) -> None:
+        id_, hashed = member.account.id, passwords.hashed(password)
+        with self._world.connection() as connection:
+            change = partial(self._world.roll.set_password, connection, id_, hashed, seen=member.mark)
+            self._world.note(connection, visit, "account-password", member.account, change)
 
     def _wrong(self, member: Member, form: dict[str, str]) -> str | None:
         """Why the password stays as it is."""

@@ -1,4 +1,4 @@
-"""The administrator's page of accounts: who there is, masked; letting somebody in, changing and ending it. Each change is noted first."""
+"""The administrator's page of accounts: who there is, masked; letting somebody in, changing and ending it. Each change has its line."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from firmware.person_codes.masking import mask_name, mask_number
 from province.accounts import account as accounts
-from province.accounts import noting, passwords, reach
+from province.accounts import passwords, reach
 from province.accounts.account import Account, Role, Taken, Unfit
 from province.accounts.roll import Member, new_id
 from province.store.opened import Connection
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.people_words import WORDS
 from province.web.section import MenuItem, Page, Section, Visit
 from province.web.world import World
 
 _ADMIN = frozenset({Role.ADMIN})
 _EACH_PAGE = 50
-_FIELDS = dict.fromkeys(("name", "phone", "role", "sites", "unit", "org", "commands"), "")
+_FIELDS = dict.fromkeys(("name", "phone", "role", "sites", "unit", "org", "commands", "whole"), "")
 _CHANGES = ("role", "password", "second", "phone", "remove")
 
 
@@ -114,11 +114,14 @@ class _People:
         password = passwords.made()
 
         def entered(connection: Connection) -> str:
-            one = _wanted(form, new_id(), form.get("name", ""))
+            one, hashed = _wanted(form, new_id(), form.get("name", "")), passwords.hashed(password)
             numbers = list(dict.fromkeys(accounts.phone(each) for each in form.get("phone", "").split(",") if each.strip()))
-            reach.check(connection, one)
-            self._note(connection, visit, "account-added", one)
-            self._world.roll.add(connection, one, numbers, password, self._world.now_ms())
+
+            def add() -> None:
+                reach.check(connection, one)
+                self._world.roll.add(connection, one, numbers, hashed, self._world.now_ms())
+
+            self._world.note(connection, visit, "account-added", one, add)
             return one.id
 
         try:
@@ -148,33 +151,32 @@ class _People:
         return RedirectResponse(f"/{visit.language}/people" if change == "remove" else f"/{visit.language}/people/{id_}", 303)
 
     def _change(self, visit: Visit, id_: str, change: str, form: Mapping[str, str], password: str) -> None:
-        roll = self._world.roll
+        roll, seen = self._world.roll, form.get("seen", "")
         with self._world.connection() as connection:
             member = roll.find(connection, id_)
             if member is None:
                 raise Refused(404)
             one = member.account if change != "role" else _wanted(form, id_, member.account.name)
             number = accounts.phone(form.get("phone", "")) if change == "phone" else ""
-            reach.check(connection, one) if change == "role" else None
+            hashed = passwords.hashed(password) if change == "password" else ""
             if change == "remove" and form.get("sure") != id_:
                 raise Unfit("sure", f"{id_}: type the account's id to remove it.")
-            seen = form.get("seen", "")
-            roll.check(connection, id_, seen, ends=change == "remove" or (change == "role" and one.role is not Role.ADMIN))
-            self._note(connection, visit, f"account-{'removed' if change == 'remove' else change}", one)
-            match change:
-                case "role":
-                    roll.change(connection, one, seen=seen)
-                case "password":
-                    roll.set_password(connection, id_, password, seen=seen)
-                case "second":
-                    roll.set_second(connection, id_, None, seen=seen)
-                case "phone":
-                    (roll.remove_phone if form.get("how") == "remove" else roll.add_phone)(connection, id_, number, seen=seen)
-                case _:
-                    roll.remove(connection, id_, seen=seen)
 
-    def _note(self, connection: Connection, visit: Visit, action: str, one: Account) -> None:
-        noting.note(connection, self._world.layout, (visit.account.id, "web"), action, noting.told(one))
+            def do() -> None:
+                match change:
+                    case "role":
+                        reach.check(connection, one)
+                        roll.change(connection, one, seen=seen)
+                    case "password":
+                        roll.set_password(connection, id_, hashed, seen=seen)
+                    case "second":
+                        roll.set_second(connection, id_, None, seen=seen)
+                    case "phone":
+                        (roll.remove_phone if form.get("how") == "remove" else roll.add_phone)(connection, id_, number, seen=seen)
+                    case _:
+                        roll.remove(connection, id_, seen=seen)
+
+            self._world.note(connection, visit, f"account-{'removed' if change == 'remove' else change}", one, do)
 
 
 def _wanted(form: Mapping[str, str], id_: str, name: str) -> Account:
@@ -190,4 +192,6 @@ def _wanted(form: Mapping[str, str], id_: str, name: str) -> Account:
         raise Unfit("role", "--role: choose one.")
     sites = frozenset(re.split(r"[\s,]+", form.get("sites", "").strip())) - {""}
     org, unit = form.get("org", "").strip() or None, form.get("unit", "").strip() or None
-    return accounts.account(id_, name, role, org=org, unit=unit, sites=sites, commands=form.get("commands") == "1")
+    return accounts.account(
+        id_, name, role, org=org, unit=unit, sites=sites, commands=form.get("commands") == "1", whole=form.get("whole") == "1"
+    )

@@ -22,6 +22,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "unit": ("Mã địa bàn (truy vết, báo cáo)", "Unit id (tracer, reporter)"),
     "org": ("Mã cơ quan", "Organisation id"),
     "commands": ("Được gửi lệnh đến máy quét (người vận hành)", "May send commands to scanners (operator)"),
+    "for.whole": ("Toàn tỉnh (người vận hành, báo cáo)", "The whole province (operator, reporter)"),
     "second": ("Bước thứ hai", "Second step"),
     "yes": ("đã thiết lập", "set up"),
     "no": ("chưa", "not yet"),
@@ -61,6 +62,15 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "wrong.unit-taken": ("Địa bàn này đã có cán bộ truy vết.", "That unit has its tracing officer."),
     "wrong.org": ("Mã cơ quan không hợp lệ.", "Not an organisation's id."),
     "wrong.no-org": ("Không có cơ quan này.", "There is no such organisation."),
+    "wrong.has-no-org": ("Vai trò này không gắn với cơ quan.", "That role has no organisation."),
+    "wrong.has-no-whole": (
+        "Chỉ người vận hành và cán bộ báo cáo có thể phụ trách toàn tỉnh.",
+        "Operators and reporters alone are for the whole province.",
+    ),
+    "wrong.whole": (
+        "Hãy nhập địa bàn hoặc cơ quan; nếu phụ trách toàn tỉnh thì chỉ chọn ô toàn tỉnh.",
+        "Give a unit or an organisation; or, for the whole province, tick that alone.",
+    ),
     "wrong.has-no-commands": ("Chỉ người vận hành được gửi lệnh.", "Operators alone send commands."),
     "wrong.sure": ("Mã tài khoản nhập không đúng.", "That is not the account's id."),
     "wrong.changed": (

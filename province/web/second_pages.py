@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import segno
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.serving.guard import Refused
 from province.accounts import second
+from province.accounts.account import Unfit
 from province.accounts.roll import Member
+from province.store.opened import Connection
 from province.web.door import Door
 from province.web.forms import form_of
-from province.web.guard import Refused
 from province.web.section import EVERYBODY, Page, Visit
 from province.web.world import World
 
@@ -58,10 +63,20 @@ class Second:
         if step is None:
             return self._page(request, visit, secret, 400, wrong=True)
         codes = second.recovery_codes()
-        await self._world.ask(lambda connection: self._world.roll.set_second(connection, visit.account.id, secret, step, codes))
+        await self._set(visit, "account-second-set", member, secret, step, codes)
         response = self._world.render(request, visit, "web/second_codes.html", codes=codes)
         self._door.let_in(request, response, await self._member(visit), stepped=True)
         return response
+
+    async def _set(self, visit: Visit, action: str, member: Member, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
+        def change(connection: Connection) -> None:
+            also = partial(self._world.roll.set_second, connection, member.account.id, secret, step, codes, seen=member.mark)
+            self._world.note(connection, visit, action, member.account, also)
+
+        try:
+            await self._world.ask(change)
+        except Unfit:  # somebody changed this account a moment ago
+            raise Refused(403) from None
 
     def _page(self, request: Request, visit: Visit, secret: bytes, status: int = 200, *, wrong: bool = False) -> Response:
         picture = segno.make(second.uri(secret, self._world.settings.name, visit.account.id), error="m").svg_data_uri(scale=5, border=4)
@@ -76,7 +91,7 @@ class Second:
         if member.totp is None or not right or not await self._door.is_second(request, member, form.get("code", "")):
             left = await self._world.ask(lambda connection: self._world.roll.codes_left(connection, visit.account.id))
             return self._world.render(request, visit, "web/second_there.html", 400, left=left, wrong=True)
-        await self._world.ask(lambda connection: self._world.roll.set_second(connection, visit.account.id, None))
+        await self._set(visit, "account-second", member, None)
         response = RedirectResponse(f"/{visit.language}{PATH}", 303)
         self._door.let_in(request, response, await self._member(visit), stepped=False)
         return response

@@ -16,25 +16,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import uvicorn
 from cryptography import x509
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from edge_agent.serving.guard import Guard
+from edge_agent.serving.server import Loop, Server, tls
 from province.base.errors import NotAProvince, ProvinceError
 from province.base.files import PUBLIC, keep_folder, write_atomically
 from province.base.layout import Layout
 from province.trust import renewing
-from province.web.guard import Guard
 
 _log = logging.getLogger(__name__)
 _LIFE, _EARLY = timedelta(days=365), timedelta(days=60)  # browsers take no certificate of more than 398 days
 _LOOK_S = 3600.0
-_REQUEST_S = 15.0  # from a connection's beginning, or the end of its last request, to the whole of its next
-_TAKE_S = 60.0  # for what is sent, where the other end has stopped reading
 _KEEP_ALIVE_S = 20
-_HEAD_BYTES = 16 * 1024
 _CONNECTIONS = 600
-_SILENT = logging.CRITICAL + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,50 +46,6 @@ class Place:
     port: int
     names: tuple[str, ...] = ()
     behind: str = ""
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 with somebody who takes forever hung up on, in asking as in reading."""
-
-    _patience: asyncio.TimerHandle | None = None
-    _stalled: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._look_again()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._moves()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stalled = self.loop.call_later(_TAKE_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        self._moves()
-        super().resume_writing()
-
-    def _moves(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._look_again()
-
-    def _look_again(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = self.loop.call_later(_REQUEST_S, self._look)
-
-    def _look(self) -> None:
-        cycle: RequestResponseCycle | None = self.cycle
-        asked = cycle is not None and not cycle.response_complete and not cycle.more_body
-        if not asked:
-            self.transport.abort()
 
 
 App: TypeAlias = Callable[[set[str]], Guard]  # makes the pages, given the values of Host that are ours
@@ -163,7 +114,8 @@ class Served:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=Loop) as runner:
+                runner.run(self._serve())
         except (ProvinceError, NotAProvince) as error:
             self._wrong = error
         except OSError as error:
@@ -173,7 +125,6 @@ class Served:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        self._loop.set_exception_handler(_quietly)
         with _listening(self._place) as listener:
             self.port = listener.getsockname()[1]
             async with self._opened() as make:
@@ -182,7 +133,7 @@ class Served:
     async def _answer(self, app: Guard, listener: socket.socket) -> None:
         assert self._ending is not None  # noqa: S101 - set where it began
         context = None if self._place.behind else await asyncio.to_thread(self._context)
-        server = _Server(_configuration(app, context, self._connections))
+        server = Server(app, context, keep_alive_s=_KEEP_ALIVE_S, connections=self._connections)
         serving = asyncio.create_task(server.serve_on(listener))
         try:
             await server.begun.wait()
@@ -207,9 +158,7 @@ class Served:
         return {f"{name}:{self.port}" for name in names} | (set(names) if self.port == 443 else set())
 
     def _context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.options |= ssl.OP_NO_RENEGOTIATION
+        context = tls()
         self._certify(context)
         return context
 
@@ -271,50 +220,3 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
-
-
-class _Server(uvicorn.Server):
-    """Tells when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.begun = asyncio.Event()
-
-    async def serve_on(self, listener: socket.socket) -> None:
-        """Serves until `should_exit`."""
-        try:
-            await self._serve([listener])
-        finally:
-            self.begun.set()
-
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        await super().startup(sockets)
-        self.begun.set()
-
-
-def _configuration(app: Any, context: ssl.SSLContext | None, connections: int) -> uvicorn.Config:
-    """No access log, no word of uvicorn's: what goes wrong with a request is nobody's business in a log but the guard's."""
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
-        logging.getLogger(name).setLevel(_SILENT)
-    return uvicorn.Config(
-        app,
-        http=_Protocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=connections,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
-        ssl_context_factory=None if context is None else lambda _config, _default: context,
-    )
-
-
-def _quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What asyncio would log with a traceback: somebody who hangs up in the middle of a word."""
-    error = context.get("exception")
-    _log.debug("page: %s", type(error).__name__ if error is not None else "a task was given up")

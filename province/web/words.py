@@ -92,6 +92,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "account.wrong.short": ("Mật khẩu mới quá ngắn.", "The new password is too short."),
     "account.wrong.long": ("Mật khẩu mới quá dài.", "The new password is too long."),
     "account.wrong.plain": ("Mật khẩu mới quá dễ đoán.", "The new password is too easy to guess."),
+    "account.wrong.changed": (
+        "Có người vừa đổi tài khoản này; mật khẩu chưa được đổi.",
+        "Somebody changed this account meanwhile; the password is not changed.",
+    ),
     "account.sessions": ("Đang đăng nhập", "Where you are in"),
     "account.this": ("thiết bị này", "this device"),
     "account.other": ("thiết bị khác", "another device"),

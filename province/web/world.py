@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,20 +11,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from edge_agent.serving.changes import Changes
+from province.accounts import noting
+from province.accounts.account import Account
 from province.accounts.roll import Member, Roll
 from province.base import clock
 from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.records import erasures
-from province.store import database
-from province.store.opened import Connection, RegisterBusy
+from province.store.opened import Connection
+from province.store.pool import Pool
 from province.web.frame import Frame
 from province.web.languages import Language
-from province.web.live import Changes, Drawn, Streams
+from province.web.live import Drawn, Streams
 from province.web.section import Section, Visit
 
-_MOST_IDLE = 8
 _MOST_STREAMS = 1000
 _ASKED_S = 2.0  # so long after somebody is out a stream of theirs may still go on
 
@@ -56,8 +57,7 @@ class World:
         self.erasures = erasures.Reapplied(layout, self.keystore)
         self.changes = Changes()
         self._streams = Streams(self.changes, _MOST_STREAMS)
-        self._idle: list[Connection] = []
-        self._idle_lock = threading.Lock()
+        self._pool = Pool(layout.register)
         self._frame: Frame | None = None
         self._still: Callable[[Request, Visit], Awaitable[bool]] | None = None
 
@@ -67,42 +67,24 @@ class World:
     def connection(self) -> Iterator[Connection]:
         """A connection to the register, for the thread that asks: use it in `run_in_threadpool`.
 
-        A file is opened anew each time (a millisecond), a server's connection is used again.
-
         Raises:
             RegisterBusy: not now.
         """
-        with self._idle_lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = database.connect(self.layout.register)
-        keep = False
-        try:
-            with database.explained(self.layout.register):
-                yield connection
-            keep = not connection.is_file
-        except RegisterBusy:
-            self.close()  # a server that was away has forgotten all of them
-            raise
-        finally:
-            with self._idle_lock:
-                keep = keep and len(self._idle) < _MOST_IDLE
-                if keep:
-                    self._idle.append(connection)
-            if not keep:
-                connection.close()
+        with self._pool.connection() as connection:
+            yield connection
 
     def close(self) -> None:
         """Closes what is idle."""
-        with self._idle_lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._pool.close()
 
     def member(self, id_: str) -> Member | None:
         """An account as it is now."""
         with self.connection() as connection:
             return self.roll.find(connection, id_)
+
+    def note(self, connection: Connection, visit: Visit, action: str, one: Account, also: Callable[[], object]) -> None:
+        """Changes an account together with its line of the audit log; as `noting.note`."""
+        noting.note(connection, self.layout, self.roll, (visit.account.id, "web"), action, one, also)
 
     # ── pages ──
 

@@ -9,7 +9,6 @@ import queue
 import re
 import tempfile
 import threading
-import time
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.registry import sites
 from province.registry.categories import Category
+from province.registry.site import new_site
 from province.shell.web_command import opened
 from province.store import database
 from province.web.serving import Place, Served
@@ -63,19 +63,21 @@ class _Greens:
 
 
 class _Board:
-    """When each row came to a keeper's browser."""
+    """When each row came to a keeper's browser; `over` is set when all have, or none comes any more."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, most: int) -> None:
         self.at_ms: dict[int, int] = {}
         self.pictures = 0
         self._browser = browser
-        self.first = threading.Event()
+        self._most = most
+        self.first, self.over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
     def _follow(self) -> None:
-        with suppress(OSError, EOFError, ValueError), self._browser.stream("/vi/stream/board/cho") as following:
-            while True:
+        with ExitStack() as last, suppress(OSError, EOFError, ValueError), self._browser.stream("/vi/stream/board/cho") as following:
+            last.callback(self.over.set)
+            while len(self.at_ms) < self._most:
                 _name, data = following()
                 came_ms = now_ms()
                 self.pictures += 1
@@ -87,12 +89,12 @@ class _Board:
 def _keeper(world: Chain) -> str:
     """A site for the gate's entries, and somebody who keeps it; returns their password."""
     with closing(database.connect(world.layout.register)) as connection:
-        site = sites.site("cho", GATE_1.org, "Chợ", Category.MARKET, "Phố Chợ", ("Cổng",))
+        site = new_site("cho", GATE_1.org, "Chợ", Category.MARKET, "Phố Chợ", ("Cổng",))
         sites.add(connection, world.layout.register, site)
         password = passwords.made()
         one = account(new_id(), "Lò Thị Mây", Role.KEEPER, org=None, unit=None, sites=frozenset({"cho"}))
         roll = Roll(world.layout.register, people_keys.ensure(Keystore(world.layout.keystore)))
-        roll.add(connection, one, [_PHONE], password, now_ms())
+        roll.add(connection, one, [_PHONE], passwords.hashed(password), now_ms())
     return password
 
 
@@ -130,15 +132,13 @@ def measure() -> list[Measure]:
         assert browser.post("/vi/login", {"phone": _PHONE, "password": password}).status == 303
         greens = _Greens(ControlClient(world.gate.runtime))
         stack.callback(greens.close)
-        board = _Board(browser)
+        board = _Board(browser, _PEOPLE)
         assert board.first.wait(_LAST_S)
         between = threading.Event()
         for person in synthetic_people(_PEOPLE, seed=5):
             world.gate.pass_by([person])
             between.wait(_BETWEEN_S)
-        until_s = time.monotonic() + _LAST_S
-        while len(board.at_ms) < _PEOPLE and time.monotonic() < until_s:
-            time.sleep(0.05)
+        board.over.wait(_LAST_S)
         rows, committed = _rows(world), _committed(world)
     to_board = [board.at_ms[row] - greens.at_ms[entry] for entry, row in rows.items() if row in board.at_ms and entry in greens.at_ms]
     to_register = [max(1, committed[entry] - at_ms) for entry, at_ms in greens.at_ms.items() if entry in committed]

@@ -30,7 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from province_world import ROOT, Broker, Collecting, free_port, scanner, settings, wait_for_keyring
 from slow_fsync import slow_fsync
 
-from edge_agent.link.broker_link import tls_context
+from edge_agent.link.broker_tls import tls_context
 from edge_agent.store.forwarder import Forwarder
 from edge_agent.store.outbox import FILE_NAME
 from edge_agent.wire.sealing import Suite

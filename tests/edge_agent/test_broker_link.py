@@ -16,7 +16,8 @@ from real_broker import Authority, Broker, Events, Listener, break_off, free_por
 from sealed_examples import NAME, WAIT_S
 
 from edge_agent.link import broker_link
-from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message, explain
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Disconnected, Event, Message
+from edge_agent.link.broker_tls import explain
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire.topics import Leaf
 

@@ -14,7 +14,8 @@ from cryptography import x509
 from gate_world import Enrolled
 from station_world import LANES, WAIT_S, open_site
 
-from edge_agent.station import certificate, service
+from edge_agent.serving import server
+from edge_agent.station import certificate
 from edge_agent.station.addresses import own_addresses
 from edge_agent.station.listener import KEPT, MOST, MOST_OF_ONE, Door
 
@@ -142,7 +143,7 @@ def test_a_phone_that_is_in_is_known_at_the_door(enrolled: Enrolled, monkeypatch
 def test_whoever_takes_forever_to_ask_is_hung_up_on(
     enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(service, "_REQUEST_S", 0.2)
+    monkeypatch.setattr(server, "_REQUEST_S", 0.2)
     with open_site(enrolled.settings(*LANES)) as site:
         head = b"POST /vi/pin HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://127.0.0.1\r\n"
         head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
@@ -156,7 +157,7 @@ def test_whoever_takes_forever_to_ask_is_hung_up_on(
 
 
 def test_whoever_connects_and_never_begins_tls_is_hung_up_on(enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_HANDSHAKE_S", 0.2)
+    monkeypatch.setattr(server, "_HANDSHAKE_S", 0.2)
     with open_site(enrolled.settings(*LANES)) as site:
         for part in (b"", b"\x16\x03\x01\x02\x00\x01"):  # nothing, and the beginning of a hello
             with socket.create_connection(("127.0.0.1", site.station.port), WAIT_S) as silent:

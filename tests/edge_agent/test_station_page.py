@@ -13,9 +13,9 @@ import pytest
 from gate_world import Enrolled
 from station_world import COUNTERS, LANES, WAIT_S, Site, open_site
 
+from edge_agent.serving.guard import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from edge_agent.station import pin
 from edge_agent.station.app import COOKIE
-from edge_agent.station.guard import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from edge_agent.station.guesses import FREE
 from edge_agent.station.words import LANGUAGES
 

@@ -21,10 +21,11 @@ from edge_agent.device import station_words
 from edge_agent.device.control import SOCKET_NAME
 from edge_agent.device.resetting import STATION_FOLDER
 from edge_agent.device.station_words import Verdict
+from edge_agent.serving.changes import Changes
 from edge_agent.station import paper, pin, words
 from edge_agent.station.asking import Answer, declare
 from edge_agent.station.guesses import ALL_AT_ONCE, ALL_REFILL_S, FREE, LONGEST_WAIT_S, Guesses
-from edge_agent.station.live import SHOWN, Changes, Listener, Live, passed
+from edge_agent.station.live import SHOWN, Listener, Live, passed
 from edge_agent.station.sessions import AGE_S, IDLE_S, Sessions
 from edge_agent.station.sessions import MOST as MOST_PHONES
 from edge_agent.station.words import LANGUAGES, WORDS
@@ -237,7 +238,11 @@ def test_no_word_is_dead() -> None:
         r"(page|gate|way|method|source|clock|outbox|why|kind|scheme|error|refused|problem|warning)\.[\w-]+"
     )  # of what firmware says
     folder = Path(words.__file__).parent
-    texts = "".join(file.read_text("utf-8") for file in (*folder.glob("*.py"), *folder.glob("pages/*")) if file.name != "words.py")
+    texts = "".join(
+        file.read_text("utf-8")
+        for file in (*folder.glob("*.py"), *folder.glob("pages/*"), *folder.glob("../serving/pages/*"))
+        if file.name != "words.py"
+    )
     fields = {f"paper.{name}" for name in paper.FIELDS} | {f"paper.{verdict}" for verdict in station_words.Verdict}
     unsaid = [key for key in WORDS["vi"]._of if not re.search(f"[\"']{re.escape(key)}[\"']", texts) and key not in fields]
     assert [key for key in unsaid if made.fullmatch(key) is None] == []
@@ -245,7 +250,7 @@ def test_no_word_is_dead() -> None:
 
 def test_the_agent_without_a_page_loads_nothing_of_it() -> None:
     code = "import sys, edge_agent.__main__, edge_agent.shell.run_command\nprint([m for m in sys.modules if m.split('.')[0] in "
-    code += "{'starlette', 'uvicorn', 'jinja2', 'zeroconf', 'asyncio'} or 'station.' in m])"
+    code += "{'starlette', 'uvicorn', 'jinja2', 'zeroconf', 'asyncio'} or 'station.' in m or 'serving.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['edge_agent.station.beginning']\n"  # which would load the rest
 

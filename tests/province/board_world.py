@@ -20,7 +20,7 @@ from province.boards.passages import Place, Sight
 from province.keys.keystore import Keystore
 from province.registry import sites
 from province.registry.categories import Category
-from province.registry.sites import Site
+from province.registry.site import Site, new_site
 from province.store import database
 
 MARKED = RecordedPerson(
@@ -89,6 +89,6 @@ def world_of(layout: Layout, folder: Path, category: Category = Category.MARKET,
     """A place named as `province_world.scanner` names it."""
     gate = scanner(layout, folder, f"scanner-{id_}", f"org-{id_}")
     with closing(database.connect(layout.register)) as connection:
-        site = sites.site(id_, gate.name.org, "Chợ", category, f"Phố {id_}", ("Cổng", "Cổng sau"))
+        site = new_site(id_, gate.name.org, "Chợ", category, f"Phố {id_}", ("Cổng", "Cổng sau"))
         sites.add(connection, layout.register, site)
     return World(layout, site, gate, Log.new(gate))

@@ -20,12 +20,13 @@ from province.base.layout import Layout
 from province.checkin import booking
 from province.checkin.app import Checkin, Paces
 from province.registry import sites
-from province.registry.sites import Category, Site
+from province.registry.categories import Category
+from province.registry.site import Site, new_site
 from province.store import database
 from province.web.serving import App, Place, Served
 
-MARKET = sites.site("cho-dong-ba", "cho", "Chợ Đông Ba", Category.MARKET, "2 Trần Hưng Đạo, Huế", ("Cổng chính",))
-BUS = sites.site("xe-1", "xe-buyt", "Xe 75B-012.34", Category.VEHICLE, "Bến xe", ("Cửa",), plate="75B-012.34", route="Tuyến 8")
+MARKET = new_site("cho-dong-ba", "cho", "Chợ Đông Ba", Category.MARKET, "2 Trần Hưng Đạo, Huế", ("Cổng chính",))
+BUS = new_site("xe-1", "xe-buyt", "Xe 75B-012.34", Category.VEHICLE, "Bến xe", ("Cửa",), plate="75B-012.34", route="Tuyến 8")
 TYPED = {"name": "Nguyễn Văn Ẩn Danh", "phone": "010 123 4567", "direction": "in"}
 FILE_OF_ENTRIES = "outbox.sqlite"
 

@@ -25,11 +25,12 @@ from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from province_world import founded  # noqa: E402
 
-from province.fleet import sight, terminal, views  # noqa: E402
+from province.fleet import sight, terminal_device, views  # noqa: E402
 from province.fleet.accounts import Operator  # noqa: E402
 from province.fleet.orders import Orders  # noqa: E402
 from province.fleet.sight import Sight  # noqa: E402
-from province.fleet.terminal import DeviceScreen, FleetTerminal  # noqa: E402
+from province.fleet.terminal import FleetTerminal  # noqa: E402
+from province.fleet.terminal_device import DeviceScreen  # noqa: E402
 from province.watch.fleet_store import FleetStore  # noqa: E402
 
 OUT = ROOT / "hw_docs/operators/pictures"
@@ -116,7 +117,7 @@ async def terminal_pictures(desk: Desk) -> dict[str, str]:
             async with app.run_test(size=(140, 36)) as pilot:
                 await pilot.pause()
                 made[f"terminal.{language}"] = app.export_screenshot(title="gate-province fleet")
-                await app.push_screen(DeviceScreen(device))
+                await app.push_screen(DeviceScreen(app.desk, device))
                 await pilot.pause()
                 made[f"terminal-device.{language}"] = app.export_screenshot(title="gate-province fleet")
                 if language == "vi":
@@ -140,7 +141,7 @@ def _draw(browser: Browser, name: str, svg: str) -> None:
 def main() -> None:
     """Takes them all."""
     OUT.mkdir(parents=True, exist_ok=True)
-    for module in (views, sight, terminal):
+    for module in (views, sight, terminal_device):
         module.now_ms = lambda: AT_MS  # type: ignore[attr-defined]  # the time they show
     folder = Path(tempfile.mkdtemp())
     try:

@@ -1,6 +1,6 @@
-"""A register as releases made it before there were migrations, in their own SQL: a device, sites, passages with tokens, a fork.
+"""A register of version 3, in the SQL of the releases that made it; on purpose the tables stand again in migration v0003_first.
 
-Nothing of it is made by the code under test: what that code changes in it, the tests see.
+A device, sites, passages with tokens, a fork. Nothing of it is made by the code under test: what that code changes in it, the tests see.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 from reports_world import DAY, DAY_MS, Province, midnight_ms
 
 from province.registry.organisations import Organisation
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Unit
 
 Row = tuple[Any, ...]

@@ -16,7 +16,7 @@ from province.records import day_counts
 from province.registry import organisations, sites, units
 from province.registry.categories import Category
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site
 from province.registry.units import Level, Unit
 from province.reports import figures
 from province.reports.figures import About, Figure, Told
@@ -79,7 +79,7 @@ class Province:
             connection.many(insert(registry_tables.gate), [gate for one in self.sites for gate in sites.gates_of(one)])
             connection.many(insert(entry), [_row(one) for one in self.passed])
             figures.keep(connection, self.told)
-            day_counts.repair(connection, date(1970, 1, 1))
+            day_counts.put_right(connection, day_counts.drift(connection, date(1970, 1, 1)))
 
 
 def _row(one: Passed) -> dict[str, object]:

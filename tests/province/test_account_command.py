@@ -24,7 +24,9 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
     assert (again.returncode, password in again.stdout) == (0, False)
     assert here("account", "phone", layout.root, id_, "--add", "0987654321").returncode == 0
     assert here("account", "role", layout.root, id_, "--role", "admin").returncode == 0
-    for last in (("remove", layout.root, id_), ("role", layout.root, id_, "--role", "reporter")):
+    taken = here("account", "add", layout.root, "--role", "reporter", "--whole", "--name", "Lê Lan", "--phone", "0987654321")
+    assert (taken.returncode, "an account's already" in taken.stderr) == (2, True)
+    for last in (("remove", layout.root, id_), ("role", layout.root, id_, "--role", "reporter", "--whole")):
         refused = here("account", *last)
         assert (refused.returncode, "the last administrator" in refused.stderr) == (2, True)
     assert here("account", "remove", layout.root, "0987654321", "--last-admin").returncode == 0
@@ -33,6 +35,7 @@ def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout)
     for line in (f"{id_} operator bus-co", f"{id_} admin", "account-password", "account-phone", "account-removed"):
         assert line in log
     assert "Hùng" not in log
+    assert [log.count(each) for each in ("account-added", "account-role", "account-removed")] == [1, 1, 1]  # nothing of what was refused
     assert here("audit", "verify", layout.root).returncode == 0
 
 
@@ -57,6 +60,12 @@ def test_a_full_view_is_for_special_sites_alone(layout: Layout) -> None:
         (("--role", "admin", "--unit", "46"), "has no --unit"),
         (("--role", "admin", "--commands"), "has no --commands"),
         (("--role", "operator", "--org", "BUS"), "--org"),
+        (("--role", "admin", "--org", "hue"), "has no --org"),
+        (("--role", "keeper", "--site", "cho", "--org", "hue"), "has no --org"),
+        (("--role", "reporter"), "or else --whole"),
+        (("--role", "operator"), "or else --whole"),
+        (("--role", "operator", "--org", "hue", "--whole"), "or else --whole"),
+        (("--role", "tracer", "--unit", "46", "--whole"), "has no --whole"),
         (("--role", "admin", "--phone", "113"), "--phone"),
     ],
 )

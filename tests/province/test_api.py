@@ -6,15 +6,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, replace
-from http.client import HTTPSConnection
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from ssl import create_default_context
-from typing import Any
 
 import pytest
+from api_world import DAY_MS, Clockwork, World, serving
 from hypothesis import given
 from hypothesis import strategies as st
 from page_world import ONLINE, judge, told
@@ -26,10 +24,11 @@ from edge_agent.wire.keyring import day_of
 from edge_agent.wire.telemetry import Outbox
 from edge_agent.wire.topics import Leaf
 from province.api import clients
-from province.api.app import AT_ONCE, ENDPOINTS, Api, Rates, read
-from province.api.clients import Client, Scope
+from province.api.app import ENDPOINTS, read
+from province.api.clients import Scope
 from province.api.document import PATH
 from province.api.endpoints import Endpoint, Refusal
+from province.api.paces import AT_ONCE, Rates
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting.intake import Intake
@@ -37,60 +36,14 @@ from province.collecting.register import Register
 from province.keys.keystore import Keystore
 from province.registry import sites, units
 from province.registry.categories import Category
+from province.registry.site import new_site
 from province.registry.units import Level
 from province.store import database
 from province.watch.fleet_rules import Seen
 from province.watch.fleet_store import FleetStore
-from province.web.serving import App, Place, Served
 
-DAY_MS = 86_400_000
 COMMUNE = units.unit("19789", Level.COMMUNE, "Phường Đông Ba", "474")
 PATHS = {"/sites/{site}": "/sites/cho-dong-ba", "/counts/{day}": "/counts/2021-10-05"}
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What the API said."""
-
-    status: int
-    kind: str
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class World:
-    """A province with something in it, and its API, over TLS as it is used."""
-
-    layout: Layout
-    served: Served
-    passed: dict[str, int]
-
-    def token(self, *scopes: Scope, org: str | None = None, name: str = "tool", days: int = 1) -> str:
-        with closing(database.connect(self.layout.register)) as connection:
-            if clients.find(connection, name) is not None:
-                clients.revoke(connection, self.layout.register, name, now_ms())
-            wanted = Client(name, frozenset(scopes), org, now_ms(), now_ms() + days * DAY_MS)
-            return clients.add(connection, self.layout.register, wanted)
-
-    def ask(self, method: str, path: str, token: str = "", body: object = None, host: str | None = None) -> Answered:
-        context = create_default_context(cafile=str(self.layout.authority_certificate))
-        headers = {"Host": host or f"localhost:{self.served.port}"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        with closing(HTTPSConnection("localhost", self.served.port, timeout=30, context=context)) as at:
-            at.request(method, path, body if isinstance(body, bytes) else None if body is None else json.dumps(body), headers)
-            answer = at.getresponse()
-            return Answered(answer.status, answer.headers["content-type"], answer.read())
-
-    def get(self, path: str, token: str = "") -> Answered:
-        return self.ask("GET", path, token)
-
-    def json(self, path: str, token: str) -> Any:
-        answer = self.get(PATH + path, token)
-        assert (answer.status, answer.kind) == (200, "application/json"), answer.body
-        return answer.json
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +55,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for unit in (units.unit("46", Level.PROVINCE, "Huế"), units.unit("474", Level.DISTRICT, "Thành phố Huế", "46"), COMMUNE):
             units.add(connection, layout.register, unit)
         for number in range(7):
-            made = sites.site(
+            made = new_site(
                 f"quan-{number}", "bus-co", f"Quán {number}", Category.RESTAURANT, f"{number} Lê Lợi", ("Cửa",), unit=COMMUNE.id
             )
             sites.add(connection, layout.register, made)
-        sites.add(connection, layout.register, sites.site("cho-cua-xe", "bus-co", "Chợ", Category.MARKET, "1 Bến xe", ("Cổng",)))
-        sites.add(connection, layout.register, sites.site("cho-dong-ba", "cho-hue", "Chợ", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng",)))
+        sites.add(connection, layout.register, new_site("cho-cua-xe", "bus-co", "Chợ", Category.MARKET, "1 Bến xe", ("Cổng",)))
+        sites.add(connection, layout.register, new_site("cho-dong-ba", "cho-hue", "Chợ", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng",)))
     passed = stored(layout, one)
     with FleetStore(layout.fleet_store) as store:
         store.registered([Seen(each.name, "Chợ", "Cổng", now_ms()) for each in (one, other)])
@@ -115,28 +68,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         store.told(one.name, told(3, now_ms(), outbox=Outbox(9, 900, 4000, 1.0)), None, now_ms())
         judge(store, now_ms())
 
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[App]:
-        yield Api(layout, now_ms, Clockwork()).app
-
-    served = Served("api", layout, Place("127.0.0.1", 0, ("127.0.0.1", "localhost")), layout.api, opened)
-    served.start()
-    try:
+    with serving(layout, Clockwork()) as served:
         yield World(layout, served, passed)
-    finally:
-        served.stop()
-        served.wait()
-
-
-class Clockwork:
-    """Monotonic seconds in which nobody asks too often."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        self.now_s += 60.0
-        return self.now_s
 
 
 def stored(layout: Layout, device: Scanner) -> dict[str, int]:

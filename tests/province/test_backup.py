@@ -15,8 +15,9 @@ from web_world import PASSWORD, enlist, roll_of
 
 from edge_agent.base.process_lock import ProcessLock
 from edge_agent.wire.entry import RecordedPerson
+from province.accounts import second
 from province.accounts.account import Role
-from province.accounts.passwords import Check
+from province.accounts.passwords import Check, hashed
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting.register import Register
@@ -143,11 +144,16 @@ def test_a_lost_register_is_put_back(layout: Layout, device: Scanner, tmp_path: 
 def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: Layout, tmp_path: Path, somewhere: list[str]) -> None:
     gone, lower, stays = (enlist(layout, role, f"091234567{at}") for at, role in enumerate((Role.REPORTER, Role.ADMIN, Role.ADMIN)))
     roll = roll_of(layout)
+    codes, at_ms = second.recovery_codes(), 1_700_000_000_000
     with closing(database.connect(layout.register)) as connection:
-        roll.set_password(connection, stays.id, "another one, quite long")
+        roll.set_password(connection, stays.id, hashed("another one, quite long"))
+        roll.set_second(connection, stays.id, second.new_secret(), 7, codes)
+        assert roll.take_code(connection, stays.id, codes[0], at_ms)
     backup = saved(layout, tmp_path / "backup")
+    with closing(database.connect(layout.register)) as connection:
+        assert all(roll.take_code(connection, stays.id, code, at_ms) for code in codes[1:3])
     assert here("account", "remove", layout.root, gone.id).returncode == 0
-    assert here("account", "role", layout.root, lower.id, "--role", "reporter").returncode == 0
+    assert here("account", "role", layout.root, lower.id, "--role", "reporter", "--whole").returncode == 0
     ran = here("store", "restore", layout.root, backup, "--json", *somewhere)
     assert (ran.returncode, json.loads(ran.stdout)["accounts"]) == (0, 2), ran.stderr
     with closing(database.connect(layout.register)) as connection:
@@ -157,6 +163,7 @@ def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: La
         assert same is not None
         check = Check()
         assert [check.is_of(PASSWORD, again.hashed), check.is_of("another one, quite long", same.hashed)] == [False, True]
-        roll.set_password(connection, lower.id, PASSWORD)
-        assert roll.reapply(connection) == 0
+        assert [roll.take_code(connection, stays.id, code, at_ms) for code in codes[:4]] == [False, False, False, True]  # once each
+        roll.set_password(connection, lower.id, hashed(PASSWORD))
+        assert roll.rights.reapply(connection) == 0
     assert Keystore(layout.keystore).strangers() == []

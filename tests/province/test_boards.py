@@ -24,6 +24,7 @@ from province.looks.subjects import Subject
 from province.records import audit
 from province.registry import sites
 from province.registry.categories import Category
+from province.registry.site import new_site
 from province.store import database
 from province.store.registry_tables import site as site_table
 
@@ -158,7 +159,7 @@ def test_where_no_line_can_be_written_nothing_is_shown(world: World) -> None:
 
 def test_two_sites_of_one_name_have_no_board(world: World) -> None:
     with closing(database.connect(world.layout.register)) as connection:
-        twin = sites.site("cho-2", world.site.org, world.site.name, Category.MARKET, "Phố khác", ("Cổng",))
+        twin = new_site("cho-2", world.site.org, world.site.name, Category.MARKET, "Phố khác", ("Cổng",))
         connection.execute(insert(site_table), sites.row_of(twin))  # as in registers of earlier releases
         for one in (world.site, twin):
             with pytest.raises(NotAProvince, match="one name"):

@@ -23,6 +23,8 @@ from province.base.layout import Layout
 from province.checkin import booking, visitor
 from province.checkin.app import Paces
 from province.registry import site_codes, sites
+from province.registry.categories import Category
+from province.registry.site import new_site
 from province.store import database
 from province.web.pace import Pace
 
@@ -157,7 +159,7 @@ def test_codes_of_nobody_closed_places_and_forms_of_others_are_refused_in_words(
     assert phone.post(f"/vi/s/{MARKET.code}", {**form, "ref": "short"}).status == 400
     assert phone.ask("POST", f"/vi/s/{MARKET.code}", "x" * 9000).status == 413
     assert phone.get(f"/vi/s/{MARKET.code}/{'a' * 22}").status == 303  # nobody's
-    over = sites.site("cu", "cu", "Hội chợ", sites.Category.EVENT, "Huế", ("Cổng",), begins_ms=1, ends_ms=2)
+    over = new_site("cu", "cu", "Hội chợ", Category.EVENT, "Huế", ("Cổng",), begins_ms=1, ends_ms=2)
     with closing(database.connect(page.layout.register)) as connection:
         if sites.find(connection, "cu") is None:
             sites.add(connection, page.layout.register, over)

@@ -24,6 +24,7 @@ from edge_agent.wire.keyring import UNDATED
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.records import day_counts
+from province.records.day_counts import COLUMNS
 from province.store import database
 from province.store.report_tables import day_count
 
@@ -141,8 +142,8 @@ def test_counts_that_are_wrong_are_put_right_and_only_since_the_day(layout: Layo
         connection.execute(day_count.update().values(read_in=77))
         spoilt = {"day": today.isoformat(), "org": "x", "site": "y", "read_in": 1, "paper_in": 0, "self_in": 0, "outs": 0}
         connection.execute(insert(day_count), [spoilt, {**spoilt, "day": "2021-10-04"}])
-        assert day_counts.repair(connection, today) == 2
-        assert day_counts.repair(connection, today) == 0
+        assert day_counts.put_right(connection, day_counts.drift(connection, today)) == 2
+        assert day_counts.put_right(connection, day_counts.drift(connection, today)) == 0
         there = {tuple(place): counts for place, counts in day_counts.kept(connection).items()}
     assert there == right | {("2021-10-04", "x", "y"): (1, 0, 0, 0)}
 
@@ -172,7 +173,7 @@ def test_folding_months_changes_no_total(world: tuple[Layout, Scanner], counted:
         assert single == {row["day"]: row["read_in"] for row in table if str(row["day"])[:7] >= limit.isoformat()[:7]}
         assert all(month < boundary.isoformat() for month in folded)
         connection.execute(day_count.delete())
-        day_counts.repair(connection, date(1970, 1, 1))
+        day_counts.put_right(connection, day_counts.drift(connection, date(1970, 1, 1)))
 
 
 def test_what_is_compared_is_of_one_moment(layout: Layout, tmp_path: Path) -> None:
@@ -185,3 +186,28 @@ def test_what_is_compared_is_of_one_moment(layout: Layout, tmp_path: Path) -> No
             arrive(layout, device, [log.append()])
             assert day_counts.kept(connection) == right
         assert day_counts.kept(connection) != right
+
+
+def test_who_registers_while_counts_are_put_right_waits_for_no_count(
+    old_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = scanner(old_layout, tmp_path)
+    log = Log.new(device)
+    for days in (3, 2, 0):
+        arrive(old_layout, device, [made_ago(old_layout, log, days) for _ in range(2)], days)
+    with closing(database.connect(old_layout.register)) as connection, database.transaction(connection, old_layout.register):
+        connection.execute(day_count.update().values(read_in=77, outs=1))
+        connection.execute(insert(day_count), [{"day": days_ago(1).isoformat(), "org": "x", "site": "y", **dict.fromkeys(COLUMNS, 1)}])
+    counting = day_counts.recounted
+
+    def recounted(*args: Any) -> Any:
+        found = counting(*args)
+        arrive(old_layout, device, [made_ago(old_layout, log, days) for days in (2, 1, 0)])  # were the writer's lock held, it would not be
+        return found
+
+    monkeypatch.setattr(day_counts, "recounted", recounted)
+    ran = here("report", "recount", old_layout.root, "--repair")
+    assert (ran.returncode, "Put right: 4 counts." in ran.stdout) == (0, True), ran.stderr
+    monkeypatch.undo()
+    assert kept(old_layout) == by_hand(old_layout)
+    assert len(rows(old_layout)) == 9

@@ -1,29 +1,46 @@
-"""The demonstration's pages: what it prints lets somebody of each role in, and the gate's people come to the keeper's board."""
+"""The demonstration: what it prints lets somebody of each role in, its gate is on the keeper's board, and it leaves nothing running."""
 
 from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from page_world import Browser
 
 _ADDRESS = re.compile(r"https://127\.0\.0\.1:(\d+)/")
+_ENDED_S = 30.0
 _FLEET = re.compile(r"operator: https://127\.0\.0\.1:(\d+)/")
 _LOGIN = re.compile(r"^  (0100\d{6})  (\S+)  (.+)$")
+
+
+def started(folder: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-P", "-m", "province", "demo", "--people", "2", "--keep", str(folder), *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+
+
+def children(pid: int) -> dict[str, int]:
+    """A process's children: pid file descriptors by the name they run under."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, rest = stat.read_text().partition("(")[2].rsplit(")", 1)
+            if int(rest.split()[1]) == pid:  # proc_pid_stat(5): state, then the parent
+                found[f"{name} {stat.parent.name}"] = os.pidfd_open(int(stat.parent.name))
+    return found
 
 
 @contextmanager
 def demonstration(folder: Path) -> Iterator[Iterator[str]]:
     """The command, ended as by Ctrl-C; what is yielded are its lines."""
-    command = [sys.executable, "-P", "-m", "province", "demo", "--people", "2", "--keep", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+    with started(folder) as process:
         assert process.stdout is not None
         try:
             yield iter(process.stdout)
@@ -104,3 +121,22 @@ def _look_as_operator(told: Told) -> None:
     page = Browser(told.fleet_port, told.authority)
     assert page.login(phone, password).status == 303
     assert "Chợ Cốc Lều" in page.get("/vi/").text
+
+
+def test_nothing_that_it_started_outlives_it_even_where_it_is_killed(tmp_path: Path) -> None:
+    with started(tmp_path / "demo", "--no-pages") as process:
+        assert process.stdout is not None
+        assert any(line.startswith("{") for line in iter(process.stdout.readline, ""))
+        still = children(process.pid)
+        try:
+            assert [name.partition(" ")[0] for name in still].count("mosquitto") == 1
+            assert len(still) == 4  # and collector, gate and agent
+            process.kill()
+            for name, child in still.items():
+                assert select.select([child], [], [], _ENDED_S)[0], name
+        finally:
+            for child in still.values():
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(child, signal.SIGKILL)
+                os.close(child)
+            process.kill()

@@ -18,12 +18,14 @@ from province_world import founded
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from edge_agent.serving import server
+from edge_agent.serving.changes import Changes
+from edge_agent.serving.guard import Refused
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.fleet.views import Views
 from province.web import live, serving
-from province.web.guard import Refused
-from province.web.live import Changes, Drawings, Drawn, Region, Streams
+from province.web.live import Drawings, Drawn, Region, Streams
 
 in_a_loop = pytest.mark.anyio
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}}
@@ -253,7 +255,7 @@ def _is_let_in(browser: Any) -> bool:
 @in_a_loop
 async def test_a_client_that_never_reads_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a real connection: the server's own buffers fill, and then somebody must end it."""
-    monkeypatch.setattr(serving, "_TAKE_S", 0.2)
+    monkeypatch.setattr(server, "_TAKE_S", 0.2)
     ended = asyncio.Event()
 
     async def pictures() -> AsyncIterator[bytes]:
@@ -269,12 +271,12 @@ async def test_a_client_that_never_reads_is_hung_up_on(monkeypatch: pytest.Monke
 
     async with AsyncExitStack() as last_first:
         listener = last_first.enter_context(serving._listening(serving.Place("127.0.0.1", 0)))
-        server = serving._Server(serving._configuration(app, None, 10))
-        task = asyncio.create_task(server.serve_on(listener))
-        await server.begun.wait()
+        answering = server.Server(app, None, keep_alive_s=5, connections=10)
+        task = asyncio.create_task(answering.serve_on(listener))
+        await answering.begun.wait()
         with socket.create_connection(listener.getsockname()) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             async with asyncio.timeout(WAIT_S):
                 await ended.wait()
-        server.should_exit = server.force_exit = True
+        answering.should_exit = answering.force_exit = True
         await task

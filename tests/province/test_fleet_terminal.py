@@ -20,7 +20,8 @@ from province.base.layout import Layout
 from province.fleet.accounts import Operator
 from province.fleet.orders import Orders
 from province.fleet.sight import Sight
-from province.fleet.terminal import DeviceScreen, FleetTerminal
+from province.fleet.terminal import FleetTerminal
+from province.fleet.terminal_device import DeviceScreen
 from province.watch.fleet_rules import Trouble
 from province.watch.fleet_store import FleetStore
 
@@ -99,7 +100,7 @@ def test_a_device_its_alert_is_taken_on_and_a_command_goes_after_a_second_questi
     app, name = FleetTerminal(sight, WHO, orders, "en"), DeviceName("cho-hue", "may-002")
 
     async def keys(pilot: Pilot[None]) -> None:
-        await app.push_screen(DeviceScreen(name))
+        await app.push_screen(DeviceScreen(app.desk, name))
         await pilot.pause()
         assert "too little voltage" in text(app, "#alerts")
         assert "Release" in text(app, "#facts")
@@ -128,7 +129,7 @@ def test_a_device_that_is_registered_no_more_is_left(tmp_path: Path) -> None:
         app = FleetTerminal(sight, WHO, None)
 
         async def keys(pilot: Pilot[None]) -> None:
-            await app.push_screen(DeviceScreen(names[1]))
+            await app.push_screen(DeviceScreen(app.desk, names[1]))
             store.registered([each for each in store.devices(None) if each.name != names[1]])
             await asyncio.to_thread(until, lambda: names[1] not in sight.picture)
             await asyncio.to_thread(until, lambda: not isinstance(app.screen, DeviceScreen))

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 from conftest import World
-from fleet_world import ONLINE, seen, signed, speaking, tell, watching, well
+from fleet_world import ONLINE, Watching, seen, signed, speaking, tell, watching, well
 from page_world import until
 from province_world import Log, cli, json_lines, session
 
 from edge_agent.base.process_lock import ProcessLock
-from edge_agent.link.broker_link import Arrived, BrokerLink, Message
+from edge_agent.link.broker_link import Arrived, BrokerLink, Connected, Message
 from edge_agent.wire import telemetry
 from edge_agent.wire.entry import LogHead
-from edge_agent.wire.telemetry import Status, Versions
+from edge_agent.wire.telemetry import Status, Telemetry, Versions
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
@@ -139,23 +139,53 @@ def test_a_device_that_has_just_joined_is_seen_soon(world: World, monkeypatch: p
             watch.until(device.name, lambda found: not found)
 
 
+def told_next(watch: Watching, name: DeviceName) -> Message:
+    """What Home Assistant is told next of this device; others of this world have retained births, of which it is told too."""
+    while (message := watch.published.get(timeout=20)).topic != fleet_discovery.topic(name):
+        pass
+    return message
+
+
+def told_no_more(watch: Watching, name: DeviceName) -> bool:
+    told = [watch.published.get() for _ in range(watch.published.qsize())]
+    return fleet_discovery.topic(name) not in {message.topic for message in told}
+
+
 def test_home_assistant_is_told_of_a_device_and_of_its_end(world: World) -> None:
     device = world.new_scanner("market-co")
     with watching(world.layout) as watch, speaking(device) as link:
         tell(link, device, well(at_ms=now_ms()))
-        message = watch.published.get(timeout=20)
-        while message.topic != fleet_discovery.topic(device.name):
-            message = watch.published.get(timeout=20)
+        message = told_next(watch, device.name)
         assert message.retain
-        tell(link, device, well(at_ms=now_ms()))
-        watch.until(device.name, lambda _found: True)
-        assert watch.published.empty(), "what has not changed is not said again"
+        tell(link, device, well(at_ms=now_ms(), gate="closed"))
+        until(lambda: kept(watch, device.name).gate == "closed")
+        assert told_no_more(watch, device.name), "what has not changed is not said again"
         ours = seen(name=device.name, site="Chợ", gate="Cổng", telemetry=well(), added_ms=0)
         assert message == fleet_discovery.message(ours)
         revoked = cli("device", "revoke", world.layout.root, device.name)
         assert revoked.returncode == 0, revoked.stderr
     with watching(world.layout) as watch:
-        assert watch.published.get(timeout=20) == fleet_discovery.gone(device.name)
+        assert told_next(watch, device.name) == fleet_discovery.gone(device.name)
+
+
+def kept(watch: Watching, name: DeviceName) -> Telemetry:
+    """What is kept of a device, and of one that has told nothing yet that it runs since before it was started."""
+    found = watch.look.device(name)
+    return (found and found.telemetry) or well(uptime_s=-1)
+
+
+def test_home_assistant_is_told_anew_by_the_first_message_of_a_new_connection_and_by_no_other(world: World) -> None:
+    device = world.new_scanner("market-co")
+    with watching(world.layout) as watch:
+        topic = device.name.topic(Leaf.TELEMETRY)
+        for up_s in range(0, 6, 2):
+            first, second = (telemetry.encode(well(at_ms=now_ms(), uptime_s=up_s + more)) for more in (0, 1))
+            watch.watch.on_event(Connected())
+            watch.watch.on_event(Arrived(topic, first, retained=False, handle=(0, 0)))
+            told_next(watch, device.name)
+            watch.watch.on_event(Arrived(topic, second, retained=False, handle=(0, 0)))
+            until(lambda up_s=up_s: kept(watch, device.name).uptime_s == up_s + 1)  # type: ignore[misc]
+            assert told_no_more(watch, device.name)
 
 
 def test_home_assistant_is_told_anew_when_another_release_is_offered_and_not_while_releases_cannot_be_read(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 from page_world import Desk, judge, open_desk, told, until
 from province_world import founded
 
+from edge_agent.serving.guard import HEADERS
 from edge_agent.wire.telemetry import Outbox
 from province.base.clock import now_ms
 from province.fleet.accounts import AccountsFile
 from province.fleet.orders import new_ref
 from province.watch.fleet_store import FleetStore
-from province.web.guard import HEADERS
 
 HERS, THEIRS = "cho-hue/may-002", "xe-buyt/may-001"
 PAGES = (

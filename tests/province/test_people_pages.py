@@ -17,6 +17,7 @@ from web_world import PASSWORD, Site, Visitor, enlist, roll_of, served_pages
 
 from province.accounts import second
 from province.accounts.account import Account, Role, Unfit
+from province.records import audit
 from province.store import database
 from province.web import people
 from province.web.people_words import WORDS
@@ -36,6 +37,12 @@ def found(site: Site, phone: str) -> Account | None:
     return None if member is None else member.account
 
 
+def lines(site: Site) -> int:
+    """How many the audit log has."""
+    with closing(database.connect(site.layout.register)) as connection:
+        return sum(1 for _line in audit.lines(connection))
+
+
 def seen(browser: Visitor, id_: str) -> str:
     return browser.get(f"/vi/people/{id_}").text.partition('name="seen" value="')[2].partition('"')[0]
 
@@ -52,12 +59,15 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
         ({"org": "nowhere"}, "Không có cơ quan này"),
         ({"phone": "113"}, "số điện thoại Việt Nam"),
         ({"role": "king"}, "Hãy chọn vai trò"),
-        ({"role": "keeper"}, "ít nhất một địa điểm"),
+        ({"org": ""}, "Hãy nhập địa bàn hoặc cơ quan"),
+        ({"role": "admin"}, "không gắn với cơ quan"),
+        ({"role": "keeper", "org": ""}, "ít nhất một địa điểm"),
         ({"phone": site.phones[Role.ADMIN]}, "thuộc về một tài khoản"),
         ({"name": " "}, "Họ và tên"),
     ):
+        before = lines(site)
         refused = admin.post("/vi/people/add", {**form, **wrong})
-        assert (refused.status, said in refused.text) == (400, True)
+        assert (refused.status, said in refused.text, lines(site)) == (400, True, before)
     made = admin.post("/vi/people/add", form)
     password = made.text.partition('<p class="secret"><code>')[2].partition("</code>")[0]
     one = found(site, "0944000002")
@@ -74,6 +84,8 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
     assert one.id not in admin.get("/vi/people?site=cho-dong-ba").text
 
     path = f"/vi/people/{one.id}"
+    assert changed(admin, one.id, "role", role="reporter").status == 400  # a field left empty gives no more
+    assert found(site, "0944000002") == one
     assert changed(admin, one.id, "role", role="operator", org="xe-buyt", commands="1").status == 303
     assert theirs.get("/vi/account").status == 303
     renewed = changed(admin, one.id, "password").text.partition('<p class="secret"><code>')[2].partition("</code>")[0]
@@ -87,7 +99,10 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
         member = roll_of(site.layout).find(connection, one.id)
         assert member is not None
         assert member.totp is None
+    noted = lines(site)
     assert changed(admin, one.id, "remove", sure="no").status == 400
+    assert changed(admin, one.id, "phone", phone="0944000099", how="remove").status == 400
+    assert lines(site) == noted
     assert changed(admin, one.id, "remove", sure=one.id).status == 303
     assert (found(site, "0944000002"), admin.get(path).status) == (None, 404)
     log = here("audit", "list", site.layout.root, "--limit", "50").stdout
@@ -103,24 +118,28 @@ def test_of_two_administrators_who_change_an_account_the_second_is_told(site: Si
     before = seen(admin, one.id)
     assert changed(admin, one.id, "role", role="operator", org="xe-buyt").status == 303
     changes = {
-        "role": {"role": "reporter"},
+        "role": {"role": "reporter", "whole": "1"},
         "password": {},
         "second": {},
         "phone": {"phone": "0944000022", "how": "add"},
         "remove": {"sure": one.id},
     }
+    noted = lines(site)
     for stale in (before, ""):
         for change, form in changes.items():
             refused = changed(admin, one.id, change, **form, seen=stale)
             assert (refused.status, "Có người vừa đổi tài khoản này" in refused.text) == (400, True)
             assert "secret" not in refused.text
+    assert lines(site) == noted  # none of what was refused
     now = found(site, "0944000021")
     assert now is not None
     assert (now.role, now.org, found(site, "0944000022")) == (Role.OPERATOR, "xe-buyt", None)
     with ThreadPoolExecutor(8) as many:
         mark, token = seen(admin, one.id), admin.token()
         form = {"token": token, "seen": mark, "role": "reporter"}
-        answers = [many.submit(admin.post, f"/vi/people/{one.id}/role", {**form, "org": org}) for org in ("xe-buyt", "", "xe-buyt", "")]
+        answers = [
+            many.submit(admin.post, f"/vi/people/{one.id}/role", {**form, **reach}) for reach in ({"org": "xe-buyt"}, {"whole": "1"}) * 2
+        ]
         assert sorted(each.result().status for each in answers) == [303, 400, 400, 400]
 
 

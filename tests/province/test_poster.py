@@ -13,13 +13,14 @@ from province_world import founded
 
 from province.base.layout import Layout
 from province.paper.poster_page import NoAddress, Poster, code_text, draw
-from province.registry import site_codes, sites
-from province.registry.sites import Category, Site
+from province.registry import site_codes
+from province.registry.categories import Category
+from province.registry.site import Site, new_site
 
 URL = "https://vao.tinh.example.vn"
 PER_MM = 6.0
-SITE = sites.site("cho-dong-ba", "cho", "Chợ Đông Ba – Ẩm thực, Ướt, Ỷ, Ẵ", Category.MARKET, "Số 2 đường Trần Hưng Đạo, Huế", ("Cổng",))
-LONG = sites.site(
+SITE = new_site("cho-dong-ba", "cho", "Chợ Đông Ba – Ẩm thực, Ướt, Ỷ, Ẵ", Category.MARKET, "Số 2 đường Trần Hưng Đạo, Huế", ("Cổng",))
+LONG = new_site(
     "dai", "dai", " ".join(["Trung tâm Hội nghị"] * 5), Category.VEHICLE, " ".join(["Nghiêng Đường"] * 14), ("Cửa",), plate="75B-012.34",
     route="Tuyến 8: " + "bến xe – " * 10,
 )  # fmt: skip

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from province.base.errors import AlreadyThere, NotAProvince
 from province.base.layout import Layout
 from province.registry import organisations, places, site_codes, sites, units
-from province.registry.categories import ONE_OFF, named
+from province.registry.categories import ONE_OFF, Category, named
 from province.registry.organisations import Sector
-from province.registry.sites import Category, Site
+from province.registry.site import Site, new_site
 from province.registry.units import Level
 from province.store import database
 from province.store.opened import Connection
 
 AT_MS = 1_633_370_000_000
 HOUR_MS = 3_600_000
-MARKET = sites.site("cho-dong-ba", "cho", "Chợ Đông Ba", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng 1",), registered_ms=AT_MS)
+MARKET = new_site("cho-dong-ba", "cho", "Chợ Đông Ba", Category.MARKET, "2 Trần Hưng Đạo", ("Cổng 1",), registered_ms=AT_MS)
 PROVINCE, DISTRICT, COMMUNE = (
     units.unit("46", Level.PROVINCE, "Tỉnh Thừa Thiên Huế"),
     units.unit("474", Level.DISTRICT, "Thành phố Huế", "46"),
@@ -49,14 +49,14 @@ def connection(layout: Layout) -> Iterator[Connection]:
 
 def wedding(id_: str, begins_ms: int, name: str = "Đám cưới") -> Site:
     ends_ms = begins_ms + HOUR_MS
-    return sites.site(id_, id_, name, Category.WEDDING, "12 Lê Lợi", ("Cổng",), begins_ms=begins_ms, ends_ms=ends_ms)
+    return new_site(id_, id_, name, Category.WEDDING, "12 Lê Lợi", ("Cổng",), begins_ms=begins_ms, ends_ms=ends_ms)
 
 
 def test_what_was_added_is_found_as_it_was(connection: Connection, layout: Layout) -> None:
     path = layout.register
     health = organisations.organisation("so-y-te", "Sở Y tế", "46", None, Sector.MONITORING)
     organisations.add(connection, path, health)
-    bus = sites.site(
+    bus = new_site(
         "xe-1", "xe-buyt", "Xe 1", Category.VEHICLE, "Bến xe", ["Cửa sau", "Cửa trước"], unit="19789", plate="75b-012.34", route="Tuyến 8",
         monitored_by="so-y-te", registered_ms=AT_MS,
     )  # fmt: skip
@@ -111,7 +111,7 @@ def test_a_commune_may_stand_under_the_province_itself(connection: Connection, l
 def test_a_site_that_cannot_be_is_refused_with_the_option_that_is_wrong(changed: dict[str, object], said: str) -> None:
     fields = {"id_": "a", "org": "b", "name": "C", "category": Category.SHOP, "address": "D", "gates": ("E",)} | changed
     with pytest.raises(NotAProvince, match=said):
-        sites.site(**fields)  # type: ignore[arg-type]  # that is what is tried
+        new_site(**fields)  # type: ignore[arg-type]  # that is what is tried
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_same_place_again_is_noticed_and_named(
     connection: Connection, layout: Layout, name: str, address: str, unit: str | None
 ) -> None:
     sites.add(connection, layout.register, replace(MARKET, unit="19789"))
-    again = sites.site("cho-khac", "khac", name, Category.MARKET, address, ("Cổng 1",), unit=unit)
+    again = new_site("cho-khac", "khac", name, Category.MARKET, address, ("Cổng 1",), unit=unit)
     with pytest.raises(AlreadyThere, match=r"site cho-dong-ba of cho, Chợ Đông Ba, 2 Trần Hưng Đạo.*--anyway"):
         sites.add(connection, layout.register, again)
     assert [one.id for one in sites.every(connection)] == ["cho-dong-ba"]
@@ -162,7 +162,7 @@ def test_other_places_are_not_taken_for_it(connection: Connection, layout: Layou
 
 def test_a_vehicle_is_known_by_its_plate_and_a_party_by_its_time(connection: Connection, layout: Layout) -> None:
     path = layout.register
-    bus = sites.site("xe-1", "a", "Xe", Category.VEHICLE, "Huế", ("Cửa",), plate="75B-012.34")
+    bus = new_site("xe-1", "a", "Xe", Category.VEHICLE, "Huế", ("Cửa",), plate="75B-012.34")
     sites.add(connection, path, bus)
     sites.add(connection, path, replace(bus, id="xe-2", org="b", plate="75B-012.35", code=site_codes.new()))
     with pytest.raises(AlreadyThere, match="site xe-1 of a"):

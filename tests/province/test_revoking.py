@@ -11,7 +11,8 @@ import pytest
 from conftest import World
 from province_world import WAIT_S, Log, Scanner, cli, session
 
-from edge_agent.link.broker_link import Connected, Disconnected, Event, tls_context
+from edge_agent.link.broker_link import Connected, Disconnected, Event
+from edge_agent.link.broker_tls import tls_context
 from province.base.clock import now_ms
 from province.registry import devices
 from province.store import database

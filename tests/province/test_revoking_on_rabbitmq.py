@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from province_world import cli, scanner
 from rabbit_world import MISSING, Client, Rabbit, is_installed
 
-from edge_agent.link.broker_link import tls_context
+from edge_agent.link.broker_tls import tls_context
 from edge_agent.wire.topics import DeviceName, Leaf
 from province.keys.tls_authority import TlsAuthority
 from province.registry import devices

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from old_province import here
 from province_world import founded
-from web_world import PASSWORD, Clock, Site, Visitor, enlist, roll_of, served_pages
+from web_world import PASSWORD, Clock, Site, Visitor, changes_noted, enlist, roll_of, served_pages
 
 from province.accounts import second
 from province.accounts.account import Role
@@ -129,6 +129,9 @@ def test_on_another_phone_it_is_set_up_anew_with_password_and_code_or_by_the_adm
     assert browser.post("/vi/account/second/again", form).status == 303
     again, _codes = set_up(browser, clock)
     assert again != secret
+    assert changes_noted(site.layout, one.id) == [
+        (action, one.id) for action in ("account-second-set", "account-second", "account-second-set")
+    ]
     assert here("account", "second", site.layout.root, one.id).returncode == 0
     assert browser.get("/vi/account").headers["location"] == "/vi/login"
     browser.login("0912345604")

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import sqlite
 from province.base.layout import Layout
 from province.records import clock_truth, views
 from province.store import database, migrating, schema
+from province.store.migrations.versions import v0003_first
 from province.store.opened import Connection
 from province.store.schema import SCHEMA_VERSION, entry
 
@@ -42,6 +43,10 @@ def everything(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def form(path: Path) -> set[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as connection:
         return set(connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+
+
+def test_the_first_migration_makes_what_releases_made_before_it() -> None:
+    assert register_of_version_3.TABLES == v0003_first._SQLITE
 
 
 @pytest.fixture

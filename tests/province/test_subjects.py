@@ -221,3 +221,11 @@ def test_people_are_the_groups_joined_by_ids(given_persons: list[RecordedPerson]
     found = people([replace(passage(), person=person) for person in given_persons])
     assert set(found) == wanted
     assert len(found) == len(wanted)
+
+
+def test_who_told_no_number_is_who_has_their_name() -> None:
+    numbered = RecordedPerson("cccd", IDS[0], "Trần Thị Đào", phone="0912345678")
+    typed, other = (RecordedPerson("self", "*", name, phone="0912345678") for name in ("tran thi dao", "Trần Văn Đạo"))
+    alone = people([replace(passage(), person=person) for person in (typed, numbered, typed)])
+    family = people([replace(passage(), person=person) for person in (other, typed, typed)])
+    assert (alone, len(family)) == ([frozenset({IDS[0]})], 2)

@@ -15,7 +15,8 @@ from edge_agent.wire.joining import Outcome
 from edge_agent.wire.ticket import fingerprint, shown
 from edge_agent.wire.topics import DeviceName
 from province.registry import sites, tickets
-from province.registry.sites import Category
+from province.registry.categories import Category
+from province.registry.site import new_site
 from province.store import database
 
 province = admission_world.province
@@ -26,7 +27,7 @@ SITE = ("--site", "tuyen-8", "--gate", GRANT.gate)
 def taken(province: Province) -> DeviceKeys:
     """The keys of the device that has the name."""
     with closing(database.connect(province.layout.register)) as connection:
-        bus = sites.site("tuyen-8", "bus-co", GRANT.site, Category.VEHICLE, "Huế", (GRANT.gate,), plate="75B-012.34", route="8")
+        bus = new_site("tuyen-8", "bus-co", GRANT.site, Category.VEHICLE, "Huế", (GRANT.gate,), plate="75B-012.34", route="8")
         sites.add(connection, province.layout.register, bus)
     keys = new_keys()
     province.welcome(province.ticket(), keys)

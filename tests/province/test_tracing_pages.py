@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from tracing_world import CASE, a_busy_week, hand, passed, someone
-from web_world import Site, Visitor, enlist, served_pages
+from web_world import Site, Visitor, enlist, roll_of, served_pages
 
 from edge_agent.wire.keyring import day_of
 from province.accounts import noting
@@ -131,7 +131,7 @@ def test_an_account_that_another_changed_of_late_approves_nothing(site: Site, ch
     assert admin.post("/vi/tracing/1/approve", {"token": admin.token("/vi/account")}).status == 403
     assert "/approve" not in admin.get("/vi/tracing/1").text
     with closing(database.connect(site.layout.register)) as connection:
-        noting.note(connection, site.layout, ("an-admin", "web"), f"account-{change}", noting.told(account))
+        noting.note(connection, site.layout, roll_of(site.layout), ("an-admin", "web"), f"account-{change}", account, lambda: None)
     assert second.login("0913000000").status == 303
     assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 403
     assert "Chờ duyệt" in tracer.get("/vi/tracing/1").text

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tracing_world import MINUTE_MS, Hand, for_once, passed, someone
 
-from edge_agent.wire.entry import Clock, Direction
+from edge_agent.wire.entry import Clock, Direction, RecordedPerson
 from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms
 from province.base.layout import Layout
@@ -121,6 +121,38 @@ def test_a_familys_phone_leads_to_nobody_in_particular(write: Hand) -> None:
         traced(write, F0.phone or "")
     _moved, met = traced(write)
     assert [each.person.name for each in met.found] == [OTHER.name]
+
+
+def typed(name: str, phone: str) -> RecordedPerson:
+    return RecordedPerson("self", "*", name, phone=phone)
+
+
+def test_a_case_that_checked_in_by_name_and_phone_is_found_by_any_number(write: Hand) -> None:
+    write.put("cho", at(500), passed(F0, "in"))
+    write.put("cho", at(530), passed(F0, "out"))
+    write.put("quan", at(600), passed(typed("nguyen van 1", "+84912345671"), "in"))
+    write.put("quan", at(700), passed(typed("NGUYỄN VĂN 1", "0912 345 671"), "out"))
+    write.put("quan", at(600), passed(typed("Nguyễn Văn 1", "0912345672"), "in"))  # a namesake with another phone
+    for number in (F0.id_number, F0.phone or ""):
+        moved, met = traced(write, number)
+        assert [(each.place.site, each.stay.begin_ms, each.stay.end_ms) for each in moved.visits] == [
+            ("cho", at(500), at(530)), ("quan", at(600), at(700)),
+        ]  # fmt: skip
+        assert [each.person.phone for each in met.found] == ["0912345672"]
+
+
+def test_a_contact_by_name_and_phone_is_one_with_the_number_they_also_gave(write: Hand) -> None:
+    with_number = replace(typed("Lê Thị Hoa", "0933333333"), id_number=OTHER.id_number)
+    write.put("cho", at(500), passed(F0, "in"))
+    write.put("cho", at(560), passed(F0, "out"))
+    write.put("cho", at(400), passed(with_number, "in"))
+    write.put("cho", at(700), passed(typed("le thi hoa", "0933333333"), "out"))
+    write.put("quan", at(600), passed(F0, "in"))
+    write.put("quan", at(600), passed(typed("Lê Thị Hoa", "0933333333"), "in"))
+    write.put("quan", at(600), passed(typed("Lê Văn Hòa", "0933333333"), "in"))  # of the family
+    _moved, met = traced(write)
+    told = {(each.person.name, each.person.id_number, each.minutes, len(each.places)) for each in met.found}
+    assert told == {("Lê Thị Hoa", OTHER.id_number, 120, 2), ("Lê Văn Hòa", "*", 60, 1)}
 
 
 @given(

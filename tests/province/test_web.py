@@ -7,11 +7,12 @@ from contextlib import closing
 
 import pytest
 from province_world import founded
-from web_world import PASSWORD, Site, enlist, roll_of, served_pages
+from web_world import PASSWORD, Site, changes_noted, enlist, roll_of, served_pages
 
+from edge_agent.serving.guard import HEADERS
 from province.accounts.account import Role
+from province.accounts.passwords import hashed
 from province.store import database
-from province.web.guard import HEADERS
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +54,16 @@ def test_the_cookie_is_the_browsers_alone(site: Site) -> None:
 
 
 def test_a_new_password_puts_all_other_browsers_out(site: Site) -> None:
-    enlist(site.layout, Role.REPORTER, "0988000001")
+    one = enlist(site.layout, Role.REPORTER, "0988000001")
     first, second = site.browser(), site.browser()
     assert {first.login("0988000001").status, second.login("0988000001").status} == {303}
     new = "một mật khẩu thật dài"
     form = {"token": first.token(), "current": PASSWORD, "new": new, "again": new}
     for wrong in ({"current": "x"}, {"again": "y"}, {"new": "ngắn", "again": "ngắn"}, {"new": "1" * 20, "again": "1" * 20}):
         assert first.post("/vi/account/password", {**form, **wrong}).status == 400
+    assert changes_noted(site.layout, one.id) == []
     assert first.post("/vi/account/password", form).status == 303
+    assert changes_noted(site.layout, one.id) == [("account-password", one.id)]
     assert (first.get("/vi/account").status, second.get("/vi/account").status) == (200, 303)
     assert (second.login("0988000001").status, second.login("0988000001", new).status) == (403, 303)
     assert first.post("/vi/account/sessions", {"token": first.token()}).status == 303
@@ -86,7 +89,7 @@ def test_who_is_removed_or_gets_another_role_is_out_at_once(site: Site) -> None:
     with closing(database.connect(site.layout.register)) as connection:
         roll.add_phone(connection, one.id, "0988000003")
         assert browser.get("/vi/account").status == 200
-        roll.set_password(connection, one.id, PASSWORD)
+        roll.set_password(connection, one.id, hashed(PASSWORD))
         assert browser.get("/vi/account").status == 303
         assert browser.login("0988000003").status == 303
         roll.remove(connection, one.id)

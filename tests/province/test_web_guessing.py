@@ -14,7 +14,7 @@ from province_world import founded
 from web_world import PASSWORD, Clock, Site, enlist, served_pages
 
 from province.accounts.account import Role
-from province.fleet.app import _one_spelling
+from province.fleet.door import _one_spelling
 from province.web.sessions import LONGEST_WAIT_S
 
 HOSTILE = some.one_of(

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from page_world import WAIT_S, Answered, Browser
 
 from province.accounts import account as accounts
-from province.accounts.account import HAS_SITES, Account, Role
+from province.accounts.account import HAS_ORG, HAS_SITES, Account, Role
+from province.accounts.passwords import hashed
 from province.accounts.roll import Roll, new_id
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
+from province.records import audit
 from province.shell import web_command
 from province.store import database
 from province.web.app import Pages
@@ -42,10 +44,17 @@ def enlist(layout: Layout, role: Role, phone: str, *, name: str = "Nguyá»…n Thá»
         given["sites"] = frozenset({"cho-dong-ba"})
     if role is Role.TRACER and given["unit"] is None:
         given["unit"] = "46"
+    given.setdefault("whole", role in HAS_ORG and given["org"] is None and given["unit"] is None)
     one = accounts.account(new_id(), name, role, **given)  # type: ignore[arg-type]  # fields by name
     with closing(database.connect(layout.register)) as connection:
-        roll_of(layout).add(connection, one, [phone], PASSWORD, now_ms())
+        roll_of(layout).add(connection, one, [phone], hashed(PASSWORD), now_ms())
     return one
+
+
+def changes_noted(layout: Layout, id_: str) -> list[tuple[str, str]]:
+    """The lines of the audit log about an account: what was done, and by whom, the oldest first."""
+    with closing(database.connect(layout.register)) as connection:
+        return [(line.action, line.officer) for line in audit.lines(connection) if line.reason.split(" ")[0] == id_]
 
 
 class Visitor(Browser):

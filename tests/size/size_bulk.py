@@ -52,7 +52,7 @@ def load(world: World, count: int) -> float:
     rate = count / (time.monotonic() - began_s)
     world.say("counting the passages of each day, as the collector counts them as they come")
     with world.register() as register, database.transaction(register, world.layout.register):
-        day_counts.repair(register, world.rows.days[0])
+        day_counts.put_right(register, day_counts.drift(register, world.rows.days[0]))
     return rate
 
 

@@ -15,7 +15,7 @@ from province.registry import organisations, sites, units
 from province.registry.categories import Category
 from province.registry.devices import ACTIVE, Device, put
 from province.registry.organisations import Organisation, Sector
-from province.registry.sites import Site
+from province.registry.site import Site, new_site
 from province.registry.units import Level, Unit
 from province.store import database
 from province.store.registry_tables import gate, organisation, site, unit
@@ -80,7 +80,7 @@ def _sites(world: World) -> Iterator[Site]:
 def _site(world: World, place: Place, name: str) -> Site:
     silent = name != place.name
     vehicle = place.category is Category.VEHICLE
-    return sites.site(
+    return new_site(
         f"site-{place.number + 1}{'-b' if silent else ''}", place.org, name, place.category, f"{place.number + 1} Đường Số 1", place.gates,
         unit=commune_of(place.number), plate=f"75{'C' if silent else 'B'}-{place.number % 100_000:05}" if vehicle else None,
         route=f"Tuyến {place.number % 40 + 1}" if vehicle else None, monitored_by=_WATCHED_BY.get(place.category),

@@ -1,23 +1,20 @@
 """What every request meets before a page: its Host, its origin, its size; and what every answer carries. A page's error ends here, unsaid.
 
-Source: OWASP "HTTP Headers" and "Cross-Site Request Forgery Prevention" cheat sheets; RFC 9110 (Host), RFC 6454 (Origin). A Host that is an
-address cannot be rebound (there is no name in it); of names only our own counts.
+Source: OWASP "HTTP Headers" and "Cross-Site Request Forgery Prevention" cheat sheets; RFC 9110 (Host), RFC 6454 (Origin).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
 from typing import Any
 
 from edge_agent.base.trouble import where
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 8192
 MAX_HEAD_BYTES = 16 * 1024
-_SAFE = {"GET", "HEAD"}
 _TOLD_EVERY_S = 60.0
 _Message = MutableMapping[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
@@ -38,28 +35,11 @@ HEADERS: Mapping[str, str] = {
 
 
 class Refused(Exception):
-    """The request is not answered with a page; the number is HTTP's."""
+    """The request is not answered with a page; the number is HTTP's, `why` for a person where they can mend it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, why: str = "") -> None:
         super().__init__(status)
-        self.status = status
-
-
-def is_ours(host: str, name: str) -> bool:
-    """Whether a Host header names this device: by its own name or by an address, with or without a port.
-
-    Example:
-        >>> [is_ours(host, "gate-3f9a.local") for host in ("gate-3f9a.local:8443", "192.168.1.7:8443", "evil.example:8443", "")]
-        [True, True, False, False]
-    """
-    bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and ":" in host else host
-    if bare.lower().rstrip(".") == name:
-        return True
-    try:
-        ipaddress.IPv4Address(bare)
-    except ValueError:
-        return False
-    return True
+        self.status, self.why = status, why
 
 
 class Guard:
@@ -67,14 +47,23 @@ class Guard:
 
     Args:
         app: the pages.
-        name: this device's host name.
-        on_error: makes the answer to a request that is refused or has failed: path and status.
+        hosts: the values of Host that are ours, in lower case, with their port where they have one.
+        on_error: makes the answer to a request that is refused or has failed: path, status, why.
+        most_bytes: the longest body.
+        forms: whether what is sent comes from forms of our own pages; else from programs, which say who they are in each request.
     """
 
-    def __init__(self, app: _App, name: str, on_error: Callable[[str, int], Any]) -> None:
-        self._app = app
-        self._name = name
-        self._on_error = on_error
+    def __init__(
+        self,
+        app: _App,
+        hosts: Container[str],
+        on_error: Callable[[str, int, str], Any],
+        most_bytes: int = MAX_BODY_BYTES,
+        *,
+        forms: bool = True,
+    ) -> None:
+        self._app, self._hosts, self._on_error = app, hosts, on_error
+        self._most_bytes, self._forms = most_bytes, forms
         self._told_s = -_TOLD_EVERY_S
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
@@ -94,51 +83,50 @@ class Guard:
 
         try:
             self._check(scope)
-            await self._app(scope, _bounded(receive), dressed)
+            await self._app(scope, _bounded(receive, self._most_bytes), dressed)
         except Refused as refused:
-            status = refused.status
+            status, why = refused.status, refused.why
         except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold what a form said
             self._tell(error)
-            status = 500
+            status, why = 500, ""
         else:
             return
         if not begun:
-            await self._on_error(scope["path"], status)(scope, receive, dressed)
+            await self._on_error(scope["path"], status, why)(scope, receive, dressed)
 
     def _check(self, scope: _Message) -> None:
-        """Refuses what no browser of a keeper sends.
+        """Refuses what no browser sends that shows our pages.
 
         Raises:
-            Refused: another host, another site's form, a method of no page, a head or body too large.
+            Refused: another host, another site's form, a method of no page, a head or body too large, a NUL.
         """
         head_bytes = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
         if head_bytes > MAX_HEAD_BYTES:  # h11 bounds what is still coming, and not what came at once
             raise Refused(413)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+            raise Refused(400)  # in no name, and no text of a database takes it
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in (b"host", b"origin", b"content-length") and name in headers:
                 raise Refused(400)
             headers[name] = value
-        host = headers.get(b"host", b"").decode("latin-1")
-        if not is_ours(host, self._name):
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if host not in self._hosts or (self._forms and scope["method"] not in ("GET", "HEAD", "POST")):
             raise Refused(400)
-        method = scope["method"]
-        if method not in _SAFE and method != "POST":
-            raise Refused(400)
-        if method == "POST" and headers.get(b"origin", b"").decode("latin-1").lower() != f"https://{host.lower()}":
+        if self._forms and scope["method"] == "POST" and headers.get(b"origin", b"").decode("latin-1").lower() != f"https://{host}":
             raise Refused(403)
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:12]) > MAX_BODY_BYTES:
+        if not length.isdigit() or int(length[:12]) > self._most_bytes:
             raise Refused(413)
 
     def _tell(self, error: Exception) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s >= _TOLD_EVERY_S:
             self._told_s = now_s
-            log.error("station page: unexpected %s; please report it", where(error, 3))
+            _log.error("page: unexpected %s; please report it", where(error, 3))
 
 
-def _bounded(receive: _Receive) -> _Receive:
+def _bounded(receive: _Receive, most_bytes: int) -> _Receive:
     """A body that is sent without its length is counted as it comes."""
     taken = 0
 
@@ -146,7 +134,7 @@ def _bounded(receive: _Receive) -> _Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY_BYTES:
+        if taken > most_bytes:
             raise Refused(413)
         return message
 
