@@ -159,5 +159,5 @@ def _telemetry(one: Scanner, at_ms: int) -> Telemetry:
         gate="open", power=power, sources=sources, outbox=outbox, cpu=cpu, memory=Memory(427, 180 + at, 41),
         disk=Disk(29_000, 21_000 - at), network=Network("mobile" if at % 3 else "wifi", -60 - at % 30),
         log=Log(f"{at:032x}", 1 if one.is_quiet else 1000 + today, entries_today=today),
-        answers={} if one.is_quiet else {"accepted": 180 + today, "repeat": 7, "unreadable": 4}, certificate_days=300,
+        answers={} if one.is_quiet else {"accepted": 180 + today, "already": 7, "unreadable": 4}, certificate_days=300,
     )  # fmt: skip
