@@ -21,7 +21,7 @@ from edge_agent.device import settings as settings_of
 from edge_agent.device.documents import DocumentsDamaged
 from edge_agent.device.identity import Identity
 from edge_agent.device.mounts import lost_place
-from edge_agent.device.settings import ConfigError, Settings
+from edge_agent.device.settings import Settings
 from edge_agent.device.stored_keyring import NoKeyring
 from edge_agent.store.outbox import OutboxError
 from firmware.configuration import load_settings
@@ -117,12 +117,8 @@ def run(args: argparse.Namespace) -> int:
         75 when a restart was ordered.
     """
     logs.configure(verbose=args.verbose)
-    try:
-        settings = load_settings(args.config)
-        loosened = open_to_others(settings.device.state)
-    except ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+    settings = load_settings(args.config)
+    loosened = open_to_others(settings.device.state)
     if place := "" if settings.device.memory else lost_place(settings.device.state):
         return _stay_shut(settings, place)
     try:
@@ -149,9 +145,6 @@ def _run_alone(settings: Settings, loosened: Sequence[str]) -> int:
         return 1
     try:
         return _open_the_gate(settings, identity, loosened)
-    except ConfigError as error:  # gate.toml itself was changed meanwhile
-        log.error("%s", error)  # noqa: TRY400 - the same
-        return 2
     except (DriverError, OutboxError, NoKeyring, *_NOBODY, DocumentsDamaged, TrustListError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - the same
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from edge_agent.base import logs
+from edge_agent.base.trouble import Misconfigured
+
+_log = logging.getLogger(__name__)
 
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
-_FAILED = 1
+_FAILED, _USAGE = 1, 2
 
 
 class Command(Protocol):
@@ -25,7 +29,11 @@ class Command(Protocol):
         """Adds the command to the command line."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Runs the command and returns its exit code."""
+        """Runs the command and returns its exit code.
+
+        Raises:
+            Misconfigured: `guarded` tells it, and makes it exit code 2.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,8 @@ def guarded(work: Callable[[], int], program: str) -> int:
         program: its name, for messages.
 
     Returns:
-        What `work` returned; 130 after Ctrl-C, 141 when whoever read our output has gone, 1 when the output cannot be written.
+        What `work` returned; 2 for a wrong configuration (`Misconfigured`), 130 after Ctrl-C, 141 when whoever read our output has gone,
+        1 when the output cannot be written.
     """
     _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
@@ -105,6 +114,9 @@ def guarded(work: Callable[[], int], program: str) -> int:
             exit_code = work()
         finally:  # also after --help, which ends by SystemExit
             sys.stdout.flush()
+    except Misconfigured as error:
+        _log.error("%s", error)
+        return _USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough

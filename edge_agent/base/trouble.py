@@ -1,4 +1,4 @@
-"""Names an exception nobody foresaw without telling its message or any value: they could hold somebody's data."""
+"""Names an exception nobody foresaw without its message or any value: they could hold somebody's data. A wrong setting alone is told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 _CAUSES = 3
+
+
+class Misconfigured(Exception):
+    """The configuration is wrong: the message names file, key, value and what is allowed, and the command ends with exit code 2."""
 
 
 def where(error: BaseException, frames: int = 1) -> str:

@@ -13,13 +13,15 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_agent.base.trouble import Misconfigured
+
 log = logging.getLogger(__name__)
 DEFAULT_PATH = Path("/etc/gate-scanner/gate.toml")
 Section = TypeVar("Section")
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
-class ConfigError(Exception):
+class ConfigError(Misconfigured):
     """The configuration cannot be used; the message lists every problem, one a line."""
 
 

@@ -6,7 +6,6 @@ Source: OWASP "HTTP Headers" and "Cross-Site Request Forgery Prevention" cheat s
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
 from typing import Any
 
@@ -15,7 +14,6 @@ from edge_agent.base.trouble import where
 _log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 8192
 MAX_HEAD_BYTES = 16 * 1024
-_TOLD_EVERY_S = 60.0
 _Message = MutableMapping[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -64,7 +62,6 @@ class Guard:
     ) -> None:
         self._app, self._hosts, self._on_error = app, hosts, on_error
         self._most_bytes, self._forms = most_bytes, forms
-        self._told_s = -_TOLD_EVERY_S
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answers one request."""
@@ -87,7 +84,7 @@ class Guard:
         except Refused as refused:
             status, why = refused.status, refused.why
         except Exception as error:  # noqa: BLE001 - whatever it is, its message may hold what a form said
-            self._tell(error)
+            _log.error("page: unexpected %s; please report it", where(error, 3))
             status, why = 500, ""
         else:
             return
@@ -118,12 +115,6 @@ class Guard:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:12]) > self._most_bytes:
             raise Refused(413)
-
-    def _tell(self, error: Exception) -> None:
-        now_s = time.monotonic()
-        if now_s - self._told_s >= _TOLD_EVERY_S:
-            self._told_s = now_s
-            _log.error("page: unexpected %s; please report it", where(error, 3))
 
 
 def _bounded(receive: _Receive, most_bytes: int) -> _Receive:

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Enrols; 0 when done, 1 when it cannot be done now or here, 2 for a bad ticket, file or configuration."""
     try:
         return _enrol(args, args.state or _state_of(args.config))
-    except (settings_of.ConfigError, enrol.BadBundle, stick.BadAnswer, Malformed, Forged) as error:
+    except (enrol.BadBundle, stick.BadAnswer, Malformed, Forged) as error:
         log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
         return 2
     except (Fleeting, AlreadyEnrolled, AlreadyRunning, NotReached, Untrusted, join.Refused, BadMembership, identity.BadIdentity) as error:

@@ -34,11 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Sends the request to firmware; 0 when it is done, 1 when firmware does not answer or refuses, 2 for a configuration error."""
-    try:
-        settings = settings_file.load(args.config)
-    except settings_of.ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+    settings = settings_file.load(args.config)
     runtime = settings.device.runtime
     if args.what != "status":
         answer = ask(runtime, args.what, ("done", "refused"))

@@ -45,11 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Resets; 0 when done, 1 when it must not or cannot be done now, 2 for a configuration error."""
-    try:
-        state: Path = args.state or settings_file.load(args.config).device.state
-    except settings_of.ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+    state: Path = args.state or settings_file.load(args.config).device.state
     try:
         done = reset.reset(state, discard=args.discard, new_keys=args.new_keys)
     except (reset.WouldLose, reset.KeysElsewhere, AlreadyEnrolled, AlreadyRunning, OutboxError) as error:

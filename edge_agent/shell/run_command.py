@@ -80,11 +80,7 @@ def run(args: argparse.Namespace) -> int:
         2 for a configuration error or a damaged identity, 75 when a restart was ordered.
     """
     logs.configure(verbose=args.verbose)
-    try:
-        settings = settings_file.load(args.config)
-    except settings_of.ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+    settings = settings_file.load(args.config)
     if place := "" if settings.device.memory else lost_place(settings.device.state):
         log.error("%s lies %s: keys made there are lost at the next start. Have its partition mounted", settings.device.state, place)
         return 1
@@ -96,9 +92,6 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         return _run_alone(settings)
-    except settings_of.ConfigError as error:  # gate.toml itself was changed meanwhile
-        log.error("%s", error)  # noqa: TRY400 - the same
-        return 2
     finally:
         lock.release()
 

@@ -46,11 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Makes a PIN or shows the page's address; 0 when done, 1 when the folder cannot be used, 2 for a configuration error."""
-    try:
-        settings = settings_file.load(args.config)
-    except settings_of.ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400 - a message for people, not a fault of ours
-        return 2
+    settings = settings_file.load(args.config)
     state = settings.device.state
     if not settings.station.enabled:
         log.error("%s: station.enabled is false; set it to true, start gate-agent anew, then do this again", settings.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,79 +39,61 @@ TITLES = {
     Sheet.SITES: "Địa điểm",
     Sheet.GATES: "Cổng",
 }
+
+
+def _columns(needed: Mapping[str, str], others: Mapping[str, str]) -> tuple[Column, ...]:
+    told = [(field, heading, True) for field, heading in needed.items()] + [(field, heading, False) for field, heading in others.items()]
+    return tuple(Column(*one) for one in told)
+
+
+# Each sheet's columns, those that it must have before the others.
 COLUMNS = {
-    Sheet.UNITS: (
-        Column("id", "Mã", True),
-        Column("level", "Cấp", True),
-        Column("name", "Tên", True),
-        Column("parent", "Trực thuộc", False),
+    Sheet.UNITS: _columns({"id": "Mã", "level": "Cấp", "name": "Tên"}, {"parent": "Trực thuộc"}),
+    Sheet.ORGANISATIONS: _columns(
+        {"id": "Mã", "name": "Tên"},
+        {"unit": "Đơn vị hành chính", "parent": "Trực thuộc", "sector": "Khối"},
     ),
-    Sheet.ORGANISATIONS: (
-        Column("id", "Mã", True),
-        Column("name", "Tên", True),
-        Column("unit", "Đơn vị hành chính", False),
-        Column("parent", "Trực thuộc", False),
-        Column("sector", "Khối", False),
+    Sheet.SITES: _columns(
+        {"id": "Mã", "org": "Cơ quan", "name": "Tên", "category": "Loại", "address": "Địa chỉ"},
+        {
+            "unit": "Xã, phường", "gates": "Các cổng", "plate": "Biển số", "route": "Tuyến",
+            "begins": "Bắt đầu", "ends": "Kết thúc", "monitored_by": "Cơ quan theo dõi",
+        },
     ),
-    Sheet.SITES: (
-        Column("id", "Mã", True),
-        Column("org", "Cơ quan", True),
-        Column("name", "Tên", True),
-        Column("category", "Loại", True),
-        Column("address", "Địa chỉ", True),
-        Column("unit", "Xã, phường", False),
-        Column("gates", "Các cổng", False),
-        Column("plate", "Biển số", False),
-        Column("route", "Tuyến", False),
-        Column("begins", "Bắt đầu", False),
-        Column("ends", "Kết thúc", False),
-        Column("monitored_by", "Cơ quan theo dõi", False),
-    ),
-    Sheet.GATES: (
-        Column("site", "Địa điểm", True),
-        Column("name", "Tên", True),
-    ),
-}
+    Sheet.GATES: _columns({"site": "Địa điểm", "name": "Tên"}, {}),
+}  # fmt: skip
+
+
+def _rows(sheet: Sheet, *rows: Mapping[str, str]) -> tuple[tuple[str | None, ...], ...]:
+    return tuple(tuple(row.get(column.field) for column in COLUMNS[sheet]) for row in rows)
+
+
 # What a template shows, in the order of the columns.
 EXAMPLES = {
-    Sheet.UNITS: (
-        ("10", "province", "Tỉnh Lào Cai", None),
-        ("080", "district", "Thành phố Lào Cai", "10"),
-        ("02647", "commune", "Phường Cốc Lếu", "080"),
+    Sheet.UNITS: _rows(
+        Sheet.UNITS,
+        {"id": "10", "level": "province", "name": "Tỉnh Lào Cai"},
+        {"id": "080", "level": "district", "name": "Thành phố Lào Cai", "parent": "10"},
+        {"id": "02647", "level": "commune", "name": "Phường Cốc Lếu", "parent": "080"},
     ),
-    Sheet.ORGANISATIONS: (
-        ("so-cong-thuong", "Sở Công Thương", "10", None, "department"),
-        ("ban-quan-ly-cho", "Ban quản lý chợ Cốc Lếu", "02647", "so-cong-thuong", "other"),
+    Sheet.ORGANISATIONS: _rows(
+        Sheet.ORGANISATIONS,
+        {"id": "so-cong-thuong", "name": "Sở Công Thương", "unit": "10", "sector": "department"},
+        {"id": "ban-quan-ly-cho", "name": "Ban quản lý chợ Cốc Lếu", "unit": "02647", "parent": "so-cong-thuong", "sector": "other"},
     ),
-    Sheet.SITES: (
-        (
-            "cho-coc-leu",
-            "ban-quan-ly-cho",
-            "Chợ Cốc Lếu",
-            "market",
-            "Đường Hồng Hà",
-            "02647",
-            "Cổng 1 | Cổng 2",
-            *([None] * 4),
-            "so-cong-thuong",
-        ),
-        (
-            "xe-24b-01234",
-            "ban-quan-ly-cho",
-            "Xe 24B-012.34",
-            "vehicle",
-            "Bến xe",
-            None,
-            "Cửa trước",
-            "24B-012.34",
-            "Tuyến 8",
-            None,
-            None,
-            None,
-        ),
+    Sheet.SITES: _rows(
+        Sheet.SITES,
+        {
+            "id": "cho-coc-leu", "org": "ban-quan-ly-cho", "name": "Chợ Cốc Lếu", "category": "market", "address": "Đường Hồng Hà",
+            "unit": "02647", "gates": "Cổng 1 | Cổng 2", "monitored_by": "so-cong-thuong",
+        },
+        {
+            "id": "xe-24b-01234", "org": "ban-quan-ly-cho", "name": "Xe 24B-012.34", "category": "vehicle", "address": "Bến xe",
+            "gates": "Cửa trước", "plate": "24B-012.34", "route": "Tuyến 8",
+        },
     ),
-    Sheet.GATES: (("cho-coc-leu", "Cổng 3"),),
-}
+    Sheet.GATES: _rows(Sheet.GATES, {"site": "cho-coc-leu", "name": "Cổng 3"}),
+}  # fmt: skip
 GATES_APART = "|"
 HELP_TITLE = "Hướng dẫn"  # a sheet for people, not read
 

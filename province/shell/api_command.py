@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.base import logs
 from edge_agent.base.console import print_json
-from edge_agent.base.ending import stop_when_asked
-from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
-from province.base import secret_files
+from edge_agent.base.notify import Beat
 from province.base.clock import now_ms
-from province.base.errors import NotAProvince, ProvinceError
+from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.shell import served_at
 
 if TYPE_CHECKING:
     from province.web.serving import App
 
-_log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
   gate-province api /srv/gate                                    https://127.0.0.1:8446/api/v1/, for programs of this machine
@@ -73,25 +67,8 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.folder.absolute())
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
-    logs.configure(verbose=args.verbose)
-    secret_files.tighten(layout)
-    try:
-        lock = ProcessLock(layout.api_lock, "gate-province api")
-    except (AlreadyRunning, OSError) as error:
-        raise ProvinceError(f"{error}.") from None
-    with lock:
-        beat = Beat(of_this_process())
-        served = Served("api", layout, place, layout.api, lambda: opened(layout, proxied=bool(place.behind)), beat)
 
-        def stop() -> None:
-            beat.notifier.stopping()
-            served.stop()
+    def make(beat: Beat) -> Served:
+        return Served("api", layout, place, layout.api, lambda: opened(layout, proxied=bool(place.behind)), beat)
 
-        stop_when_asked(stop)
-        served.start()
-        shown = served_at.shown(place, served.port)
-        _log.info("API: %s", shown)
-        beat.notifier.ready(shown)
-        served.wait()
-    _log.info("stopped")
-    return 0
+    return served_at.serve(layout, args, place, layout.api_lock, "API", make)

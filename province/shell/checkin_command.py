@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.base import logs
 from edge_agent.base.console import print_line
-from edge_agent.base.ending import stop_when_asked
-from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.notify import Beat
 from edge_agent.wire.topics import DeviceName
-from province.base import secret_files
 from province.base.clock import now_ms
 from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.base.files import PUBLIC, keep_folder, write_atomically
@@ -28,7 +23,6 @@ from province.shell import served_at
 if TYPE_CHECKING:
     from province.web.serving import App, Place
 
-_log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
   gate-province checkin make /srv/gate /srv/checkin                  once: a device of its own, its bundle and its configuration
@@ -131,25 +125,8 @@ def _serve(layout: Layout, args: argparse.Namespace) -> int:
     place = served_at.place(args, settings.hosts)
     if not args.config.is_file():
         raise NotAProvince(f"--config {args.config}: is not there. Make it: gate-province checkin make {args.folder} FOLDER.")
-    logs.configure(verbose=args.verbose)
-    secret_files.tighten(layout)
-    try:
-        lock = ProcessLock(args.config.absolute().with_suffix(".lock"), "gate-province checkin")
-    except (AlreadyRunning, OSError) as error:
-        raise ProvinceError(f"{error}.") from None
-    with lock:
-        beat = Beat(of_this_process())
-        pages = Served("check-in", layout, place, layout.checkin, lambda: opened(layout, args.config, place), beat)
 
-        def stop() -> None:
-            beat.notifier.stopping()
-            pages.stop()
+    def make(beat: Beat) -> Served:
+        return Served("check-in", layout, place, layout.checkin, lambda: opened(layout, args.config, place), beat)
 
-        stop_when_asked(stop)
-        pages.start()
-        shown = served_at.shown(place, pages.port)
-        _log.info("check-in page: %s", shown)
-        beat.notifier.ready(shown)
-        pages.wait()
-    _log.info("stopped")
-    return 0
+    return served_at.serve(layout, args, place, args.config.absolute().with_suffix(".lock"), "check-in page", make)

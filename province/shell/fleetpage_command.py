@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_agent.base import logs
-from edge_agent.base.ending import stop_when_asked
-from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
-from province.base import secret_files
+from edge_agent.base.notify import Beat
 from province.base.broker_address import broker_address
-from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.shell import served_at
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from province.web.serving import Served
+
 _EPILOG = """\
 examples:
   gate-province fleet-page /srv/gate                                      https://127.0.0.1:8443/, for this machine
@@ -56,25 +53,8 @@ def run(args: argparse.Namespace) -> int:
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
     broker = None if args.no_commands else broker_address(args.broker, (settings.hosts[0], settings.port))
-    logs.configure(verbose=args.verbose)
-    secret_files.tighten(layout)
-    try:
-        lock = ProcessLock(layout.fleet_page_lock, "gate-province fleet-page")
-    except (AlreadyRunning, OSError) as error:
-        raise ProvinceError(f"{error}.") from None
-    with lock:
-        beat = Beat(of_this_process())
-        page = service.fleet_page(layout, place, broker, beat, password_only=args.password_only)
 
-        def stop() -> None:
-            beat.notifier.stopping()
-            page.stop()
+    def make(beat: Beat) -> Served:
+        return service.fleet_page(layout, place, broker, beat, password_only=args.password_only)
 
-        stop_when_asked(stop)
-        page.start()
-        shown = served_at.shown(place, page.port)
-        _log.info("fleet page: %s", shown)
-        beat.notifier.ready(shown)
-        page.wait()
-    _log.info("stopped")
-    return 0
+    return served_at.serve(layout, args, place, layout.fleet_page_lock, "fleet page", make)

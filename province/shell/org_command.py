@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 
-from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.base.console import print_line, print_table
 from province.base.clock import now_ms, shown
 from province.base.errors import NotAProvince
-from province.base.layout import Layout
 from province.registry import organisations, sites
 from province.registry.organisations import Organisation, Sector
-from province.store import database
+from province.shell.actions import add_actions, add_close, print_list, register_of
 from province.store.opened import Connection
 
 _EPILOG = """\
@@ -28,25 +25,18 @@ examples:
 --sector says on which form it reports: department Phụ lục 1, monitoring (Health, Education, Transport, the economic zone) Phụ lục 2,
 district (a district's people's committee) Phụ lục 3, other none.
 """
+_HEADINGS = ("organisation", "name", "sector", "unit", "part of", "closed")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `org` to the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = subparsers.add_parser(
+    action = add_actions(
+        subparsers,
         "org",
-        help="the organisations: who has sites, who watches over them",
-        description="The organisations: who has sites and scanners, who watches over those of others, on which form each reports.",
-        epilog=_EPILOG,
-        formatter_class=raw,
+        "the organisations: who has sites, who watches over them",
+        "The organisations: who has sites and scanners, who watches over those of others, on which form each reports.",
+        _EPILOG,
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def action(name: str, words: str, description: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=words, description=description, epilog=_EPILOG, formatter_class=raw)
-        made.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-        return made
-
     add = action("add", "add an organisation", "Adds an organisation.")
     add.add_argument("--id", required=True, help="its short name, as in its scanners' topics: lower-case letters, digits, hyphens")
     add.add_argument("--name", required=True, help='for people, such as "Sở Y tế"')
@@ -58,16 +48,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listing.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     show = action("show", "show one organisation", "Shows one organisation and its sites.")
     show.add_argument("id", metavar="ID", help="which one")
-    close = action("close", "an organisation is no more", "Notes that an organisation is no more. Its sites must be closed first.")
-    close.add_argument("id", metavar="ID", help="which one")
-    close.add_argument("--undo", action="store_true", help="it is still there after all")
+    add_close(action("close", "an organisation is no more", "Notes that an organisation is no more. Its sites must be closed first."))
 
 
 def run(args: argparse.Namespace) -> int:
     """Adds, lists, shows or closes."""
-    layout = Layout(args.folder.absolute())
-    layout.read_settings()
-    with closing(database.connect(layout.register)) as connection:
+    with register_of(args) as (layout, connection):
         if args.action == "add":
             one = organisations.organisation(args.id, args.name, args.unit, args.parent, Sector(args.sector))
             organisations.add(connection, layout.register, one)
@@ -90,7 +76,7 @@ def _show(connection: Connection, id_: str) -> None:
     one = organisations.find(connection, id_)
     if one is None:
         raise NotAProvince(f"{id_!r}: not an organisation. See `gate-province org list`.")
-    print_table(("organisation", "name", "sector", "unit", "part of", "closed"), [_row(one)])
+    print_table(_HEADINGS, [_row(one)])
     if its := sites.every(connection, org=id_):
         print_line("")
         rows = [(site.id, site.name, str(site.category), site.address, shown(site.closed_ms)) for site in its]
@@ -100,8 +86,4 @@ def _show(connection: Connection, id_: str) -> None:
 def _list(known: list[Organisation], args: argparse.Namespace) -> None:
     if args.sector is not None:
         known = [one for one in known if one.sector == args.sector]
-    if args.json:
-        for one in known:
-            print_json(asdict(one))
-        return
-    print_table(("organisation", "name", "sector", "unit", "part of", "closed"), [_row(one) for one in known])
+    print_list(known, _HEADINGS, _row, asdict, as_json=args.json)

@@ -1,17 +1,27 @@
-"""The options by which a command that serves pages is told where."""
+"""What commands that serve pages share: the options by which they are told where, and serving until they are asked to end."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from edge_agent.base import logs
+from edge_agent.base.ending import stop_when_asked
+from edge_agent.base.notify import Beat, of_this_process
+from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from province.base import secret_files
 from province.base.broker_address import broker_address
-from province.base.errors import NotAProvince
+from province.base.errors import NotAProvince, ProvinceError
+from province.base.layout import Layout
 
 if TYPE_CHECKING:
-    from province.web.serving import Place
+    from province.web.serving import Place, Served
+
+_log = logging.getLogger(__name__)
 
 
 def add_options(parser: argparse.ArgumentParser, listen: str) -> None:
@@ -57,3 +67,41 @@ def host(given: str | None, option: str) -> str:
     if parts.scheme != "https" or not parts.netloc or parts.path not in {"", "/"} or "@" in parts.netloc:
         raise NotAProvince(f"{option} {given}: must be https:// and a host, such as https://qr.tinh.example.vn")
     return parts.netloc
+
+
+def serve(layout: Layout, args: argparse.Namespace, place: Place, lock_file: Path, what: str, make: Callable[[Beat], Served]) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code.
+
+    Args:
+        layout: the province.
+        args: the command's, with `verbose`.
+        place: where.
+        lock_file: held meanwhile.
+        what: it is, for the log.
+        make: makes what is served; it tells of its life by what it is given.
+
+    Raises:
+        ProvinceError: another does so already, or the address cannot be had.
+    """
+    logs.configure(verbose=args.verbose)
+    secret_files.tighten(layout)
+    try:
+        lock = ProcessLock(lock_file, f"gate-province {args.command}")
+    except (AlreadyRunning, OSError) as error:
+        raise ProvinceError(f"{error}.") from None
+    with lock:
+        beat = Beat(of_this_process())
+        served = make(beat)
+
+        def stop() -> None:
+            beat.notifier.stopping()
+            served.stop()
+
+        stop_when_asked(stop)
+        served.start()
+        at = shown(place, served.port)
+        _log.info("%s: %s", what, at)
+        beat.notifier.ready(at)
+        served.wait()
+    _log.info("stopped")
+    return 0

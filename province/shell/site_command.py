@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.base.console import print_json, print_line
 from edge_agent.wire.keyring import VIETNAM
 from province.base.clock import now_ms, shown
 from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
@@ -18,7 +17,7 @@ from province.paper import poster_page
 from province.registry import devices, site_codes, sites, units
 from province.registry.categories import Category
 from province.registry.site import Site, new_site
-from province.store import database
+from province.shell.actions import add_actions, add_close, print_list, register_of
 from province.store.opened import Connection
 
 _EPILOG = """\
@@ -41,21 +40,9 @@ Times are Vietnam's. All at once from a table: gate-province registry import.
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `site` to the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = subparsers.add_parser(
-        "site",
-        help="the places: add, list, show, close",
-        description="The places that people enter and leave, with their gates.",
-        epilog=_EPILOG,
-        formatter_class=raw,
+    action = add_actions(
+        subparsers, "site", "the places: add, list, show, close", "The places that people enter and leave, with their gates.", _EPILOG
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def action(name: str, words: str, description: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=words, description=description, epilog=_EPILOG, formatter_class=raw)
-        made.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-        return made
-
     _of_add(action("add", "add a place", "Adds a place and its gates."))
     listing = action("list", "list the places", "Lists the places that are not closed.")
     listing.add_argument("--within", metavar="UNIT", help="only in this unit and what is part of it")
@@ -67,9 +54,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument("id", metavar="SITE", help="its short name, or its site code")
     show.add_argument("--json", action="store_true", help="as one JSON object")
     _of_poster(action("poster", "posters with the site codes", "Makes sites' posters: A4, to hang at every gate."))
-    close = action("close", "a place is no more", "Closes a place: nothing new is registered there. What was registered stays.")
-    close.add_argument("id", metavar="SITE", help="its short name")
-    close.add_argument("--undo", action="store_true", help="it is still there after all")
+    add_close(
+        action("close", "a place is no more", "Closes a place: nothing new is registered there. What was registered stays."),
+        "SITE",
+        "its short name",
+    )
 
 
 def _of_add(add: argparse.ArgumentParser) -> None:
@@ -101,9 +90,7 @@ def _of_poster(poster: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Adds, lists, shows, closes, or makes a poster."""
-    layout = Layout(args.folder.absolute())
-    layout.read_settings()
-    with closing(database.connect(layout.register)) as connection:
+    with register_of(args) as (layout, connection):
         if args.action == "add":
             _add(connection, layout, args)
         elif args.action == "close":
@@ -222,9 +209,8 @@ def _show(connection: Connection, args: argparse.Namespace) -> None:
 def _list(connection: Connection, args: argparse.Namespace) -> None:
     category = None if args.category is None else Category(args.category)
     known = sites.every(connection, within=_beneath(connection, args.within), org=args.org, category=category, closed=args.closed)
-    if args.json:
-        for one in known:
-            print_json(_as_json(one))
-        return
-    rows = [(one.id, one.org, one.name, str(one.category), one.unit or "-", one.address, ", ".join(one.gates)) for one in known]
-    print_table(("site", "org", "name", "category", "unit", "address", "gates"), rows)
+    print_list(known, ("site", "org", "name", "category", "unit", "address", "gates"), _row, _as_json, as_json=args.json)
+
+
+def _row(one: Site) -> tuple[str, ...]:
+    return (one.id, one.org, one.name, str(one.category), one.unit or "-", one.address, ", ".join(one.gates))

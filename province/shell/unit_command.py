@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 
-from edge_agent.base.console import print_json, print_line, print_table
+from edge_agent.base.console import print_line, print_table
 from province.base.clock import now_ms, shown
 from province.base.errors import NotAProvince
-from province.base.layout import Layout
 from province.registry import units
 from province.registry.units import Level, Unit
-from province.store import database
+from province.shell.actions import add_actions, add_close, print_list, register_of
 from province.store.opened import Connection
 
 _EPILOG = """\
@@ -31,21 +28,13 @@ All at once from a table: gate-province registry import.
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `unit` to the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = subparsers.add_parser(
+    action = add_actions(
+        subparsers,
         "unit",
-        help="the province's districts and communes",
-        description="The administrative units: the province, its districts, their communes.",
-        epilog=_EPILOG,
-        formatter_class=raw,
+        "the province's districts and communes",
+        "The administrative units: the province, its districts, their communes.",
+        _EPILOG,
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def action(name: str, words: str, description: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=words, description=description, epilog=_EPILOG, formatter_class=raw)
-        made.add_argument("folder", type=Path, metavar="DIR", help="the province's folder")
-        return made
-
     add = action("add", "add a unit", "Adds a unit.")
     add.add_argument("--id", required=True, help="its official number or a short name: lower-case letters, digits, hyphens")
     add.add_argument("--level", required=True, choices=[str(level) for level in Level])
@@ -57,16 +46,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listing.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     show = action("show", "show one unit", "Shows one unit and what it is part of.")
     show.add_argument("id", metavar="ID", help="which one")
-    close = action("close", "a unit is no more", "Notes that a unit is no more. What was registered in it must stand in another first.")
-    close.add_argument("id", metavar="ID", help="which one")
-    close.add_argument("--undo", action="store_true", help="it is still there after all")
+    add_close(action("close", "a unit is no more", "Notes that a unit is no more. What was registered in it must stand in another first."))
 
 
 def run(args: argparse.Namespace) -> int:
     """Adds, lists, shows or closes."""
-    layout = Layout(args.folder.absolute())
-    layout.read_settings()
-    with closing(database.connect(layout.register)) as connection:
+    with register_of(args) as (layout, connection):
         if args.action == "add":
             units.add(connection, layout.register, units.unit(args.id, Level(args.level), args.name, args.parent))
             print_line(f"Added {args.level} {args.id}.")
@@ -100,10 +85,8 @@ def _list(connection: Connection, args: argparse.Namespace) -> None:
         known = [one for one in known if one.id in within]
     if args.level is not None:
         known = [one for one in known if one.level == args.level]
-    if args.json:
-        for one in known:
-            print_json(asdict(one))
-        return
-    print_table(
-        ("unit", "level", "name", "part of", "closed"), [(*_row(one)[:3], one.parent or "-", shown(one.closed_ms)) for one in known]
-    )
+    print_list(known, ("unit", "level", "name", "part of", "closed"), _listed, asdict, as_json=args.json)
+
+
+def _listed(one: Unit) -> tuple[str, ...]:
+    return (*_row(one)[:3], one.parent or "-", shown(one.closed_ms))

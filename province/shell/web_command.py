@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.base import logs
-from edge_agent.base.ending import stop_when_asked
-from edge_agent.base.notify import Beat, of_this_process
-from edge_agent.base.process_lock import AlreadyRunning, ProcessLock
+from edge_agent.base.notify import Beat
 from province.accounts.account import Role
-from province.base import secret_files
-from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.shell import served_at
 
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
 ROOMS: tuple[str, ...] = ("boards", "tracing", "reports")
 
 _CONNECTIONS = 2000
-_log = logging.getLogger(__name__)
 _EPILOG = """\
 examples:
   gate-province web /srv/gate                                             https://127.0.0.1:8444/, for this machine
@@ -111,25 +104,8 @@ def run(args: argparse.Namespace) -> int:
     settings = layout.read_settings()
     place = served_at.place(args, settings.hosts)
     policy, fleet = _policy(args), served_at.host(args.fleet_page, "--fleet-page")
-    logs.configure(verbose=args.verbose)
-    secret_files.tighten(layout)
-    try:
-        lock = ProcessLock(layout.web_lock, "gate-province web")
-    except (AlreadyRunning, OSError) as error:
-        raise ProvinceError(f"{error}.") from None
-    with lock:
-        beat = Beat(of_this_process())
-        pages = Served("web", layout, place, layout.web, lambda: opened(layout, place, policy, fleet), beat, connections=_CONNECTIONS)
 
-        def stop() -> None:
-            beat.notifier.stopping()
-            pages.stop()
+    def make(beat: Beat) -> Served:
+        return Served("web", layout, place, layout.web, lambda: opened(layout, place, policy, fleet), beat, connections=_CONNECTIONS)
 
-        stop_when_asked(stop)
-        pages.start()
-        shown = served_at.shown(place, pages.port)
-        _log.info("pages: %s", shown)
-        beat.notifier.ready(shown)
-        pages.wait()
-    _log.info("stopped")
-    return 0
+    return served_at.serve(layout, args, place, layout.web_lock, "pages", make)

@@ -48,3 +48,16 @@ def test_no_command_and_an_unknown_one_are_told_with_code_2(package: str) -> Non
         done = through_a_shell(f"{sys.executable} -m {package} {words}")
         assert done.returncode == 2
         assert "usage:" in done.stderr
+
+
+@pytest.mark.parametrize("command", [
+    "edge_agent run", "edge_agent status", "edge_agent gate open", "edge_agent reset", "edge_agent enrol x.json", "edge_agent station show",
+    "edge_agent ended agent", "firmware run",
+])  # fmt: skip
+def test_a_wrong_configuration_is_told_with_file_key_and_value_and_code_2(command: str, tmp_path: Path) -> None:
+    config = tmp_path / "gate.toml"
+    config.write_text('[device]\nclock = "sundial"\n', "utf-8")
+    done = through_a_shell(f"{sys.executable} -m {command} --config {config}")
+    assert done.returncode == 2, done
+    assert all(said in done.stderr for said in (str(config), "clock", "sundial"))
+    assert "Traceback" not in done.stderr
