@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 import threading
@@ -153,7 +154,8 @@ def _telemetry(one: Scanner, at_ms: int) -> Telemetry:
             sources |= {"ra": Source("fault")}
         case 11:
             outbox = Outbox(312, 500_000, 5400, 40.0)
-    today = 0 if one.is_quiet else 20 + at + minute % (24 * 60) // 3
+    of_day = minute % (24 * 60)
+    today = 0 if one.is_quiet else int(of_day * (0.3 + at % 5 * 0.1) + 14 * math.sin(of_day / 60)) + 1  # more at some hours, never fewer
     return Telemetry(
         v=1, at_ms=at_ms, clock="synchronised", boot_id=f"{at:032x}", uptime_s=9 * 3600, period_s=_PERIOD_S, versions=_VERSIONS,
         gate="open", power=power, sources=sources, outbox=outbox, cpu=cpu, memory=Memory(427, 180 + at, 41),
