@@ -1,14 +1,19 @@
-"""Holds an account's reach against the registry: its sites, unit and organisation are there, and a full view is for special sites alone."""
+"""Holds an account's reach against the registry: what it names is there, a full view is for special sites alone; and says it in names."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from sqlalchemy import select
 
 from province.accounts.account import Account, Role, Unfit
 from province.registry import organisations, sites, units
 from province.registry.categories import SPECIAL
+from province.store import registry_tables as tables
 from province.store import schema
 from province.store.opened import Connection
+
+_AT_ONCE = 500  # values of one question
 
 
 def check(connection: Connection, one: Account) -> None:
@@ -33,6 +38,30 @@ def check(connection: Connection, one: Account) -> None:
             raise Unfit("no-unit", f"--unit {one.unit!r}: not a unit of the registry. See `gate-province unit list`.")
     if one.org is not None and not _is_organisation(connection, one.org):
         raise Unfit("no-org", f"--org {one.org!r}: not an organisation of the registry. See `gate-province org list`.")
+
+
+def names(connection: Connection, some: Collection[Account]) -> dict[str, str]:
+    """How far accounts reach, in the registry's names, by the account; empty for the whole province. What is not registered has its id."""
+    known: dict[tuple[str, str], str] = {}
+    for kind, table, wanted in (
+        ("site", tables.site, {id_ for one in some for id_ in one.sites}),
+        ("unit", tables.unit, {one.unit for one in some}),
+        ("org", tables.organisation, {one.org for one in some}),
+    ):
+        ids = sorted(id_ for id_ in wanted if id_ is not None)
+        for at in range(0, len(ids), _AT_ONCE):
+            query = select(table.c.id, table.c.name).where(table.c.id.in_(ids[at : at + _AT_ONCE]))
+            known |= {(kind, row["id"]): row["name"] for row in connection.rows(query)}
+
+    def said(kind: str, id_: str | None) -> str:
+        return known.get((kind, id_ or ""), id_ or "")
+
+    def reach(one: Account) -> str:
+        if one.sites:
+            return ", ".join(sorted(said("site", id_) for id_ in one.sites))
+        return " · ".join(each for each in (said("unit", one.unit), said("org", one.org)) if each)
+
+    return {one.id: reach(one) for one in some}
 
 
 def _is_organisation(connection: Connection, id_: str) -> bool:

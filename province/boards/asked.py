@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from typing import Self
 from urllib.parse import urlencode
@@ -25,6 +25,7 @@ class Asked:
         first, last: from this time of the day to the end of that minute; None: the whole day.
         gate, direction: only these.
         before, after: the key that the sheet goes on from.
+        misread: what the address says wrongly, by its names there.
     """
 
     day: date
@@ -34,19 +35,23 @@ class Asked:
     direction: Direction | None = None
     before: Key | None = None
     after: Key | None = None
+    misread: frozenset[str] = field(default=frozenset(), compare=False)
 
     @classmethod
     def read(cls, query: Mapping[str, str], today: date) -> Self:
         """From an address; what it says wrongly counts as not said."""
+        day, first, last = _day(query.get("day", "")), _time(query.get("from", "")), _time(query.get("to", ""))
+        way = next((way for way in Direction if way == query.get("way")), None)
+        found = {"day": day, "from": first, "to": last, "way": way}
         return cls(
-            _day(query.get("day", "")) or today,
-            _time(query.get("from", "")),
-            _time(query.get("to", "")),
-            query.get("gate", "")[:NAME_CHARACTERS] or None,
-            next((way for way in Direction if way == query.get("way")), None),
-            Key.read(query.get("before", "")),
-            Key.read(query.get("after", "")),
-        )
+            day or today, first, last, query.get("gate", "")[:NAME_CHARACTERS] or None, way,
+            Key.read(query.get("before", "")), Key.read(query.get("after", "")),
+            frozenset(name for name, value in found.items() if value is None and query.get(name)),
+        )  # fmt: skip
+
+    def at(self, gates: Collection[str]) -> Self:
+        """The same of a place with these gates: another gate counts as not said."""
+        return self if self.gate is None or self.gate in gates else replace(self, gate=None, misread=self.misread | {"gate"})
 
     def is_live(self, today: date) -> bool:
         """Whether it is the place's board as it is now, which follows what happens."""

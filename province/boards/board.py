@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from edge_agent.wire.keyring import day_of
 from province.base.errors import ProvinceError
@@ -38,6 +39,7 @@ class Board:
         newer, older: the keys of the sheets beside this one.
         live: it follows what happens.
         newest: the register's newest row when it was made.
+        beyond: why there can be nothing of that day: `ahead`, or `past` what is kept; empty otherwise.
     """
 
     site: Site
@@ -51,6 +53,7 @@ class Board:
     newer: Key | None
     older: Key | None
     newest: int
+    beyond: Literal["", "ahead", "past"] = ""
 
     @property
     def away(self) -> int:
@@ -101,8 +104,14 @@ class Boards:
         return Board(
             site, asked, sight, live, counts, gates.of_places(self._layout, [place])[place],
             passages.opened(connection, self._keystore, rows, sight), passages.opened(connection, self._keystore, doubted, sight),
-            newer, older, newest,
+            newer, older, newest, self._beyond(asked.day, today),
         )  # fmt: skip
+
+    def _beyond(self, day: date, today: date) -> Literal["", "ahead", "past"]:
+        """Whether a day has not come, or has no keys any more, or never had."""
+        if day > today:
+            return "ahead"
+        return "past" if day < today and day.isoformat() < next(iter(self._keystore.epochs()), today.isoformat()) else ""
 
     def _rows(
         self, connection: Connection, place: Place, asked: Asked, sight: Sight, now_ms: int

@@ -138,11 +138,12 @@ def _register(connection: Connection, say: Say, now_ms: int) -> list[Need]:
 def _certificates(layout: Layout, say: Say, now_ms: int) -> list[Need]:
     found = []
     for term in terms.terms(layout):
+        named = {"what": say(f"certificate.{term.role}"), "role": term.role}
         if term.ends_ms is None:
-            found.append(Need(Urgency.SOON, say("need.certificate.unread", role=term.role)))
+            found.append(Need(Urgency.SOON, say("need.certificate.unread", **named)))
         elif term.is_due(now_ms):
             days = term.days_left(now_ms)
-            found.append(Need(Urgency.NOW if days <= 0 else Urgency.SOON, say("need.certificate", role=term.role, days=days)))
+            found.append(Need(Urgency.NOW if days <= 0 else Urgency.SOON, say("need.certificate", **named, days=days)))
     return found
 
 

@@ -26,6 +26,7 @@ from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
 from province.web.world import World
 
 _SEES = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
+_MISREAD = {"day": "find.day", "from": "find.from", "to": "find.to", "gate": "board.gate", "way": "board.way"}
 _OPERATES = frozenset({Role.OPERATOR})
 _ANEW_S = 20.0  # so often a board that follows is drawn anew though nobody passed: gates come and go
 
@@ -120,13 +121,15 @@ class _Pages:
         asked = Asked.read(request.query_params, day_of(now_ms))
 
         def drawn(connection: Connection) -> tuple[Board, Drawn]:
-            board = self._look(connection, request, visit, asked, set())
+            site, _sight = self._site(connection, request, visit)
+            board = self._look(connection, request, visit, asked.at(site.gates), set())
             return board, shown.draw(self._world.frame, visit, board, now_ms)
 
         board, region = await self._world.ask(drawn)
+        misread = [word for name, word in _MISREAD.items() if name in board.asked.misread]
         return self._world.render(
             request, visit, "boards/board.html", board=board, drawn=region, stream=board.live, sight=board.sight.name,
-            day=f"{asked.day:%d/%m/%Y}", category=categories.named(board.site.category, visit.language),
+            day=f"{asked.day:%d/%m/%Y}", misread=misread, category=categories.named(board.site.category, visit.language),
         )  # fmt: skip
 
     async def stream(self, request: Request, visit: Visit) -> Response:

@@ -76,14 +76,14 @@ def checkins(day: str, people: int, seed: int, seen: Collection[int], spots: Seq
         day: YYYY-MM-DD.
         people: how many there are.
         seed: another seed, other days.
-        seen: those whom a scanner sees that day: nobody is at two places.
+        seen: those whom a scanner sees that day: nobody is at two places. Who falls ill is seen by scanners alone, which say where.
         spots: where they may go.
     """
     found: list[Step] = []
     posters = [spot for spot in spots if spot.poster]
     for who in range(people):
         chance = random.Random(f"{seed} {day} {who} poster")  # noqa: S311 - repeatable inventions; nothing secret hangs on them
-        if not posters or who in seen or chance.random() >= _BY_POSTER:
+        if not posters or who in seen or who == f0_of(people) or chance.random() >= _BY_POSTER:
             continue
         spot = chance.choices(posters, [spot.poster for spot in posters])[0]
         in_ms = int(chance.uniform(_OPENS_MIN, _CLOSES_MIN - 120) * MINUTE_MS)

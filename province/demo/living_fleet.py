@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 import threading
@@ -153,11 +154,12 @@ def _telemetry(one: Scanner, at_ms: int) -> Telemetry:
             sources |= {"ra": Source("fault")}
         case 11:
             outbox = Outbox(312, 500_000, 5400, 40.0)
-    today = 0 if one.is_quiet else 20 + at + minute % (24 * 60) // 3
+    of_day = minute % (24 * 60)
+    today = 0 if one.is_quiet else int(of_day * (0.3 + at % 5 * 0.1) + 14 * math.sin(of_day / 60)) + 1  # more at some hours, never fewer
     return Telemetry(
         v=1, at_ms=at_ms, clock="synchronised", boot_id=f"{at:032x}", uptime_s=9 * 3600, period_s=_PERIOD_S, versions=_VERSIONS,
         gate="open", power=power, sources=sources, outbox=outbox, cpu=cpu, memory=Memory(427, 180 + at, 41),
         disk=Disk(29_000, 21_000 - at), network=Network("mobile" if at % 3 else "wifi", -60 - at % 30),
         log=Log(f"{at:032x}", 1 if one.is_quiet else 1000 + today, entries_today=today),
-        answers={} if one.is_quiet else {"accepted": 180 + today, "repeat": 7, "unreadable": 4}, certificate_days=300,
+        answers={} if one.is_quiet else {"accepted": 180 + today, "already": 7, "unreadable": 4}, certificate_days=300,
     )  # fmt: skip

@@ -20,10 +20,10 @@ COMMUNES = {
 
 # Where each commune's middle is, in degrees; the district lies in no province.
 _MIDDLES: Mapping[str, tuple[float, float]] = MappingProxyType({
-    "ben-suong": (22.060, 104.100), "doi-thong": (22.094, 104.088), "ban-hoa": (22.083, 104.150), "cau-vong": (22.031, 104.062),
-    "song-xanh": (22.026, 104.143),
+    "ben-suong": (22.058, 104.100), "doi-thong": (22.080, 104.058), "ban-hoa": (22.076, 104.142), "cau-vong": (22.034, 104.062),
+    "song-xanh": (22.036, 104.140),
 })  # fmt: skip
-_FIRST_STEP, _TURN = 0.0042, math.radians(137.5)  # degrees from the middle to the first place; from each to the next, so that all lie apart
+_FIRST_STEP, _TURN = 0.0055, math.radians(137.5)  # degrees from the middle to the first place; from each to the next, so that all lie apart
 
 
 @dataclass(frozen=True, slots=True)

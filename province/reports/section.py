@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -20,7 +21,6 @@ from province.reports.counting import Survey
 from province.reports.coverage import Coverage, Share
 from province.reports.figures import About, Figure, Told
 from province.reports.form import NOBODY, Document, Preparer
-from province.reports.rollup import percent
 from province.reports.shelf import Kind, Made, Which
 from province.reports.surveys import Surveys
 from province.reports.wording import clock, order, shown
@@ -28,6 +28,7 @@ from province.reports.words import WORDS
 from province.store import database
 from province.store.opened import Connection
 from province.web.forms import form_of
+from province.web.languages import Language
 from province.web.needs import Need, Urgency
 from province.web.pace import Pace
 from province.web.section import MenuItem, Page, Section, Visit
@@ -83,7 +84,7 @@ class _Desk:
         if survey is None:
             found.append(Need(Urgency.KNOW, words["need.counting"], "/reports"))
         elif silent := len(reach.part_of(survey, visit.account).silent):
-            found.append(Need(Urgency.SOON, words["need.silent"].format(count=_count(silent)), "/reports"))
+            found.append(Need(Urgency.SOON, words["need.silent"].format(count=_counting_in(visit.language)(silent)), "/reports"))
         return found
 
     def _not_made(self, connection: Connection, visit: Visit, yesterday: date, now_ms: int) -> int:
@@ -117,9 +118,16 @@ class _Desk:
         silent = survey.silent
         first = min(_number(request.query_params.get("from", "")), max(0, len(silent) - 1)) // _SILENT_A_PAGE * _SILENT_A_PAGE
         whole = coverage.whole(survey)
-        words = WORDS[visit.language]
+        words, count = WORDS[visit.language], _counting_in(visit.language)
+
+        def share(one: Share) -> _Drawn:
+            return one, Markup(charts.bar(one)), _percent(one, visit.language)  # noqa: S704 - our own numbers alone
+
+        def row(one: Coverage) -> tuple[Coverage, _Drawn, _Drawn, _Drawn]:
+            return one, share(one.scanning), share(one.places), share(one.installs)
+
         return self._world.render(
-            request, visit, "reports/progress.html", day=survey.day.isoformat(), wrong=wrong, whole=whole, count=_count,
+            request, visit, "reports/progress.html", day=survey.day.isoformat(), wrong=wrong, whole=whole, count=count,
             state=words["state"].format(day=shown(survey.day), time=clock(survey.asked_ms)), held=survey.held,
             elsewhere=survey.elsewhere.passages, last_day=(day_of(self._world.now_ms()) - timedelta(days=1)).isoformat(),
             never=sum(one.id not in survey.last_day for one in silent), silent_count=len(silent), silent_first=first,
@@ -132,12 +140,12 @@ class _Desk:
                 for one in silent[first : first + _SILENT_A_PAGE]
             ],
             shares=[
-                ("share.scanning", _share(whole.scanning)), ("share.places", _share(whole.places)),
-                ("share.people", _share(whole.installs)), ("share.agencies", _share(coverage.agencies(survey))),
+                ("share.scanning", share(whole.scanning)), ("share.places", share(whole.places)),
+                ("share.people", share(whole.installs)), ("share.agencies", share(coverage.agencies(survey))),
             ],
             tables=[
-                ("by.unit", "unit", [_row(one.name or words["nowhere"], one) for one in coverage.by_unit(survey)]),
-                ("by.category", "category", [_row(named(Category(one.id), visit.language), one) for one in coverage.by_category(survey)]),
+                ("by.unit", "unit", [(one.name or words["nowhere"], *row(one)) for one in coverage.by_unit(survey)]),
+                ("by.category", "category", [(named(Category(one.id), visit.language), *row(one)) for one in coverage.by_category(survey)]),
             ],
         )  # fmt: skip
 
@@ -230,7 +238,8 @@ class _Desk:
         of, known = await self._world.ask(asked)
         return self._world.render(
             request, visit, "reports/figures.html", status, said=said, of=of, known=sorted(known, key=lambda one: (order(one[0]), one[1])),
-            allowed=tuple(Figure), since=(day_of(self._world.now_ms()) - timedelta(days=1)).isoformat(), count=_count, most=figures.MOST,
+            allowed=tuple(Figure), since=(day_of(self._world.now_ms()) - timedelta(days=1)).isoformat(),
+            count=_counting_in(visit.language), most=figures.MOST,
         )  # fmt: skip
 
     def _tellable(self, connection: Connection, visit: Visit) -> dict[About, list[tuple[str, str]]]:
@@ -295,13 +304,11 @@ def _unit_name(survey: Survey, unit: str | None) -> str:
 _Drawn = tuple[Share, Markup, str | None]
 
 
-def _share(share: Share) -> _Drawn:
-    return share, Markup(charts.bar(share)), percent(share)  # noqa: S704 - our own numbers alone
+def _percent(share: Share, language: Language) -> str | None:
+    text = None if share.percent is None else f"{share.percent:.1f} %"
+    return text if text is None or language == "en" else text.replace(".", ",")
 
 
-def _row(name: str, one: Coverage) -> tuple[str, Coverage, _Drawn, _Drawn, _Drawn]:
-    return name, one, _share(one.scanning), _share(one.places), _share(one.installs)
-
-
-def _count(value: int) -> str:
-    return as_docx.shown(value)
+def _counting_in(language: Language) -> Callable[[int], str]:
+    """How a number is written in a language: by thousands."""
+    return as_docx.shown if language == "vi" else "{:,}".format

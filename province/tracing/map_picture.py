@@ -16,6 +16,7 @@ _COLUMNS = 3
 _GAP, _HEAD, _LINE = 14.0, 26.0, 30.0
 _PLOT_HEIGHT, _MARGIN = 420.0, 48.0
 _LONGEST = 30
+_DOT, _LETTER, _HALO = 11.0, 6.2, 15.0
 _Point = tuple[float, float]
 _Key = tuple[str, str]
 
@@ -26,7 +27,8 @@ def draw(visits: Sequence[Visit], said: Mapping[str, str]) -> Picture:
     names = {(visit.place.org, visit.place.site): visit.about.name for visit in visits}
     found = _positions(visits)
     if numbers and found.keys() == numbers.keys() and len(set(found.values())) > 1:
-        points, height, shapes = _projected(found), _PLOT_HEIGHT, list[Shape]()
+        points, shapes = _projected(found), list[Shape]()
+        height = max(y for _x, y in points.values()) + _MARGIN
         caption = said["coordinates"]
     else:
         points, height, shapes = _by_district(visits, numbers, said)
@@ -36,12 +38,34 @@ def draw(visits: Sequence[Visit], said: Mapping[str, str]) -> Picture:
         shapes.append(Way(tuple(order), "way"))
     for key, number in numbers.items():
         x, y = points[key]
-        shapes.append(Dot(x, y, 11, "place", names[key]))
+        shapes.append(Dot(x, y, _DOT, "place", names[key]))
         shapes.append(Label(x, y + 4, str(number), 11, "middle", "on"))
-        name = _short(names[key])
-        shapes += [Box(x + 14, y - 8, 6.2 * len(name) + 4, 15, "halo"), Label(x + 16, y + 4, name, 11)]  # the way runs behind it
+    for box, name in labels({key: points[key] for key in numbers}, names, height):
+        shapes += [box, Label(box.x + 2, box.y + 12, name, 11)]  # the way runs behind it
     shapes.append(Label(_GAP, height + 14, caption, 11, "start", "soft"))
     return Picture(_WIDTH, height + 22, said["map"], shapes)
+
+
+def labels(points: Mapping[_Key, _Point], names: Mapping[_Key, str], height: float) -> list[tuple[Box, str]]:
+    """Names where there is room beside their dots, upon no other dot and no other name; a place without room has its number alone."""
+    dots = {key: Box(x - _DOT, y - _DOT, 2 * _DOT, 2 * _DOT, "") for key, (x, y) in points.items()}
+    found: list[tuple[Box, str]] = []
+    for key, (x, y) in points.items():
+        name = _short(names[key])
+        width = _LETTER * len(name) + 4
+        places = ((x + 14, y - 8), (x - 14 - width, y - 8), (x - width / 2, y + 13), (x - width / 2, y - 28))
+        taken = [*(dot for other, dot in dots.items() if other != key), *(box for box, _name in found)]
+        for left, top in places:
+            box = Box(left, top, width, _HALO, "halo")
+            if left >= 0 and top >= 0 and left + width <= _WIDTH and top + _HALO <= height and not any(_meet(box, one) for one in taken):
+                found.append((box, name))
+                break
+    return found
+
+
+def _meet(one: Box, other: Box) -> bool:
+    beside = one.x >= other.x + other.width or other.x >= one.x + one.width
+    return not (beside or one.y >= other.y + other.height or other.y >= one.y + one.height)
 
 
 def _short(name: str) -> str:

@@ -42,7 +42,7 @@ def draw(report: Report, said: Mapping[str, str]) -> bytes:
     if visits:
         story += [_text(said["timeline"], 13), _picture(timeline.draw(visits, said))]
         story += [_text(said["map"], 13), _picture(map_picture.draw(visits, said))]
-        story += [_text(said["places"], 13), _places(report, said)]
+        story += [_text(said["stays"], 13), _places(report, said)]
     else:
         story.append(_text(said["no.places"], 10))
     story += [_text(f"{said['contacts']} ({len(report.contacts.found)})", 13), _contacts(report, said)]
@@ -98,7 +98,7 @@ def _contacts(report: Report, said: Mapping[str, str]) -> object:
     if not report.contacts.found:
         return _text(said["no.contacts"], 10)
     about = report.movements.about
-    heads = ["#", *(said[key] for key in ("name", "number", "phone", "minutes.together", "first", "places", "notes"))]
+    heads = ["#", *(said[key] for key in ("name", "number", "phone", "minutes.together", "first", "met.at", "notes"))]
     rows = [
         [str(number), one.person.name, one.person.id_number, one.person.phone or "", str(one.minutes), shown(one.encounters[0].begin_ms),
          ", ".join(dict.fromkeys(about[met.place].name for met in one.encounters)), notes_of_contact(one, said)]

@@ -69,7 +69,8 @@ def facts(report: Report, said: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _facts(report: Report, said: Mapping[str, str]) -> list[Sequence[Cell]]:
-    counts = [(said["places"], len(report.movements.visits)), (said["contacts"], len(report.contacts.found))]
+    visits = report.movements.visits
+    counts = [(said["stays"], len(visits)), (said["places"], len(numbered(visits))), (said["contacts"], len(report.contacts.found))]
     crowds = [
         ("", said["unnamed"].format(count=count, place=report.movements.about[place].name))
         for place, count in report.contacts.unnamed.items()
@@ -95,7 +96,7 @@ def _places(report: Report, said: Mapping[str, str]) -> Iterable[Sequence[Cell]]
 
 
 def _contact_headings(said: Mapping[str, str]) -> list[str]:
-    keys = ("name", "number", "old", "birth", "phone", "card", "minutes.together", "first", "last", "places", "notes")
+    keys = ("name", "number", "old", "birth", "phone", "card", "minutes.together", "first", "last", "met.at", "notes")
     return ["#", *(said[key] for key in keys)]
 
 

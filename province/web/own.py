@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import VIETNAM
 from firmware.person_codes.masking import mask_number
-from province.accounts import passwords
+from province.accounts import passwords, reach
 from province.accounts.account import Unfit
 from province.accounts.roll import Member
 from province.web.door import Door
@@ -48,10 +48,13 @@ class _Own:
 
     async def _page(self, request: Request, visit: Visit, status: int = 200, *, said: str = "", wrong: str = "") -> Response:
         id_ = visit.account.id
-        phones = await self._world.ask(lambda connection: self._world.roll.phones(connection, id_))
+        phones, reaches = await self._world.ask(
+            lambda connection: (self._world.roll.phones(connection, id_), reach.names(connection, [visit.account]))
+        )
         own = self._door.session_of(request)
         return self._world.render(
             request, visit, "web/account.html", status, said=said, wrong=wrong, phones=[mask_number(each) for each in phones],
+            reach=reaches[id_],
             sessions=[(each is own, _when(each.began_ms)) for each in self._door.sessions.of(id_)], least=passwords.SHORTEST,
         )  # fmt: skip
 

@@ -57,7 +57,8 @@ class _People:
 
         def look(connection: Connection) -> tuple[list[dict[str, object]], int]:
             found, count = self._world.roll.some(connection, role=role, site=site, skip=(page - 1) * _EACH_PAGE, most=_EACH_PAGE)
-            return [self._row(connection, member) for member in found], count
+            reaches = reach.names(connection, [member.account for member in found])
+            return [self._row(connection, member, reaches) for member in found], count
 
         rows, count = await self._world.ask(look)
         pages = max(1, -(-count // _EACH_PAGE))
@@ -74,11 +75,14 @@ class _People:
             roles=list(Role),
         )
 
-    def _row(self, connection: Connection, member: Member) -> dict[str, object]:
+    def _row(self, connection: Connection, member: Member, reaches: Mapping[str, str]) -> dict[str, object]:
         """An account, masked."""
         one = member.account
         numbers = [mask_number(number) for number in self._world.roll.phones(connection, one.id)]
-        return {"one": one, "name": mask_name(one.name), "phones": numbers, "second": member.totp is not None, "seen": member.mark}
+        return {
+            "one": one, "name": mask_name(one.name), "phones": numbers, "second": member.totp is not None, "seen": member.mark,
+            "reach": reaches[one.id],
+        }  # fmt: skip
 
     async def show(self, request: Request, visit: Visit) -> Response:
         return await self._page(request, visit)
@@ -88,7 +92,7 @@ class _People:
 
         def look(connection: Connection) -> dict[str, object] | None:
             member = self._world.roll.find(connection, id_)
-            return None if member is None else self._row(connection, member)
+            return None if member is None else self._row(connection, member, reach.names(connection, [member.account]))
 
         row = await self._world.ask(look)
         if row is None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import pytest
 from board_world import HIDDEN, MARKED, World, person, world_of
@@ -17,6 +18,8 @@ from edge_agent.wire.entry import Direction
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.clock import now_ms
+from province.boards.words import WORDS
+from province.keys import terms
 from province.records import audit
 from province.registry.categories import Category
 from province.store import database
@@ -142,6 +145,13 @@ def test_a_stream_of_a_special_place_notes_each_passage_before_it_shows_it(pages
         assert new[0].reason.startswith("site benh-vien: 1 passages")
 
 
+@pytest.mark.parametrize("role", list(terms.Role))
+def test_home_names_each_certificate_in_both_languages(role: terms.Role) -> None:
+    named = [words["need.certificate"].format(what=words[f"certificate.{role}"], role=role, days=3) for words in WORDS.values()]
+    assert named[0] != named[1]
+    assert all(f"({role})" in one for one in named)
+
+
 def test_home_tells_each_role_what_needs_them(pages: Pages) -> None:
     for role in Role:
         page = pages.site.browser(role).get("/vi/")
@@ -154,10 +164,21 @@ def test_home_tells_each_role_what_needs_them(pages: Pages) -> None:
     assert f"{day_of(now_ms()):%d/%m}" not in keeper  # of today the hours alone
 
 
+@pytest.mark.parametrize("asked,word", [("day=xx", "Ngày"), ("gate=Cổng+trời", "Cổng"), ("way=up&from=25:00", "Từ, Chiều")])
+def test_what_an_address_says_wrongly_is_told(pages: Pages, asked: str, word: str) -> None:
+    page = pages.visitor("0988000001").get("/vi/board/cho?" + quote(asked, safe="=&+")).text
+    assert f"coi như không chọn: {word}." in page
+    assert "coi như không chọn" not in pages.visitor("0988000001").get("/vi/board/cho?day=&gate=&way=in").text
+
+
 def test_a_day_long_ago_is_an_empty_board_and_no_error(pages: Pages) -> None:
     keeper = pages.visitor("0988000001")
     page = keeper.get("/vi/board/cho?day=2021-10-05&from=07:00&to=08:00").text
     assert "Không có lượt nào" in page
     assert "05/10/2021" in page
     assert "data-stream" not in page
+    assert "đã quá thời hạn lưu" in page
+    assert 'id="counts"' not in page  # nothing is known of it: not that nobody came
+    assert "chưa đến" in keeper.get("/vi/board/cho?day=2999-01-01").text
+    assert "quá thời hạn" not in keeper.get("/vi/board/cho").text
     until(lambda: keeper.get("/vi/board/cho?day=9999-99-99").status == 200)

@@ -16,7 +16,7 @@ from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.demo.living import Living
 from province.demo.living_accounts import add_accounts
-from province.demo.living_days import POSTER, checkins, steps
+from province.demo.living_days import POSTER, checkins, f0_of, steps
 from province.demo.living_fleet import Speaking
 from province.demo.living_places import BODIES, COMMUNES, FIGURES, SPOTS, where
 from province.demo.living_reports import make_reports, tell_figures
@@ -115,6 +115,7 @@ def test_who_checks_in_by_a_poster_is_seen_by_no_scanner_that_day() -> None:
     assert found == checkins("2026-11-20", 300, 3, scanned)
     assert len({step.who for step in found}) > 10
     assert not {step.who for step in found} & scanned
+    assert f0_of(300) not in {step.who for step in checkins("2026-11-20", 300, 3, ())}
     assert all(step.spot.poster and step.gate == POSTER for step in found)
     for who in {step.who for step in found}:
         ways = [step.direction for step in found if step.who == who]

@@ -75,11 +75,13 @@ def test_an_account_is_made_listed_masked_changed_and_removed(site: Site) -> Non
     assert (one.name, one.role, one.org, one.commands) == ("Trần Văn Minh", Role.OPERATOR, "xe-buyt", False)
     theirs = site.browser()
     assert theirs.login("0944000001", password).status == 303
+    assert ">Xe buýt<" in theirs.get("/vi/account").text
 
     for page in ("/vi/people?role=operator", "/en/people?role=operator", f"/vi/people/{one.id}"):
         text = admin.get(page).text
         assert (one.id in text, "Trần Văn ***" in text, "09440 ***" in text) == (True, True, True), page
         assert not re.search("Minh|0944000001|0944000002", text), page
+        assert ">Xe buýt<" in text, page  # its organisation by its name
     assert one.id not in admin.get("/vi/people?role=tracer").text
     assert one.id not in admin.get("/vi/people?site=cho-dong-ba").text
 

@@ -92,6 +92,8 @@ def test_where_nobody_scans_stands_first_and_names_are_text(desk: Desk) -> None:
     assert "Số liệu đến 24h00 ngày 04/10/2021" in page
     english = desk.browser().get(f"/en/reports?day={DAY}").text
     assert "Registered, but nobody scans" in english
+    assert re.search(r"\d\.\d %", english)
+    assert not re.search(r"\d,\d %", english)
     assert english.count("<svg") == english.count('aria-hidden="true"') > 4
 
 
@@ -158,6 +160,7 @@ def test_a_figure_typed_in_counts_in_the_form(desk: Desk) -> None:
     browser = desk.browser()
     assert keep(browser, "unit:ta-phoi", "population", "6.120").status == 303
     assert "6.120" in browser.get("/vi/reports/figures?done=kept").text
+    assert "6,120" in browser.get("/en/reports/figures").text
     tables = docx.Document(io.BytesIO(fresh(browser, "ubnd-tp").body)).tables
     assert [cell.text for cell in tables[1].rows[3].cells][1:3] == ["Xã Tả Phời", "6.120"]
     assert keep(browser, "unit:ta-phoi", "population", "").status == 303
