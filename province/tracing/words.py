@@ -64,6 +64,8 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "map": ("Sơ đồ di chuyển", "Map"),
     "contacts": ("Người tiếp xúc", "Contacts"),
     "notices": ("Danh sách báo các huyện", "Notices by district"),
+    "met.at": ("Nơi tiếp xúc", "Met at"),
+    "stays": ("{count} lần đến, tại {places} địa điểm", "{count} stays at {places} places"),
     "place": ("Địa điểm", "Place"),
     "gate": ("Cổng", "Gate"),
     "address": ("Địa chỉ", "Address"),
@@ -117,7 +119,10 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "coordinates": ("Vẽ theo tọa độ, hướng bắc ở trên.", "Drawn by coordinates, north is up."),
     "confidential": ("Thông tin cá nhân – chỉ dùng cho truy vết.", "Personal data – for tracing only."),
     "made": ("Lập lúc", "Made"),
-    "wrong.number": ("Số không đúng dạng.", "That is no such number."),
+    "wrong.number": (
+        "Số không đúng dạng: CCCD 12 số, CMND 9 số, hộ chiếu, điện thoại hoặc thẻ bảo hiểm y tế.",
+        "That is no such number: a citizen id has 12 digits, an old id 9; or a passport, phone or health insurance card.",
+    ),
     "wrong.reason": (
         "Lý do cần 3 đến 200 ký tự và không chứa số giấy tờ hay điện thoại.",
         "The reason needs 3 to 200 characters and no id or phone number.",
