@@ -26,3 +26,16 @@ def shown(wall_ms: int | None) -> str:
         return f"{(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=wall_ms)).astimezone(VIETNAM):%Y-%m-%d %H:%M:%S}"
     except OverflowError:
         return "-"
+
+
+def born(text: str) -> str:
+    """A day of birth as people in Vietnam write it; of which a code told the year alone, or hid some, as it is.
+
+    Example:
+        >>> born("1965-02-18"), born("1965"), born("****-**-**")
+        ('18/02/1965', '1965', '****-**-**')
+    """
+    try:
+        return f"{datetime.strptime(text, '%Y-%m-%d').replace(tzinfo=UTC):%d/%m/%Y}"
+    except ValueError:
+        return text

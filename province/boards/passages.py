@@ -17,6 +17,7 @@ from edge_agent.wire.entry import Direction, Kind, Known, Method, Passage, Recor
 from edge_agent.wire.receipt import Status
 from edge_agent.wire.topics import DeviceName
 from firmware.person_codes.masking import mask_name, mask_number
+from province.base.clock import born
 from province.base.errors import NotAProvince
 from province.keys.keystore import Keystore
 from province.records.clock_truth import AHEAD_MS, When, best_ms, dated_ahead, when
@@ -286,4 +287,5 @@ def _who(person: RecordedPerson, sight: Sight) -> Who:
     if sight is not Sight.FULL:
         return Who(mask_name(person.name), mask_number(person.id_number))
     more = {field: getattr(person, field) for field in ("birth_date", "sex", "phone", "card_number", "old_id")}
+    more["birth_date"] = born(person.birth_date or "")
     return Who(person.name, person.id_number, tuple((name, value) for name, value in more.items() if value))

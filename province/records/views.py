@@ -170,6 +170,11 @@ def shown(row: Row, keys: LookKeys) -> ShownEntry:
     )  # fmt: skip
 
 
+def last_day(connection: Connection) -> str:
+    """The latest day that the register keeps anything under, YYYY-MM-DD; empty where there is none."""
+    return connection.value(_LAST_DAY) or ""
+
+
 def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable[Identifier] = NUMBERS) -> list[Found]:
     """Where and when an identifier passed, on every day that still has keys, in the order in which it was.
 
@@ -182,7 +187,7 @@ def find(connection: Connection, keystore: Keystore, value: str, kinds: Iterable
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    last, wanted = connection.value(_LAST_DAY) or "", tuple(kinds)  # keys are made weeks ahead
+    last, wanted = last_day(connection), tuple(kinds)  # keys are made weeks ahead
     keys = [found for found in (LookKeys(keystore).get(epoch) for epoch in keystore.epochs() if epoch <= last) if found is not None]
     rows: dict[int, Row] = {}
     for at in range(0, len(keys), _DAYS_AT_ONCE):

@@ -7,6 +7,7 @@ is opened. So memory holds one place's passages of a week at a time, and a crowd
 from __future__ import annotations
 
 import gc
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -105,9 +106,14 @@ class Contacts:
 
 @dataclass(slots=True)
 class _Met:
-    """Somebody at one place, opened."""
+    """Somebody at one place, opened.
+
+    Attributes:
+        ids: what joins them with themselves elsewhere; `is_numbered`: whether `person` tells a number that is theirs alone.
+    """
 
     ids: frozenset[str]
+    is_numbered: bool
     person: RecordedPerson
     newest_ms: int
     encounters: list[Encounter]
@@ -188,7 +194,7 @@ class _AtOnePlace:
         self.there = around(connection, finder, place, rule, mine)
         self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
         self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
-        self._spans = [(stay.begin_ms, stay.end_ms) for stay in mine]
+        self._begins, self._ends = _stretches(mine)
         self.unopened: set[int] = set()
 
     def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
@@ -196,9 +202,7 @@ class _AtOnePlace:
         found = linking.people(self.there.rows, self._mine, self._rule, self._tokens_of)
         shared: list[tuple[int, list[Stay], list[SiteRow]]] = []
         for rows in found:
-            if any(row.passed.row_id in own for row in rows):
-                continue
-            if not self._may_touch(rows):
+            if not self._may_touch(rows) or not own.isdisjoint([row.passed.row_id for row in rows]):
                 continue
             theirs = stays((row.passed for row in rows), self._rule, self._trips)
             if together := together_ms(self._mine, theirs):
@@ -212,7 +216,8 @@ class _AtOnePlace:
             return True  # to the trip's end
         low = min([row.passed.early_ms for row in rows]) - self._rule.assumed_ms
         high = max([row.passed.late_ms for row in rows]) + self._rule.assumed_ms
-        return any(low < end_ms and begin_ms < high for begin_ms, end_ms in self._spans)
+        at = bisect_right(self._ends, low)  # the first stay that ends later
+        return at < len(self._ends) and self._begins[at] < high
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}
@@ -237,19 +242,37 @@ class _AtOnePlace:
         wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
         opened_of = {one.row_id: one for one in self._opened(wanted)}
         for _together, theirs, rows in shared:
-            said = [(row.passed, opened_of[row.passed.row_id]) for row in rows if row.passed.row_id in opened_of]
+            said = [(ids_of(one.person), row.passed.early_ms, one) for row in rows if (one := opened_of.get(row.passed.row_id)) is not None]
             if not said:
                 continue  # erased, or its day's keys are gone, since it was read
-            newest, latest = max(said, key=lambda one: (bool(ids_of(one[1].person)), one[0].early_ms))
-            methods = frozenset(each.method for _passed, each in said)
+            numbers, newest_ms, latest = max(said, key=_numbered_first) if len(said) > 1 else said[0]
+            methods = frozenset([one.method for _ids, _at_ms, one in said])
             encounters = [
                 Encounter(self._place, one, other, methods)
                 for one in self._mine
                 for other in theirs
                 if one.trip == other.trip and overlap(one, other)
             ]
-            ids = frozenset[str]().union(*(_names(each.person) for _passed, each in said))
-            yield _Met(ids or nameless(latest.person), latest.person, newest.early_ms, encounters)
+            ids = frozenset[str]().union(*[ids for ids, _at_ms, _one in said], _declared(one.person for _ids, _at_ms, one in said))
+            yield _Met(ids or nameless(latest.person), bool(numbers), latest.person, newest_ms, encounters)
+
+
+def _numbered_first(one: tuple[frozenset[str], int, Named]) -> tuple[bool, int]:
+    """The latest that tells a number comes last."""
+    return bool(one[0]), one[1]
+
+
+def _stretches(mine: Iterable[Stay]) -> tuple[list[int], list[int]]:
+    """When some stays begin and end, in order, those that overlap as one."""
+    begins: list[int] = []
+    ends: list[int] = []
+    for stay in sorted(mine, key=lambda stay: stay.begin_ms):
+        if ends and stay.begin_ms <= ends[-1]:
+            ends[-1] = max(ends[-1], stay.end_ms)
+        else:
+            begins.append(stay.begin_ms)
+            ends.append(stay.end_ms)
+    return begins, ends
 
 
 def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:
@@ -275,10 +298,9 @@ def nameless(person: RecordedPerson) -> frozenset[str]:
     return frozenset({f"name {folded(person.name)} {canonical(Identifier.PHONE, person.phone or '')}"})
 
 
-def _names(person: RecordedPerson) -> frozenset[str]:
-    """What joins somebody's passages at several places: their numbers, and name and phone where both were said."""
-    who = declared(person)
-    return ids_of(person) if who is None else ids_of(person) | {who}
+def _declared(people: Iterable[RecordedPerson]) -> set[str]:
+    """Name and phone, where both were said: so who told no number is known by them elsewhere."""
+    return {who for person in people if person.phone and (who := declared(person)) is not None}
 
 
 def _by_day(rows: Iterable[SiteRow]) -> dict[str, list[int]]:
@@ -299,7 +321,7 @@ def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
         for each in {each for part in joined for each in part.ids}:
             by_id[each] = joined
     for group in {id(found): found for found in by_id.values()}.values():
-        newest = max(group, key=lambda one: (bool(ids_of(one.person)), one.newest_ms))
+        newest = max(group, key=lambda one: (one.is_numbered, one.newest_ms)) if len(group) > 1 else group[0]
         encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
         ids = frozenset[str]().union(*(one.ids for one in group))
         yield Contact(ids, newest.person, tuple(encounters), covered_ms((each.begin_ms, each.end_ms) for each in encounters))

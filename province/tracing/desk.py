@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from firmware.person_codes import NotAPersonCode, fields
+from firmware.person_codes.bhyt import insured_number
 from province.base.errors import NotAProvince
 from province.base.layout import Layout
+from province.keys.identifiers import Identifier, canonical
 from province.keys.keystore import Keystore
 from province.looks import looking
-from province.looks.looking import Looker
+from province.looks.looking import NUMBER_MOST, Looker
 from province.records import audit
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
@@ -23,6 +28,22 @@ from province.tracing.trace import Movements, Trace
 CLI = "cli:"
 NO_DAY = "9999-12-31"  # later than every day that a case is of
 _DAY_MS = 86_400_000
+_PHONE = re.compile(r"\+?[0-9]{8,15}", re.ASCII)  # as a check-in page takes it
+
+
+def check_number(given: str) -> str:
+    """A number that a case can be about, without the spaces, dots and hyphens it was typed with.
+
+    Raises:
+        NotAProvince: it has the form of no citizen, old, passport, phone or health card number.
+    """
+    number = canonical(Identifier.ID_NUMBER, given)
+    if "*" not in number and len(given) <= NUMBER_MOST:
+        if _PHONE.fullmatch(number) or insured_number(number):
+            return number
+        with suppress(NotAPersonCode):
+            return fields.identity_number(number)
+    raise NotAProvince("--id: has the form of no citizen, old, passport, phone or health card number.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +86,10 @@ class Desk:
         """Opens a case of a unit for the person of a number; where the rules say so, it waits for a second officer.
 
         Raises:
+            NotAProvince: as `check_number` says.
             RegisterBusy, KeystoreAway, ProvinceError: it is not open.
         """
+        number = check_number(number)
         self._enter(who, "trace-open", number)
         second = "" if who.second is None else self.way + who.second[0]
         details = Details(number, who.reason, self.rules.window_days if days is None else days, self.way + who.officer, second, unit)

@@ -10,9 +10,10 @@ from functools import lru_cache
 from sqlalchemy import BindParameter, CompoundSelect, bindparam, select, union_all
 
 from edge_agent.wire.entry import Passage, RecordedPerson
-from province.keys.identifiers import NUMBERS, Identifier, canonical, declared, token
+from province.keys.identifiers import NUMBERS, Identifier, canonical, declared, tokens_of
 from province.keys.keystore import Keystore
 from province.looks.subjects import SeveralPeople, ids_of, people
+from province.records import views
 from province.records.clock_truth import Whens
 from province.records.opened_rows import LookKeys
 from province.registry import sites
@@ -106,7 +107,8 @@ class Finder:
         self._whens = Whens(connection)
         self.keys = LookKeys(keystore)
         self._unopened: set[int] = set()
-        self.days = [epoch for epoch in keystore.epochs() if self.keys.get(epoch) is not None]
+        last = views.last_day(connection)  # keys are made weeks ahead
+        self.days = [epoch for epoch in keystore.epochs() if epoch <= last and self.keys.get(epoch) is not None]
 
     def person(self, value: str) -> Person:
         """The one person of a number.
@@ -133,11 +135,8 @@ class Finder:
 
     def _marked(self, wanted: Collection[tuple[Identifier, str]]) -> dict[str, list[int]]:
         """The rows of some numbers, by day."""
-        marks = {
-            epoch: [token(kind, value, keys.token_key) for kind, value in wanted]
-            for epoch in self.days
-            if (keys := self.keys.get(epoch)) is not None
-        }
+        of_days = {epoch: keys.token_key for epoch in self.days if (keys := self.keys.get(epoch)) is not None}
+        marks = dict(zip(of_days, tokens_of(wanted, of_days.values()), strict=True))
         rows: dict[str, list[int]] = defaultdict(list)
         for some in batched(marks if wanted else (), _DAYS_AT_ONCE):
             for row_id, epoch in self._asked({epoch: marks[epoch] for epoch in some}):

@@ -129,6 +129,8 @@ class _Ends:
 
 
 def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
+    if len(rows) == 1:
+        return [_DayOfOne(rows[0].epoch, rows[0].passed.trip, rows)]
     found: dict[str | None, list[SiteRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: in_time(row.passed)):
         found[row.passed.trip].append(row)

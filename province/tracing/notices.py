@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from edge_agent.wire.entry import Method, RecordedPerson
 from edge_agent.wire.keyring import VIETNAM
@@ -18,6 +18,8 @@ from province.tracing.rules import MINUTE_MS
 from province.tracing.stays import Stay
 from province.tracing.trace import Visit
 
+Cell = str | int | datetime | date
+_AS_SHOWN = "%d/%m/%Y %H:%M"
 _RISKY = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
 
 
@@ -59,13 +61,13 @@ def headings(said: Mapping[str, str]) -> list[str]:
     return [said[key] for key in keys]
 
 
-def rows(report: Report, said: Mapping[str, str]) -> Iterator[list[str]]:
-    """A district, place and person a row."""
+def rows(report: Report, said: Mapping[str, str]) -> Iterator[list[Cell]]:
+    """A district, place and person a row, times and numbers as such."""
     for district, told in by_district(report, said).items():
         for one in told:
             person = one.person
             yield [
-                district, one.about.commune, one.about.name, one.about.address, shown(one.begin_ms), shown(one.end_ms), str(one.minutes),
+                district, one.about.commune, one.about.name, one.about.address, local(one.begin_ms), local(one.end_ms), one.minutes,
                 person.name, person.id_number, person.phone or "", one.notes,
             ]  # fmt: skip
 
@@ -75,10 +77,16 @@ def as_csv(report: Report, said: Mapping[str, str]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(headings(said))
-    writer.writerows([harmless(each) for each in row] for row in rows(report, said))
+    writer.writerows([_text(each) for each in row] for row in rows(report, said))
     width = len(headings(said))
     writer.writerows(["!", *[""] * (width - 2), harmless(text)] for text in gaps.told(report.gaps, said))  # in the notes' column
     return text.getvalue().encode("utf-8-sig")
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, datetime):
+        return f"{cell:{_AS_SHOWN}}"
+    return harmless(cell) if isinstance(cell, str) else str(cell)
 
 
 def harmless(text: str) -> str:
@@ -98,7 +106,18 @@ def shown(at_ms: int) -> str:
         >>> shown(1_633_366_800_000)
         '05/10/2021 00:00'
     """
-    return f"{(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)).astimezone(VIETNAM):%d/%m/%Y %H:%M}"
+    return f"{local(at_ms):{_AS_SHOWN}}"
+
+
+def local(at_ms: int) -> datetime:
+    """A time as clocks in Vietnam show it, to the minute, for a cell of a workbook: those know no zones.
+
+    Example:
+        >>> local(1_633_366_859_999)
+        datetime.datetime(2021, 10, 5, 0, 0)
+    """
+    at = (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)).astimezone(VIETNAM)
+    return at.replace(second=0, microsecond=0, tzinfo=None)
 
 
 def notes(met: Encounter, said: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from province.base.errors import ProvinceError
 from province.paper.page import FONT, register_font
-from province.tracing import gaps, map_picture, notices, timeline
+from province.tracing import gaps, map_picture, notices, sheets, timeline
 from province.tracing.desk import Report
 from province.tracing.drawing import Picture
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
@@ -42,10 +42,11 @@ def draw(report: Report, said: Mapping[str, str]) -> bytes:
     if visits:
         story += [_text(said["timeline"], 13), _picture(timeline.draw(visits, said))]
         story += [_text(said["map"], 13), _picture(map_picture.draw(visits, said))]
-        story += [_text(said["stays"], 13), _places(report, said)]
+        story += [_text(said["places"], 13), _text(sheets.stays_told(report, said), 9), _places(report, said)]
     else:
         story.append(_text(said["no.places"], 10))
-    story += [_text(f"{said['contacts']} ({len(report.contacts.found)})", 13), _contacts(report, said)]
+    if visits:
+        story += [_text(f"{said['contacts']} ({len(report.contacts.found)})", 13), _contacts(report, said)]
     story += [_text(said["unnamed"].format(count=n, place=report.movements.about[at].name), 9) for at, n in report.contacts.unnamed.items()]
     for district, told in notices.by_district(report, said).items():
         heads = [said[key] for key in ("place", "from", "until", "minutes.together", "name", "number", "phone", "notes")]

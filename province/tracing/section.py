@@ -18,7 +18,6 @@ from edge_agent.wire.keyring import day_of
 from firmware.person_codes.masking import mask_number
 from province.accounts.account import Role
 from province.base.errors import NotAProvince
-from province.keys.identifiers import Identifier, canonical
 from province.looks import looking
 from province.looks.looking import NUMBER_MOST, Looker
 from province.looks.subjects import SeveralPeople
@@ -27,7 +26,7 @@ from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 from province.tracing import cases, gaps, map_picture, notices, paper_report, rules, sheets, timeline
 from province.tracing.cases import Case, State
-from province.tracing.desk import NO_DAY, Desk, Report, because
+from province.tracing.desk import NO_DAY, Desk, Report, because, check_number
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
 from province.tracing.sight import Sight
 from province.tracing.words import WORDS
@@ -130,8 +129,10 @@ class _Pages:
 
     async def open(self, request: Request, visit: Visit) -> Response:
         form = await form_of(request, visit)
-        number, days = form.get("number", "").strip(), form.get("days", "")
-        if not 1 <= len(number) <= NUMBER_MOST or not canonical(Identifier.ID_NUMBER, number):
+        days = form.get("days", "")
+        try:
+            number = check_number(form.get("number", ""))
+        except NotAProvince:
             return await self._cases(request, visit, "wrong.number", form)
         if not (days.isascii() and days.isdigit() and 1 <= int(days[:3]) <= _DAYS_MOST):
             return await self._cases(request, visit, "wrong.days", form)
@@ -248,6 +249,7 @@ def _drawn(report: Report, said: Mapping[str, str]) -> dict[str, Any]:
             for one in report.contacts.found[:_SHOWN_MOST]
         ],
         "count": len(report.contacts.found),
+        "places": len(numbers),
         "unnamed": [{"place": about[place].name, "count": count} for place, count in report.contacts.unnamed.items()],
         "districts": [(district, len({id(each.person) for each in told})) for district, told in notices.by_district(report, said).items()],
     }  # fmt: skip

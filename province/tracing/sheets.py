@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from province.base.clock import born
 from province.base.errors import ProvinceError
 from province.tracing import gaps, notices
 from province.tracing.desk import Report
-from province.tracing.notices import harmless, minutes_of, notes_of_contact, notes_of_visit, shown
+from province.tracing.notices import Cell, harmless, local, minutes_of, notes_of_contact, notes_of_visit, shown
 from province.tracing.timeline import numbered
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _TITLE_MOST = 31  # characters of a sheet's name, ECMA-376 part 1, 18.2.19
 _NOT_IN_TITLES = re.compile(r"[\\/*?:\[\]]")
 _WIDEST = 60
-Cell = str | int
+_FORMATS: Mapping[type, str] = {datetime: "dd/mm/yyyy hh:mm", date: "dd/mm/yyyy"}
 
 
 def workbook(report: Report, said: Mapping[str, str]) -> bytes:
@@ -40,9 +42,9 @@ def workbook(report: Report, said: Mapping[str, str]) -> bytes:
     _fill(first, [said["case"], str(report.case.id)], _facts(report, said))
     _fill(book.create_sheet(said["places"]), _place_headings(said), _places(report, said))
     _fill(book.create_sheet(said["contacts"]), _contact_headings(said), _contacts(report, said))
-    told: dict[str, list[list[str]]] = {}
+    told: dict[str, list[Sequence[Cell]]] = {}
     for row in notices.rows(report, said):
-        told.setdefault(row[0], []).append(row)
+        told.setdefault(str(row[0]), []).append(row)
     names = {sheet.title.casefold() for sheet in book.worksheets}
     for district, rows in told.items():
         title = _title(district, names)
@@ -60,17 +62,21 @@ def facts(report: Report, said: Mapping[str, str]) -> list[tuple[str, str]]:
         found += [(said["approved.by"], report.officers[details.approved_by])] if details.approved_by else []
     if person is not None:
         values = {
-            "name": person.name, "number": person.id_number, "old": person.old_id, "birth": person.birth_date, "phone": person.phone,
-            "card": person.card_number,
+            "name": person.name, "number": person.id_number, "old": person.old_id, "birth": born(person.birth_date or ""),
+            "phone": person.phone, "card": person.card_number,
         }  # fmt: skip
         found += [(said[key], value) for key, value in values.items() if value]
     low, high = report.movements.window_ms
     return [*found, (said["window"], f"{shown(low)} – {shown(high - 1)}")]
 
 
+def stays_told(report: Report, said: Mapping[str, str]) -> str:
+    """How many stays at how many places."""
+    return said["stays"].format(count=len(report.movements.visits), places=len(numbered(report.movements.visits)))
+
+
 def _facts(report: Report, said: Mapping[str, str]) -> list[Sequence[Cell]]:
-    visits = report.movements.visits
-    counts = [(said["stays"], len(visits)), (said["places"], len(numbered(visits))), (said["contacts"], len(report.contacts.found))]
+    counts = [(said["places"], len(numbered(report.movements.visits))), (said["contacts"], len(report.contacts.found))]
     crowds = [
         ("", said["unnamed"].format(count=count, place=report.movements.about[place].name))
         for place, count in report.contacts.unnamed.items()
@@ -91,7 +97,7 @@ def _places(report: Report, said: Mapping[str, str]) -> Iterable[Sequence[Cell]]
         gates = ", ".join(dict.fromkeys(seen.gate for seen in visit.seen))
         yield [
             numbers[visit.place.org, visit.place.site], about.name, about.address, about.commune, about.district, gates, stay.trip or "",
-            shown(stay.begin_ms), shown(stay.end_ms), minutes_of(stay), notes_of_visit(visit, said),
+            local(stay.begin_ms), local(stay.end_ms), minutes_of(stay), notes_of_visit(visit, said),
         ]  # fmt: skip
 
 
@@ -106,10 +112,18 @@ def _contacts(report: Report, said: Mapping[str, str]) -> Iterable[Sequence[Cell
         person = one.person
         where = ", ".join(dict.fromkeys(about[met.place].name for met in one.encounters))
         yield [
-            number, person.name, person.id_number, person.old_id or "", person.birth_date or "", person.phone or "",
-            person.card_number or "", one.minutes, shown(one.encounters[0].begin_ms), shown(max(met.end_ms for met in one.encounters)),
+            number, person.name, person.id_number, person.old_id or "", _born(person.birth_date or ""), person.phone or "",
+            person.card_number or "", one.minutes, local(one.encounters[0].begin_ms), local(max(met.end_ms for met in one.encounters)),
             where, notes_of_contact(one, said),
         ]  # fmt: skip
+
+
+def _born(text: str) -> Cell:
+    """A day as one, the rest of what codes tell of a birth as text."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def _title(district: str, taken: set[str]) -> str:
@@ -133,7 +147,10 @@ def _fill(sheet: Worksheet, headings: Sequence[str], rows: Iterable[Sequence[Cel
     for row in rows:
         values = [harmless(each) if isinstance(each, str) else each for each in row]
         sheet.append(values)
-        widths = [max(width, len(str(each))) for width, each in zip(widths, values, strict=True)]
+        for place, each in enumerate(values, 1):
+            if (form := _FORMATS.get(type(each))) is not None:
+                sheet.cell(sheet.max_row, place).number_format = form
+        widths = [max(width, len(_FORMATS.get(type(each), str(each)))) for width, each in zip(widths, values, strict=True)]
     for column, width in zip(sheet.columns, widths, strict=True):
         sheet.column_dimensions[column[0].column_letter].width = min(width, _WIDEST) + 3  # type: ignore[union-attr]  # no merged cells here
     sheet.freeze_panes = "A2"

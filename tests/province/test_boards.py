@@ -16,7 +16,7 @@ from province.base.clock import now_ms
 from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.boards.asked import Asked
-from province.boards.passages import Place, Shown, Sight, Untold, Wanted, opened, sheet
+from province.boards.passages import Place, Shown, Sight, Untold, Wanted, Who, opened, sheet
 from province.boards.shown import time_of
 from province.boards.words import WORDS
 from province.keys.keystore import Keystore
@@ -132,7 +132,10 @@ def test_each_full_look_is_a_line_before_it_and_what_was_named_needs_none_again(
     world.arrive(world.made(MARKED, ago_ms=2000))
     world.look(Sight.MASKED)
     told = set[int]()
-    assert names(list(world.look(Sight.FULL, told=told).rows)) == [MARKED.name]
+    [row] = world.look(Sight.FULL, told=told).rows
+    assert isinstance(row, Shown)
+    assert isinstance(row.who, Who)
+    assert (row.who.name, dict(row.who.more)["birth_date"]) == (MARKED.name, "29/04/1937")
     world.look(Sight.FULL, told=told)
     world.arrive(world.made(person(1), ago_ms=1000))
     world.look(Sight.FULL, told=told)

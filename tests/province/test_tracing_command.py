@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pypdfium2
@@ -24,12 +24,18 @@ from province.records import audit
 from province.records.views import day_bounds_ms
 from province.store import database
 
-F0, CONTACT, STRANGER = someone(1, phone="0912345671"), someone(2, phone="0912345672"), someone(3)
+F0 = someone(1, phone="0912345671", birth_date="1965-02-18")
+CONTACT, STRANGER = someone(2, phone="0912345672", birth_date="1965-02-18"), someone(3)
 OFFICER = "ba cây xoài"
 
 
 def base_ms(days: int = 3) -> int:
     return day_bounds_ms(day_of(now_ms()) - timedelta(days=days))[0]
+
+
+def local_time(minute: int) -> datetime:
+    """A minute of the first day as clocks there show it."""
+    return datetime.combine(day_of(base_ms()), time()) + timedelta(minutes=minute)
 
 
 @pytest.fixture
@@ -113,15 +119,34 @@ def test_exports_say_the_same(lived: Layout, tmp_path: Path) -> None:
     book = load_workbook(tmp_path / "case.xlsx")
     assert book.sheetnames == ["Ca bệnh", "Địa điểm đã đến", "Người tiếp xúc", "Huyện Phong Điền", "Thành phố Huế"]
     contact = [cell.value for cell in book["Người tiếp xúc"][2]]
-    assert (contact[1], contact[2], contact[7]) == (CONTACT.name, CONTACT.id_number, 90)
+    assert (contact[1], contact[2], contact[4], contact[7]) == (CONTACT.name, CONTACT.id_number, datetime(1965, 2, 18), 90)  # noqa: DTZ001
+    assert [cell.value for cell in book["Người tiếp xúc"][1]][10] == "Nơi tiếp xúc"
+    assert [cell.value for cell in book["Thành phố Huế"][2]][4:7] == [local_time(500), local_time(530), 30]
+    assert [cell.value for cell in book["Địa điểm đã đến"][2]][7:10] == [local_time(480), local_time(530), 50]
+    formats = {cell.number_format for sheet in book for row in sheet for cell in row if isinstance(cell.value, datetime)}
+    assert formats == {"dd/mm/yyyy hh:mm", "dd/mm/yyyy"}
+    assert ("Ngày sinh", "18/02/1965") in [(row[0].value, row[1].value) for row in book["Ca bệnh"]]
     notices = list(csv.reader(io.StringIO((tmp_path / "case.csv").read_text("utf-8-sig"))))
     assert [(row[0], row[6], row[7]) for row in notices[1:]] == [
         ("Huyện Phong Điền", "60", CONTACT.name), ("Thành phố Huế", "30", CONTACT.name),
     ]  # fmt: skip
+    assert notices[2][4] == f"{local_time(500):%d/%m/%Y %H:%M}"
     with closing(pypdfium2.PdfDocument(tmp_path / "case.pdf")) as document:
         text = "\n".join(page.get_textpage().get_text_range() for page in document)
     assert all(said in text for said in ("Chợ Đông Ba", "Sơ đồ di chuyển", CONTACT.id_number, "Huyện Phong Điền"))
     assert STRANGER.name not in text
+
+
+@pytest.mark.parametrize("typed", ["abc", "012345", "0010 9900 ****", "b12", "1" * 101])
+def test_what_has_the_form_of_no_number_opens_nothing(lived: Layout, typed: str) -> None:
+    assert here("trace", "open", lived.root, "--reason", "ca 1", typed=typed).returncode == 2
+    assert actions(lived) == []
+
+
+def test_spaces_do_not_show_more_of_a_number(lived: Layout) -> None:
+    assert here("trace", "open", lived.root, "--reason", "ca 1", typed=" 0010.9900-0001 ").returncode == 0
+    assert "0010990 ***" in here("trace", "list", lived.root).stdout
+    assert len(json.loads(here("trace", "show", lived.root, 1, "--json").stdout)["visits"]) == 2
 
 
 def test_a_case_dies_with_its_days_keys(lived: Layout) -> None:

@@ -184,10 +184,17 @@ def test_what_is_typed_wrong_opens_nothing_and_is_not_repeated(site: Site) -> No
     tracer = site.browser(Role.TRACER)
     own = {"token": tracer.token("/vi/tracing"), "number": CASE.id_number, "reason": REASON, "days": "21"}
     reasons, days = ({"reason": "ca của 001099012345"}, {"reason": "x"}), ({"days": "0"}, {"days": "²"})
-    for wrong in ({"number": "--"}, {"number": "9" * 101}, *reasons, *days):
+    for wrong in ({"number": "--"}, {"number": "abc"}, {"number": "012345"}, {"number": "9" * 101}, *reasons, *days):
         answer = tracer.post("/vi/tracing/open", {**own, **wrong})
         assert (answer.status, 'role="alert"' in answer.text, CASE.id_number in answer.text) == (400, True, False)
     assert actions(site.layout) == []
+
+
+def test_a_number_that_nobody_has_heads_no_empty_table(site: Site) -> None:
+    tracer = site.browser(Role.TRACER)
+    opened(tracer, "001099 999999")
+    page = tracer.get("/vi/tracing/1").text
+    assert ("Không thấy lượt nào" in page, 'id="contacts"' in page, 'href="#contacts"' in page) == (True, False, False)
 
 
 def test_what_a_code_says_is_only_text_on_the_page(old_layout: Layout) -> None:
