@@ -65,7 +65,6 @@ _BOTH: Mapping[str, tuple[str, str]] = {
     "map": ("Sơ đồ di chuyển", "Map"),
     "contacts": ("Người tiếp xúc", "Contacts"),
     "notices": ("Danh sách báo các huyện", "Notices by district"),
-    "met.at": ("Nơi tiếp xúc", "Met at"),
     "stays": ("{count} lần đến, tại {places} địa điểm", "{count} stays at {places} places"),
     "place": ("Địa điểm", "Place"),
     "gate": ("Cổng", "Gate"),
