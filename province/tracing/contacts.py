@@ -7,7 +7,6 @@ is opened. So memory holds one place's passages of a week at a time, and a crowd
 from __future__ import annotations
 
 import gc
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from province.tracing.finding import Finder, Place
 from province.tracing.opening import Named, named, opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
-from province.tracing.stays import Rule, Stay, TripSpan, covered_ms, overlap, stays, together_ms
+from province.tracing.stays import Rule, Stay, Stretches, TripSpan, covered_ms, overlap, stays, together_ms
 
 _PIECE_MS = 7 * DAY_MS
 
@@ -194,7 +193,7 @@ class _AtOnePlace:
         self.there = around(connection, finder, place, rule, mine)
         self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
         self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
-        self._begins, self._ends = _stretches(mine)
+        self._stretches = Stretches(mine)
         self.unopened: set[int] = set()
 
     def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
@@ -214,10 +213,10 @@ class _AtOnePlace:
         """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
         if self._is_vehicle:
             return True  # to the trip's end
-        low = min([row.passed.early_ms for row in rows]) - self._rule.assumed_ms
-        high = max([row.passed.late_ms for row in rows]) + self._rule.assumed_ms
-        at = bisect_right(self._ends, low)  # the first stay that ends later
-        return at < len(self._ends) and self._begins[at] < high
+        first, last = rows[0].passed, rows[-1].passed
+        early_ms = first.early_ms if len(rows) == 1 else min([row.passed.early_ms for row in rows])
+        late_ms = last.late_ms if len(rows) == 1 else max([row.passed.late_ms for row in rows])
+        return self._stretches.meet(early_ms - self._rule.assumed_ms, late_ms + self._rule.assumed_ms)
 
     def _tokens_of(self, rows: Sequence[SiteRow]) -> Iterator[tuple[int, Sequence[bytes]]]:
         epochs = {row.epoch for row in self.there.rows}
@@ -260,19 +259,6 @@ class _AtOnePlace:
 def _numbered_first(one: tuple[frozenset[str], int, Named]) -> tuple[bool, int]:
     """The latest that tells a number comes last."""
     return bool(one[0]), one[1]
-
-
-def _stretches(mine: Iterable[Stay]) -> tuple[list[int], list[int]]:
-    """When some stays begin and end, in order, those that overlap as one."""
-    begins: list[int] = []
-    ends: list[int] = []
-    for stay in sorted(mine, key=lambda stay: stay.begin_ms):
-        if ends and stay.begin_ms <= ends[-1]:
-            ends[-1] = max(ends[-1], stay.end_ms)
-        else:
-            begins.append(stay.begin_ms)
-            ends.append(stay.end_ms)
-    return begins, ends
 
 
 def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from edge_agent.wire.entry import Direction
 from province.records.views import day_bounds_ms
 from province.tracing.site_rows import SiteRow
-from province.tracing.stays import Passed, Rule, Stay, in_time
+from province.tracing.stays import Passed, Rule, Stay, Stretches, in_time
 
 TokensOf = Callable[[Sequence[SiteRow]], Iterable[tuple[int, Sequence[bytes]]]]
 """Opens passages: each one's row, and their person's tokens of every other day."""
@@ -27,6 +28,7 @@ class _Joined:
 
     def __init__(self, count: int) -> None:
         self._above = list(range(count))
+        self.are_any = False
 
     def top(self, one: int) -> int:
         while self._above[one] != one:
@@ -35,19 +37,31 @@ class _Joined:
 
     def join(self, one: int, other: int) -> None:
         self._above[self.top(one)] = self.top(other)
+        self.are_any = True
 
 
-@dataclass(frozen=True, slots=True)
-class _DayOfOne:
-    """The passages of one person on one day, by time; on a vehicle, of one trip."""
+@dataclass(slots=True)
+class _Code:
+    """The passages with which one code was shown, on one day, and all of that code's tokens."""
+
+    tokens: tuple[bytes, ...]
+    rows: list[SiteRow]
+
+
+class _DayOfOne(NamedTuple):
+    """The passages of one person on one day; on a vehicle, of one trip.
+
+    Attributes:
+        first: in time; `last` the same.
+        is_stray: whether one of them is kept under another day than it was.
+    """
 
     epoch: str
     trip: str | None
     rows: Sequence[SiteRow]
-
-    @property
-    def first(self) -> Passed:
-        return self.rows[0].passed
+    first: Passed
+    last: Passed
+    is_stray: bool
 
 
 def people(rows: Sequence[SiteRow], near: Sequence[Stay], rule: Rule, tokens_of: TokensOf) -> list[list[SiteRow]]:
@@ -59,32 +73,43 @@ def people(rows: Sequence[SiteRow], near: Sequence[Stay], rule: Rule, tokens_of:
         rule: the place's.
         tokens_of: opens passages whose person may be there under another day's tokens.
     """
-    joined = _Joined(len(rows))
+    codes, unnamed = _by_code(rows)
+    joined = _Joined(len(codes))
     owner: dict[bytes, int] = {}
-    of_code: dict[tuple[bytes, ...], int] = {}
-    for number, row in enumerate(rows):
-        first = of_code.setdefault(row.tokens, number) if row.tokens else number
-        if first != number:
-            joined.join(number, first)
-            continue
-        for mark in row.tokens:
-            joined.join(number, owner.setdefault(mark, number))
-    numbers = {row.passed.row_id: number for number, row in enumerate(rows)}
-    found = _gathered(rows, joined)
-    wanted = _over_midnight(found, near, rule)
-    if not wanted:
-        return found
-    for row_id, marks in tokens_of(wanted):
-        for mark in marks:
-            if mark in owner:
-                joined.join(numbers[row_id], owner[mark])
-    return _gathered(rows, joined)
+    for number, code in enumerate(codes):
+        for mark in code.tokens:
+            if (first := owner.setdefault(mark, number)) != number:
+                joined.join(number, first)
+    found = _gathered(codes, joined)
+    wanted = {row.passed.row_id: row for row in _over_midnight(found, near, rule)}
+    for row_id, marks in tokens_of(list(wanted.values())) if wanted else ():
+        mine = owner[wanted[row_id].tokens[0]]
+        for of_theirs in [owner[mark] for mark in marks if mark in owner]:
+            joined.join(mine, of_theirs)
+    return (_gathered(codes, joined) if wanted else found) + unnamed
 
 
-def _gathered(rows: Sequence[SiteRow], joined: _Joined) -> list[list[SiteRow]]:
-    found: dict[int, list[SiteRow]] = defaultdict(list)
-    for number, row in enumerate(rows):
-        found[joined.top(number)].append(row)
+def _by_code(rows: Sequence[SiteRow]) -> tuple[list[_Code], list[list[SiteRow]]]:
+    """The codes that were shown, and each passage of somebody whose code told no number."""
+    of_code: dict[tuple[bytes, ...], _Code] = {}
+    unnamed: list[list[SiteRow]] = []
+    for row in rows:
+        if not row.tokens:
+            unnamed.append([row])
+        elif (code := of_code.get(row.tokens)) is None:
+            of_code[row.tokens] = _Code(row.tokens, [row])
+        else:
+            code.rows.append(row)
+    return list(of_code.values()), unnamed
+
+
+def _gathered(codes: Sequence[_Code], joined: _Joined) -> list[list[SiteRow]]:
+    if not joined.are_any:
+        return [code.rows for code in codes]
+    found: dict[int, list[SiteRow]] = {}
+    for number, code in enumerate(codes):
+        top = joined.top(number)
+        found[top] = code.rows if top not in found else found[top] + code.rows
     return list(found.values())
 
 
@@ -97,17 +122,15 @@ def _over_midnight(found: Sequence[Sequence[SiteRow]], near: Sequence[Stay], rul
     """The passages to open: of whoever may have been there on another day too, where that could change a stay near the case's."""
     if len({rows[0].epoch for rows in found}) < 2:
         return []
-    days = [one for rows in found if rows[0].tokens for one in _by_trip(rows)]
+    days = [one for rows in found for one in _by_trip(rows)]
     ends = _Ends(days)
-    spans: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
-    for stay in near:
-        spans[stay.trip].append((stay.begin_ms, stay.end_ms))
-    wanted: dict[int, SiteRow] = {}
+    stretches_of = {trip: Stretches(stay for stay in near if stay.trip == trip) for trip in {stay.trip for stay in near}}
+    nowhere = Stretches(())
+    wanted: list[SiteRow] = []
     for one in days:
-        if any(is_stray(row) for row in one.rows) or _may_go_on(one, ends, spans[one.trip], rule):
-            of_code = distinct(sorted(one.rows, key=is_stray))  # the stray one of a code, if any: its neighbours may be of any day
-            wanted |= {row.passed.row_id: row for row in of_code}
-    return list(wanted.values())
+        if one.is_stray or _may_go_on(one, ends, stretches_of.get(one.trip, nowhere), rule):
+            wanted += distinct(sorted(one.rows, key=is_stray))  # the stray one of a code, if any: its neighbours may be of any day
+    return wanted
 
 
 class _Ends:
@@ -116,25 +139,39 @@ class _Ends:
     def __init__(self, days: Iterable[_DayOfOne]) -> None:
         self._times: dict[tuple[str | None, Direction], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for one in days:
-            last = one.rows[-1].passed
-            self._times[one.trip, last.direction][one.epoch].append(last.late_ms)
+            self._times[one.trip, one.last.direction][one.epoch].append(one.last.late_ms)
         for of_day in self._times.values():
             for times in of_day.values():
                 times.sort()
 
     def between(self, trip: str | None, way: Direction, low: int, high: int, *, but: str) -> bool:
         """Whether somebody's last passage was within these times, both included, on a day other than `but`."""
-        of_day = self._times.get((trip, way), {})
-        return any(epoch != but and (at := bisect_left(times, low)) < len(times) and times[at] <= high for epoch, times in of_day.items())
+        for epoch, times in self._times.get((trip, way), {}).items():
+            if times[0] <= high and times[-1] >= low and epoch != but and times[bisect_left(times, low)] <= high:
+                return True
+        return False
 
 
-def _by_trip(rows: Sequence[SiteRow]) -> list[_DayOfOne]:
-    if len(rows) == 1:
-        return [_DayOfOne(rows[0].epoch, rows[0].passed.trip, rows)]
-    found: dict[str | None, list[SiteRow]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: in_time(row.passed)):
-        found[row.passed.trip].append(row)
-    return [_DayOfOne(rows[0].epoch, trip, of_trip) for trip, of_trip in found.items()]
+def _by_trip(rows: Sequence[SiteRow]) -> Iterator[_DayOfOne]:
+    if len({row.passed.trip for row in rows}) == 1:
+        yield _day_of(rows)
+        return
+    of_trips: dict[str | None, list[SiteRow]] = defaultdict(list)
+    for row in rows:
+        of_trips[row.passed.trip].append(row)
+    yield from map(_day_of, of_trips.values())
+
+
+def _day_of(rows: Sequence[SiteRow]) -> _DayOfOne:
+    passed = [row.passed for row in rows]
+    if len(passed) > 1:
+        passed.sort(key=in_time)
+    epoch = rows[0].epoch
+    first_ms, after_ms = _bounds_ms(epoch)
+    stray = False
+    for one in passed:
+        stray = stray or one.early_ms != one.late_ms or not first_ms <= one.early_ms < after_ms
+    return _DayOfOne(epoch, passed[0].trip, rows, passed[0], passed[-1], stray)
 
 
 def is_stray(row: SiteRow) -> bool:
@@ -148,13 +185,13 @@ def _bounds_ms(epoch: str) -> tuple[int, int]:
     return day_bounds_ms(date.fromisoformat(epoch))
 
 
-def _may_go_on(one: _DayOfOne, ends: _Ends, near: Sequence[tuple[int, int]], rule: Rule) -> bool:
+def _may_go_on(one: _DayOfOne, ends: _Ends, near: Stretches, rule: Rule) -> bool:
     """Whether somebody seen last on another day could be this person, and a stay near the case's be another then."""
     first_ms, is_out = one.first.early_ms, one.first.direction is Direction.OUT
     assumed_ms = rule.assumed_ms if one.trip is None else rule.longest_ms  # to the trip's end
     low = first_ms - (rule.longest_ms if is_out else assumed_ms)
     high = first_ms + assumed_ms  # who went out before the assumed end was not there until then
-    if not any(begin_ms < high and end_ms > low for begin_ms, end_ms in near):
+    if not near.meet(low, high):
         return False
     if ends.between(one.trip, Direction.IN, low, first_ms, but=one.epoch):
         return True

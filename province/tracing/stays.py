@@ -6,6 +6,7 @@ A clock that nobody knows makes a stay wider, never narrower: it begins as early
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -166,6 +167,34 @@ def _assumed_begin(one: Passed, rule: Rule, trip: TripSpan, over_ms: int | None)
     if one.trip is not None and trip.begin_ms is not None and 0 <= one.early_ms - trip.begin_ms <= rule.longest_ms:
         begin_ms = trip.begin_ms
     return begin_ms if over_ms is None else max(begin_ms, min(over_ms, one.early_ms))
+
+
+class Stretches:
+    """When somebody was at a place, in order, stays that overlap as one stretch.
+
+    Args:
+        of: the stays.
+
+    Example:
+        >>> there = Stretches([Stay(0, 10, None, None), Stay(5, 20, None, None), Stay(40, 50, None, None)])
+        >>> there.meet(20, 40), there.meet(19, 25), there.meet(30, 41)
+        (False, True, True)
+    """
+
+    def __init__(self, of: Iterable[Stay]) -> None:
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+        for stay in sorted(of, key=lambda stay: stay.begin_ms):
+            if self._ends and stay.begin_ms <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], stay.end_ms)
+            else:
+                self._begins.append(stay.begin_ms)
+                self._ends.append(stay.end_ms)
+
+    def meet(self, low: int, high: int) -> bool:
+        """Whether they were there at some time between these."""
+        at = bisect_right(self._ends, low)  # the first that ends later
+        return at < len(self._ends) and self._begins[at] < high
 
 
 def together_ms(mine: Sequence[Stay], theirs: Iterable[Stay]) -> int:

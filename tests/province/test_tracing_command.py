@@ -120,7 +120,7 @@ def test_exports_say_the_same(lived: Layout, tmp_path: Path) -> None:
     assert book.sheetnames == ["Ca bệnh", "Địa điểm đã đến", "Người tiếp xúc", "Huyện Phong Điền", "Thành phố Huế"]
     contact = [cell.value for cell in book["Người tiếp xúc"][2]]
     assert (contact[1], contact[2], contact[4], contact[7]) == (CONTACT.name, CONTACT.id_number, datetime(1965, 2, 18), 90)  # noqa: DTZ001
-    assert [cell.value for cell in book["Người tiếp xúc"][1]][10] == "Nơi tiếp xúc"
+    assert [cell.value for cell in book["Người tiếp xúc"][1]][10] == "Nơi cùng có mặt"
     assert [cell.value for cell in book["Thành phố Huế"][2]][4:7] == [local_time(500), local_time(530), 30]
     assert [cell.value for cell in book["Địa điểm đã đến"][2]][7:10] == [local_time(480), local_time(530), 50]
     formats = {cell.number_format for sheet in book for row in sheet for cell in row if isinstance(cell.value, datetime)}
