@@ -53,7 +53,7 @@ Index("entry_by_time", func.coalesce(entry.c.corrected_ms, entry.c.wall_ms))
 Index("entry_by_epoch", entry.c.epoch)
 # A server reads a place's passages from the index alone: in the table each lies on another page.
 _READ_AT_A_PLACE = (
-    "id", "org", "epoch", "kind", "direction", "log", "seq", "trip", "forked", "wall_ms", "corrected_ms", "clock", "status",
+    "id", "org", "epoch", "kind", "direction", "log", "seq", "trip", "forked", "method", "wall_ms", "corrected_ms", "clock", "status",
     "registered_ms", "erased_ms",
 )  # fmt: skip
 Index(

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from edge_agent.wire.entry import Kind, Note, RecordedPerson
-from province.keys.identifiers import Identifier, canonical, declared, folded, tokens_on
-from province.looks.subjects import ids_of
+from province.keys.identifiers import Identifier, tokens_on
 from province.store.opened import Connection
 from province.tracing import linking, site_rows, trips
 from province.tracing.finding import Finder, Place
-from province.tracing.opening import Named, named, opened
+from province.tracing.naming import Naming, Recognised, Shared
+from province.tracing.opening import opened
 from province.tracing.rules import DAY_MS, MINUTE_MS, Rules
 from province.tracing.site_rows import BOTH, AtPlace, Event, SiteRow
 from province.tracing.stays import Rule, Stay, Stretches, TripSpan, covered_ms, overlap, stays, together_ms
@@ -103,18 +103,11 @@ class Contacts:
     unopened: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Met:
-    """Somebody at one place, opened.
+    """Somebody at one place, with what they have in common with the case there."""
 
-    Attributes:
-        ids: what joins them with themselves elsewhere; `is_numbered`: whether `person` tells a number that is theirs alone.
-    """
-
-    ids: frozenset[str]
-    is_numbered: bool
-    person: RecordedPerson
-    newest_ms: int
+    said: Recognised
     encounters: list[Encounter]
 
 
@@ -141,19 +134,18 @@ def contacts(
     """
     met: list[_Met] = []
     unnamed: dict[Place, int] = defaultdict(int)
-    unopened: set[int] = set()
+    naming = Naming(connection, finder.keys)
     with _unswept():
         for place, all_stays in visits.items():
+            shared: list[Shared] = []
             for some in _pieces(all_stays, rules[place]):
-                at = _AtOnePlace(connection, finder, place, rules[place], some)
-                found, left = at.met(own, most.contacts_most)
-                met += found
-                if left:
-                    unnamed[place] += left
-                unopened |= at.unopened
+                found = _AtOnePlace(connection, finder, naming, place, rules[place], some).shared(own)
+                shared += found[: most.contacts_most]
+                unnamed[place] += max(0, len(found) - most.contacts_most)
+            met += [_Met(one, _encounters(place, one)) for one in naming.of_place(shared)]
     merged = [each for each in _merged(met) if each.together_ms >= most.least_ms]
     ordered = sorted(merged, key=lambda each: (-each.together_ms, each.person.name))
-    return Contacts(tuple(ordered), dict(unnamed), len(unopened))
+    return Contacts(tuple(ordered), {place: count for place, count in unnamed.items() if count}, len(naming.unopened))
 
 
 @contextmanager
@@ -188,26 +180,23 @@ def _pieces(all_stays: Sequence[Stay], rule: Rule) -> Iterator[list[Stay]]:
 class _AtOnePlace:
     """Who was at one place around some stays of the case."""
 
-    def __init__(self, connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay]) -> None:
-        self._connection, self._finder, self._place, self._rule, self._mine = connection, finder, place, rule, mine
+    def __init__(self, connection: Connection, finder: Finder, naming: Naming, place: Place, rule: Rule, mine: Sequence[Stay]) -> None:
+        self._finder, self._naming, self._rule, self._mine = finder, naming, rule, mine
         self.there = around(connection, finder, place, rule, mine)
         self._is_vehicle = any(row.passed.trip is not None for row in self.there.rows)
         self._trips = told_trips(connection, finder, self.there.events) if self._is_vehicle else {}
         self._stretches = Stretches(mine)
-        self.unopened: set[int] = set()
 
-    def met(self, own: frozenset[int], most: int) -> tuple[list[_Met], int]:
-        """The people met, the longest together first, and how many more there were."""
-        found = linking.people(self.there.rows, self._mine, self._rule, self._tokens_of)
-        shared: list[tuple[int, list[Stay], list[SiteRow]]] = []
-        for rows in found:
+    def shared(self, own: frozenset[int]) -> list[Shared]:
+        """Who was there together with the case, the longest first."""
+        found = []
+        for rows in linking.people(self.there.rows, self._mine, self._rule, self._tokens_of):
             if not self._may_touch(rows) or not own.isdisjoint([row.passed.row_id for row in rows]):
                 continue
             theirs = stays((row.passed for row in rows), self._rule, self._trips)
             if together := together_ms(self._mine, theirs):
-                shared.append((together, theirs, rows))
-        shared.sort(key=lambda one: -one[0])
-        return list(self._named(shared[:most])), max(0, len(shared) - most)
+                found.append(Shared(self._mine, theirs, rows, together))
+        return sorted(found, key=lambda one: -one.together_ms)
 
     def _may_touch(self, rows: Sequence[SiteRow]) -> bool:
         """Whether somebody's passages reach as far as a stay of the case at all: who came later, or had gone, need not be looked at."""
@@ -226,39 +215,20 @@ class _AtOnePlace:
             for epoch in epochs
         }
         stray = {row.passed.row_id for row in rows if linking.is_stray(row)}
-        for one in self._opened(rows):
+        for one in self._naming.opened(rows):
             others = epochs - {one.epoch} if one.row_id in stray else near[one.epoch]
             token_keys = [keys.token_key for epoch in others if (keys := self._finder.keys.get(epoch)) is not None]
             marks = tokens_on(one.person, token_keys)
             yield one.row_id, [mark for of_day in marks for kind, mark in of_day if kind is not Identifier.PHONE]
 
-    def _opened(self, rows: Sequence[SiteRow]) -> list[Named]:
-        found = list(named(self._connection, self._finder.keys, _by_day(rows)))
-        self.unopened |= {row.passed.row_id for row in rows} - {one.row_id for one in found}
-        return found
 
-    def _named(self, shared: Sequence[tuple[int, list[Stay], list[SiteRow]]]) -> Iterator[_Met]:
-        wanted = [row for _together, _theirs, rows in shared for row in linking.distinct(rows)]
-        opened_of = {one.row_id: one for one in self._opened(wanted)}
-        for _together, theirs, rows in shared:
-            said = [(ids_of(one.person), row.passed.early_ms, one) for row in rows if (one := opened_of.get(row.passed.row_id)) is not None]
-            if not said:
-                continue  # erased, or its day's keys are gone, since it was read
-            numbers, newest_ms, latest = max(said, key=_numbered_first) if len(said) > 1 else said[0]
-            methods = frozenset([one.method for _ids, _at_ms, one in said])
-            encounters = [
-                Encounter(self._place, one, other, methods)
-                for one in self._mine
-                for other in theirs
-                if one.trip == other.trip and overlap(one, other)
-            ]
-            ids = frozenset[str]().union(*[ids for ids, _at_ms, _one in said], _declared(one.person for _ids, _at_ms, one in said))
-            yield _Met(ids or nameless(latest.person), bool(numbers), latest.person, newest_ms, encounters)
-
-
-def _numbered_first(one: tuple[frozenset[str], int, Named]) -> tuple[bool, int]:
-    """The latest that tells a number comes last."""
-    return bool(one[0]), one[1]
+def _encounters(place: Place, one: Recognised) -> list[Encounter]:
+    return [
+        Encounter(place, mine, theirs, one.methods)
+        for mine in one.shared.mine
+        for theirs in one.shared.theirs
+        if mine.trip == theirs.trip and overlap(mine, theirs)
+    ]
 
 
 def around(connection: Connection, finder: Finder, place: Place, rule: Rule, mine: Sequence[Stay], kinds: Sequence[Kind] = BOTH) -> AtPlace:
@@ -279,35 +249,26 @@ def told_trips(connection: Connection, finder: Finder, events: Sequence[Event]) 
     return trips.spans(sorted(told, key=lambda one: one.early_ms))
 
 
-def nameless(person: RecordedPerson) -> frozenset[str]:
-    """What tells somebody apart whose code tells no number in full."""
-    return frozenset({f"name {folded(person.name)} {canonical(Identifier.PHONE, person.phone or '')}"})
-
-
-def _declared(people: Iterable[RecordedPerson]) -> set[str]:
-    """Name and phone, where both were said: so who told no number is known by them elsewhere."""
-    return {who for person in people if person.phone and (who := declared(person)) is not None}
-
-
-def _by_day(rows: Iterable[SiteRow]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        found[row.epoch].append(row.passed.row_id)
-    return found
+def _latest(one: _Met) -> tuple[bool, int]:
+    """The latest that tells a number comes last."""
+    return one.said.who.is_numbered, one.said.newest_ms
 
 
 def _merged(met: Iterable[_Met]) -> Iterator[Contact]:
     """The same person at several places is one contact."""
     by_id: dict[str, list[_Met]] = {}
     for one in met:
-        same = {id(found): found for each in one.ids if (found := by_id.get(each)) is not None}
+        same = {id(found): found for each in one.said.who.ids if (found := by_id.get(each)) is not None}
+        if len(same) == 1 and (joined := next(iter(same.values())))[0].said.who.ids >= one.said.who.ids:
+            joined.append(one)  # as nearly always
+            continue
         joined = [one]
         for found in same.values():
             joined += found
-        for each in {each for part in joined for each in part.ids}:
+        for each in {each for part in joined for each in part.said.who.ids}:
             by_id[each] = joined
     for group in {id(found): found for found in by_id.values()}.values():
-        newest = max(group, key=lambda one: (one.is_numbered, one.newest_ms)) if len(group) > 1 else group[0]
+        newest = max(group, key=_latest).said.who
         encounters = sorted((each for one in group for each in one.encounters), key=lambda each: each.begin_ms)
-        ids = frozenset[str]().union(*(one.ids for one in group))
+        ids = group[0].said.who.ids if len(group) == 1 else frozenset[str]().union(*[one.said.who.ids for one in group])
         yield Contact(ids, newest.person, tuple(encounters), covered_ms((each.begin_ms, each.end_ms) for each in encounters))

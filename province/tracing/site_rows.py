@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,9 @@ from province.tracing.stays import Passed
 _AT_ONCE = 2000
 _WAYS = {way.value: way for way in Direction}  # a third of the time of asking the enumeration
 _DOUBTFUL = text(DOUBTFUL)
+_PASSAGE = Kind.PASSAGE.value
 _COLUMNS = (
-    entry.c.id, entry.c.epoch, entry.c.kind, entry.c.direction, entry.c.log, entry.c.seq, entry.c.trip, entry.c.forked,
+    entry.c.id, entry.c.epoch, entry.c.kind, entry.c.direction, entry.c.log, entry.c.seq, entry.c.trip, entry.c.forked, entry.c.method,
     best_ms.label("at_ms"),
 )  # fmt: skip
 
@@ -55,11 +56,13 @@ class SiteRow:
 
     Attributes:
         epoch: the day whose keys made the tokens, YYYY-MM-DD.
+        method: how it was recorded; None of what earlier releases registered.
         tokens: none where the code told no number in full.
     """
 
     epoch: str
     passed: Passed
+    method: str | None = None
     tokens: tuple[bytes, ...] = ()
 
 
@@ -92,33 +95,37 @@ def read(connection: Connection, place: Place, span_ms: tuple[int, int], earlies
         kinds: passages, events, or both.
     """
     low, high = span_ms
-    rows: list[SiteRow] = []
-    events: list[Event] = []
+    there = AtPlace([], [])
     for org, site in sites.all_names_in_entries(connection, place.org, place.site):
         where = {"of_org": org, "of_site": site, "low": low, "kinds": [kind.value for kind in kinds]}
-        for row_id, epoch, kind, early_ms, late_ms, passage in _found(connection, where, low, high, earliest_ms):
-            if kind == Kind.EVENT:
-                events.append(Event(epoch, row_id, early_ms, late_ms))
-            else:
-                direction, log, seq, trip, forked = passage
-                rows.append(SiteRow(epoch, Passed(row_id, early_ms, late_ms, _WAYS[direction], log, seq, trip, bool(forked))))
-    _put_tokens(connection, rows)
-    return AtPlace(rows, events)
+        found = connection.execute(_SURE, where | {"high": high}).all()
+        there.rows.extend([
+            SiteRow(epoch, Passed(row_id, at_ms, at_ms, _WAYS[direction], log, seq, trip, bool(forked)), method)
+            for row_id, epoch, kind, direction, log, seq, trip, forked, method, at_ms in found
+            if kind == _PASSAGE
+        ])  # fmt: skip
+        there.events.extend([Event(one.epoch, one.id, one.at_ms, one.at_ms) for one in found if one.kind != _PASSAGE])
+        _add_unsure(connection, where, high, earliest_ms, there)
+    _put_tokens(connection, there.rows)
+    return there
 
 
-def _found(
-    connection: Connection, where: dict[str, Any], low: int, high: int, earliest_ms: int
-) -> Iterator[tuple[int, str, str, int, int, tuple[Any, ...]]]:
-    for row_id, epoch, kind, direction, log, seq, trip, forked, at_ms in connection.execute(_SURE, where | {"high": high}).all():
-        yield row_id, epoch, kind, at_ms, at_ms, (direction, log, seq, trip, forked)
+def _add_unsure(connection: Connection, where: Mapping[str, Any], high: int, earliest_ms: int, there: AtPlace) -> None:
+    """What nobody can date for sure, and may have been within the span."""
     whens = Whens(connection)
     for row in connection.rows(_UNSURE, where):
         at = whens.of(row)
         late_ms = at.not_after_ms if at.not_after_ms is not None else row["registered_ms"]
         early_ms = min(at.not_before_ms if at.not_before_ms is not None else earliest_ms, late_ms)
-        if early_ms <= high and late_ms >= low:
-            passage = row["direction"], row["log"], row["seq"], row["trip"], row["forked"]
-            yield row["id"], row["epoch"], row["kind"], early_ms, late_ms, passage
+        if early_ms > high or late_ms < where["low"]:
+            continue
+        if row["kind"] != _PASSAGE:
+            there.events.append(Event(row["epoch"], row["id"], early_ms, late_ms))
+            continue
+        passed = Passed(
+            row["id"], early_ms, late_ms, _WAYS[row["direction"]], row["log"], row["seq"], row["trip"], bool(row["forked"])
+        )  # fmt: skip
+        there.rows.append(SiteRow(row["epoch"], passed, row["method"]))
 
 
 def _put_tokens(connection: Connection, rows: Sequence[SiteRow]) -> None:

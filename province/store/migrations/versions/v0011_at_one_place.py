@@ -9,7 +9,7 @@ from alembic import op
 revision = "0011"
 down_revision = "0010"
 
-_READ = "id, org, epoch, kind, direction, log, seq, trip, forked, wall_ms, corrected_ms, clock, status, registered_ms, erased_ms"
+_READ = "id, org, epoch, kind, direction, log, seq, trip, forked, method, wall_ms, corrected_ms, clock, status, registered_ms, erased_ms"
 _POSTGRESQL = (
     "DROP INDEX entry_by_site",
     f"CREATE INDEX entry_by_site ON entry (site, coalesce(corrected_ms, wall_ms)) INCLUDE ({_READ})",
