@@ -15,8 +15,8 @@ from province.keys.identifiers import Identifier, canonical, declared, folded, t
 from province.looks.subjects import ids_of
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
-from province.tracing import linking
-from province.tracing.opening import Named, named
+from province.tracing import linking, opening
+from province.tracing.opening import Named
 from province.tracing.site_rows import SiteRow
 from province.tracing.stays import Stay
 
@@ -85,7 +85,7 @@ class Naming:
         of_day: dict[str, list[int]] = defaultdict(list)
         for row in rows:
             of_day[row.epoch].append(row.passed.row_id)
-        found = list(named(self._connection, self._keys, of_day))
+        found = list(opening.named(self._connection, self._keys, of_day))
         self.unopened |= {row_id for row_ids in of_day.values() for row_id in row_ids} - {one.row_id for one in found}
         return found
 

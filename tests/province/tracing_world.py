@@ -50,9 +50,9 @@ class Hand:
     def put(  # noqa: PLR0913 - a row says much
         self, site: str, at_ms: int, body: Body, *, org: str = "huyen-a", device: str = "cong-1", epoch: str | None = None,
         clock: Clock = Clock.SYNCHRONISED, registered_ms: int | None = None, forked: bool = False, erased: bool = False,
-        corrected_ms: int | None = None,
+        corrected_ms: int | None = None, earlier_release: bool = False,
     ) -> int:  # fmt: skip
-        """One row, with its tokens; returns its number."""
+        """One row, with its tokens; returns its number. Earlier releases did not say in clear how somebody was recorded."""
         row_id, seq = next(self.numbers), next(self.seqs)
         log, day = sha256(device.encode()).digest()[:16], epoch or day_of(at_ms).isoformat()
         digest, keys = secrets.token_bytes(32), self.keys(day)
@@ -62,6 +62,7 @@ class Hand:
             "id": row_id, "org": org, "device": device, "log": log, "seq": seq, "hash": digest, "prev": bytes(32),
             "kind": str(Kind.EVENT if passage is None else Kind.PASSAGE), "site": site, "gate": "Cổng",
             "direction": None if passage is None else str(passage.direction), "trip": None if passage is None else passage.trip,
+            "method": None if passage is None or earlier_release else str(passage.method),
             "wall_ms": at_ms, "corrected_ms": corrected_ms, "boot": bytes(16), "boottime_ms": 1, "clock": str(clock), "key_id": f"{day}/x",
             "epoch": day, "status": "registered", "reason": None, "forked": int(forked),
             "registered_ms": at_ms if registered_ms is None else registered_ms,
