@@ -33,6 +33,7 @@ def _engine(url: str, wait_s: float) -> sa.Engine:
         connect_args={
             "connect_timeout": _CONNECT_S,
             "application_name": "gate-province",
+            "prepare_threshold": 0,  # a statement over all days is planned for each of them; the server stops at the sixth it knows again
             # a receipt is a promise: what it names must survive a power cut, whatever the server's own default
             "options": f"-c synchronous_commit=on -c lock_timeout={int(wait_s * 1000)}",
         },
