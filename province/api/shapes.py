@@ -12,7 +12,7 @@ from province.registry.categories import Category
 from province.registry.organisations import Sector
 from province.registry.units import Level
 
-Milliseconds = Annotated[int, Meta(ge=0, le=2**53, description="milliseconds since 1970-01-01 UTC")]
+Milliseconds = Annotated[int, Meta(ge=0, lt=4_102_444_800_000, description="milliseconds since 1970-01-01 UTC, before the year 2100")]
 Name = Annotated[str, Meta(pattern="^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", description="short name: 1 to 40 of a-z, 0-9 and -")]
 Day = Annotated[date, Meta(description="a day in Vietnam")]
 _Text = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -12,12 +13,13 @@ from edge_agent.serving.guard import Refused
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Account, Role
 from province.base.errors import NotAProvince
-from province.boards import home, shown
+from province.boards import home, listing, shown
 from province.boards.asked import Asked
 from province.boards.board import Board, Boards
 from province.boards.passages import Place, Sight, has_new
 from province.boards.words import WORDS
 from province.registry import categories, sites
+from province.registry.categories import Category
 from province.registry.site import Site
 from province.store.opened import Connection
 from province.web.live import Drawn
@@ -27,6 +29,7 @@ from province.web.world import World
 
 _SEES = frozenset({Role.KEEPER, Role.SPECIAL, Role.ADMIN})
 _MISREAD = {"day": "find.day", "from": "find.from", "to": "find.to", "gate": "board.gate", "way": "board.way"}
+_LISTS = frozenset({Role.ADMIN})  # whose sites are all; others find theirs at home
 _OPERATES = frozenset({Role.OPERATOR})
 _ANEW_S = 20.0  # so often a board that follows is drawn anew though nobody passed: gates come and go
 
@@ -39,11 +42,15 @@ def section(world: World) -> Section:
         "boards", "province.boards", WORDS,
         pages=(
             Page("/", pages.front, EVERYBODY),
+            Page("/sites", pages.sites, _LISTS),
             Page("/board/{site}", pages.board, _SEES),
             Page("/stream/board/{site}", pages.stream, _SEES),
             *fleet,
         ),
-        menu=(MenuItem("/", "home.title", EVERYBODY), *(MenuItem(page.path, "fleet", page.roles) for page in fleet)),
+        menu=(
+            MenuItem("/", "home.title", EVERYBODY), MenuItem("/sites", "sites.title", _LISTS),
+            *(MenuItem(page.path, "fleet", page.roles) for page in fleet),
+        ),
     )  # fmt: skip
 
 
@@ -95,6 +102,18 @@ class _Pages:
         return RedirectResponse(f"{self._world.fleet_page}{visit.language}/", 303)
 
     # ── boards ──
+
+    async def sites(self, request: Request, visit: Visit) -> Response:
+        asked = request.query_params
+        text, number = asked.get("q", "").strip()[: listing.TEXT_MOST], asked.get("page", "")
+        kind = next((each for each in Category if each == asked.get("kind")), None)
+        page = int(number) if re.fullmatch(r"[1-9][0-9]{0,4}", number) else 1
+        found = await self._world.ask(lambda connection: listing.listed(connection, text, kind, page))
+        kinds = [(str(each), categories.named(each, visit.language)) for each in Category]
+        return self._world.render(
+            request, visit, "boards/sites.html", listed=found, q=text, kind=str(kind or ""), kinds=kinds,
+            category=lambda site: categories.named(site.category, visit.language),
+        )  # fmt: skip
 
     def _site(self, connection: Connection, request: Request, visit: Visit) -> tuple[Site, Sight]:
         """The site that the path names, if it is theirs.

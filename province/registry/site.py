@@ -17,6 +17,9 @@ ADDRESS_CHARACTERS = 200
 PLATE_CHARACTERS = 20
 
 
+_END_OF_TIMES_MS = 4_102_444_800_000  # the year 2100: what is later was mistyped
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place.
@@ -91,6 +94,8 @@ def unfitting(one: Site) -> Iterator[Fault]:
             yield Fault(field, f"a {one.category} is once; say from when to when")
         elif not one_off and at_ms is not None:
             yield Fault(field, f"is of what is once; this is of category {one.category}")
+        elif at_ms is not None and not 0 <= at_ms < _END_OF_TIMES_MS:
+            yield Fault(field, "must be a time before the year 2100")
     if one.begins_ms is not None and one.ends_ms is not None and one.begins_ms >= one.ends_ms:
         yield Fault("ends", "must be after it begins")
 

@@ -23,4 +23,6 @@ def address_of(request: Request, *, proxied: bool) -> str:
         address = ipaddress.ip_address(given)
     except ValueError:
         return "unknown"
+    if address.version == 6 and address.ipv4_mapped is not None:  # as a socket for both tells who came by IPv4 (RFC 4291 2.5.5.2)
+        address = address.ipv4_mapped
     return str(address) if address.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))

@@ -106,6 +106,7 @@ def test_a_commune_may_stand_under_the_province_itself(connection: Connection, l
         ({"category": Category.VEHICLE}, "--plate: a vehicle has"), ({"category": Category.VEHICLE, "plate": "75"}, "no number plate"),
         ({"category": Category.FUNERAL}, "--begins: a funeral.*--ends: a funeral"), ({"begins_ms": 1, "ends_ms": 2}, "of what is once"),
         ({"category": Category.EVENT, "begins_ms": 2, "ends_ms": 2}, "must be after"),
+        ({"category": Category.EVENT, "begins_ms": 2, "ends_ms": 2**53}, "before the year 2100"),
     ],
 )  # fmt: skip
 def test_a_site_that_cannot_be_is_refused_with_the_option_that_is_wrong(changed: dict[str, object], said: str) -> None:

@@ -34,6 +34,7 @@ EXPECTED: Final[dict[tuple[str, str], frozenset[Role | None]]] = {
     ("POST", "/{language}/login/send"): PUBLIC,
     ("POST", "/{language}/leave"): PUBLIC,
     ("GET", "/{language}/"): ALL,
+    ("GET", "/{language}/sites"): ADMIN,
     ("GET", "/{language}/board/{site}"): BOARDS,
     ("GET", "/{language}/stream/board/{site}"): BOARDS,
     ("GET", "/{language}/tracing"): CASES,

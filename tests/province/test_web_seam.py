@@ -150,6 +150,7 @@ def test_the_command_serves_over_tls_until_it_is_asked_to_end(layout: Layout) ->
     [
         ([], "unknown"), (["9.9.9.8"], "9.9.9.8"), (["10.1.0.7, 9.9.9.8"], "9.9.9.8"), (["10.1.0.7", "9.9.9.8"], "9.9.9.8"),
         (["10.1.0.7", "garbage"], "unknown"), (["2001:db8:1:2:3::4"], "2001:db8:1:2::/64"),
+        (["::ffff:9.9.9.8"], "9.9.9.8"),
     ],
 )  # fmt: skip
 def test_behind_a_proxy_who_asks_is_what_the_proxy_says_whatever_the_visitor_sent(lines: list[str], wanted: str) -> None:
