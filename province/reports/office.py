@@ -95,7 +95,7 @@ class Office:
                 new = shelf.put(connection, which, document, made_ms, task.due_ms, wanted)
             if new:
                 late = ", late" if made_ms > task.due_ms else ""
-                _log.info("made: report %s %s of %s%s", task.kind, subject or "of the province", task.day, late)
+                _log.info("made: report %s %s of %s%s", task.kind, subject or "of the province", task.day.isoformat(), late)
             self._alive()
 
     def _documents(self, connection: Connection, task: Task, made_ms: int, done: set[str]) -> Iterable[tuple[str, Document]]:
