@@ -23,11 +23,12 @@ class Identifier(StrEnum):
     PASSPORT = "passport"
     PHONE = "phone"
     CARD_NUMBER = "card_number"  # of the health insurance card: by the social insurance number within it
-    DECLARED = "declared"  # name and phone together, of who is known by nothing else or typed both themselves: nobody looks up by it
+    DECLARED = "declared"  # name and phone together, of who is known by nothing else or typed both themselves: no number to ask for
 
 
 NUMBERS = tuple(kind for kind in Identifier if kind is not Identifier.DECLARED)  # what a number that somebody gives may be
 _SELF = "self"  # the scheme of who typed it themselves at a check-in page
+_TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")  # one a syllable: over which of its vowels is the keyboard's habit
 
 
 def canonical(kind: Identifier, value: str) -> str:
@@ -48,26 +49,41 @@ def canonical(kind: Identifier, value: str) -> str:
     return "0" + text.removeprefix("+84") if kind is Identifier.PHONE and text.startswith("+84") else text
 
 
-def folded(name: str) -> str:
-    """One spelling for one name, however it was typed: letters and digits alone, without marks, capitals.
+def spelling(name: str) -> str:
+    """One spelling for one name, typed by whichever keyboard: without capitals, more than one space, and commas or dots; with all marks.
+
+    A tone counts for its syllable, as some type Hòa and some Hoà. Nothing else is made equal: An and Ân are two people.
 
     Example:
-        >>> folded("Nguyễn Đình  Ánh") == folded("nguyen dinh anh") == "NGUYENDINHANH"
-        True
+        >>> spelling("Nguyễn  Thị Hoà") == spelling("NGUYỄN THỊ HÒA"), spelling("Hoa") == spelling("Hòa")
+        (True, False)
     """
-    return "".join(char for char in unicodedata.normalize("NFKD", name).upper().replace("Đ", "D") if char.isalnum())
+    words = name.lower().split() if name.isascii() else unicodedata.normalize("NFD", name.casefold()).split()
+    return " ".join(spelt for word in words if (spelt := _syllable(word)))
+
+
+def _syllable(word: str) -> str:
+    """A word's letters with their marks, and its tone last."""
+    if word.isascii():
+        return word if word.isalnum() else "".join(char for char in word if char.isalnum())
+    tones = "".join(char for char in word if char in _TONES)
+    return "".join(char for char in word if (char.isalnum() or unicodedata.combining(char)) and char not in _TONES) + tones
 
 
 def declared(person: RecordedPerson) -> str | None:
     """What tells apart who gave a name and a phone, as the phone alone may be a family's; None without either, or where one is hidden.
 
+    None too beside a number where the name has no marks, as in the national code: it may be any of the family that is written so.
+
     Example:
-        >>> declared(RecordedPerson("self", "*", "Nguyễn Văn A", phone="+84 10 1234567"))
-        'NGUYENVANA0101234567'
+        >>> declared(RecordedPerson("self", "*", "Lê Văn A", phone="+84 10 1234567")) == spelling("Lê Văn A") + " 0101234567"
+        True
     """
-    if not person.phone or "*" in person.name + person.phone or not (name := folded(person.name)):
+    if not person.phone or "*" in person.name + person.phone or not (name := spelling(person.name)):
         return None
-    return name + canonical(Identifier.PHONE, person.phone)
+    if name.isascii() and any(number and "*" not in number for number in (person.id_number, person.old_id, person.card_number)):
+        return None
+    return f"{name} {canonical(Identifier.PHONE, person.phone)}"
 
 
 def token(kind: Identifier, value: str, token_key: bytes) -> bytes:
@@ -82,7 +98,7 @@ def tokens_of(said: Iterable[tuple[Identifier, str]], token_keys: Iterable[bytes
 
 
 def _said(kind: Identifier, value: str) -> bytes:
-    return f"{kind}\0{canonical(kind, value)}".encode()
+    return f"{kind}\0{value if kind is Identifier.DECLARED else canonical(kind, value)}".encode()
 
 
 def tokens(person: RecordedPerson, token_key: bytes) -> list[tuple[Identifier, bytes]]:

@@ -1,7 +1,7 @@
 """Everything the register holds of one person: found by token, opened row by row, handed out or erased.
 
 A person is followed from one code to another by id number, old id and insurance number only. A phone may be a family's: by it alone
-nothing is handed out or erased when it leads to more than one person.
+nothing is handed out or erased when it leads to more than one person. Nor does a name lead from a check-in to somebody's number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_agent.wire.topics import DeviceName
 from province.base.errors import NotAProvince
 from province.keys import wrapping
 from province.keys.day_keys import KeyDamaged
-from province.keys.identifiers import NUMBERS, Identifier, canonical, folded
+from province.keys.identifiers import NUMBERS, Identifier, canonical, spelling
 from province.keys.keystore import Absent, Keystore
 from province.records import erasures, views
 from province.records.views import Found
@@ -31,7 +31,17 @@ _OF_THE_PERSON = tuple(kind for kind in NUMBERS if kind is not Identifier.PHONE)
 
 
 class SeveralPeople(NotAProvince):
-    """The identifier leads to more than one person."""
+    """The identifier leads to more than one person.
+
+    Args:
+        count: how many it leads to.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"--id: leads to {count} people, as a family's phone does. Give the id number of one of them. "
+            "Who told name and phone alone is nobody else's number, and each way to write a name is somebody else."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +61,18 @@ def ids_of(person: RecordedPerson) -> frozenset[str]:
 def people(bodies: Iterable[Passage]) -> list[frozenset[str]]:
     """The different people among passages that share a number.
 
-    Who has one of a person's own numbers is that person; who told none is whoever has their name, or somebody of that name alone.
+    Who has one of a person's own numbers is that person; who told none is somebody of that name as it is written, with all marks, and
+    never somebody with a number: by a name alone An's passages would be erased as Ân's.
     """
     found: list[frozenset[str]] = []
-    numbered: set[str] = set()  # names
-    unnumbered: set[str] = set()
+    unnumbered: set[str] = set()  # names
     for body in bodies:
-        mine, name = ids_of(body.person), f"name {folded(body.person.name)}"
-        (numbered if mine else unnumbered).add(name)
-        if mine:
+        if mine := ids_of(body.person):
             same = [each for each in found if each & mine]
             found = [each for each in found if not each & mine] + [mine.union(*same)]
-    return found + [frozenset({name}) for name in sorted(unnumbered - numbered)]
+        else:
+            unnumbered.add(f"name {spelling(body.person.name)}")
+    return found + [frozenset({name}) for name in sorted(unnumbered)]
 
 
 class Subject:
@@ -76,6 +86,10 @@ class Subject:
     Raises:
         SeveralPeople: the identifier is shared; give the id number.
         KeystoreAway: the keystore cannot be read.
+
+    Attributes:
+        held: their passages, in order of time.
+        is_numbered: whether they have a number of their own; what they told by name and phone alone is then not among `held`.
     """
 
     def __init__(self, connection: Connection, keystore: Keystore, value: str) -> None:
@@ -84,7 +98,8 @@ class Subject:
         held = self._open(views.find(connection, keystore, value))
         known = people(one.body for one in held)
         if len(known) > 1:
-            raise SeveralPeople(f"--id: leads to {len(known)} people, as a family's phone does. Give the id number of one of them.")
+            raise SeveralPeople(len(known))
+        self.is_numbered = any(ids_of(one.body.person) for one in held)
         self.held: list[Held] = self._follow(held, known[0] if known else frozenset())
 
     def _follow(self, held: list[Held], ids: frozenset[str]) -> list[Held]:

@@ -28,12 +28,20 @@ examples:
   gate-province subject erase /srv/gate --reason "request 88/2021" --yes        and does it
 
 The number may be an id number, old id, phone or card number; passages under the same person's other codes are found by id number and old
-id. Only days whose keys still exist can be looked at; older ones are closed for everybody.
+id. What somebody told by name and phone alone, as at a check-in page, is never taken for that of a number: look by the phone for it, which
+leads to nobody where several people, or several ways to write a name, have it.
+Only days whose keys still exist can be looked at; older ones are closed for everybody.
 
 Erasing clears body and tokens; that somebody passed stays, so that chain and counts are right. What was erased is noted in the keystore,
 and erased again when an older register is restored. Copies elsewhere (backups, a scanner's outbox) are closed when their day's keys are
 destroyed. Every look is in the audit log before it is made.
 """
+
+
+_NOT_BY_NAME = (
+    "Check-ins by name and phone alone are not among these: they may be another's of the family. Look by the phone too; what cannot be "
+    "told apart there goes when its day's keys are destroyed."
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -70,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         quiet = args.action == "lookup" and args.json
         if not subject.held and not quiet:
             print_line("Nothing is found under this number on the days that can still be read. Was it typed right?")
+        if subject.is_numbered and not quiet:
+            print_line(_NOT_BY_NAME)
         _tell_unopened(look.connection, quiet=quiet)
     return 0
 

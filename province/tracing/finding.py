@@ -89,6 +89,13 @@ def _said_by(ids: Iterable[str], found: Iterable[Opened]) -> set[tuple[Identifie
     return numbers | {(Identifier.DECLARED, who) for each in people_ if (who := declared(each)) is not None}
 
 
+def _told_apart(bodies: Iterable[Passage]) -> list[frozenset[str]]:
+    """The different people among passages that share a number; who told none is whoever told name and phone with theirs."""
+    numbered = [body for body in bodies if ids_of(body.person)]
+    theirs = {declared(body.person) for body in numbered} - {None}
+    return people([*numbered, *(body for body in bodies if not ids_of(body.person) and declared(body.person) not in theirs)])
+
+
 class Finder:
     """Finds people in one register.
 
@@ -119,9 +126,9 @@ class Finder:
         """
         self._unopened = set()
         found = self._open(self._marked({(kind, value) for kind in NUMBERS}), ())
-        known = people(body for each in found if isinstance(body := each.body, Passage))
+        known = _told_apart([body for each in found if isinstance(body := each.body, Passage)])
         if len(known) > 1:
-            raise SeveralPeople(f"--id: leads to {len(known)} people, as a family's phone does. Give the id number of one of them.")
+            raise SeveralPeople(len(known))
         ids = known[0] if known else frozenset[str]()
         asked: set[tuple[Identifier, str]] = {(kind, canonical(Identifier.ID_NUMBER, value)) for kind in OF_THE_PERSON}
         while todo := _said_by(ids, found) - asked:

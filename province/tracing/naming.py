@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.wire.entry import RecordedPerson
-from province.keys.identifiers import Identifier, canonical, declared, folded, tokens_on
+from province.keys.identifiers import Identifier, canonical, declared, spelling, tokens_on
 from province.looks.subjects import ids_of
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
@@ -155,7 +155,7 @@ def _numbered_first(one: tuple[frozenset[str], int, Named]) -> tuple[bool, int]:
 
 def nameless(person: RecordedPerson) -> frozenset[str]:
     """What tells somebody apart whose code tells no number in full."""
-    return frozenset({f"name {folded(person.name)} {canonical(Identifier.PHONE, person.phone or '')}"})
+    return frozenset({f"name {spelling(person.name)} {canonical(Identifier.PHONE, person.phone or '')}"})
 
 
 def _declared(people: Iterable[RecordedPerson]) -> set[str]:

@@ -50,7 +50,6 @@ _BOTH: Mapping[str, tuple[str, str]] = {
         "Đóng ca sẽ xóa số giấy tờ lưu trong ca; không mở lại được.",
         "Closing forgets the number kept with the case; it cannot be opened again.",
     ),
-    "show.do": ("Xem", "Show"),
     "person": ("Người bệnh", "Person"),
     "name": ("Họ và tên", "Name"),
     "number": ("Số giấy tờ", "ID number"),

@@ -223,9 +223,47 @@ def test_people_are_the_groups_joined_by_ids(given_persons: list[RecordedPerson]
     assert len(found) == len(wanted)
 
 
-def test_who_told_no_number_is_who_has_their_name() -> None:
-    numbered = RecordedPerson("cccd", IDS[0], "Trần Thị Đào", phone="0912345678")
-    typed, other = (RecordedPerson("self", "*", name, phone="0912345678") for name in ("tran thi dao", "Trần Văn Đạo"))
-    alone = people([replace(passage(), person=person) for person in (typed, numbered, typed)])
-    family = people([replace(passage(), person=person) for person in (other, typed, typed)])
-    assert (alone, len(family)) == ([frozenset({IDS[0]})], 2)
+NAMES = ["Trần Văn An", "Trần Văn Ân", "tran van an", "Lê Thị Hòa", "Lê Thị Hoa"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([*IDS[:2], "*"])), max_size=8))
+def test_a_name_joins_nobody_with_a_number_nor_with_a_name_of_other_marks(told: list[tuple[str, str]]) -> None:
+    typed = [RecordedPerson("self", number, name, phone="0912345678") for name, number in told]
+    wanted = {number for _name, number in told if number != "*"} | {name for name, number in told if number == "*"}
+    assert len(people([replace(passage(), person=person) for person in typed])) == len(wanted)
+
+
+def test_one_name_by_several_keyboards_is_one() -> None:
+    typed = [RecordedPerson("self", "*", name, phone="0912345678") for name in ("Lê Thị Hòa", "LÊ  THỊ HOÀ", "Lê Thị Hoà")]
+    assert len(people([replace(passage(), person=person) for person in typed])) == 1
+
+
+AN, AAN = (RecordedPerson("self", "*", name, phone="0912345678") for name in ("Nguyễn Văn An", "Nguyễn Văn Ân"))
+AAN_BY_CODE = RecordedPerson("national", "001099011111", "NGUYEN VAN AN", phone="0912345678")
+
+
+@pytest.mark.parametrize("action", ["lookup", "export", "erase"])
+@pytest.mark.parametrize("family", [(AN, AAN), (AAN_BY_CODE, AN), (replace(AAN, id_number="001099011111"), AAN)])
+def test_of_names_that_differ_in_marks_nothing_is_shown_handed_out_or_erased(
+    layout: Layout, tmp_path: Path, action: str, family: tuple[RecordedPerson, ...]
+) -> None:
+    made = scanner(layout, tmp_path)
+    log = Log.new(made)
+    arrive(layout, made, [made_ago(layout, log, 1, passage(person)) for person in family])
+    more = {"lookup": (), "export": ("--out", tmp_path / "out.json"), "erase": ("--yes",)}[action]
+    ran = here("subject", action, layout.root, "--id", "0912345678", *WHY, *more)
+    assert (ran.returncode, ran.stdout, "leads to 2 people" in ran.stderr) == (2, "", True)
+    assert not (tmp_path / "out.json").exists()
+    assert all(row["erased_ms"] is None for row in rows(layout))
+
+
+def test_a_numbers_answer_says_that_check_ins_by_name_are_not_in_it(layout: Layout, tmp_path: Path) -> None:
+    made = scanner(layout, tmp_path)
+    log = Log.new(made)
+    typed = replace(AN, phone="0987654321")
+    arrive(layout, made, [made_ago(layout, log, 1, passage(person)) for person in (AAN_BY_CODE, AAN, typed)])
+    assert count(layout, AAN_BY_CODE.id_number) == 1
+    for action in (("lookup",), ("export", "--out", tmp_path / "out.json"), ("erase",), ("erase", "--yes")):
+        assert "Check-ins by name and phone alone" in subject(layout, action[0], AAN_BY_CODE.id_number, *action[1:])
+    assert "Check-ins by name" not in subject(layout, "lookup", typed.phone or "")
+    assert sum(row["erased_ms"] is not None for row in rows(layout)) == 1
