@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 from province.accounts.account import Account
 from province.accounts.roll import Roll
 from province.base.clock import now_ms
 from province.base.errors import ProvinceError
 from province.base.layout import Layout
+from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.records import audit
 from province.records.audit import Line
+from province.store import database
 from province.store.opened import Connection
 
 _MOST = 200
@@ -46,6 +49,22 @@ def note(
         raise ProvinceError(f"{layout.keystore}: the audit log cannot be written ({error.strerror}); nothing is changed.") from None
     finally:
         roll.rights.settle(connection)
+
+
+def settle(layout: Layout) -> None:
+    """Notes in the keystore which changes came about whose process died, or met a busy register, before it could.
+
+    To be done when a service starts; what fails is left for the next one, and for `store restore`.
+    """
+    with suppress(ProvinceError), closing(database.connect(layout.register)) as connection:
+        settle_in(layout, connection)
+
+
+def settle_in(layout: Layout, connection: Connection) -> None:
+    """The same, of a register that is open, of whichever version."""
+    with suppress(ProvinceError):
+        if (keys := people_keys.read(Keystore(layout.keystore))) is not None:
+            Roll(layout.register, keys).rights.settle(connection)
 
 
 def told(one: Account) -> str:

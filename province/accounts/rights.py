@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select, update
 
+from edge_agent.wire.sealing import CannotOpen
 from province.accounts import second
 from province.base.errors import ProvinceError
 from province.keys import people_rights
@@ -52,8 +53,11 @@ class Rights:
         people_rights.write(self.keystore, {**others, id_: Note(_lines(connection), marks, taken)})
 
     def settle(self, connection: Connection) -> None:
-        """After a transaction with changes, done or undone: notes which rights came about. What fails is done at the next change."""
-        with suppress(ProvinceError, sqlite3.Error):
+        """After a transaction with changes, done or undone: notes which rights came about. What fails is done later.
+
+        That is at the next change, when collector or pages start, or of the register that stands when another is put in its place.
+        """
+        with suppress(ProvinceError, CannotOpen, sqlite3.Error):
             if any(note.is_open for note in people_rights.read(self.keystore).accounts.values()):
                 with transaction(connection, self.path):  # nobody else's change is under way
                     people_rights.write(self.keystore, self._settled(connection))

@@ -155,7 +155,7 @@ def append(
 
     Raises:
         RegisterBusy, KeystoreAway, OSError: not written; show nothing.
-        HeadNotNoted: written, but cutting it off would not show; show nothing.
+        HeadNotNoted: written, and what goes with it done, but cutting it off would not show: show nothing that it is a look for.
     """
     with alone(Layout(keystore.folder.parent).audit_lock):  # else the older of two heads could be noted last
         line, digest = _append(connection, path, _told_head(keystore), make, second, also)
@@ -164,8 +164,8 @@ def append(
         except OSError as error:
             raise HeadNotNoted(
                 f"{_head_file(keystore)}: cannot be written ({error.strerror or error}). Line {line.number} of the audit log is entered "
-                "all the same, with the change it tells of, if any; nothing is shown. Make room, or mount the keystore, look, and do "
-                "again what is missing."
+                "all the same, with the change it tells of, if any; a look shows nothing. Make room, or mount the keystore: the next "
+                "line makes up for it. Do a look again."
             ) from None
     return line
 

@@ -117,7 +117,10 @@ def _copy_file(register: sqlite3.Connection, target: Path, path: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole
 
 
-def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: Sequence[Callable[[Connection], object]] = ()) -> Restored:
+def put_back(
+    layout: Layout, backup: Path, url: str | None, now_ms: int, also: Sequence[Callable[[Connection], object]] = (),
+    first: Sequence[Callable[[Connection], object]] = (),
+) -> Restored:  # fmt: skip
     """Puts a backup in the register's place, and does again in it what was done since.
 
     A file that can be read is kept as a backup beside it.
@@ -128,6 +131,7 @@ def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: S
         url: of an empty database for a register on a server; the one before stays as it is. None for a file, whose register is replaced.
         now_ms: milliseconds since 1970 UTC.
         also: what else is done again in it.
+        first: what the register that stands is asked before it goes, if it can be read; of whichever version it is.
 
     Raises:
         NotAProvince: it is no backup, or not one for this.
@@ -137,6 +141,10 @@ def put_back(layout: Layout, backup: Path, url: str | None, now_ms: int, also: S
     with ExitStack() as stack:
         for lock, name in _whoever_works(layout):
             stack.enter_context(_stopped(lock, name))
+        if standing(layout) is not None:
+            with closing(database.connect_any(layout.register)) as connection:
+                for each in first:
+                    each(connection)
         kept = None
         if url is None:
             kept = _put_file_back(layout, backup, now_ms)

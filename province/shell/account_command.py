@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from edge_agent.base.console import print_json_list, print_line, print_table
@@ -19,6 +19,7 @@ from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.looks.looking import ask, user
+from province.records.audit import HeadNotNoted
 from province.store import database
 from province.store.opened import Connection
 
@@ -102,13 +103,26 @@ def run(args: argparse.Namespace) -> int:
 def _add(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> int:
     one, password = _wanted(connection, args, new_id(), args.name), passwords.made()
     numbers, hashed = list(dict.fromkeys(_number(each) for each in args.phone)), passwords.hashed(password)
-    _note(layout, roll, connection, "account-added", one, lambda: roll.add(connection, one, numbers, hashed, now_ms()))
-    _tell(one.id, password)
+    with _noted(layout, roll, connection, "account-added", one, lambda: roll.add(connection, one, numbers, hashed, now_ms())):
+        _tell(one.id, password)
     return 0
 
 
-def _note(layout: Layout, roll: Roll, connection: Connection, action: str, one: Account, also: Callable[[], object]) -> None:
-    noting.note(connection, layout, roll, (user(), user()), action, one, also)
+@contextmanager
+def _noted(layout: Layout, roll: Roll, connection: Connection, action: str, one: Account, also: Callable[[], object]) -> Iterator[None]:
+    """Makes a change; within it what came of it is told, which stands although the log's head is not noted.
+
+    Raises:
+        ProvinceError: nothing is changed; `HeadNotNoted`: it is, and told.
+    """
+    late: HeadNotNoted | None = None
+    try:
+        noting.note(connection, layout, roll, (user(), user()), action, one, also)
+    except HeadNotNoted as error:
+        late = error
+    yield
+    if late is not None:
+        raise late
 
 
 def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> None:
@@ -131,10 +145,14 @@ def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.N
             case _:
                 roll.remove(connection, one.id, last_admin=args.last_admin)
 
-    _note(layout, roll, connection, _ACTIONS[args.action], wanted, do)
-    match args.action:
+    with _noted(layout, roll, connection, _ACTIONS[args.action], wanted, do):
+        _tell_change(roll, connection, args.action, wanted, password)
+
+
+def _tell_change(roll: Roll, connection: Connection, action: str, one: Account, password: str) -> None:
+    match action:
         case "role":
-            print_line(f"{one.id}: {wanted.role} now. Where they were in, they are out.")
+            print_line(f"{one.id}: {one.role} now. Where they were in, they are out.")
         case "password":
             _tell(one.id, password)
         case "phone":

@@ -19,6 +19,7 @@ from edge_agent.link.broker_link import BrokerLink, Event
 from edge_agent.link.endpoint import Endpoint
 from edge_agent.wire import topics
 from edge_agent.wire.authority import Power
+from province.accounts import noting
 from province.base import secret_files
 from province.base.broker_address import amqp_addresses, broker_address, broker_addresses
 from province.base.clock import now_ms
@@ -169,6 +170,7 @@ def collect(
     """
     settings, keystore = layout.read_settings(), Keystore(layout.keystore)
     renewing.finish_exchanges(layout)
+    noting.settle(layout)
     clerk, officer = officers.fresh(layout, Power.KEYRING), officers.fresh(layout, Power.RECEIPTS)
     office, watch = KeyringOffice(layout, settings, clerk.now()), Watch(layout)
     _warn_of_secrets(layout)

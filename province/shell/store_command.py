@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from edge_agent.base.console import print_json, print_line
+from province.accounts import noting
 from province.accounts.roll import Roll
 from province.base.clock import now_ms, shown
 from province.base.errors import NotAProvince
 from province.base.layout import Layout
-from province.keys import people_keys
+from province.keys import people_keys, people_rights
 from province.keys.keystore import Keystore
 from province.looks.looking import ask
 from province.records import backing_up
@@ -101,15 +103,23 @@ def _put_back(layout: Layout, backup: Path, url: str | None, *, as_json: bool) -
         if (keys := people_keys.read(Keystore(layout.keystore))) is not None:
             accounts = Roll(layout.register, keys).rights.reapply(connection)
 
-    done = backing_up.put_back(layout, backup, url, now_ms(), [reapply])
+    done = backing_up.put_back(layout, backup, url, now_ms(), [reapply], [partial(noting.settle_in, layout)])
+    unsure = sorted(id_ for id_, note in people_rights.read(Keystore(layout.keystore)).accounts.items() if note.is_open)
     if as_json:
         kept = None if done.kept is None else str(done.kept)
-        print_json({"erased": done.erased, "revoked": done.revoked, "days": done.days, "accounts": accounts, "kept": kept})
+        print_json(
+            {"erased": done.erased, "revoked": done.revoked, "days": done.days, "accounts": accounts, "unsure": unsure, "kept": kept}
+        )
     else:
         if accounts:
             print_line(
                 f"{accounts} accounts were removed, or have or may have other rights since: those come in once `gate-province account "
                 "password` says so."
+            )
+        if unsure:
+            print_line(
+                f"{', '.join(unsure)}: a change of these accounts was under way when the register before was lost; they are as the backup "
+                "has them. Look at each, and change or remove it again."
             )
         print_line(
             f"Put back. Again erased: {done.erased} entries; revoked: {done.revoked} devices and certificates; closed: {done.days} days."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.base.notify import Beat
+from province.accounts import noting
 from province.accounts.account import Role
 from province.base.layout import Layout
 from province.shell import served_at
@@ -74,6 +75,7 @@ async def opened(layout: Layout, place: Place, policy: Policy | None = None, fle
     from province.web.watching import Watch  # noqa: PLC0415 - the same
     from province.web.world import World  # noqa: PLC0415 - the same
 
+    await asyncio.to_thread(noting.settle, layout)
     world = World(layout, fleet_page=f"https://{fleet}/" if fleet else "")
     watch = Watch(layout, world.changes.tell)
     watch.start()

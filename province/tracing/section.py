@@ -180,19 +180,19 @@ class _Pages:
         await form_of(request, visit)
         case, _officers = await self._find(request, visit)
         try:
-            await self._ask(lambda desk: desk.approve(because(case, visit.account.id), case))
+            headed = await self._ask(lambda desk: self._world.headed(lambda: desk.approve(because(case, visit.account.id), case)))
         except NotAProvince:
             raise Refused(403) from None
-        return RedirectResponse(f"/{visit.language}/tracing/{case.id}", 303)
+        return self._world.go(visit, f"/tracing/{case.id}", headless=not headed)
 
     async def close(self, request: Request, visit: Visit) -> Response:
         await form_of(request, visit)
         case, _officers = await self._find(request, visit)
         try:
-            await self._ask(lambda desk: desk.close(because(case, visit.account.id), case))
+            headed = await self._ask(lambda desk: self._world.headed(lambda: desk.close(because(case, visit.account.id), case)))
         except NotAProvince:
             raise Refused(404) from None  # closed already
-        return RedirectResponse(f"/{visit.language}/tracing", 303)
+        return self._world.go(visit, "/tracing", headless=not headed)
 
     async def _find(self, request: Request, visit: Visit) -> tuple[Case, Mapping[str, str]]:
         """A case that they may see, and what its officers are called; another's is as if it were not there."""

@@ -19,6 +19,7 @@ from province.web.section import Section, Visit
 from province.web.words import WORDS
 
 OWN = "web"
+HEADLESS = "headless"  # in a page's address or values: a change stands whose line of the audit log the keystore does not know
 SHARED = Path(__file__).parent / "static"
 _TYPES = MappingProxyType({
     ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png",
@@ -56,7 +57,9 @@ class Frame:
 
     def page(self, request: Request | None, language: Language, visit: Visit | None, template: str, values: Mapping[str, Any]) -> str:
         """A whole page."""
-        return self._templates.get_template(template).render(**self._common(request, language, visit, template), **values)
+        common = self._common(request, language, visit, template)
+        headless = common[HEADLESS] or values.get(HEADLESS, False)
+        return self._templates.get_template(template).render(**{**common, **values, HEADLESS: headless})
 
     def part(self, visit: Visit, template: str, macro: str, /, *arguments: Any) -> str:
         """What one macro of a template makes: a part of a region that follows what happens."""
@@ -78,6 +81,7 @@ class Frame:
     def _common(self, request: Request | None, language: Language, visit: Visit | None, template: str) -> dict[str, Any]:
         words = self._words[language][template.partition("/")[0]]
         at = "/" if request is None else here(request)
+        headless = request is not None and visit is not None and HEADLESS in request.query_params
 
         def say(key: str, /, **values: object) -> str:
             return words[key].format(**values) if values else words[key]
@@ -86,6 +90,7 @@ class Frame:
         return {
             "t": say, "language": language, "other": other, "other_name": WORDS[other]["language"], "here": at, "visit": visit,
             "menu": [] if visit is None else self._menu(visit), "at": at.partition("?")[0], "markup": Markup,
+            HEADLESS: headless,
         }  # fmt: skip
 
     def _menu(self, visit: Visit) -> list[tuple[str, str]]:

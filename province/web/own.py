@@ -69,21 +69,21 @@ class _Own:
         if wrong is not None:
             return await self._page(request, visit, 400, wrong=wrong)
         try:
-            await run_in_threadpool(self._set_password, visit, member, form["new"])
+            headed = await run_in_threadpool(self._set_password, visit, member, form["new"])
         except Unfit as error:
             return await self._page(request, visit, 400, wrong=error.key)
-        response = RedirectResponse(f"/{visit.language}/account?done=changed", 303)
+        response = self._world.go(visit, "/account?done=changed", headless=not headed)
         changed = await run_in_threadpool(self._world.member, visit.account.id)
         session = self._door.session_of(request)
         if changed is not None:
             self._door.let_in(request, response, changed, stepped=session is not None and session.stepped)
         return response
 
-    def _set_password(self, visit: Visit, member: Member, password: str) -> None:
+    def _set_password(self, visit: Visit, member: Member, password: str) -> bool:
         id_, hashed = member.account.id, passwords.hashed(password)
         with self._world.connection() as connection:
             change = partial(self._world.roll.set_password, connection, id_, hashed, seen=member.mark)
-            self._world.note(connection, visit, "account-password", member.account, change)
+            return self._world.note(connection, visit, "account-password", member.account, change)
 
     def _wrong(self, member: Member, form: dict[str, str]) -> str | None:
         """Why the password stays as it is."""

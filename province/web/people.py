@@ -87,7 +87,9 @@ class _People:
     async def show(self, request: Request, visit: Visit) -> Response:
         return await self._page(request, visit)
 
-    async def _page(self, request: Request, visit: Visit, status: int = 200, *, wrong: str = "", password: str = "") -> Response:
+    async def _page(
+        self, request: Request, visit: Visit, status: int = 200, *, wrong: str = "", password: str = "", headless: bool = False
+    ) -> Response:
         id_ = str(request.path_params["id"])
 
         def look(connection: Connection) -> dict[str, object] | None:
@@ -107,6 +109,7 @@ class _People:
             password=password,
             roles=list(Role),
             own=id_ == visit.account.id,
+            headless=headless,
         )
 
     # ── letting in ──
@@ -117,7 +120,7 @@ class _People:
         form = await form_of(request, visit)
         password = passwords.made()
 
-        def entered(connection: Connection) -> str:
+        def entered(connection: Connection) -> tuple[str, bool]:
             one, hashed = _wanted(form, new_id(), form.get("name", "")), passwords.hashed(password)
             numbers = list(dict.fromkeys(accounts.phone(each) for each in form.get("phone", "").split(",") if each.strip()))
 
@@ -125,14 +128,13 @@ class _People:
                 reach.check(connection, one)
                 self._world.roll.add(connection, one, numbers, hashed, self._world.now_ms())
 
-            self._world.note(connection, visit, "account-added", one, add)
-            return one.id
+            return one.id, self._world.note(connection, visit, "account-added", one, add)
 
         try:
-            id_ = await self._world.ask(entered)
+            id_, headed = await self._world.ask(entered)
         except (Unfit, Taken) as error:
             return self._world.render(request, visit, "people/add.html", 400, roles=list(Role), given={**_FIELDS, **form}, wrong=error.key)
-        return self._world.render(request, visit, "people/made.html", id=id_, password=password)
+        return self._world.render(request, visit, "people/made.html", id=id_, password=password, headless=not headed)
 
     # ── changing ──
 
@@ -147,14 +149,15 @@ class _People:
             raise Refused(403)  # nobody shuts themselves out, or raises themselves
         password = passwords.made() if change == "password" else ""
         try:
-            await run_in_threadpool(self._change, visit, id_, change, form, password)
+            headed = await run_in_threadpool(self._change, visit, id_, change, form, password)
         except (Unfit, Taken) as error:
             return await self._page(request, visit, 400, wrong=error.key)
         if password:
-            return await self._page(request, visit, password=password)
-        return RedirectResponse(f"/{visit.language}/people" if change == "remove" else f"/{visit.language}/people/{id_}", 303)
+            return await self._page(request, visit, password=password, headless=not headed)
+        return self._world.go(visit, "/people" if change == "remove" else f"/people/{id_}", headless=not headed)
 
-    def _change(self, visit: Visit, id_: str, change: str, form: Mapping[str, str], password: str) -> None:
+    def _change(self, visit: Visit, id_: str, change: str, form: Mapping[str, str], password: str) -> bool:
+        """Makes a change; says what `World.headed` does."""
         roll, seen = self._world.roll, form.get("seen", "")
         with self._world.connection() as connection:
             member = roll.find(connection, id_)
@@ -180,7 +183,7 @@ class _People:
                     case _:
                         roll.remove(connection, id_, seen=seen)
 
-            self._world.note(connection, visit, f"account-{'removed' if change == 'remove' else change}", one, do)
+            return self._world.note(connection, visit, f"account-{'removed' if change == 'remove' else change}", one, do)
 
 
 def _wanted(form: Mapping[str, str], id_: str, name: str) -> Account:

@@ -63,18 +63,18 @@ class Second:
         if step is None:
             return self._page(request, visit, secret, 400, wrong=True)
         codes = second.recovery_codes()
-        await self._set(visit, "account-second-set", member, secret, step, codes)
-        response = self._world.render(request, visit, "web/second_codes.html", codes=codes)
+        headed = await self._set(visit, "account-second-set", member, secret, step, codes)
+        response = self._world.render(request, visit, "web/second_codes.html", codes=codes, headless=not headed)
         self._door.let_in(request, response, await self._member(visit), stepped=True)
         return response
 
-    async def _set(self, visit: Visit, action: str, member: Member, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> None:
-        def change(connection: Connection) -> None:
+    async def _set(self, visit: Visit, action: str, member: Member, secret: bytes | None, step: int = 0, codes: Sequence[str] = ()) -> bool:
+        def change(connection: Connection) -> bool:
             also = partial(self._world.roll.set_second, connection, member.account.id, secret, step, codes, seen=member.mark)
-            self._world.note(connection, visit, action, member.account, also)
+            return self._world.note(connection, visit, action, member.account, also)
 
         try:
-            await self._world.ask(change)
+            return bool(await self._world.ask(change))
         except Unfit:  # somebody changed this account a moment ago
             raise Refused(403) from None
 
@@ -91,7 +91,7 @@ class Second:
         if member.totp is None or not right or not await self._door.is_second(request, member, form.get("code", "")):
             left = await self._world.ask(lambda connection: self._world.roll.codes_left(connection, visit.account.id))
             return self._world.render(request, visit, "web/second_there.html", 400, left=left, wrong=True)
-        await self._set(visit, "account-second", member, None)
-        response = RedirectResponse(f"/{visit.language}{PATH}", 303)
+        headed = await self._set(visit, "account-second", member, None)
+        response = self._world.go(visit, PATH, headless=not headed)
         self._door.let_in(request, response, await self._member(visit), stepped=False)
         return response

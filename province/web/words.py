@@ -24,6 +24,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "role.reporter": ("Cán bộ báo cáo", "Reporter"),
     "role.operator": ("Người vận hành", "Operator"),
     "role.admin": ("Quản trị", "Administrator"),
+    "headless": (
+        "Đã có hiệu lực, nhưng nơi giữ khóa của tỉnh chưa ghi được. Hãy báo ngay cho người quản lý hệ thống của tỉnh.",
+        "Done, and it counts; but the keystore could not be written. Tell whoever looks after the province's system now.",
+    ),
     # ── coming in ──
     "login.title": ("Đăng nhập", "Log in"),
     "login.phone": ("Số điện thoại", "Phone number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge_agent.serving.changes import Changes
 from province.accounts import noting
@@ -20,13 +21,15 @@ from province.base.layout import Layout
 from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.records import erasures
+from province.records.audit import HeadNotNoted
 from province.store.opened import Connection
 from province.store.pool import Pool
-from province.web.frame import Frame
+from province.web.frame import HEADLESS, Frame
 from province.web.languages import Language
 from province.web.live import Drawn, Streams
 from province.web.section import Section, Visit
 
+_log = logging.getLogger(__name__)
 _MOST_STREAMS = 1000
 _ASKED_S = 2.0  # so long after somebody is out a stream of theirs may still go on
 
@@ -82,9 +85,26 @@ class World:
         with self.connection() as connection:
             return self.roll.find(connection, id_)
 
-    def note(self, connection: Connection, visit: Visit, action: str, one: Account, also: Callable[[], object]) -> None:
-        """Changes an account together with its line of the audit log; as `noting.note`."""
-        noting.note(connection, self.layout, self.roll, (visit.account.id, "web"), action, one, also)
+    def note(self, connection: Connection, visit: Visit, action: str, one: Account, also: Callable[[], object]) -> bool:
+        """Changes an account together with its line of the audit log; as `noting.note`, and says what `headed` does."""
+        who = (visit.account.id, "web")
+        return self.headed(lambda: noting.note(connection, self.layout, self.roll, who, action, one, also))
+
+    def headed(self, change: Callable[[], object]) -> bool:
+        """Makes a change with its line of the audit log.
+
+        Args:
+            change: makes both; no look: nothing is shown where the keystore does not know of its line.
+
+        Returns:
+            Whether the keystore knows of the line. If not, the change stands all the same: show what came of it, `headless`.
+        """
+        try:
+            change()
+        except HeadNotNoted as error:
+            _log.error("page: a change was made, and: %s", error)
+            return False
+        return True
 
     # ── pages ──
 
@@ -104,6 +124,11 @@ class World:
             values: for the template.
         """
         return HTMLResponse(self.frame.page(request, visit.language, visit, template, values), status)
+
+    def go(self, visit: Visit, path: str, *, headless: bool = False) -> Response:
+        """Sends somebody who is in on to a page, after a change; `headless`: that page says what `headed` told."""
+        mark = f"{'&' if '?' in path else '?'}{HEADLESS}=1" if headless else ""
+        return RedirectResponse(f"/{visit.language}{path}{mark}", 303)
 
     def render_open(self, request: Request, language: Language, template: str, /, status: int = 200, **values: Any) -> Response:
         """A page for whoever comes."""

@@ -18,12 +18,14 @@ from edge_agent.wire.entry import RecordedPerson
 from province.accounts import second
 from province.accounts.account import Role
 from province.accounts.passwords import Check, hashed
+from province.accounts.roll import Member
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.collecting.register import Register
 from province.keys.keystore import Keystore
 from province.registry import devices, revocations
 from province.store import database
+from province.store.database import transaction
 
 ERASED = RecordedPerson("cccd", "001099012345", "Nguyễn Văn Ẩn Danh", old_id="012345678")
 STAYS = RecordedPerson("cccd", "079088011122", "Trần Thị Xa Lạ")
@@ -223,3 +225,37 @@ def test_a_backup_put_back_gives_nobody_back_what_they_may_do_no_more(layout: La
         roll.set_password(connection, lower.id, hashed(PASSWORD))
         assert roll.rights.reapply(connection) == 0
     assert Keystore(layout.keystore).strangers() == []
+
+
+def removed_and_killed(layout: Layout, backup: Path) -> str:
+    """Removes an account that a backup has, by a process that is killed right after the commit; returns its id."""
+    one, roll = enlist(layout, Role.ADMIN, "0912345670"), roll_of(layout)
+    enlist(layout, Role.ADMIN, "0912345671")
+    saved(layout, backup)
+    with closing(database.connect(layout.register)) as connection, transaction(connection, layout.register):
+        roll.remove(connection, one.id)
+    return one.id
+
+
+def member(layout: Layout, id_: str) -> Member | None:
+    with closing(database.connect(layout.register)) as connection:
+        return roll_of(layout).find(connection, id_)
+
+
+def test_who_was_removed_by_a_process_that_was_killed_then_is_not_back(layout: Layout, tmp_path: Path, somewhere: list[str]) -> None:
+    gone = removed_and_killed(layout, tmp_path / "backup")
+    ran = here("store", "restore", layout.root, tmp_path / "backup", "--json", *somewhere)
+    told = json.loads(ran.stdout)
+    assert (ran.returncode, told["accounts"], told["unsure"], member(layout, gone)) == (0, 1, [], None)
+
+
+def test_of_whom_nobody_knows_because_the_register_is_lost_the_operator_is_told(
+    layout: Layout, tmp_path: Path, somewhere: list[str]
+) -> None:
+    if database.elsewhere(layout.register) is not None:
+        pytest.skip("a server's register stays where it is")
+    gone = removed_and_killed(layout, tmp_path / "backup")
+    for file in layout.root.glob("register.sqlite*"):
+        file.unlink()
+    ran = here("store", "restore", layout.root, tmp_path / "backup", *somewhere)
+    assert (ran.returncode, f"{gone}: a change" in ran.stdout, member(layout, gone) is None) == (0, True, False)

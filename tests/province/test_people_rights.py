@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -13,12 +15,16 @@ from web_world import PASSWORD, enlist, roll_of
 from province.accounts import noting
 from province.accounts.account import Account, Role, Taken
 from province.accounts.passwords import Check, hashed
+from province.base.errors import NotAProvince
 from province.base.layout import Layout
+from province.collecting.inlet import Inlet
 from province.keys import people_rights
 from province.keys.keystore import Keystore
 from province.keys.people_rights import Note, Notes
+from province.shell import collect_command, web_command
 from province.store import database
 from province.store.database import transaction
+from province.web.serving import Place
 
 OTHER = "another one, quite long"
 
@@ -68,6 +74,32 @@ def test_a_change_that_came_about_counts_although_nobody_settled_it(layout: Layo
             older.execute("UPDATE account SET hashed = ? WHERE id = ?", (before.hashed, one.id))  # as a register from before has it
     assert not comes_in(layout, one, PASSWORD)
     assert comes_in(layout, other, OTHER)
+
+
+def collects(layout: Layout) -> None:
+    def away() -> Inlet:
+        raise OSError("no certificate")
+
+    with pytest.raises(NotAProvince, match="no certificate"):
+        collect_command.collect(layout, away, lambda _item, _at_ms: None)
+
+
+def serves(layout: Layout) -> None:
+    async def once() -> None:
+        async with web_command.opened(layout, Place("127.0.0.1", 0, ("localhost",))):
+            pass
+
+    asyncio.run(once())
+
+
+@pytest.mark.parametrize("starts", [collects, serves])
+def test_what_a_killed_process_left_open_is_settled_when_a_service_starts(layout: Layout, starts: Callable[[Layout], None]) -> None:
+    roll, one, _other = roll_of(layout), enlist(layout, Role.ADMIN, "0912345670"), enlist(layout, Role.ADMIN, "0912345671")
+    with closing(database.connect(layout.register)) as connection, transaction(connection, layout.register):
+        roll.remove(connection, one.id)
+    assert notes(layout).accounts[one.id].is_open
+    starts(layout)
+    assert notes(layout).accounts[one.id].marks == ("",)
 
 
 @pytest.fixture(scope="module")
