@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from edge_agent.wire.topics import NAME_RULE, PROVINCE, is_name
 from province.base.errors import AlreadyThere, NotAProvince
+from province.keys.identifiers import domestic
 
 NAME_CHARACTERS = 100
 _ID = re.compile(r"[a-hj-km-np-z2-9]{8}")
@@ -142,11 +143,11 @@ def phone(text: str) -> str:
         Unfit: it is none. What was given is not said.
 
     Example:
-        >>> phone("+84 912 345 678"), phone("0912.345.678")
-        ('0912345678', '0912345678')
+        >>> phone("+84 912 345 678"), phone("0912.345.678"), phone("84912345678")
+        ('0912345678', '0912345678', '0912345678')
     """
     digits = "".join(char for char in unicodedata.normalize("NFKC", text) if char not in " .-()")
-    digits = "0" + digits.removeprefix("+84") if digits.startswith("+84") else digits
+    digits = domestic(digits)
     if not digits.isascii() or _PHONE.fullmatch(digits) is None:
         raise Unfit("phone", "--phone: must be a Vietnamese number, such as 0912345678 or +84912345678.")
     return digits

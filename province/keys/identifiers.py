@@ -27,6 +27,7 @@ class Identifier(StrEnum):
 
 
 NUMBERS = tuple(kind for kind in Identifier if kind is not Identifier.DECLARED)  # what a number that somebody gives may be
+_AFTER_CODE = 9  # digits of a mobile number after the country's code (numbering plan of 2018)
 _SELF = "self"  # the scheme of who typed it themselves at a check-in page
 _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")  # one a syllable: over which of its vowels is the keyboard's habit
 
@@ -39,6 +40,8 @@ def canonical(kind: Identifier, value: str) -> str:
     Example:
         >>> canonical(Identifier.PHONE, "+84 10 1234567"), canonical(Identifier.CARD_NUMBER, "dn-4 01 0100000001")
         ('0101234567', '0100000001')
+        >>> {canonical(Identifier.PHONE, written) for written in ("84101234567", "0084 101234567", "010.123.4567")}
+        {'0101234567'}
     """
     if value.isascii() and value.isalnum():  # as nearly all are: nothing to leave out
         text = value.upper()
@@ -46,7 +49,17 @@ def canonical(kind: Identifier, value: str) -> str:
         text = "".join(char for char in unicodedata.normalize("NFKC", value).upper() if char.isalnum() or char in "*+")
     if kind is Identifier.CARD_NUMBER:
         return insured_number(text) or text
-    return "0" + text.removeprefix("+84") if kind is Identifier.PHONE and text.startswith("+84") else text
+    return domestic(text) if kind is Identifier.PHONE else text
+
+
+def domestic(phone: str) -> str:
+    """A phone number's digits as they are dialled within the country: 84 and 0084 are its code where a whole number follows."""
+    if phone.startswith("+84"):
+        return "0" + phone.removeprefix("+84")
+    for code in ("0084", "84"):
+        if phone.startswith(code) and len(phone) == len(code) + _AFTER_CODE:
+            return "0" + phone.removeprefix(code)
+    return phone
 
 
 def spelling(name: str) -> str:
