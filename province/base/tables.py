@@ -140,8 +140,8 @@ def _of_csv(path: Path, data: bytes) -> Iterator[list[tuple[str, Unfit | None]]]
         raise Unreadable(f"{path}: byte {error.start + 1} is not UTF-8. Save it as “CSV UTF-8”, or as .xlsx.") from None
     first = text.split("\n", 1)[0]
     separator = max(";,\t", key=first.count)
-    # a cell may be longer than csv allows by itself: it is told with its row
-    csv.field_size_limit(max(len(text), 1))
+    # a cell may be longer than csv allows by itself: it is told with its row. The limit is the process's, and never made smaller
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for row in rows:
