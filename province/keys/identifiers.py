@@ -83,6 +83,16 @@ def _syllable(word: str) -> str:
     return "".join(char for char in word if (char.isalnum() or unicodedata.combining(char)) and char not in _TONES) + tones
 
 
+def unmarked(name: str) -> str:
+    """A name without marks, for names that may be one and need not.
+
+    Example:
+        >>> unmarked("Đặng Văn Ân") == unmarked("DANG VAN AN")
+        True
+    """
+    return "".join(char for char in spelling(name) if not unicodedata.combining(char)).replace("đ", "d")
+
+
 def declared(person: RecordedPerson) -> str | None:
     """What tells apart who gave a name and a phone, as the phone alone may be a family's; None without either, or where one is hidden.
 

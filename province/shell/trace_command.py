@@ -172,6 +172,7 @@ def as_json(report: Report) -> dict[str, object]:
         "case": report.case.id,
         "window_ms": report.movements.window_ms,
         "unread": {"days": [f"{day}" for day in report.gaps.days], "held": report.gaps.held, "unopened": report.gaps.unopened},
+        "alike": report.gaps.alike,
         "visits": [
             {"org": one.place.org, "site": one.place.site, "category": one.about.category, "district": one.about.district,
              "trip": one.stay.trip, "begin_ms": one.stay.begin_ms, "end_ms": one.stay.end_ms, "assumed": one.stay.is_assumed,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import BindParameter, CompoundSelect, bindparam, select, union_all
 
 from edge_agent.wire.entry import Passage, RecordedPerson
-from province.keys.identifiers import NUMBERS, Identifier, canonical, declared, tokens_of
+from province.keys.identifiers import NUMBERS, Identifier, canonical, declared, tokens_of, unmarked
 from province.keys.keystore import Keystore
 from province.looks.subjects import SeveralPeople, ids_of, people
 from province.records import views
@@ -74,12 +74,15 @@ class Person:
         recorded: as their latest code says that tells a number, where one does; None when nothing of them is there.
         seen: their passages, in the order of the register's rows.
         unopened: how many more of them do not open.
+        alike: how many passages by name and phone alone may be theirs, and are not in `seen`: of their phone, with a name that is theirs
+            but for the marks.
     """
 
     ids: frozenset[str] = field(repr=False)
     recorded: RecordedPerson | None = field(repr=False)
     seen: tuple[Seen, ...]
     unopened: int = 0
+    alike: int = 0
 
 
 def _said_by(ids: Iterable[str], found: Iterable[Opened]) -> set[tuple[Identifier, str]]:
@@ -138,7 +141,16 @@ class Finder:
         bodies = {each.row_id: each.body for each in found if isinstance(each.body, Passage)}
         seen = tuple(self._seen(row, bodies[row["id"]]) for row in self._rows(found) if row["id"] in bodies)
         newest = max(seen, key=lambda one: (bool(ids_of(one.body.person)), one.passed.early_ms), default=None)
-        return Person(ids, None if newest is None else newest.body.person, seen, len(self._unopened))
+        unopened = len(self._unopened)  # of theirs, before others of their phone
+        return Person(ids, None if newest is None else newest.body.person, seen, unopened, self._alike(bodies))
+
+    def _alike(self, bodies: Mapping[int, Passage]) -> int:
+        """How many passages of the same phones tell no number, and a name that could be theirs."""
+        people_ = [body.person for body in bodies.values()]
+        phones = {(Identifier.PHONE, canonical(Identifier.PHONE, each.phone)) for each in people_ if each.phone and "*" not in each.phone}
+        names = {unmarked(each.name) for each in people_}
+        others = (one.body.person for one in self._open(self._marked(phones), bodies) if isinstance(one.body, Passage))
+        return sum(not ids_of(each) and unmarked(each.name) in names for each in others)
 
     def _marked(self, wanted: Collection[tuple[Identifier, str]]) -> dict[str, list[int]]:
         """The rows of some numbers, by day."""

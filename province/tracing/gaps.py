@@ -1,4 +1,4 @@
-"""What a trace could not look at: days whose keys are gone, entries at the visited places that wait unopened, passages that do not open."""
+"""What is not in a trace: days whose keys are gone, entries that wait unopened, damaged passages, and check-ins like the case's."""
 
 from __future__ import annotations
 
@@ -33,14 +33,18 @@ class Gaps:
         days: of the window: past retention, or with keys that are missing or damaged.
         held: entries at the visited places that came since the window began and wait to be opened; who it was nobody knows.
         unopened: passages of the person, or of people who were there with them, that do not open.
+        alike: check-ins by name and phone alone that may be the person's, by `finding.Person`.
     """
 
     days: tuple[date, ...] = ()
     held: int = 0
     unopened: int = 0
+    alike: int = 0
 
 
-def gaps(connection: Connection, keystore: Keystore, window_ms: tuple[int, int], visited: Iterable[Place], unopened: int) -> Gaps:
+def gaps(
+    connection: Connection, keystore: Keystore, window_ms: tuple[int, int], visited: Iterable[Place], unopened: int, alike: int
+) -> Gaps:
     """What could not be looked at, as it is now: asked last, it knows what retention took meanwhile.
 
     Args:
@@ -49,11 +53,12 @@ def gaps(connection: Connection, keystore: Keystore, window_ms: tuple[int, int],
         window_ms: first and one past the last millisecond.
         visited: the places of the case.
         unopened: passages that did not open.
+        alike: check-ins that may be the person's.
 
     Raises:
         KeystoreAway: the keystore cannot be read.
     """
-    return Gaps(_days(connection, keystore, window_ms), _held(connection, window_ms[0], visited), unopened)
+    return Gaps(_days(connection, keystore, window_ms), _held(connection, window_ms[0], visited), unopened, alike)
 
 
 def _days(connection: Connection, keystore: Keystore, window_ms: tuple[int, int]) -> tuple[date, ...]:
@@ -77,7 +82,8 @@ def told(found: Gaps, said: Mapping[str, str]) -> list[str]:
     """A sentence for each kind of gap, in the words of `tracing.words`."""
     sentences = [said["gap.days"].format(days=", ".join(_stretches(found.days)))] if found.days else []
     sentences += [said["gap.held"].format(count=found.held)] if found.held else []
-    return sentences + ([said["gap.unopened"].format(count=found.unopened)] if found.unopened else [])
+    sentences += [said["gap.unopened"].format(count=found.unopened)] if found.unopened else []
+    return sentences + ([said["gap.alike"].format(count=found.alike)] if found.alike else [])
 
 
 def _stretches(days: Sequence[date]) -> list[str]:

@@ -128,4 +128,4 @@ class Trace:
         """
         visited = {visit.place for visit in movements.visits}
         unopened = movements.person.unopened + found.unopened
-        return gaps(self._connection, self._keystore, movements.window_ms, visited, unopened)
+        return gaps(self._connection, self._keystore, movements.window_ms, visited, unopened, movements.person.alike)

@@ -106,6 +106,10 @@ _BOTH: Mapping[str, tuple[str, str]] = {
         "{count} lượt không mở được: khóa của ngày đó không còn, hoặc bản ghi bị hỏng.",
         "{count} passages do not open: their day's keys are gone, or they are damaged.",
     ),
+    "gap.alike": (
+        "{count} lượt khai bằng số điện thoại này, tên giống khi bỏ dấu: của ca này hay của người nhà? Không tính vào đây, hãy hỏi.",
+        "{count} check-ins by this phone, their name alike without marks: the case's or a relative's? Not counted here, ask.",
+    ),
     "export": ("Xuất", "Export"),
     "export.xlsx": ("Bảng tính XLSX", "XLSX workbook"),
     "export.pdf": ("Báo cáo PDF", "PDF report"),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pypdfium2
@@ -16,7 +17,7 @@ from sqlalchemy import update
 from tracing_world import CASE, MINUTE_MS, Hand, hand, passed, someone
 from web_world import served_pages
 
-from edge_agent.wire.entry import Clock
+from edge_agent.wire.entry import Clock, RecordedPerson
 from edge_agent.wire.keyring import day_of
 from province.accounts.account import Role
 from province.base.clock import now_ms
@@ -26,8 +27,10 @@ from province.records.retention import DEFAULT_DAYS, kept_days
 from province.records.views import day_bounds_ms
 from province.store import database, schema
 from province.tracing.gaps import Gaps
+from province.tracing.gaps import told as told_gaps
 from province.tracing.rules import Rules
 from province.tracing.trace import Trace
+from province.tracing.words import WORDS
 
 TODAY = day_of(now_ms())
 
@@ -87,6 +90,22 @@ def test_a_passage_of_the_case_that_does_not_open_is_counted(old_layout: Layout)
         trace = Trace(write.connection, write.keystore, Rules(), now_ms())
         moved = trace.movements(CASE.id_number)
         assert trace.gaps(moved, trace.contacts(moved)) == Gaps(unopened=1)
+
+
+def test_check_ins_that_may_be_the_cases_are_left_apart_and_counted(old_layout: Layout) -> None:
+    by_code = replace(CASE, scheme="national", name="NGUYEN VAN AN", phone="0912345678")
+    with hand(old_layout) as write:
+        write.put("cho", at(5, 500), passed(by_code, "in"))
+        for name in ("Nguyễn Văn An", "Nguyễn Văn Ân", "nguyen van an", "Trần Văn An"):
+            write.put("cho", at(5, 510), passed(RecordedPerson("self", "*", name, phone="+84 912 345 678"), "in"))
+        write.put("cho", at(5, 510), passed(replace(someone(2), name="Nguyễn Văn An", phone="0912345678"), "in"))
+        write.put("cho", at(5, 510), passed(RecordedPerson("self", "*", "Nguyễn Văn An", phone="0912345679"), "in"))
+        trace = Trace(write.connection, write.keystore, Rules(), now_ms())
+        moved = trace.movements(CASE.id_number)
+        met = trace.contacts(moved)
+        found = trace.gaps(moved, met)
+    assert (len(moved.person.seen), len(met.found), found) == (1, 5, Gaps(alike=3))
+    assert [words.split()[0] for words in told_gaps(found, WORDS["en"])] == ["3"]
 
 
 def test_page_and_exports_say_it(full_of_holes: Layout) -> None:
