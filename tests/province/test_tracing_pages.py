@@ -143,6 +143,25 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     assert tracer.get("/vi/tracing/1").status == 404  # whose it was is forgotten too
 
 
+def test_an_approval_that_the_keystore_could_not_note_counts_and_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    enlist(site.layout, Role.TRACER, "0913000000", unit="474")
+    tracer, second = site.browser(Role.TRACER), site.browser()
+    assert second.login("0913000000").status == 303
+    opened(tracer)
+    token = second.token("/vi/tracing")
+
+    def full(*_anything: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(audit, "write_atomically", full)
+    approved = second.post("/vi/tracing/1/approve", {"token": token})
+    assert (approved.status, "headless=1" in approved.headers["location"]) == (303, True)
+    monkeypatch.undo()
+    assert CASE.name in tracer.get("/vi/tracing/1").text
+    assert [action for action, _reason in actions(site.layout)][:2] == ["trace-open", "trace-approve"]
+
+
 def refused(browser: Visitor, why: str) -> None:
     """Who may not approve case 1 is not asked to, and is told why, before and after."""
     assert "/tracing/1" not in browser.get("/vi/").text
