@@ -41,6 +41,7 @@ _CONTEXT = b"gate-scanner/v1/audit-chain\0"
 _START = bytes(32)
 _MOST_BYTES = 4096
 _VERSION = 1
+MOST_NUMBER = 2**63 - 1  # that a database counts to
 
 
 class HeadNotNoted(ProvinceError):
@@ -207,6 +208,38 @@ def lines(connection: Connection) -> Iterator[Line]:
     """All lines that can be read, oldest first."""
     for row in connection.rows(select(table.c.fields).order_by(table.c.number)):
         yield _decode(row["fields"])
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some lines that follow each other.
+
+    Attributes:
+        first: the number of the first of them; 0 where there are none.
+        latest_ms: no line at either end is later; -1 where there are none. Where the clock was set back, one between may be.
+        lines: those that name somebody, oldest first.
+    """
+
+    first: int
+    latest_ms: int
+    lines: tuple[Line, ...]
+
+
+def piece(connection: Connection, below: int, name: str, most: int) -> Piece:
+    """The lines before one that name somebody, such as an account: so the newest of a long log are found without reading the rest.
+
+    Args:
+        connection: the register.
+        below: the number of the line before which they end; `MOST_NUMBER` for the newest.
+        name: their name or account, as officer or in the reason.
+        most: so many lines are looked at.
+    """
+    newest = select(table.c.number, table.c.fields).where(table.c.number < below).order_by(table.c.number.desc()).limit(most)
+    rows = [(row["number"], bytes(row["fields"])) for row in connection.rows(newest)][::-1]
+    if not rows:
+        return Piece(0, -1, ())
+    ends = (_decode(rows[at][1]).at_ms for at in (0, -1))
+    return Piece(rows[0][0], max(ends), tuple(_decode(fields) for _number, fields in rows if name.encode() in fields))
 
 
 def public_keys(connection: Connection, officer: str) -> list[bytes]:

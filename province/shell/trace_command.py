@@ -18,8 +18,9 @@ from province.keys.keystore import Keystore
 from province.looks import looking
 from province.records import erasures
 from province.tracing import gaps, notices, paper_report, rules, sheets
+from province.tracing.approving import CLI
 from province.tracing.cases import Case
-from province.tracing.desk import CLI, Desk, Report, because
+from province.tracing.desk import Desk, Report, because
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit
 from province.tracing.words import WORDS
 

@@ -117,15 +117,13 @@ def add(connection: Connection, path: Path, keys: LookKeys, details: Details, st
 
 
 def approve(connection: Connection, keys: LookKeys, one: Case, officer: str, at_ms: int) -> None:
-    """Notes a second officer's approval, in a transaction that is open; the case is open.
+    """Notes a second officer's approval, which `approving` allows, in a transaction that is open; the case is open.
 
     Raises:
-        NotAProvince: it does not wait, nor does it since another had the last word, or they opened it themselves.
+        NotAProvince: it does not wait, or does no more since another had the last word.
     """
     if one.state is not State.WAITING or one.details is None or (of_day := keys.get(one.epoch)) is None:
         raise NotAProvince(f"case {one.id} does not wait for anybody.")
-    if officer == one.details.opened_by:
-        raise NotAProvince(f"case {one.id}: must be approved by another officer than {officer}, who opened it.")
     body = _closed(one.id, replace(one.details, approved_by=officer), of_day)
     waiting = table.c.id == one.id, table.c.state == State.WAITING.value
     if connection.execute(update(table).where(*waiting).values(state=State.OPEN.value, approved_ms=at_ms, body=body)).rowcount != 1:

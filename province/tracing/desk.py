@@ -15,19 +15,17 @@ from province.keys.identifiers import Identifier, canonical
 from province.keys.keystore import Keystore
 from province.looks import looking
 from province.looks.looking import NUMBER_MOST, Looker
-from province.records import audit
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 from province.tracing import cases, officers
+from province.tracing.approving import Approver, NotTheirs, Why
 from province.tracing.cases import Case, Details, State
 from province.tracing.contacts import Contacts
 from province.tracing.gaps import Gaps
 from province.tracing.rules import Rules
 from province.tracing.trace import Movements, Trace
 
-CLI = "cli:"
 NO_DAY = "9999-12-31"  # later than every day that a case is of
-_DAY_MS = 86_400_000
 _PHONE = re.compile(r"\+?[0-9]{8,15}", re.ASCII)  # as a check-in page takes it
 
 
@@ -122,26 +120,29 @@ class Desk:
         """
         return cases.find(self.connection, self._keys, number)
 
+    def may_approve(self, case: Case, who: Looker) -> Why | None:
+        """Why somebody may not approve a case that they may see; None: they may."""
+        return Approver(self.connection, self._approver(who)).why_not(case)
+
+    def _approver(self, who: Looker) -> str:
+        return self.way + (who.officer if who.second is None else who.second[0])
+
     def approve(self, who: Looker, case: Case) -> None:
         """Lets another officer's case be looked at.
 
         Raises:
-            NotAProvince: it does not wait, is their own, was opened by the other way (where names are others), or who approves is an
-                account that somebody else made or changed since the day before it was opened.
+            NotTheirs: `may_approve` says why.
+            NotAProvince: somebody else approved or closed it meanwhile.
             RegisterBusy, KeystoreAway, ProvinceError: not now.
         """
-        officer = self.way + (who.officer if who.second is None else who.second[0])
-        if case.details is not None and case.details.opened_by.startswith(CLI) != (self.way == CLI):
-            raise NotAProvince(f"case {case.id}: must be approved where it was opened, on the pages or at the command line.")
-        if self._is_fresh(officer, case.opened_ms):
-            raise NotAProvince(f"case {case.id}: account {officer} was made or changed by another since the day before it was opened.")
-        number = None if case.details is None else case.details.number
-        self._enter(who, "trace-approve", number, lambda: cases.approve(self.connection, self._keys, case, officer, self.now_ms))
+        officer = self._approver(who)
 
-    def _is_fresh(self, account: str, opened_ms: int) -> bool:
-        """Whether the audit log says that somebody else gave this account its password, second step, number or role of late."""
-        changed = (line for line in audit.lines(self.connection) if line.action.startswith("account-") and line.officer != account)
-        return any(line.at_ms >= opened_ms - _DAY_MS and line.reason.split(" ", 1)[0] == account for line in changed)
+        def approve() -> None:
+            if (why := self.may_approve(case, who)) is not None:
+                raise NotTheirs(case, officer, why)
+            cases.approve(self.connection, self._keys, case, officer, self.now_ms)
+
+        self._enter(who, "trace-approve", None if case.details is None else case.details.number, approve)
 
     def report(self, who: Looker, case: Case, action: str = "trace-show") -> Report:
         """Looks: where the person was, and who shared air with them.

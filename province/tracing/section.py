@@ -25,6 +25,7 @@ from province.records import retention
 from province.records.opened_rows import LookKeys
 from province.store.opened import Connection
 from province.tracing import cases, gaps, map_picture, notices, paper_report, rules, sheets, timeline
+from province.tracing.approving import Approver, NotTheirs, Why
 from province.tracing.cases import Case, State
 from province.tracing.desk import NO_DAY, Desk, Report, because, check_number
 from province.tracing.notices import minutes_of, notes_of_contact, notes_of_visit, shown
@@ -87,7 +88,7 @@ class _Pages:
         """The cases that wait for whoever looks at their home page, and those that are open."""
         if visit.account.role not in _BOTH:
             return []
-        keystore, sight = self._world.keystore, Sight(connection, visit.account)
+        keystore, sight, approver = self._world.keystore, Sight(connection, visit.account), Approver(connection, visit.account.id)
         oldest = next(iter(keystore.epochs()), NO_DAY)
         today = day_of(self._world.now_ms())
         kept = timedelta(days=retention.kept_days(keystore, today))
@@ -98,7 +99,9 @@ class _Pages:
             if one.state is State.WAITING and visit.account.role not in _TRACER:
                 continue  # who administers approves nothing
             last_day = date.fromisoformat(one.epoch) + kept
-            word = _need(one, one.details.opened_by == visit.account.id, (last_day - today).days)
+            word = _need(one, approver.why_not(one), (last_day - today).days)
+            if word is None:
+                continue
             text = WORDS[visit.language][word].format(case=one.id, day=f"{max(last_day, today):%d/%m/%Y}")
             found.append(Need(_URGENCIES[word], text, f"/tracing/{one.id}"))
             if len(found) == _NEEDS_MOST:
@@ -146,18 +149,23 @@ class _Pages:
     async def case(self, request: Request, visit: Visit) -> Response:
         case, officers = await self._find(request, visit)
         if visit.account.role not in _TRACER or case.state is not State.OPEN or case.details is None:
-            own = case.details is not None and case.details.opened_by == visit.account.id
-            return self._world.render(
-                request, visit, "tracing/shut.html", case=_row(case, officers), own=own, tracer=visit.account.role in _TRACER, several=False
-            )
+            why = await self._ask(lambda desk: desk.may_approve(case, because(case, visit.account.id)))
+            return self._shut(request, visit, case, officers, why=why)
         try:
             report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case))
         except SeveralPeople:
-            return self._world.render(
-                request, visit, "tracing/shut.html", 400, case=_row(case, officers), own=True, tracer=True, several=True
-            )
+            return self._shut(request, visit, case, officers, several=True)
         drawn = await run_in_threadpool(_drawn, report, WORDS[visit.language])
         return self._world.render(request, visit, "tracing/case.html", case=_row(case, officers), forms=tuple(_EXPORTS), **drawn)
+
+    def _shut(
+        self, request: Request, visit: Visit, case: Case, officers: Mapping[str, str], *, why: Why | None = None, several: bool = False
+    ) -> Response:
+        """A case's page without what is known of it: it waits, is closed, or `several`: its number leads to several people."""
+        return self._world.render(
+            request, visit, "tracing/shut.html", 400 if several else 200, case=_row(case, officers), why=why,
+            tracer=visit.account.role in _TRACER, several=several,
+        )  # fmt: skip
 
     async def export(self, request: Request, visit: Visit) -> Response:
         form = request.path_params["form"]
@@ -170,9 +178,7 @@ class _Pages:
         try:
             report = await self._ask(lambda desk: desk.report(because(case, visit.account.id), case, "trace-export"))
         except SeveralPeople:
-            return self._world.render(
-                request, visit, "tracing/shut.html", 400, case=_row(case, officers), own=True, tracer=True, several=True
-            )
+            return self._shut(request, visit, case, officers, several=True)
         content = await run_in_threadpool(make, report, WORDS[visit.language])
         return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="case-{case.id}.{form}"'})
 
@@ -181,8 +187,9 @@ class _Pages:
         case, _officers = await self._find(request, visit)
         try:
             headed = await self._ask(lambda desk: self._world.headed(lambda: desk.approve(because(case, visit.account.id), case)))
-        except NotAProvince:
-            raise Refused(403) from None
+        except NotAProvince as error:
+            why = error.why if isinstance(error, NotTheirs) else Why.WAITS_NOT  # no more, since a moment ago
+            raise Refused(403, WORDS[visit.language][f"approve.not.{why}"]) from None
         return self._world.go(visit, f"/tracing/{case.id}", headless=not headed)
 
     async def close(self, request: Request, visit: Visit) -> Response:
@@ -210,10 +217,10 @@ class _Pages:
         return found
 
 
-def _need(one: Case, own: bool, days_left: int) -> str:
-    """What a case that is not closed asks of who sees it."""
+def _need(one: Case, why_not: Why | None, days_left: int) -> str | None:
+    """What a case that is not closed asks of who sees it, and may approve it or not; None: nothing."""
     if one.state is State.WAITING:
-        return "need.waits" if own else "need.approve"
+        return {None: "need.approve", Why.OWN: "need.waits"}.get(why_not)
     return "need.ends" if days_left <= _ENDS_DAYS else "need.open"
 
 

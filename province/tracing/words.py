@@ -44,7 +44,16 @@ _BOTH: Mapping[str, tuple[str, str]] = {
         "Ca này do cán bộ khác mở và cần một cán bộ thứ hai duyệt trước khi xem.",
         "Another officer opened this case; a second officer must approve it before anything is shown.",
     ),
-    "approve.own": ("Ca do chính bạn mở: cần một cán bộ khác duyệt.", "You opened this case: another officer must approve it."),
+    "approve.not.waiting": ("Ca này không còn chờ duyệt.", "This case waits for approval no more."),
+    "approve.not.elsewhere": (
+        "Ca này được mở bằng dòng lệnh trên máy chủ của tỉnh và chỉ được duyệt ở đó.",
+        "This case was opened at the province's command line, and is approved there.",
+    ),
+    "approve.not.fresh": (
+        "Từ một ngày trước khi ca được mở đến nay, người khác đã tạo hoặc đổi tài khoản của bạn: cần một cán bộ khác duyệt.",
+        "Somebody else made or changed your account since the day before this case was opened: another officer must approve it.",
+    ),
+    "approve.not.own": ("Ca do chính bạn mở: cần một cán bộ khác duyệt.", "You opened this case: another officer must approve it."),
     "close.do": ("Đóng ca", "Close the case"),
     "close.text": (
         "Đóng ca sẽ xóa số giấy tờ lưu trong ca; không mở lại được.",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from markupsafe import escape
 from tracing_world import CASE, a_busy_week, hand, passed, someone
 from web_world import Site, Visitor, enlist, roll_of, served_pages
 
@@ -24,7 +25,10 @@ from province.records import audit
 from province.records.views import day_bounds_ms
 from province.store import database
 from province.tracing import rules
-from province.tracing.desk import CLI, Desk
+from province.tracing.approving import CLI
+from province.tracing.desk import Desk
+from province.tracing.words import WORDS
+from province.web.languages import LANGUAGES
 
 REASON = "ca bệnh 117"
 
@@ -124,7 +128,11 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     waiting = tracer.get("/vi/tracing/1").text
     assert ("Chờ duyệt" in waiting, CASE.name in waiting, "/approve" in waiting) == (True, False, False)
     assert tracer.get("/vi/tracing/1/export/csv").status == 404
-    assert tracer.post("/vi/tracing/1/approve", {"token": tracer.token("/vi/tracing")}).status == 403
+    own = tracer.post("/vi/tracing/1/approve", {"token": tracer.token("/vi/tracing")})
+    assert (own.status, "cần một cán bộ khác duyệt" in own.text) == (403, True)
+    assert [urgent in page.get("/vi/").text for page in (tracer, second) for urgent in ("chờ bạn duyệt", "chờ người khác duyệt")] == [
+        False, True, True, False,
+    ]  # fmt: skip
     assert second.post("/vi/tracing/1/approve", {"token": "x"}).status == 403
     assert CASE.name not in tracer.get("/vi/tracing/1").text
     assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 303
@@ -133,6 +141,36 @@ def test_another_officer_approves_where_the_province_wants_two(site: Site) -> No
     assert CASE.name in tracer.get("/vi/tracing/1").text
     assert tracer.post("/vi/tracing/1/close", {"token": tracer.token("/vi/tracing")}).status == 303
     assert tracer.get("/vi/tracing/1").status == 404  # whose it was is forgotten too
+
+
+def test_an_approval_that_the_keystore_could_not_note_counts_and_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site.layout.root / "tracing.toml").write_text("second_officer = true\n")
+    enlist(site.layout, Role.TRACER, "0913000000", unit="474")
+    tracer, second = site.browser(Role.TRACER), site.browser()
+    assert second.login("0913000000").status == 303
+    opened(tracer)
+    token = second.token("/vi/tracing")
+
+    def full(*_anything: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(audit, "write_atomically", full)
+    approved = second.post("/vi/tracing/1/approve", {"token": token})
+    assert (approved.status, "headless=1" in approved.headers["location"]) == (303, True)
+    monkeypatch.undo()
+    assert CASE.name in tracer.get("/vi/tracing/1").text
+    assert [action for action, _reason in actions(site.layout)][:2] == ["trace-open", "trace-approve"]
+
+
+def refused(browser: Visitor, why: str) -> None:
+    """Who may not approve case 1 is not asked to, and is told why, before and after."""
+    assert "/tracing/1" not in browser.get("/vi/").text
+    for language in LANGUAGES:
+        said = str(escape(WORDS[language][f"approve.not.{why}"]))
+        page = browser.get(f"/{language}/tracing/1")
+        assert (page.status, said in page.text, "/approve" in page.text) == (200, True, False)
+        answer = browser.post(f"/{language}/tracing/1/approve", {"token": browser.token("/vi/tracing")})
+        assert (answer.status, said in answer.text) == (403, True)
 
 
 @pytest.mark.parametrize("change", ["password", "second", "phone"])
@@ -147,6 +185,7 @@ def test_an_account_that_another_changed_of_late_approves_nothing(site: Site, ch
         noting.note(connection, site.layout, roll_of(site.layout), ("an-admin", "web"), f"account-{change}", account, lambda: None)
     assert second.login("0913000000").status == 303
     assert second.post("/vi/tracing/1/approve", {"token": second.token("/vi/tracing")}).status == 403
+    refused(second, "fresh")
     assert "Chờ duyệt" in tracer.get("/vi/tracing/1").text
 
 
@@ -159,6 +198,7 @@ def test_what_was_opened_at_the_command_line_is_approved_there(site: Site) -> No
         )  # fmt: skip
         desk.open(Looker("le.binh", REASON), CASE.id_number)
     assert tracer.post("/vi/tracing/1/approve", {"token": tracer.token("/vi/tracing")}).status == 403
+    refused(tracer, "elsewhere")
     assert "cli:le.binh" in tracer.get("/vi/tracing/1").text
 
 
