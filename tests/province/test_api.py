@@ -6,10 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_world import DAY_MS, Clockwork, World, serving
@@ -187,6 +191,30 @@ def test_who_asks_too_often_waits_and_others_do_not() -> None:
     assert rates.wait_s("b") == 0
     now[0] = 1.0
     assert [rates.wait_s("a") for _ in range(11)] == [0] * 10 + [1]
+
+
+def test_who_asks_with_many_threads_is_answered_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(OrderedDict[str, tuple[float, float]]):
+        def pop(self, *given: Any) -> Any:
+            found = super().pop(*given)
+            for _ in range(100):  # others may come here
+                pass
+            return found
+
+    monkeypatch.setattr("province.api.paces.OrderedDict", Slow)
+    rates, threads = Rates(lambda: 0.0), 8
+    together, before_s = threading.Barrier(threads), sys.getswitchinterval()
+
+    def asked(_number: int) -> int:
+        together.wait(20)
+        return [rates.wait_s("a") for _ in range(1000)].count(0)
+
+    sys.setswitchinterval(1e-6)  # so that threads come between each other's steps
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            assert sum(pool.map(asked, range(threads))) == AT_ONCE
+    finally:
+        sys.setswitchinterval(before_s)
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=60)), max_size=4))
