@@ -15,7 +15,7 @@ _MOST_KNOWN = 4096
 
 
 class Rates:
-    """How often each client has asked: a bucket that fills steadily. Bounded.
+    """How often each client has asked: a bucket that fills steadily. Bounded. For many threads.
 
     Example:
         >>> rates = Rates(lambda: 0.0)
@@ -24,17 +24,18 @@ class Rates:
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
+        self._now_s, self._lock = now_s, threading.Lock()
         self._of: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what was left, and when
 
     def wait_s(self, name: str) -> int:
         """Counts a request; how long to wait before the next, 0 when it is answered."""
-        now_s = self._now_s()
-        left, at_s = self._of.pop(name, (float(AT_ONCE), now_s))
-        left = min(float(AT_ONCE), left + (now_s - at_s) * PER_MINUTE / 60)
-        self._of[name] = (left - 1 if left >= 1 else left), now_s
-        if len(self._of) > _MOST_KNOWN:
-            self._of.popitem(last=False)
+        with self._lock:
+            now_s = self._now_s()
+            left, at_s = self._of.pop(name, (float(AT_ONCE), now_s))
+            left = min(float(AT_ONCE), left + (now_s - at_s) * PER_MINUTE / 60)
+            self._of[name] = (left - 1 if left >= 1 else left), now_s
+            if len(self._of) > _MOST_KNOWN:
+                self._of.popitem(last=False)
         return 0 if left >= 1 else 1
 
 

@@ -44,8 +44,23 @@ class _File(msgspec.Struct, frozen=True):
     operators: list[Operator]
 
 
+class MustWait(Exception):
+    """Their code is not looked at yet: too many were wrong. `wait_s`: seconds until it is."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
 class Accounts(Protocol):
     """Where operators come from."""
+
+    def counted_as(self, name: str) -> str:
+        """By what tries at a name are counted: the same for every spelling that comes to the same operator.
+
+        Raises:
+            ProvinceError: it cannot be told now.
+        """
 
     def enter(self, name: str, password: str, code: str = "") -> Operator | None:
         """Whom these let in, None when nobody; takes as long for a name that there is not.
@@ -56,6 +71,7 @@ class Accounts(Protocol):
             code: of the second step, where they have one.
 
         Raises:
+            MustWait: the password is theirs, and the code was not looked at.
             ProvinceError: it cannot be told now.
         """
 
@@ -76,6 +92,10 @@ class AccountsFile:
         self._known: dict[str, Operator] = {}
         self._reading = threading.Lock()
         self._check = passwords.Check()
+
+    def counted_as(self, name: str) -> str:
+        """By what tries at a name are counted: it is found as it is typed alone."""
+        return f"name {name}"
 
     def enter(self, name: str, password: str, code: str = "") -> Operator | None:  # noqa: ARG002 - these have no second step
         """Whom these let in."""

@@ -12,8 +12,7 @@ from starlette.routing import Route
 
 from edge_agent.serving.forms import read_form
 from edge_agent.serving.guard import Refused
-from province.accounts.account import Unfit, phone
-from province.fleet.accounts import Operator
+from province.fleet.accounts import MustWait, Operator
 from province.fleet.views import View, Views
 from province.fleet.words import WORDS
 from province.fleet.world import World
@@ -37,7 +36,8 @@ class Door:
 
     def __init__(self, world: World, views: Views) -> None:
         self._world, self._views = world, views
-        self._sessions, self._tries = Sessions(), Tries()
+        self._sessions = Sessions()
+        self._by_address, self._by_name = Tries(), Tries()
         self._logging_in = 0
 
     def routes(self) -> list[Route]:
@@ -76,27 +76,34 @@ class Door:
         if request.method != "POST":
             return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=False))
         form = await read_form(request, _MOST_FIELDS)
-        name, now_s = form.get("name", "").strip()[:40], self._world.now_s()
-        tried = (f"address {address_of(request, proxied=self._world.proxied)}", f"name {_one_spelling(name)}")
-        wait_s = max(self._tries.wait_s(each, now_s) for each in tried)
+        name = form.get("name", "").strip()[:40]
+        counted = await run_in_threadpool(self._world.accounts.counted_as, name)
+        tried = ((self._by_address, address_of(request, proxied=self._world.proxied)), (self._by_name, counted))
+        now_s = self._world.now_s()
+        wait_s = max(tries.wait_s(who, now_s) for tries, who in tried)
         if wait_s > 0 or self._logging_in >= _MOST_LOGGING_IN:
-            wait = round(wait_s) + 1
-            return HTMLResponse(self._views.page(view, "login", wait_s=wait, wrong=False), 429, {"retry-after": str(wait)})
-        for each in tried:
-            self._tries.missed(each, now_s)  # before it is looked at: others may come meanwhile
+            return self._wait(view, wait_s)
+        for tries, who in tried:
+            tries.missed(who, now_s)  # before it is looked at: others may come meanwhile
         self._logging_in += 1
         try:
             operator = await run_in_threadpool(self._world.accounts.enter, name, form.get("password", ""), form.get("code", ""))
+        except MustWait as error:
+            return self._wait(view, error.wait_s)
         finally:
             self._logging_in -= 1
         if operator is None:
             return HTMLResponse(self._views.page(view, "login", wait_s=0, wrong=True), 403)
-        for each in tried:
-            self._tries.hit(each)
+        self._by_address.undo(tried[0][1])  # it says nothing of others there
+        self._by_name.hit(counted)
         response = RedirectResponse(f"/{language}/", 303)
         cookie = self._sessions.begin(operator.name, operator.hashed, self._world.now_s())
         response.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="strict")
         return response
+
+    def _wait(self, view: View, wait_s: float) -> Response:
+        wait = round(wait_s) + 1
+        return HTMLResponse(self._views.page(view, "login", wait_s=wait, wrong=False), 429, {"retry-after": str(wait)})
 
     async def _leave(self, request: Request) -> Response:
         view, operator = self.who(request)
@@ -122,11 +129,3 @@ async def agreed(request: Request, view: View) -> dict[str, str]:
     if view.session is None or not is_token(view.session.form_token, form.get(TOKEN, "")):
         raise Refused(403)
     return form
-
-
-def _one_spelling(name: str) -> str:
-    """A name for counting tries: however somebody spells a phone number, it is the same account that they try."""
-    try:
-        return phone(name)
-    except Unfit:
-        return "".join(name.split()).casefold()

@@ -1,6 +1,7 @@
 """Operators out of the province's accounts, beside those of the fleet page's own file: each is kept once, in the one or the other.
 
-An account comes in by one of its phone numbers, its password, and the second step that it has set up on the province's pages.
+An account comes in by one of its phone numbers, its password, and the second step that it has set up on the province's pages. Tries are
+counted by the account, whichever number and spelling they come by; codes by themselves too, and longer, as at the door of those pages.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from province.accounts.passwords import Check
 from province.accounts.roll import Member, Roll
 from province.base import clock
 from province.base.layout import Layout
-from province.fleet.accounts import Accounts, Operator
+from province.fleet.accounts import Accounts, MustWait, Operator
 from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.store import database
 from province.store.opened import Connection
+from province.web.sessions import Tries
 
 _KNOWN_S = 2.0  # so long after a change a page that is open may still follow
+_LONGEST_FOR_CODES_S = 3600.0
 
 
 class RegisterAccounts:
@@ -49,7 +52,16 @@ class RegisterAccounts:
         self._keystore, self._check = Keystore(layout.keystore), Check()
         self._roll: Roll | None = None
         self._known: dict[str, tuple[float, Operator | None]] = {}
+        self._by_code = Tries(longest_s=_LONGEST_FOR_CODES_S)
         self._lock = threading.Lock()
+
+    def counted_as(self, name: str) -> str:
+        """By what tries at a name are counted: the account's id, the number's token where it is nobody's."""
+        if self._file.find(name) is not None or (roll := self._accounts()) is None:
+            return self._file.counted_as(name)
+        with closing(database.connect(self._layout.register)) as connection, database.explained(self._layout.register):
+            member = roll.by_phone(connection, name)
+        return f"number {roll.keys.token(name).hex()}" if member is None else f"account {member.account.id}"
 
     def enter(self, name: str, password: str, code: str = "") -> Operator | None:
         """Whom these let in, from the file or the register."""
@@ -58,14 +70,23 @@ class RegisterAccounts:
         with closing(database.connect(self._layout.register)) as connection, database.explained(self._layout.register):
             member = roll.by_phone(connection, name)
             right = self._check.is_of(password, None if member is None else member.hashed)
-            if member is None or not right or not self._stepped(connection, roll, member, code):
+            if member is None or not right or (operator := _operator(member)) is None:
                 return None
-        return _operator(member)
+            return operator if self._stepped(connection, roll, member, code) else None
 
     def _stepped(self, connection: Connection, roll: Roll, member: Member, code: str) -> bool:
         if member.totp is None:
             return self._password_only
-        return roll.take_code(connection, member.account.id, code[:60], self._now_ms())
+        who, now_s = member.account.id, self._now_s()
+        with self._lock:
+            if (wait_s := self._by_code.wait_s(who, now_s)) > 0:
+                raise MustWait(wait_s)
+            self._by_code.missed(who, now_s)  # before it is looked at: others may come meanwhile
+        right = roll.take_code(connection, who, code[:60], self._now_ms())
+        if right:
+            with self._lock:
+                self._by_code.hit(who)
+        return right
 
     def find(self, name: str) -> Operator | None:
         """An operator as they are now; of the register, as they were a moment ago."""

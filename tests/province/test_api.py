@@ -6,10 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_world import DAY_MS, Clockwork, World, serving
@@ -187,6 +191,32 @@ def test_who_asks_too_often_waits_and_others_do_not() -> None:
     assert rates.wait_s("b") == 0
     now[0] = 1.0
     assert [rates.wait_s("a") for _ in range(11)] == [0] * 10 + [1]
+
+
+def test_who_asks_with_many_threads_is_answered_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, others_done = threading.Event(), threading.Event()
+
+    class Held(OrderedDict[str, tuple[float, float]]):
+        """Who takes a bucket first holds it until the others are through, which they can be only where nothing keeps them out."""
+
+        def pop(self, *given: Any) -> Any:
+            found = super().pop(*given)
+            if not taken.is_set():
+                taken.set()
+                others_done.wait(0.5)
+            return found
+
+    def others() -> list[int]:
+        assert taken.wait(20)
+        found = [rates.wait_s("a") for _ in range(AT_ONCE)]
+        others_done.set()
+        return found
+
+    monkeypatch.setattr("province.api.paces.OrderedDict", Held)
+    rates = Rates(lambda: 0.0)
+    with ThreadPoolExecutor(2) as pool:
+        first, rest = pool.submit(rates.wait_s, "a"), pool.submit(others)
+        assert [first.result(20), *rest.result(20)].count(0) == AT_ONCE
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=60)), max_size=4))

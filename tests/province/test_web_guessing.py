@@ -14,7 +14,6 @@ from province_world import founded
 from web_world import PASSWORD, Clock, Site, enlist, served_pages
 
 from province.accounts.account import Role
-from province.fleet.door import _one_spelling
 from province.web.sessions import LONGEST_WAIT_S
 
 HOSTILE = some.one_of(
@@ -213,11 +212,3 @@ def test_an_open_session_guesses_its_password_no_faster_than_a_login(site: Site,
     assert browser.login("0955000077").status == 303
     token = browser.token()
     assert change(PASSWORD) == 303
-
-
-@pytest.mark.parametrize(
-    "spelled", ["0912345678", "0912 345 678", " 0912.345.678", "+84 912 345 678", "(0912) 345-678"]
-)  # fmt: skip
-def test_the_fleets_login_counts_one_account_however_its_number_is_spelled(spelled: str) -> None:
-    assert _one_spelling(spelled) == "0912345678"
-    assert _one_spelling("Lan ") == _one_spelling("lan")
