@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert, select
 
 from edge_agent.base.process_lock import alone
 from edge_agent.wire import cose
-from edge_agent.wire.cbor import Malformed, decode, encode
+from edge_agent.wire.cbor import decode, encode
 from edge_agent.wire.fields import Fields
 from edge_agent.wire.keyring import day_of
 from province.base.errors import ProvinceError
@@ -30,7 +30,7 @@ from province.keys.day_keys import KeyDamaged
 from province.keys.identifiers import Identifier, canonical
 from province.keys.keystore import AUDIT_HEAD, Absent, Keystore, KeystoreAway
 from province.store import database
-from province.store.opened import Connection, Row
+from province.store.opened import Connection
 from province.store.schema import audit as table
 
 LINE = cose.MessageType("application/vnd.gate-scanner.audit-line+cbor", b"gate-scanner/v1/audit-line")
@@ -38,8 +38,8 @@ OFFICER_ADDED = "officer-added"
 OFFICER_REPLACED = "officer-replaced"  # the key of an officer added before is lost: another one counts from here on
 CUT = "audit-cut"  # the log did not reach as far as the keystore says: said for ever, before it goes on
 _CONTEXT = b"gate-scanner/v1/audit-chain\0"
-_START = bytes(32)
-_MOST_BYTES = 4096
+START = bytes(32)
+MOST_BYTES = 4096
 _VERSION = 1
 MOST_NUMBER = 2**63 - 1  # that a database counts to
 
@@ -89,8 +89,13 @@ def _encode(line: Line) -> bytes:
     return encode(fields)
 
 
-def _decode(data: bytes) -> Line:
-    fields = Fields(decode(data, "audit line", _MOST_BYTES), "audit line")
+def decode_line(data: bytes) -> Line:
+    """A line from its fields.
+
+    Raises:
+        Malformed: they are none.
+    """
+    fields = Fields(decode(data, "audit line", MOST_BYTES), "audit line")
     fields.number(1, "version", _VERSION, _VERSION)
     return Line(
         fields.number(2, "number", 1), fields.octets(3, "previous", 32), fields.number(4, "at_ms"), fields.text(5, "action", 40),
@@ -100,11 +105,13 @@ def _decode(data: bytes) -> Line:
     )  # fmt: skip
 
 
-def _hash(fields: bytes) -> bytes:
+def hash_of(fields: bytes) -> bytes:
+    """The 32 bytes by which the next line names this one."""
     return sha256(_CONTEXT + fields).digest()
 
 
-def _head_file(keystore: Keystore) -> Path:
+def head_file(keystore: Keystore) -> Path:
+    """Where the keystore says how far the log reaches."""
     return keystore.folder / AUDIT_HEAD
 
 
@@ -114,11 +121,11 @@ def begin(keystore: Keystore) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    _write_head(keystore, 0, _START)
+    _write_head(keystore, 0, START)
 
 
 def _write_head(keystore: Keystore, number: int, digest: bytes) -> None:
-    write_atomically(_head_file(keystore), json.dumps({"number": number, "hash": digest.hex()}).encode() + b"\n")
+    write_atomically(head_file(keystore), json.dumps({"number": number, "hash": digest.hex()}).encode() + b"\n")
 
 
 def subject(keystore: Keystore, value: str, at_ms: int) -> tuple[str, bytes] | None:
@@ -159,12 +166,12 @@ def append(
         HeadNotNoted: written, and what goes with it done, but cutting it off would not show: show nothing that it is a look for.
     """
     with alone(Layout(keystore.folder.parent).audit_lock):  # else the older of two heads could be noted last
-        line, digest = _append(connection, path, _told_head(keystore), make, second, also)
+        line, digest = _append(connection, path, told_head(keystore), make, second, also)
         try:
             _write_head(keystore, line.number, digest)
         except OSError as error:
             raise HeadNotNoted(
-                f"{_head_file(keystore)}: cannot be written ({error.strerror or error}). Line {line.number} of the audit log is entered "
+                f"{head_file(keystore)}: cannot be written ({error.strerror or error}). Line {line.number} of the audit log is entered "
                 "all the same, with the change it tells of, if any; a look shows nothing. Make room, or mount the keystore: the next "
                 "line makes up for it. Do a look again."
             ) from None
@@ -181,7 +188,7 @@ def _append(
 ) -> tuple[Line, bytes]:
     with database.transaction(connection, path):
         last = connection.row(select(table.c.number, table.c.hash).order_by(table.c.number.desc()).limit(1))
-        number, before = (0, _START) if last is None else (last["number"], last["hash"])
+        number, before = (0, START) if last is None else (last["number"], last["hash"])
         if isinstance(told, str) or not _has(connection, *told):
             cut = f"the keystore's word of it was {told}" if isinstance(told, str) else f"it had reached line {told[0]}:{told[1].hex()}"
             at_ms = make(number + 1, before).at_ms
@@ -193,21 +200,21 @@ def _append(
 
 def _has(connection: Connection, number: int, digest: bytes) -> bool:
     if number == 0:
-        return digest == _START  # before the first line
+        return digest == START  # before the first line
     return connection.has(select(1).where(table.c.number == number, table.c.hash == digest))
 
 
 def _insert(connection: Connection, line: Line, second: Ed25519PrivateKey | None) -> bytes:
     fields = _encode(line)
     signature = None if second is None else cose.sign(fields, LINE, second)
-    connection.execute(insert(table), {"number": line.number, "fields": fields, "signature": signature, "hash": _hash(fields)})
-    return _hash(fields)
+    connection.execute(insert(table), {"number": line.number, "fields": fields, "signature": signature, "hash": hash_of(fields)})
+    return hash_of(fields)
 
 
 def lines(connection: Connection) -> Iterator[Line]:
     """All lines that can be read, oldest first."""
     for row in connection.rows(select(table.c.fields).order_by(table.c.number)):
-        yield _decode(row["fields"])
+        yield decode_line(row["fields"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +245,8 @@ def piece(connection: Connection, below: int, name: str, most: int) -> Piece:
     rows = [(row["number"], bytes(row["fields"])) for row in connection.rows(newest)][::-1]
     if not rows:
         return Piece(0, -1, ())
-    ends = (_decode(rows[at][1]).at_ms for at in (0, -1))
-    return Piece(rows[0][0], max(ends), tuple(_decode(fields) for _number, fields in rows if name.encode() in fields))
+    ends = (decode_line(rows[at][1]).at_ms for at in (0, -1))
+    return Piece(rows[0][0], max(ends), tuple(decode_line(fields) for _number, fields in rows if name.encode() in fields))
 
 
 def public_keys(connection: Connection, officer: str) -> list[bytes]:
@@ -257,85 +264,14 @@ def about(connection: Connection, keystore: Keystore, value: str) -> list[Line]:
     return [line for line in lines(connection) if line.subject is not None and known.get(line.subject[0]) == line.subject[1]]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the log looks like.
-
-    Attributes:
-        count: how many lines there are.
-        head: the newest line's hash, 32 bytes.
-        problems: what is wrong, empty when nothing is.
-    """
-
-    count: int
-    head: bytes
-    problems: tuple[str, ...]
-
-
-def verify(connection: Connection, keystore: Keystore, expected: tuple[int, bytes] | None = None) -> Verdict:
-    """Checks every line, the second officers' signatures, and that the log reaches as far as the keystore and a note elsewhere say.
-
-    Args:
-        connection: the register.
-        keystore: has the head.
-        expected: number and hash of a line as noted elsewhere.
-
-    Raises:
-        KeystoreAway: it cannot be told now.
-    """
-    problems: list[str] = []
-    hashes, officers = [_START], dict[str, Ed25519PublicKey]()
-    for row in connection.rows(select(table).order_by(table.c.number)):
-        problems += _check_row(row, len(hashes), hashes[-1], officers)
-        hashes.append(_hash(row["fields"]))
-    count, head = len(hashes) - 1, _told_head(keystore)
-    if isinstance(head, str):
-        problems.append(
-            f"{_head_file(keystore)}: {head}; lines after number {count} may have been cut off with it. The next look says so in the log "
-            "for ever and writes it again. A province that an earlier release founded has none before its first look"
-        )
-    for what, told in (("the keystore", head), ("your note", expected)):
-        if isinstance(told, tuple) and (told[0] > count or hashes[told[0]] != told[1]):
-            problems.append(f"line {told[0]}: not the one that {what} names; the log was cut, replaced, or restored from a backup")
-    return Verdict(count, hashes[-1], tuple(problems))
-
-
-def _check_row(row: Row, number: int, before: bytes, officers: dict[str, Ed25519PublicKey]) -> list[str]:
-    if row["number"] != number:
-        return [f"line {number}: missing; the next is {row['number']}"]
-    try:
-        line = _decode(row["fields"])
-        if (line.number, line.previous) != (number, before) or row["hash"] != _hash(row["fields"]):
-            return [f"line {number}: changed, or not the one that followed line {number - 1}"]
-        if line.action == OFFICER_ADDED and line.second in officers:
-            return [f"line {number}: officer {line.second} is added a second time, with another key"]
-        if line.action == OFFICER_REPLACED and line.second not in officers:
-            return [f"line {number}: officer {line.second} was never added, and cannot be given another key"]
-        if line.action in {OFFICER_ADDED, OFFICER_REPLACED} and line.public_key is not None:
-            officers[str(line.second)] = Ed25519PublicKey.from_public_bytes(line.public_key)
-        if line.second is not None:
-            _check_second(row, line.second, officers)
-    except (Malformed, cose.Forged, ValueError) as error:
-        return [f"line {number}: {error}"]
-    return [f"line {number}: the log was cut or put back here: {line.reason}"] if line.action == CUT else []
-
-
-def _check_second(row: Row, name: str, officers: dict[str, Ed25519PublicKey]) -> None:
-    key = officers.get(name)
-    if key is None:
-        raise cose.Forged(f"officer {name} was never added")
-    if cose.verify(row["signature"] or b"", LINE, lambda kid: key if kid == cose.key_id(key) else None, _MOST_BYTES) != row["fields"]:
-        raise cose.Forged(f"officer {name} signed another line")
-
-
-def _told_head(keystore: Keystore) -> tuple[int, bytes] | str:
+def told_head(keystore: Keystore) -> tuple[int, bytes] | str:
     """The number and hash of the newest line as the keystore says, or what is wrong with its word.
 
     Raises:
         KeystoreAway: it cannot be told now; that is no word about the log.
     """
     keystore.check()
-    file = _head_file(keystore)
+    file = head_file(keystore)
     try:
         told = json.loads(file.read_bytes())
         return int(told["number"]), bytes.fromhex(told["hash"])

@@ -13,7 +13,7 @@ from province.base.errors import AlreadyThere, NotAProvince, ProvinceError
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
 from province.looks import looking
-from province.records import audit, auditors
+from province.records import audit, audit_check, auditors
 from province.records.audit import OFFICER_ADDED, OFFICER_REPLACED, HeadNotNoted, Line
 from province.store import database
 
@@ -72,7 +72,7 @@ def _verify(layout: Layout, args: argparse.Namespace) -> int:
             raise NotAProvince("--expect: write NUMBER:HASH as `audit verify` prints it.")
         expected = int(match[1]), bytes.fromhex(match[2])
     with closing(database.connect(layout.register)) as connection:
-        verdict = audit.verify(connection, Keystore(layout.keystore), expected)
+        verdict = audit_check.verify(connection, Keystore(layout.keystore), expected)
         replaced = [] if verdict.problems else [line for line in audit.lines(connection) if line.action == OFFICER_REPLACED]
     if args.json:
         print_json({

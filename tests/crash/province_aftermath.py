@@ -21,7 +21,7 @@ from province.base.errors import ProvinceError
 from province.base.layout import Layout
 from province.keys.keystore import Absent, Keystore
 from province.keys.tls_authority import TlsAuthority
-from province.records import audit, auditors, erasures
+from province.records import audit_check, auditors, erasures
 from province.registry import certificates, devices, revocations, tickets
 from province.store import database
 from province.store.opened import Connection
@@ -133,10 +133,10 @@ def check_audit(folder: Path, promises: Promised) -> Outcome:
     layout = layout_of(folder)
     keystore = Keystore(layout.keystore)
     with closing(database.connect(layout.register)) as connection:
-        verdict = audit.verify(connection, keystore)
+        verdict = audit_check.verify(connection, keystore)
         outcomes = [_held_to(promises, "audit", "lines", verdict.count or None), _held_to(promises, "officer", OFFICER, _key_of(layout))]
         append_line(layout, connection)
-        after = audit.verify(connection, keystore)
+        after = audit_check.verify(connection, keystore)
     if verdict.problems or after.problems or after.count != verdict.count + 1:
         raise Broken(Outcome.LOST, f"{verdict.problems}, with one line more {after.problems}")
     return _together(outcomes)

@@ -19,7 +19,7 @@ from province_world import ANYONE, Log, Scanner, json_lines, scanner
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
-from province.records import audit, auditors
+from province.records import audit, audit_check, auditors
 from province.records.audit import Line
 from province.store import database
 
@@ -122,7 +122,7 @@ def test_a_line_told_anew_with_a_hash_that_fits_shows_in_the_next(layout: Layout
         look(layout, f"case {number}")
     with closing(database.connect(layout.register)) as connection:
         told = audit._encode(replace(list(audit.lines(connection))[1], reason="nothing"))
-    changed(layout, f"UPDATE audit SET fields = x'{told.hex()}', hash = x'{audit._hash(told).hex()}' WHERE number = 2")  # noqa: S608
+    changed(layout, f"UPDATE audit SET fields = x'{told.hex()}', hash = x'{audit.hash_of(told).hex()}' WHERE number = 2")  # noqa: S608
     assert [str(problem).split(":")[0] for problem in verdict(layout)["problems"]] == ["line 3"]  # type: ignore[attr-defined]
 
 
@@ -237,7 +237,7 @@ def test_a_second_officer_who_did_not_sign_shows(layout: Layout) -> None:
     ):
         made(line, key)
     with closing(database.connect(layout.register)) as connection:
-        problems = audit.verify(connection, keystore).problems
+        problems = audit_check.verify(connection, keystore).problems
     assert [problem.split(":")[0] for problem in problems] == ["line 1", "line 4", "line 5", "line 6", "line 9", "line 10"]
 
 

@@ -21,7 +21,7 @@ from province.boards.shown import time_of
 from province.boards.words import WORDS
 from province.keys.keystore import Keystore
 from province.looks.subjects import Subject
-from province.records import audit
+from province.records import audit, audit_check
 from province.registry import sites
 from province.registry.categories import Category
 from province.registry.site import new_site
@@ -142,7 +142,7 @@ def test_each_full_look_is_a_line_before_it_and_what_was_named_needs_none_again(
     world.look(Sight.FULL)
     with closing(database.connect(world.layout.register)) as connection:
         lines = list(audit.lines(connection))
-        verdict = audit.verify(connection, Keystore(world.layout.keystore))
+        verdict = audit_check.verify(connection, Keystore(world.layout.keystore))
     assert [(line.action, line.officer) for line in lines] == [("board", "abcdefgh")] * 3
     assert [line.reason for line in lines] == [
         "site cho: 1 passages, rows 1 to 1", "site cho: 1 passages, rows 2 to 2", "site cho: 2 passages, rows 1 to 2"

@@ -21,7 +21,7 @@ from province.accounts.roll import Member
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
-from province.records import audit
+from province.records import audit, audit_check
 from province.store import database
 
 WARNED = "nơi giữ khóa của tỉnh chưa ghi được"
@@ -45,7 +45,7 @@ def site(whole: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     one = enlist(whole.layout, Role.REPORTER, f"09550001{len(lines(whole.layout)):02}")
     assert WARNED not in changed(admin, one.id, "password").text
     with closing(database.connect(whole.layout.register)) as connection:
-        assert not audit.verify(connection, Keystore(whole.layout.keystore)).problems
+        assert not audit_check.verify(connection, Keystore(whole.layout.keystore)).problems
 
 
 def fill(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from edge_agent.wire.keyring import day_of
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
-from province.records import audit
+from province.records import audit, audit_check
 from province.records.views import day_bounds_ms
 from province.store import database
 
@@ -65,7 +65,7 @@ def opened(layout: Layout, *more: str) -> Ran:
 
 def actions(layout: Layout) -> list[str]:
     with closing(database.connect(layout.register)) as connection:
-        assert not audit.verify(connection, Keystore(layout.keystore)).problems
+        assert not audit_check.verify(connection, Keystore(layout.keystore)).problems
         return [line.action for line in audit.lines(connection)]
 
 

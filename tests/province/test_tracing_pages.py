@@ -21,7 +21,7 @@ from province.base.errors import NotAProvince
 from province.base.layout import Layout
 from province.keys.keystore import Keystore
 from province.looks.looking import Looker
-from province.records import audit
+from province.records import audit, audit_check
 from province.records.views import day_bounds_ms
 from province.store import database
 from province.tracing import rules
@@ -49,7 +49,7 @@ def opened(tracer: Visitor, number: str = CASE.id_number, **more: str) -> str:
 
 def actions(layout: Layout) -> list[tuple[str, str]]:
     with closing(database.connect(layout.register)) as connection:
-        assert not audit.verify(connection, Keystore(layout.keystore)).problems
+        assert not audit_check.verify(connection, Keystore(layout.keystore)).problems
         return [(line.action, line.reason) for line in audit.lines(connection)]
 
 
