@@ -167,8 +167,9 @@ def total(survey: Survey, unit: Unit, figure: Figure) -> int | None:
     """A unit's figure: as told of it, else the sum of what was told of its parts; None where it was not told of all of them."""
     if (own := survey.told(About.UNIT, unit.id, figure)) is not None:
         return own
-    known = [found for one in _parts(survey, unit) if (found := total(survey, one, figure)) is not None]
-    return sum(known) if known and len(known) == len(_parts(survey, unit)) else None
+    parts = _parts(survey, unit)
+    known = [found for one in parts if (found := total(survey, one, figure)) is not None]
+    return sum(known) if known and len(known) == len(parts) else None
 
 
 def _installs(survey: Survey, unit: Unit) -> Share | None:

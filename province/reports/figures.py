@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import insert, select
 
+from province.base.errors import NotAProvince
 from province.store.opened import Connection
 from province.store.report_tables import report_figure as table
 
@@ -72,13 +73,36 @@ _WHOLE_OF = {About.UNIT: Figure.POPULATION, About.ORGANISATION: Figure.OFFICIALS
 Known = Mapping[tuple[About, str, Figure], int]
 
 
-def keep(connection: Connection, told: Iterable[Told]) -> None:
-    """Adds figures, in the open transaction."""
+class TooMany(NotAProvince):
+    """More people with the app than there are people; nothing is kept."""
+
+
+def keep(connection: Connection, told: Sequence[Told]) -> None:
+    """Adds figures, in the open transaction, held against all that is known there: on their day, and on each later day that was told of.
+
+    Raises:
+        TooMany: they cannot be beside the others; the transaction is to be rolled back.
+    """
     rows = [
         {"about": str(one.about), "subject": one.subject, "figure": str(one.figure), "day": one.day.isoformat(), "value": one.value,
          "at_ms": one.at_ms, "by_whom": one.by} for one in told
     ]  # fmt: skip
     connection.many(insert(table), rows)
+    for day in _days_from(connection, told):
+        if wrong := above(known_on(connection, day), told):
+            places = ", ".join(dict.fromkeys(f"{one.about} {one.subject}" for one in wrong))
+            raise TooMany(f"nothing was kept: {places}: more people with the app than there are people, on {day}. Check both figures.")
+
+
+def _days_from(connection: Connection, told: Sequence[Told]) -> list[date]:
+    """The days on which something counts anew of what these are told of, from theirs on."""
+    subjects = {(one.about, one.subject): one.day for one in told}
+    days = {one.day for one in told}
+    for row in connection.rows(select(table.c.about, table.c.subject, table.c.day).where(table.c.day > min(days).isoformat()).distinct()):
+        day, since = date.fromisoformat(row["day"]), subjects.get((About(row["about"]), row["subject"]))
+        if since is not None and day > since:
+            days.add(day)
+    return sorted(days)
 
 
 def known_on(connection: Connection, day: date) -> dict[tuple[About, str, Figure], int]:
@@ -89,19 +113,17 @@ def known_on(connection: Connection, day: date) -> dict[tuple[About, str, Figure
 
 
 def above(known: Known, told: Iterable[Told]) -> list[Told]:
-    """Of some figures those that cannot be beside the others: more people with the app than there are people.
+    """Of some figures those of which more people with the app are known than people, of the same place.
 
     Args:
-        known: what counts on their day.
-        told: what is to be kept, all of one day.
+        known: what counts on a day, these among it.
+        told: what is to be kept.
     """
-    told = list(told)
-    then = {**known, **{(one.about, one.subject, one.figure): one.value for one in told}}
     return [
         one for one in told
         if (whole_of := _WHOLE_OF.get(one.about)) is not None
-        and (part := then.get((one.about, one.subject, Figure.APP_INSTALLS))) is not None
-        and (all_of_it := then.get((one.about, one.subject, whole_of))) is not None
+        and (part := known.get((one.about, one.subject, Figure.APP_INSTALLS))) is not None
+        and (all_of_it := known.get((one.about, one.subject, whole_of))) is not None
         and part > all_of_it
     ]  # fmt: skip
 

@@ -270,10 +270,11 @@ class _Desk:
                 return "wrong"
             if subject not in dict(self._tellable(connection, visit).get(told.about, [])):
                 raise Refused(403)
-            if figures.above(figures.known_on(connection, told.day), [told]):
+            try:
+                with database.transaction(connection, self._world.layout.register):
+                    figures.keep(connection, [told])
+            except figures.TooMany:
                 return "above"
-            with database.transaction(connection, self._world.layout.register):
-                figures.keep(connection, [told])
             return ""
 
         if wrong := await self._world.ask(kept):

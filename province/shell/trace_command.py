@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from edge_agent.base.console import print_json, print_line, print_table
@@ -204,7 +204,13 @@ def _export(report: Report, out: Path, said: Mapping[str, str]) -> None:
     content = _MAKERS[out.suffix](report, said)
     try:
         os.close(os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # claims the name
-        write_atomically(out, content)
+        try:
+            write_atomically(out, content)
+        except BaseException:
+            with suppress(OSError):  # what went wrong first is what to tell
+                if not out.stat().st_size:  # claimed, and nothing in it
+                    out.unlink()
+            raise
     except FileExistsError:
         raise AlreadyThere(f"{out}: exists; an export is never overwritten. Choose another --out.") from None
     except OSError as error:

@@ -92,7 +92,7 @@ def proxied(folder: Path, services: Mapping[int, int]) -> Iterator[Proxy]:
         # those are the system's
         text = re.sub(r"^ +(user|group|chroot|log /dev/log|maxconn)\b.*\n", "", configuration(pem), flags=re.MULTILINE)
         for told, own in ((443, secured), (80, plain)):
-            text = text.replace(f"bind :{told}", f"bind fd@{own.fileno()}")
+            text = text.replace(f"bind :::{told} v4v6", f"bind fd@{own.fileno()}")
         for told in NAMES:
             text = text.replace(f"127.0.0.1:{told} ", f"127.0.0.1:{services.get(told, free_port())} ")
         (folder / "haproxy.cfg").write_text(text)

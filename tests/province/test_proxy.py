@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import shlex
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -81,6 +82,11 @@ def test_haproxy_takes_the_file_as_it_is(tmp_path: Path) -> None:
     assert (ran.returncode, "valid" in ran.stdout, "WARNING" in ran.stderr) == (0, True, False), ran.stderr
 
 
+def test_it_is_reached_over_both_kinds_of_addresses() -> None:
+    binds = re.findall(r"^ +bind (\S+)(.*)$", FILE.read_text(), re.MULTILINE)
+    assert [(where, "v4v6" in options.split()) for where, options in binds] == [(":::80", True), (":::443", True)]
+
+
 def test_each_name_is_its_services_and_each_answer_wants_https_from_then_on(proxy: Proxy) -> None:
     login, page = proxy.ask("POST", WEB, "/vi/login", {"phone": PHONE, "password": PASSWORD})
     assert (login.status, login.getheader("location")) == (303, "/vi/"), page
@@ -127,3 +133,4 @@ def test_the_services_commands_are_ours_and_name_the_proxys_names() -> None:
         arguments = parser.parse_args(shlex.split(line)[1:])
         told = int(arguments.listen.rpartition(":")[2])
         assert (arguments.listen, arguments.behind) == (f"127.0.0.1:{told}", f"https://{NAMES[told]}")
+        assert getattr(arguments, "fleet_page", f"https://{FLEET}") == f"https://{FLEET}"  # operators find it in the menu

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,18 +18,22 @@ import pytest
 from page_world import WAIT_S, Answered
 from province_world import founded
 from reports_world import DAY, MADE_MS, lao_cai, place
+from sqlalchemy import delete
 from web_world import Site as Served
 from web_world import Visitor, enlist, served_pages
 
 from province.accounts.account import Role
+from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.registry.categories import Category
-from province.reports import making, plan, rollup, shelf
+from province.reports import figures, making, plan, rollup, shelf
 from province.reports.counting import Survey
+from province.reports.figures import About, Figure, Told
 from province.reports.shelf import Kind, Which
 from province.shell.web_command import sections
 from province.store import database
 from province.store.opened import Connection
+from province.store.report_tables import report_figure
 
 SILENT = "Quán <b>vắng</b>"
 PAGES = ("/reports", "/reports/files", "/reports/figures", f"/reports/files/unit/so-tttt/{DAY}/docx")
@@ -184,6 +188,38 @@ def test_more_people_with_the_app_than_people_are_refused_with_a_word_that_says_
     browser = desk.browser()
     answered = keep(browser, "unit:coc-leu", "app-installs", "99.999")
     assert (answered.status, "nhiều hơn số người" in answered.text, "99.999" in answered.text) == (400, True, False)
+
+
+def test_a_figure_is_held_against_what_another_keeps_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    register, begun, real = desk.layout.register, threading.Event(), database.transaction
+    browser, day = desk.browser(), date(2021, 10, 1)
+
+    def told(figure: Figure, value: int) -> Told:
+        return Told(About.UNIT, "ta-phoi", figure, day, value, now_ms(), "lan")
+
+    @contextmanager
+    def noticed(connection: Connection, path: Path) -> Iterator[None]:
+        begun.set()
+        with real(connection, path):
+            yield
+
+    with closing(database.connect(register)) as connection, ThreadPoolExecutor(1) as pool:
+        with real(connection, register):
+            figures.keep(connection, [told(Figure.POPULATION, 10)])
+            monkeypatch.setattr(database, "transaction", noticed)
+            other = pool.submit(keep, browser, "unit:ta-phoi", "app-installs", "11")
+            assert begun.wait(WAIT_S)
+        assert other.result(WAIT_S).status == 400
+        with real(connection, register):
+            figures.keep(connection, [told(Figure.APP_INSTALLS, 9)])
+        later = Told(About.UNIT, "ta-phoi", Figure.POPULATION, date(2021, 10, 3), 9, now_ms(), "lan")
+        with real(connection, register):
+            figures.keep(connection, [later])
+        with pytest.raises(figures.TooMany, match=r"ta-phoi.*2021-10-03"), real(connection, register):
+            figures.keep(connection, [told(Figure.APP_INSTALLS, 10)])  # of all on its own day, of more than there are on the later
+        assert figures.known_on(connection, day)[About.UNIT, "ta-phoi", Figure.APP_INSTALLS] == 9
+        with real(connection, register):
+            connection.execute(delete(report_figure).where(report_figure.c.subject == "ta-phoi"))
 
 
 def test_without_the_forms_token_nothing_is_kept_or_made(desk: Desk) -> None:

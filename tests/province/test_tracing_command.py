@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 from contextlib import closing
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pypdfium2
 import pytest
@@ -135,6 +138,18 @@ def test_exports_say_the_same(lived: Layout, tmp_path: Path) -> None:
         text = "\n".join(page.get_textpage().get_text_range() for page in document)
     assert all(said in text for said in ("Chợ Đông Ba", "Sơ đồ di chuyển", CONTACT.id_number, "Huyện Phong Điền"))
     assert STRANGER.name not in text
+
+
+def test_an_export_that_could_not_be_written_leaves_its_name_free(lived: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(lived)
+    export = ("trace", "export", lived.root, 1, "--out", tmp_path / "case.csv")
+    with monkeypatch.context() as full:
+        full.setattr("province.base.files.os.fsync", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        full.setattr("province.tracing.desk.looking.enter", Mock())  # the audit log's disk is another
+        ran = here(*export)
+    assert (ran.returncode, "No space left on device" in ran.stderr) == (1, True), ran.stderr
+    assert list(tmp_path.glob("*case.csv*")) == []
+    assert here(*export).returncode == 0
 
 
 @pytest.mark.parametrize("typed", ["abc", "012345", "0010 9900 ****", "b12", "1" * 101])
