@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from province.base.harmless import harmless
 from province.fleet.sight import Row
 
 
@@ -20,10 +21,5 @@ def table(rows: list[Row]) -> str:
         waiting = None if told is None or told.outbox is None else told.outbox.waiting
         today = None if told is None or told.log is None else told.log.entries_today
         warm, software = (None, "") if told is None else (told.cpu.temperature_c, told.versions.software)
-        writer.writerow((*map(_harmless, texts), waiting, today, warm, _harmless(software), row.heard_ms or None))
+        writer.writerow((*map(harmless, texts), waiting, today, warm, harmless(software), row.heard_ms or None))
     return "\ufeff" + made.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """No formula for a spreadsheet to run. Source: OWASP "CSV Injection"."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -126,7 +126,8 @@ def _noted(layout: Layout, roll: Roll, connection: Connection, action: str, one:
 
 
 def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.Namespace) -> None:
-    one = _found(roll, connection, args.who).account
+    found = _found(roll, connection, args.who)
+    one = found.account
     wanted = _wanted(connection, args, one.id, one.name) if args.action == "role" else one
     number = None if args.action != "phone" else _number(args.remove if args.add is None else args.add)
     password = passwords.made()
@@ -135,7 +136,7 @@ def _change(layout: Layout, roll: Roll, connection: Connection, args: argparse.N
     def do() -> None:
         match args.action:
             case "role":
-                roll.change(connection, wanted, last_admin=args.last_admin)
+                roll.change(connection, wanted, seen=found.mark, last_admin=args.last_admin)
             case "password":
                 roll.set_password(connection, one.id, hashed)
             case "phone" if number is not None:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from edge_agent.wire.entry import Method, RecordedPerson
 from edge_agent.wire.keyring import VIETNAM
+from province.base.harmless import harmless
 from province.tracing import gaps
 from province.tracing.contacts import Contact, Encounter
 from province.tracing.desk import Report
@@ -20,7 +21,6 @@ from province.tracing.trace import Visit
 
 Cell = str | int | datetime | date
 _AS_SHOWN = "%d/%m/%Y %H:%M"
-_RISKY = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,6 @@ def _text(cell: Cell) -> str:
     if isinstance(cell, datetime):
         return f"{cell:{_AS_SHOWN}}"
     return harmless(cell) if isinstance(cell, str) else str(cell)
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet computes: people's codes say what they like.
-
-    Example:
-        >>> harmless("=1+1"), harmless("Nguyễn Văn A")
-        ("'=1+1", 'Nguyễn Văn A')
-    """
-    return f"'{text}" if text.startswith(_RISKY) else text
 
 
 def shown(at_ms: int) -> str:

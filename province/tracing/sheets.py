@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from province.base.clock import born
 from province.base.errors import ProvinceError
+from province.base.harmless import harmless
 from province.tracing import gaps, notices
 from province.tracing.desk import Report
-from province.tracing.notices import Cell, harmless, local, minutes_of, notes_of_contact, notes_of_visit, shown
+from province.tracing.notices import Cell, local, minutes_of, notes_of_contact, notes_of_visit, shown
 from province.tracing.timeline import numbered
 
 if TYPE_CHECKING:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 from old_province import here
+from web_world import enlist, roll_of
 
+from province.accounts import reach
+from province.accounts.account import Account, Role
 from province.base.layout import Layout
+from province.store import database
+from province.store.opened import Connection
 
 
 def test_by_command_somebody_is_added_listed_changed_and_removed(layout: Layout) -> None:
@@ -47,6 +53,26 @@ def test_a_full_view_is_for_special_sites_alone(layout: Layout) -> None:
     refused = here(*given, "--phone", "0912345678", "--site", "benh-vien", "--site", "cho-a")
     assert (refused.returncode, "cho-a" in refused.stderr) == (2, True)
     assert here(*given, "--phone", "0912345678", "--site", "benh-vien").returncode == 0
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_written_over(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, check = enlist(layout, Role.OPERATOR, "0912345678", org="xe-buyt"), reach.check
+    enlist(layout, Role.ADMIN, "0912345679")
+
+    def changed_meanwhile(connection: Connection, wanted: Account) -> None:
+        check(connection, wanted)
+        with closing(database.connect(layout.register)) as other:
+            roll_of(layout).change(other, Account(one.id, one.name, Role.OPERATOR, "cho-hue"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reach, "check", changed_meanwhile)
+        ran = here("account", "role", layout.root, one.id, "--role", "admin")
+    assert (ran.returncode, "somebody changed or removed this account meanwhile" in ran.stderr) == (2, True), ran.stderr
+    with closing(database.connect(layout.register)) as connection:
+        member = roll_of(layout).find(connection, one.id)
+    assert member is not None
+    assert (member.account.role, member.account.org) == (Role.OPERATOR, "cho-hue")
+    assert here("account", "role", layout.root, one.id, "--role", "admin").returncode == 0
 
 
 @pytest.mark.parametrize(
