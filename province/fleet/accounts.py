@@ -44,14 +44,6 @@ class _File(msgspec.Struct, frozen=True):
     operators: list[Operator]
 
 
-class MustWait(Exception):
-    """Their code is not looked at yet: too many were wrong. `wait_s`: seconds until it is."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(wait_s)
-        self.wait_s = wait_s
-
-
 class Accounts(Protocol):
     """Where operators come from."""
 

@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from edge_agent.serving.forms import read_form
 from edge_agent.serving.guard import Refused
-from province.fleet.accounts import MustWait, Operator
+from province.fleet.accounts import Operator
 from province.fleet.views import View, Views
 from province.fleet.words import WORDS
 from province.fleet.world import World
 from province.web.asking import address_of
 from province.web.forms import TOKEN, here, is_token, language_of
-from province.web.sessions import Sessions, Tries
+from province.web.sessions import MustWait, Sessions, Tries
 
 COOKIE = "__Host-fleet"
 _MOST_FIELDS = 16

@@ -16,12 +16,12 @@ from province.accounts.passwords import Check
 from province.accounts.roll import Member, Roll
 from province.base import clock
 from province.base.layout import Layout
-from province.fleet.accounts import Accounts, MustWait, Operator
+from province.fleet.accounts import Accounts, Operator
 from province.keys import people_keys
 from province.keys.keystore import Keystore
 from province.store import database
 from province.store.opened import Connection
-from province.web.sessions import Tries
+from province.web.sessions import MustWait, Tries
 
 _KNOWN_S = 2.0  # so long after a change a page that is open may still follow
 _LONGEST_FOR_CODES_S = 3600.0

@@ -31,7 +31,7 @@ from province.web.asking import address_of
 from province.web.codes import CodeSender, NotSent, new_code
 from province.web.forms import TOKEN, form_of, is_token, language_of
 from province.web.section import Visit
-from province.web.sessions import IDLE_S, Session, Sessions, Tries
+from province.web.sessions import IDLE_S, MustWait, Session, Sessions, Tries
 from province.web.words import WORDS
 from province.web.world import World
 
@@ -121,11 +121,14 @@ class Door:
     def is_password(self, member: Member, password: str) -> bool:
         """Whether a password is theirs, for somebody who is in; counted by itself, so that an open session guesses no faster than a login.
 
-        Takes 30 ms; False without a look while they must wait.
+        Takes 30 ms.
+
+        Raises:
+            MustWait: it was not looked at.
         """
         who, now_s = f"password {member.account.id}", self._now_s()
-        if self._by_code.wait_s(who, now_s) > 0:
-            return False
+        if (wait_s := self._by_code.wait_s(who, now_s)) > 0:
+            raise MustWait(wait_s)
         self._by_code.missed(who, now_s)
         right = self._check.is_of(password, member.hashed)
         if right:
@@ -242,10 +245,14 @@ class Door:
         ))  # fmt: skip
 
     async def is_second(self, request: Request, member: Member, code: str) -> bool:
-        """Whether a code is theirs now, for somebody who is in; counted as at the login."""
+        """Whether a code is theirs now, for somebody who is in; counted as at the login.
+
+        Raises:
+            MustWait: it was not looked at.
+        """
         who, now_s = self._known(request, member.account.id) or f"account {member.account.id}", self._now_s()
-        if self._by_code.wait_s(who, now_s) > 0:
-            return False
+        if (wait_s := self._by_code.wait_s(who, now_s)) > 0:
+            raise MustWait(wait_s)
         self._by_code.missed(who, now_s)
         right = bool(await self._world.ask(
             lambda connection: self._world.roll.take_code(connection, member.account.id, code[:60], self._world.now_ms())

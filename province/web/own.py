@@ -19,6 +19,7 @@ from province.web.door import Door
 from province.web.forms import form_of
 from province.web.second_pages import Second
 from province.web.section import EVERYBODY, MenuItem, Page, Section, Visit
+from province.web.sessions import MustWait
 from province.web.words import WORDS
 from province.web.world import World
 
@@ -46,17 +47,23 @@ class _Own:
         said = request.query_params.get("done", "")
         return await self._page(request, visit, said=said if said in {"changed", "ended"} else "")
 
-    async def _page(self, request: Request, visit: Visit, status: int = 200, *, said: str = "", wrong: str = "") -> Response:
+    async def _page(
+        self, request: Request, visit: Visit, status: int = 200, *, said: str = "", wrong: str = "", wait_s: int = 0
+    ) -> Response:
         id_ = visit.account.id
         phones, reaches = await self._world.ask(
             lambda connection: (self._world.roll.phones(connection, id_), reach.names(connection, [visit.account]))
         )
         own = self._door.session_of(request)
-        return self._world.render(
-            request, visit, "web/account.html", status, said=said, wrong=wrong, phones=[mask_number(each) for each in phones],
+        answer = self._world.render(
+            request, visit, "web/account.html", status, said=said, wrong=wrong, wait_s=wait_s,
+            phones=[mask_number(each) for each in phones],
             reach=reaches[id_],
             sessions=[(each is own, _when(each.began_ms)) for each in self._door.sessions.of(id_)], least=passwords.SHORTEST,
         )  # fmt: skip
+        if wait_s:
+            answer.headers["retry-after"] = str(wait_s)
+        return answer
 
     async def change_password(self, request: Request, visit: Visit) -> Response:
         if request.method != "POST":  # the other language, chosen where a form was refused
@@ -65,7 +72,10 @@ class _Own:
         member = await run_in_threadpool(self._world.member, visit.account.id)
         if member is None:
             raise Refused(403)
-        wrong = await run_in_threadpool(self._wrong, member, form)
+        try:
+            wrong = await run_in_threadpool(self._wrong, member, form)
+        except MustWait as error:
+            return await self._page(request, visit, 429, wait_s=error.shown_s)
         if wrong is not None:
             return await self._page(request, visit, 400, wrong=wrong)
         try:

@@ -18,6 +18,7 @@ from province.store.opened import Connection
 from province.web.door import Door
 from province.web.forms import form_of
 from province.web.section import EVERYBODY, Page, Visit
+from province.web.sessions import MustWait
 from province.web.world import World
 
 PATH = "/account/second"
@@ -52,8 +53,7 @@ class Second:
         if session is None:
             raise Refused(403)
         if member.totp is not None:
-            left = await self._world.ask(lambda connection: self._world.roll.codes_left(connection, visit.account.id))
-            return self._world.render(request, visit, "web/second_there.html", left=left, wrong=False)
+            return await self._there(request, visit)
         session.carried = session.carried or second.new_secret()
         secret = session.carried
         if request.method != "POST":
@@ -82,15 +82,26 @@ class Second:
         picture = segno.make(second.uri(secret, self._world.settings.name, visit.account.id), error="m").svg_data_uri(scale=5, border=4)
         return self._world.render(request, visit, "web/second.html", status, picture=picture, secret=second.shown(secret), wrong=wrong)
 
+    async def _there(self, request: Request, visit: Visit, status: int = 200, *, wait_s: int = 0) -> Response:
+        left = await self._world.ask(lambda connection: self._world.roll.codes_left(connection, visit.account.id))
+        answer = self._world.render(request, visit, "web/second_there.html", status, left=left, wrong=status == 400, wait_s=wait_s)
+        if wait_s:
+            answer.headers["retry-after"] = str(wait_s)
+        return answer
+
     async def _again(self, request: Request, visit: Visit) -> Response:
         """Takes the second step away with the password and one last code, so that it can be set up anew."""
         if request.method != "POST":  # the other language, chosen where a form was refused
             return RedirectResponse(f"/{visit.language}{PATH}", 303)
         form, member = await form_of(request, visit), await self._member(visit)
-        right = await run_in_threadpool(self._door.is_password, member, form.get("password", ""))
-        if member.totp is None or not right or not await self._door.is_second(request, member, form.get("code", "")):
-            left = await self._world.ask(lambda connection: self._world.roll.codes_left(connection, visit.account.id))
-            return self._world.render(request, visit, "web/second_there.html", 400, left=left, wrong=True)
+        right, wait_s = False, 0
+        try:
+            if member.totp is not None and await run_in_threadpool(self._door.is_password, member, form.get("password", "")):
+                right = await self._door.is_second(request, member, form.get("code", ""))
+        except MustWait as error:
+            wait_s = error.shown_s
+        if not right:
+            return await self._there(request, visit, 429 if wait_s else 400, wait_s=wait_s)
         headed = await self._set(visit, "account-second", member, None)
         response = self._world.go(visit, PATH, headless=not headed)
         self._door.let_in(request, response, await self._member(visit), stepped=False)

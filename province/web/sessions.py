@@ -107,6 +107,19 @@ def _key(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode(errors="replace")).digest()
 
 
+class MustWait(Exception):
+    """What they gave is not looked at yet: too many were wrong. `wait_s`: seconds until it is."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+    @property
+    def shown_s(self) -> int:
+        """Whole seconds to tell them."""
+        return round(self.wait_s) + 1
+
+
 @dataclass
 class Tries:
     """Waits that grow with each wrong try, of one address and for one name; each is forgotten after a while.

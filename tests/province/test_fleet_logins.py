@@ -19,11 +19,11 @@ from web_world import PASSWORD, Clock, enlist, roll_of
 from province.accounts import second
 from province.accounts.account import Role
 from province.base.layout import Layout
-from province.fleet.accounts import AccountsFile, MustWait
+from province.fleet.accounts import AccountsFile
 from province.fleet.register_accounts import RegisterAccounts
 from province.keys.identifiers import Identifier, canonical
 from province.store import database
-from province.web.sessions import FREE_TRIES, LONGEST_WAIT_S
+from province.web.sessions import FREE_TRIES, LONGEST_WAIT_S, MustWait
 
 PHONE, OTHER_PHONE = "0912345678", "0912345679"
 ODD = [  # of every category one character that may stand between the digits of a number

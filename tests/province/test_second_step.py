@@ -126,6 +126,10 @@ def test_on_another_phone_it_is_set_up_anew_with_password_and_code_or_by_the_adm
     form = {"token": browser.token("/vi/account/second"), "password": PASSWORD, "code": codes[1]}
     for wrong in ({"password": "x"}, {"code": codes[2] + "x"}):
         assert browser.post("/vi/account/second/again", {**form, **wrong}).status == 400
+    guesses = [browser.post("/vi/account/second/again", {**form, "code": "000000"}) for _ in range(6)]
+    assert [each.status for each in guesses] == [400] * 5 + [429]
+    assert ("Hãy chờ" in guesses[-1].text, int(guesses[-1].headers["retry-after"]) > 0) == (True, True)
+    clock.later(10.0)
     assert browser.post("/vi/account/second/again", form).status == 303
     again, _codes = set_up(browser, clock)
     assert again != secret

@@ -10,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+from page_world import Answered
 from province_world import founded
 from web_world import PASSWORD, Clock, Site, enlist, served_pages
 
 from province.accounts.account import Role
-from province.web.sessions import LONGEST_WAIT_S
+from province.web.sessions import FREE_TRIES, LONGEST_WAIT_S
 
 HOSTILE = some.one_of(
     some.text(max_size=60),
@@ -202,12 +203,17 @@ def test_an_open_session_guesses_its_password_no_faster_than_a_login(site: Site,
     assert browser.login("0955000077").status == 303
     token = browser.token()
 
-    def change(current: str) -> int:
+    def tried(current: str) -> Answered:
         new = "bốn cây mít trước nhà"
-        return browser.post("/vi/account/password", {"token": token, "current": current, "new": new, "again": new}).status
+        return browser.post("/vi/account/password", {"token": token, "current": current, "new": new, "again": new})
 
-    assert [change("wrong") for _ in range(12)] == [400] * 12
-    assert change(PASSWORD) == 400, "not looked at meanwhile"
+    def change(current: str) -> int:
+        return tried(current).status
+
+    assert [change("wrong") for _ in range(12)] == [400] * (FREE_TRIES + 1) + [429] * (11 - FREE_TRIES)
+    waits = tried(PASSWORD)
+    assert (waits.status, int(waits.headers["retry-after"]) > 0) == (429, True), "not looked at meanwhile"
+    assert ("Hãy chờ" in waits.text, "không đúng" in waits.text) == (True, False)
     clock.later(3600.0)
     assert browser.login("0955000077").status == 303
     token = browser.token()
