@@ -83,15 +83,19 @@ def keep(connection: Connection, told: Sequence[Told]) -> None:
     Raises:
         TooMany: they cannot be beside the others; the transaction is to be rolled back.
     """
-    rows = [
-        {"about": str(one.about), "subject": one.subject, "figure": str(one.figure), "day": one.day.isoformat(), "value": one.value,
-         "at_ms": one.at_ms, "by_whom": one.by} for one in told
-    ]  # fmt: skip
-    connection.many(insert(table), rows)
+    connection.many(insert(table), [row_of(one) for one in told])
     for day in _days_from(connection, told):
         if wrong := above(known_on(connection, day), told):
             places = ", ".join(dict.fromkeys(f"{one.about} {one.subject}" for one in wrong))
             raise TooMany(f"nothing was kept: {places}: more people with the app than there are people, on {day}. Check both figures.")
+
+
+def row_of(one: Told) -> dict[str, object]:
+    """Its row."""
+    return {
+        "about": str(one.about), "subject": one.subject, "figure": str(one.figure), "day": one.day.isoformat(), "value": one.value,
+        "at_ms": one.at_ms, "by_whom": one.by,
+    }  # fmt: skip
 
 
 def _days_from(connection: Connection, told: Sequence[Told]) -> list[date]:

@@ -83,9 +83,12 @@ def test_more_than_there_are_reaches_nothing() -> None:
         ({}, APP, 99, False), ({PEOPLE: 1}, PLACES, 7, False), ({PEOPLE: 5, APP: 5}, PEOPLE, None, False),
     ],
 )  # fmt: skip
-def test_more_people_with_the_app_than_people_is_no_figure(known: Mapping[Figure, int], figure: Figure, value: int, wrong: bool) -> None:
+def test_more_people_with_the_app_than_people_is_no_figure(
+    known: Mapping[Figure, int], figure: Figure, value: int | None, wrong: bool
+) -> None:
     told = Told(About.UNIT, "a", figure, DAY, value, 1, "u")
-    assert bool(figures.above({(About.UNIT, "a", one): said for one, said in known.items()}, [told])) == wrong
+    counts = {(About.UNIT, "a", one): said for one, said in {**known, figure: value}.items() if said is not None}
+    assert bool(figures.above(counts, [told])) == wrong
 
 
 def test_what_an_organisation_of_several_communes_told_is_on_no_communes_line(tmp_path: Path) -> None:
