@@ -106,7 +106,7 @@ def draw(runs: Sequence[dict[str, Any]]) -> str:
     for place, (kind, colour) in enumerate(_COLOURS.items()):
         words = {"postgresql": "PostgreSQL, parts a day", "sqlite": "SQLite, one file"}[kind]
         parts.append(f'<rect x="{20 + 220 * place}" y="40" width="12" height="12" fill="{colour}"/>' + _text(38 + 220 * place, 51, words))
-    parts.append(_text(620, 51, "two processors, shared (load up to 17): times wait for others"))
+    parts.append(_text(620, 51, "two processors, shared with other work: times wait for it"))
     parts.append(f'<rect x="460" y="45" width="24" height="2" fill="{_BAR}"/>' + _text(490, 51, "bar to keep"))
     for place, (name, words) in enumerate(_PANELS):
         curves = [
