@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -140,6 +141,7 @@ def populate(layout: Layout, now_ms: int, *, days: int = 10, people: int = 300, 
     suite = layout.read_settings().suite
     logs = {at: Chain(name, (_spot(at[0]).name, at[1]), _sixteen(f"{seed} log {name}")) for at, name in devices.items()}
     logs[_OWN_PLACE] = Chain(CHECKIN_PAGE, _OWN_PLACE, _sixteen(f"{seed} log {CHECKIN_PAGE}"))
+    made_ms: dict[DeviceName, list[int]] = defaultdict(list)
     count = 0
     with Register(layout.register) as register:
         for day in shown:
@@ -148,8 +150,11 @@ def populate(layout: Layout, now_ms: int, *, days: int = 10, people: int = 300, 
             for batch in _batches(_day(day, crowd, seed, now_ms, logs, keys, is_last=day == today)):
                 at_ms = min(now_ms, max(one.header.wall_ms for one in batch if one.header is not None) + _ARRIVES_MS)
                 register.store(batch, lambda at_ms=at_ms: at_ms)  # type: ignore[misc]  # of no argument, all the same
+                for one in batch:
+                    if one.header is not None:
+                        made_ms[one.name].append(one.header.wall_ms)
                 count += sum(one.header is not None and one.header.kind is Kind.PASSAGE for one in batch)
-    scanners = living_fleet.scanners(devices, {spot.id: spot for spot in SPOTS}, CHECKIN_PAGE)
+    scanners = living_fleet.scanners(devices, {spot.id: spot for spot in SPOTS}, CHECKIN_PAGE, made_ms)
     if fleet:
         living_fleet.fill(layout, scanners, now_ms)
     return Living(crowd, crowd[f0_of(people)], shown, devices, scanners, count)

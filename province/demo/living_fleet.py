@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from edge_agent.wire.keyring import day_of
 from edge_agent.wire.telemetry import Cpu, Disk, Log, Memory, Network, Outbox, Power, Source, Status, Telemetry, Versions
 from edge_agent.wire.topics import DeviceName
 from province.base.layout import Layout
 from province.demo.living_places import Spot
+from province.records.views import day_bounds_ms
 from province.registry.texts import CHECKIN
 from province.watch.fleet_rules import Facts, Seen, troubles
 from province.watch.fleet_sample import SLOT_MS
@@ -37,6 +39,7 @@ class Scanner:
         at: its number, which says what it is like.
         is_quiet: nobody scans there.
         is_away: it is not heard any more.
+        made_ms: when each of its entries was made, in order, milliseconds since 1970 UTC.
     """
 
     name: DeviceName
@@ -45,6 +48,13 @@ class Scanner:
     at: int
     is_quiet: bool
     is_away: bool
+    made_ms: Sequence[int] = ()
+
+    def log_at(self, at_ms: int) -> Log:
+        """How far its log reaches at a time, and how much of it is of that day."""
+        count = bisect_right(self.made_ms, at_ms)
+        before = bisect_left(self.made_ms, day_bounds_ms(day_of(at_ms))[0])
+        return Log(f"{self.at:032x}", count, entries_today=max(0, count - before))
 
     @property
     def is_unheard(self) -> bool:
@@ -52,19 +62,22 @@ class Scanner:
         return self.is_quiet and self.at % 2 == 1
 
 
-def scanners(devices: Mapping[tuple[str, str], DeviceName], spots: Mapping[str, Spot], page: DeviceName) -> list[Scanner]:
+def scanners(
+    devices: Mapping[tuple[str, str], DeviceName], spots: Mapping[str, Spot], page: DeviceName, made_ms: Mapping[DeviceName, Sequence[int]]
+) -> list[Scanner]:
     """All of a living province.
 
     Args:
         devices: by site and gate.
         spots: the sites.
         page: the check-in page, which tells how it is as they do.
+        made_ms: when the entries of each were made, in order.
     """
     found = [
-        Scanner(name, spots[site].name, gate, at, spots[site].is_silent, spots[site].is_silent or gate in _AWAY)
+        Scanner(name, spots[site].name, gate, at, spots[site].is_silent, spots[site].is_silent or gate in _AWAY, made_ms.get(name, ()))
         for at, ((site, gate), name) in enumerate(devices.items())
     ]
-    return [*found, Scanner(page, "check-in", "page", len(found), is_quiet=False, is_away=False)]
+    return [*found, Scanner(page, "check-in", "page", len(found), is_quiet=False, is_away=False, made_ms=made_ms.get(page, ()))]
 
 
 def fill(layout: Layout, every: Iterable[Scanner], now_ms: int) -> None:
@@ -144,7 +157,7 @@ def _telemetry(one: Scanner, at_ms: int) -> Telemetry:
     if one.name.org == CHECKIN:  # it has no reader and no gate-firmware
         return Telemetry(
             v=1, at_ms=at_ms, clock="synchronised", boot_id=f"{at:032x}", uptime_s=9 * 3600, period_s=_PERIOD_S, versions=_VERSIONS,
-            gate="down", cpu=cpu, outbox=Outbox(0, 0, 0, 1.0), log=Log(f"{at:032x}", 400, entries_today=40), certificate_days=300,
+            gate="down", cpu=cpu, outbox=Outbox(0, 0, 0, 1.0), log=one.log_at(at_ms), certificate_days=300,
         )  # fmt: skip
     power, sources, outbox = Power(), {"vào": Source("working", 14.8, 9.0, round(chance.uniform(24, 60), 1))}, Outbox(0, 0, 0, 1.0)
     match at % 13:
@@ -154,12 +167,10 @@ def _telemetry(one: Scanner, at_ms: int) -> Telemetry:
             sources |= {"ra": Source("fault")}
         case 11:
             outbox = Outbox(312, 500_000, 5400, 40.0)
-    of_day = minute % (24 * 60)
-    today = 0 if one.is_quiet else int(of_day * (0.3 + at % 5 * 0.1) + 14 * math.sin(of_day / 60)) + 1  # more at some hours, never fewer
+    log = one.log_at(at_ms)
     return Telemetry(
         v=1, at_ms=at_ms, clock="synchronised", boot_id=f"{at:032x}", uptime_s=9 * 3600, period_s=_PERIOD_S, versions=_VERSIONS,
         gate="open", power=power, sources=sources, outbox=outbox, cpu=cpu, memory=Memory(427, 180 + at, 41),
         disk=Disk(29_000, 21_000 - at), network=Network("mobile" if at % 3 else "wifi", -60 - at % 30),
-        log=Log(f"{at:032x}", 1 if one.is_quiet else 1000 + today, entries_today=today),
-        answers={} if one.is_quiet else {"accepted": 180 + today, "already": 7, "unreadable": 4}, certificate_days=300,
+        log=log, answers={} if one.is_quiet else {"accepted": log.entries_today or 0, "already": 7, "unreadable": 4}, certificate_days=300,
     )  # fmt: skip

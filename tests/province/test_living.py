@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from living_world import living_layout
+from sqlalchemy import func, select
 
 from edge_agent.wire.entry import Direction
+from edge_agent.wire.topics import DeviceName
 from province.base.clock import now_ms
 from province.base.layout import Layout
 from province.demo.living import Living
@@ -27,7 +29,7 @@ from province.registry import devices, organisations, sites, units
 from province.reports import coverage, shelf
 from province.reports.counting import added, look
 from province.reports.shelf import Kind
-from province.store import database
+from province.store import database, schema
 from province.store.opened import Connection
 from province.watch.fleet_store import FleetStore
 
@@ -97,6 +99,20 @@ def test_its_scanners_are_in_every_state(made: People) -> None:
         silent = [seen for seen in store.devices(None) if seen.telemetry is None]
     assert {"offline", "power", "source", "backlog"} <= troubles
     assert silent
+
+
+def test_its_scanners_tell_what_they_made_today_and_the_register_has(made: People) -> None:
+    layout, living = made
+    begins_ms = day_bounds_ms(living.days[-1])[0]
+    of_today = select(schema.entry.c.org, schema.entry.c.device, func.count()).where(schema.entry.c.wall_ms >= begins_ms)
+    with closing(database.connect(layout.register)) as connection:
+        counted = connection.execute(of_today.group_by(schema.entry.c.org, schema.entry.c.device)).all()
+    made_today = {DeviceName(org, device): count for org, device, count in counted}
+    assert sum(made_today.values()) > 0
+    with FleetStore(layout.fleet_store) as store:
+        heard = {one.name for one in living.scanners if not one.is_away}
+        told = {seen.name: seen.telemetry.log for seen in store.devices(None) if seen.name in heard and seen.telemetry is not None}
+    assert {name: log and log.entries_today for name, log in told.items()} == {name: made_today.get(name, 0) for name in told}
 
 
 def test_its_scanners_go_on_telling(made: People) -> None:
